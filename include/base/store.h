@@ -1,0 +1,77 @@
+#ifndef BASE_STORE_H
+#define BASE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* store - one encrypted SQLCipher file: open with a key, migrate, one transaction at a
+ * time. The only door to sqlite3.h.
+ *
+ * It knows no table of ours: the programs and the ledger bring their schema and their SQL
+ * (SQLite 3.15 subset: no UPSERT, no window functions, no RETURNING, no JSON). It is not
+ * tamper-proof against an old copy of the file being put back: the ledger's chain and its
+ * anchors are. One connection a process, exclusive locking, journal DELETE, synchronous
+ * EXTRA, all asserted by reading them back at open. Called by node/, coordinator/ and
+ * privacy/ledger. Not thread-safe. */
+
+struct store;
+struct query;
+
+#define STORE_KEY_BYTES 32
+
+/* One step of a schema: the statements that lead from version i to i + 1. */
+struct store_schema {
+    const char *application;        /* up to 16 characters, kept in the file and checked */
+    const char *const *migrations;  /* migrations[i]: from version i to i + 1 */
+    size_t migration_count;
+};
+
+/* Create: refuses an existing file (ERR_STATE). Open: ERR_NOT_FOUND without a file, ERR_KEY
+ * when the key does not open it, ERR_LOCKED while another process holds it, ERR_STATE for a
+ * newer schema or another application. Both migrate forward inside one transaction, then
+ * install the authoriser: no ATTACH, DETACH, PRAGMA, ALTER, DROP, virtual tables, triggers,
+ * views, temporary tables, load_extension, fts3_tokenizer or sqlcipher_export after that. */
+enum err store_create(const char *path, const uint8_t key[STORE_KEY_BYTES],
+                      const struct store_schema *schema, struct store **store);
+enum err store_open(const char *path, const uint8_t key[STORE_KEY_BYTES],
+                    const struct store_schema *schema, struct store **store);
+void store_destroy(struct store **store); /* rolls an open transaction back */
+
+enum err store_begin(struct store *store);    /* BEGIN IMMEDIATE; nesting is ERR_STATE */
+enum err store_commit(struct store *store);   /* durable when it returns ERR_OK; on failure
+                                                 the transaction is rolled back */
+void store_rollback(struct store *store);     /* fine when none is open */
+bool store_in_transaction(const struct store *store);
+
+/* Run one statement with no parameters and no rows. */
+enum err store_execute(struct store *store, const char *sql);
+
+/* A prepared statement, cached by its text: store_query returns the same one, reset and with
+ * its bindings cleared, for the same `sql` pointer content. Owned by the store. Parameters
+ * count from 1, columns from 0. Bound bytes are copied. A wrong statement is a bug of ours:
+ * it comes back as ERR_STORAGE with SQLite's words. */
+enum err store_query(struct store *store, const char *sql, struct query **query);
+void query_int(struct query *query, int parameter, int64_t value);
+void query_real(struct query *query, int parameter, double value); /* NaN becomes NULL */
+void query_text(struct query *query, int parameter, const char *value); /* NULL: NULL */
+void query_blob(struct query *query, int parameter, const void *value, size_t size);
+void query_null(struct query *query, int parameter);
+
+enum err query_step(struct query *query, bool *row); /* row false: done and reset */
+enum err query_run(struct query *query);             /* step to the end, rows ignored */
+void query_reset(struct query *query);               /* leave a loop early */
+
+int64_t query_get_int(struct query *query, int column);
+double query_get_real(struct query *query, int column);       /* NULL gives NaN */
+bool query_get_null(struct query *query, int column);
+const char *query_get_text(struct query *query, int column);  /* until the next step */
+const void *query_get_blob(struct query *query, int column, size_t *size); /* same */
+
+int64_t store_last_row(const struct store *store);     /* rowid of the last INSERT */
+int64_t store_rows_changed(const struct store *store); /* by the last statement */
+const char *store_library(void); /* "SQLCipher 3.4.1, SQLite 3.15.2" for status and doctor */
+
+#endif

@@ -1,0 +1,196 @@
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "model/unit.h"
+
+/* model - a loaded .twin file: parameters, covariates, inputs, states, derived quantities,
+ * observations, and the compiled program that evaluates them.
+ *
+ * Structure only: it holds no patient and no learned value but the file's own starting
+ * prior. The language is defined in models/README.md. Compilation goes through the private
+ * stages token, parse, check and program (src/model/model_impl.h). Immutable once loaded,
+ * so that any number of evaluators may share it. Called by model/, node/, coordinator/ and
+ * sim/. */
+
+struct model;
+
+#define MODEL_TEXT_MAX ((size_t)65536)
+#define MODEL_PARAMETERS_MAX 64
+#define MODEL_STATES_MAX 64
+#define MODEL_COVARIATES_MAX 32
+#define MODEL_NAME_MAX 63
+
+/* Errors are ERR_FORMAT with "file:line:column: E2003: ..." and the source line with a
+ * caret below it in the sentence; the hint is the language's. */
+enum err model_load(const char *path, struct model **model);
+enum err model_parse(const char *text, size_t size, const char *file_name,
+                     struct model **model);
+void model_destroy(struct model **model);
+
+const char *model_name(const struct model *model);
+const char *model_title(const struct model *model);
+uint32_t model_version(const struct model *model);
+const char *model_time_unit(const struct model *model);
+
+/* The canonical text (model fmt): stable under formatting; a site approves its hash. */
+const char *model_canonical(const struct model *model);
+void model_hash(const struct model *model, uint8_t hash[HASH_BYTES]);
+
+/* The page of a numbered error: "E2003" to a paragraph; NULL for an unknown one. */
+const char *model_explain(const char *number);
+
+/* --- parameters, in file order ------------------------------------------------------- */
+
+enum transform { TRANSFORM_IDENTITY, TRANSFORM_LOG, TRANSFORM_LOGIT };
+
+enum parameter_kind {
+    PARAMETER_FIXED,      /* the file's number, the same for everybody, never learned */
+    PARAMETER_POPULATION, /* learned, the same for every patient (no between-patient sd) */
+    PARAMETER_INDIVIDUAL, /* learned, and differs between patients */
+};
+
+struct model_parameter {
+    const char *name, *unit, *label;
+    enum parameter_kind kind;
+    enum transform transform; /* of INDIVIDUAL and POPULATION ones */
+    double typical;           /* natural scale, in `unit` */
+    double low, high;         /* natural scale; logit maps (low, high) to the real line */
+    double between_sd;        /* of the transformed parameter; 0 unless INDIVIDUAL */
+    uint32_t covariates;      /* bit c: covariate c has a learned effect on it */
+};
+
+size_t model_parameters(const struct model *model);
+const struct model_parameter *model_parameter(const struct model *model, size_t index);
+
+/* phi = h(theta) and back; dtheta/dphi. Logit: theta = low + (high - low) / (1 + e^-phi). */
+double transform_forward(const struct model_parameter *parameter, double theta);
+double transform_back(const struct model_parameter *parameter, double phi);
+double transform_slope(const struct model_parameter *parameter, double phi);
+
+/* Pairs of INDIVIDUAL parameters whose random effects may correlate (declared with
+ * `correlated`); all others have covariance zero. `correlation` is the file's start. */
+bool model_correlated(const struct model *model, size_t a, size_t b, double *correlation);
+
+/* --- covariates ------------------------------------------------------------------------ */
+
+enum covariate_hold { COVARIATE_CONSTANT, COVARIATE_LOCF, COVARIATE_LINEAR };
+
+struct model_covariate {
+    const char *name, *unit, *label;
+    enum covariate_hold hold; /* how it moves between its records */
+    bool has_default;
+    double default_value;
+    double centre, scale; /* the public scaling of a learned effect: x = clip((value -
+                             centre) / scale, -1, 1); centre 0 and scale 1 unless said */
+};
+
+size_t model_covariates(const struct model *model);
+const struct model_covariate *model_covariate(const struct model *model, size_t index);
+
+/* --- inputs, states, outputs ------------------------------------------------------------ */
+
+struct model_input {
+    const char *name, *unit, *label; /* the state's unit, in which amounts enter it */
+    size_t state;
+    const char *accepted_unit; /* the unit a record's amount is written in */
+    double accepted_factor;    /* amount in `unit` = factor * amount in `accepted_unit` */
+    double default_duration;   /* model time; 0: a bolus */
+};
+
+size_t model_inputs(const struct model *model);
+const struct model_input *model_input(const struct model *model, size_t index);
+
+struct model_output { /* states, then derived quantities, then observations */
+    const char *name, *unit, *label;
+};
+
+size_t model_states(const struct model *model);
+const struct model_output *model_state(const struct model *model, size_t index);
+size_t model_derived(const struct model *model);
+const struct model_output *model_derived_at(const struct model *model, size_t index);
+
+enum residual_kind {
+    RESIDUAL_ADDITIVE,     /* sd = a */
+    RESIDUAL_PROPORTIONAL, /* sd = b |f| */
+    RESIDUAL_COMBINED1,    /* sd = a + b |f| */
+    RESIDUAL_COMBINED2,    /* sd^2 = a^2 + b^2 f^2 */
+    RESIDUAL_LOGNORMAL,    /* log y ~ N(log f, a^2) */
+    RESIDUAL_BERNOULLI,    /* y in {0, 1}, f its probability; no residual parameter */
+};
+
+struct model_observation {
+    const char *name, *unit, *label, *loinc;
+    enum residual_kind residual;
+    double additive, proportional; /* the file's start; in `unit`, and as a fraction */
+    bool additive_fixed, proportional_fixed;
+    double limit_low, limit_high; /* detection limits in `unit`; -inf and +inf for none */
+};
+
+size_t model_observations(const struct model *model);
+const struct model_observation *model_observation(const struct model *model, size_t index);
+
+/* Times (model time) at which an expression switches by itself, such as a piecewise with a
+ * condition on `time` alone: the integration stops there. Ascending. */
+size_t model_breaks(const struct model *model, const double **times);
+
+/* Human listing of units, inserted factors and (program true) the register program. */
+char *model_describe(const struct model *model, bool program); /* caller frees */
+
+/* --- evaluation --------------------------------------------------------------------------
+ *
+ * An evaluator holds the registers of one patient. Derivatives are forward mode, along
+ * `directions` directions at once: every d-array is [thing][direction], row-major.
+ * Order of use: individual first; the rest see its parameters until the next individual. */
+
+struct evaluator;
+
+struct evaluator *evaluator_new(const struct model *model, size_t directions);
+void evaluator_destroy(struct evaluator **evaluator);
+
+/* Parameters on the natural scale [parameters] with their tangents
+ * [parameters][directions] (NULL: values only), covariates [covariates]. Evaluates all that
+ * depends on nothing else. */
+void evaluator_individual(struct evaluator *evaluator, const double *parameters,
+                          const double *d_parameters, const double *covariates);
+
+/* Covariates that vary in time change: everything behind them is evaluated again. For
+ * COVARIATE_LINEAR ones `slopes` [covariates] gives d/dt from `t` on (else 0). */
+void evaluator_covariates(struct evaluator *evaluator, double t, const double *covariates,
+                          const double *slopes);
+
+/* Initial states x [states] and dx [states][directions] at `t`; steady states are solved by
+ * Newton, their derivatives by the implicit function theorem. ERR_NUMERIC when Newton
+ * fails. dx may be NULL. */
+enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, double *dx);
+
+/* dx/dt without the inputs' contributions. Return 1 when a value is not finite. The
+ * directional form takes s [direction][state] (CVODES' layout, as numerics/ode has it) and
+ * writes ds/dt likewise. */
+int evaluator_rate(struct evaluator *evaluator, double t, const double *x, double *dxdt);
+int evaluator_rate_directions(struct evaluator *evaluator, double t, const double *x,
+                              const double *s, double *dxdt, double *dsdt);
+int evaluator_jacobian(struct evaluator *evaluator, double t, const double *x,
+                       double *dfdx /* [row][col] */);
+
+/* An input's modifiers under the present parameters: fraction (bioavailability), lag and
+ * duration of an infusion without one of its own, with tangents [directions] (may be
+ * NULL). */
+struct input_modifiers {
+    double fraction, lag, duration;
+};
+void evaluator_input(struct evaluator *evaluator, size_t input,
+                     struct input_modifiers *modifiers, double *d_fraction, double *d_lag,
+                     double *d_duration);
+
+/* Predictions of all observations f [observations], d_f [observations][directions], and of
+ * all derived quantities (may be NULL) at (t, x, s). Return 1 when not finite. */
+int evaluator_outputs(struct evaluator *evaluator, double t, const double *x,
+                      const double *s, double *f, double *d_f, double *derived);
+
+#endif

@@ -1,0 +1,55 @@
+#ifndef NUMERICS_ODE_H
+#define NUMERICS_ODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* ode - carry a system x' = f(t, x) and its forward sensitivities S' = (df/dx) S + df/dp
+ * from one time to the next within a tolerance. The only door to SUNDIALS CVODES.
+ *
+ * Between two calls of ode_restart the right-hand side is smooth: whoever has jumps (doses,
+ * infusion ends, switches at known times) restarts at each of them. It knows nothing of
+ * patients or parameters. Called by model/twin. */
+
+/* The problem. `s` and `dsdt` are [direction][state]: direction k's column is
+ * s + k * states. A callback returns 0, or 1 for "not here, try a smaller step" (a NaN, a
+ * negative volume). */
+struct ode_system {
+    size_t states, directions; /* directions 0: states only */
+    int (*rate)(void *context, double t, const double *x, double *dxdt);
+    int (*rate_directions)(void *context, double t, const double *x, const double *s,
+                           double *dxdt, double *dsdt); /* both at once */
+    int (*jacobian)(void *context, double t, const double *x, double *dfdx /* [row][col] */);
+    void *context;
+};
+
+enum ode_method { ODE_BDF, ODE_ADAMS };
+
+struct ode_options {
+    enum ode_method method;
+    double relative_tolerance; /* of states and of sensitivities */
+    double absolute_tolerance; /* of states; direction k's is this over its scale */
+    size_t steps_max;          /* between two restarts; then ERR_NUMERIC */
+    const double *state_scale; /* [states] typical sizes that multiply the absolute
+                                  tolerance, NULL: 1 */
+};
+
+struct ode;
+
+enum err ode_new(const struct ode_system *system, const struct ode_options *options,
+                 struct ode **ode);
+void ode_destroy(struct ode **ode);
+
+/* Begin (again) at t with these values; x [states], s [directions][states] are copied. */
+enum err ode_restart(struct ode *ode, double t, const double *x, const double *s);
+
+/* Values at `t` >= the last time asked for since the restart, never evaluating f beyond
+ * `t_stop` >= t. ERR_NUMERIC with a sentence (time, reason) when the steps run out or the
+ * error test keeps failing. The sensitivities take part in the error test. */
+enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double *s);
+
+size_t ode_steps(const struct ode *ode); /* internal steps since ode_new */
+
+#endif
