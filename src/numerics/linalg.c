@@ -1,0 +1,279 @@
+#include "numerics/linalg.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#include <threads.h>
+
+#include <cblas.h>
+#include <lapacke.h>
+
+#include "base/memory.h"
+
+/* LAPACK is column-major. A symmetric matrix reads the same both ways, and our lower
+ * triangle is its upper one ('U'), so nothing is transposed except where said. */
+
+static once_flag one_thread_once = ONCE_FLAG_INIT;
+
+static void one_thread_set(void)
+{
+    openblas_set_num_threads(1);
+    assert(openblas_get_num_threads() == 1);
+}
+
+static void one_thread(void)
+{
+    call_once(&one_thread_once, one_thread_set);
+}
+
+static enum err dimension_check(size_t n)
+{
+    if (n == 0 || n > LINALG_DIM_MAX)
+        return err_set(ERR_RANGE, "matrix of dimension %zu outside [1, %zu]", n,
+                       LINALG_DIM_MAX);
+    one_thread();
+    return ERR_OK;
+}
+
+/* LAPACK neither promises to notice nor to end on infinities. */
+static enum err finite_check(size_t count, const double *a)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(a[i]))
+            return err_set(ERR_NUMERIC, "matrix entry %zu is not finite", i);
+    return ERR_OK;
+}
+
+static enum err lower_finite_check(size_t n, const double *a)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++)
+            if (!isfinite(a[i * n + j]))
+                return err_set(ERR_NUMERIC, "matrix entry (%zu, %zu) is not finite", i,
+                               j);
+    return ERR_OK;
+}
+
+enum err linalg_cholesky(size_t n, double *a)
+{
+    if (dimension_check(n) || lower_finite_check(n, a))
+        return err_code();
+    double *diagonal = mem_new(n, sizeof *diagonal);
+    for (size_t i = 0; i < n; i++)
+        diagonal[i] = a[i * n + i];
+    lapack_int info =
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+    size_t bad = info > 0 ? (size_t)info - 1 : n;
+    /* l_ii^2 / a_ii is the share of row i that the rows before do not explain; rounding
+     * leaves up to about n eps of it when there is none. It does not depend on scaling.
+     */
+    for (size_t i = 0; i < n && i < bad; i++) {
+        double pivot = a[i * n + i];
+        if (!(pivot * pivot > (double)n * DBL_EPSILON * diagonal[i]))
+            bad = i;
+    }
+    mem_free(diagonal);
+    if (bad < n)
+        return err_set(ERR_NUMERIC,
+                       "matrix of dimension %zu is not positive definite (row %zu)", n,
+                       bad);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++)
+            a[i * n + j] = 0;
+    return ERR_OK;
+}
+
+static void triangular_solve(CBLAS_TRANSPOSE transposed, size_t n, const double *l,
+                             size_t m, double *b)
+{
+    assert(n <= LINALG_DIM_MAX && m <= INT32_MAX);
+    if (n == 0 || m == 0)
+        return;
+    one_thread();
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed, CblasNonUnit, (int)n,
+                (int)m, 1.0, l, (int)n, b, (int)m);
+}
+
+void linalg_lower_solve(size_t n, const double *l, size_t m, double *b)
+{
+    triangular_solve(CblasNoTrans, n, l, m, b);
+}
+
+void linalg_lower_transposed_solve(size_t n, const double *l, size_t m, double *b)
+{
+    triangular_solve(CblasTrans, n, l, m, b);
+}
+
+double linalg_lower_log_det(size_t n, const double *l)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += log(l[i * n + i]);
+    return 2 * sum;
+}
+
+enum err linalg_spd_inverse(size_t n, const double *a, double *inverse)
+{
+    if (dimension_check(n))
+        return err_code();
+    double *work = mem_copy(a, n * n * sizeof *a);
+    enum err result = linalg_cholesky(n, work);
+    if (!result &&
+        LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, work, (lapack_int)n))
+        result = err_set(ERR_NUMERIC, "matrix of dimension %zu has no inverse", n);
+    if (!result)
+        result = lower_finite_check(n, work);
+    for (size_t i = 0; i < n && !result; i++)
+        for (size_t j = 0; j <= i; j++)
+            inverse[i * n + j] = inverse[j * n + i] = work[i * n + j];
+    mem_free(work);
+    return result;
+}
+
+enum err linalg_spd_solve(size_t n, const double *a, size_t m, double *b)
+{
+    if (dimension_check(n))
+        return err_code();
+    double *work = mem_copy(a, n * n * sizeof *a);
+    enum err result = linalg_cholesky(n, work);
+    if (!result) {
+        linalg_lower_solve(n, work, m, b);
+        linalg_lower_transposed_solve(n, work, m, b);
+    }
+    mem_free(work);
+    return result;
+}
+
+/* The expert driver: it equilibrates first, so that a badly scaled but regular matrix is
+ * not called singular, refines, and reports info = n + 1 when 1 / condition < eps. Our
+ * row-major A is LAPACK's A', hence 'T'; the right-hand sides are transposed by hand. */
+static lapack_int solve_expert(size_t n, double *a, size_t m, double *b, double *x)
+{
+    lapack_int size = (lapack_int)n, sides = (lapack_int)m, info;
+    double *factors = mem_new(n * n, sizeof *factors);
+    double *scales = mem_new(6 * n + 2 * m, sizeof *scales);
+    lapack_int *pivots = mem_new(2 * n, sizeof *pivots);
+    char equilibrated = 'N';
+    double reciprocal_condition;
+    info = LAPACKE_dgesvx_work(LAPACK_COL_MAJOR, 'E', 'T', size, sides, a, size, factors,
+                               size, pivots, &equilibrated, scales, scales + n, b, size,
+                               x, size, &reciprocal_condition, scales + 2 * n,
+                               scales + 2 * n + m, scales + 2 * n + 2 * m, pivots + n);
+    mem_free(factors);
+    mem_free(scales);
+    mem_free(pivots);
+    return info;
+}
+
+enum err linalg_solve(size_t n, const double *a, size_t m, double *b)
+{
+    if (dimension_check(n) || finite_check(n * n, a))
+        return err_code();
+    if (m == 0)
+        return ERR_OK;
+    double *work = mem_copy(a, n * n * sizeof *a);
+    double *sides = mem_new(n * m, sizeof *sides);
+    double *x = mem_new(n * m, sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++)
+            sides[j * n + i] = b[i * m + j];
+    enum err result = ERR_OK;
+    if (solve_expert(n, work, m, sides, x) != 0)
+        result = err_set(ERR_NUMERIC,
+                         "matrix of dimension %zu is singular to working precision", n);
+    for (size_t i = 0; i < n && !result; i++)
+        for (size_t j = 0; j < m; j++)
+            b[i * m + j] = x[j * n + i];
+    mem_free(work);
+    mem_free(sides);
+    mem_free(x);
+    return result;
+}
+
+/* Ties of magnitude are decided by rounding; a component this close to the largest counts
+ * as largest, so that (1, -1) / sqrt 2 gets its sign from its first component. */
+#define SIGN_TIE (1 - 1e-8)
+
+static double sign_of(size_t n, const double *vector)
+{
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs(vector[i]));
+    for (size_t i = 0; i < n; i++)
+        if (fabs(vector[i]) >= SIGN_TIE * largest)
+            return vector[i] < 0 ? -1 : 1;
+    return 1;
+}
+
+enum err linalg_eigen(size_t n, const double *a, double *values, double *vectors)
+{
+    if (dimension_check(n) || lower_finite_check(n, a))
+        return err_code();
+    double *work = mem_copy(a, n * n * sizeof *a);
+    double *found = mem_new(n, sizeof *found);
+    enum err result = ERR_OK;
+    if (LAPACKE_dsyev(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, work, (lapack_int)n,
+                      found))
+        result = err_set(ERR_NUMERIC,
+                         "eigenvalues of a matrix of dimension %zu did not converge", n);
+    if (!result) {
+        memcpy(values, found, n * sizeof *found);
+        for (size_t k = 0; k < n; k++) {
+            double sign = sign_of(n, work + k * n);
+            for (size_t i = 0; i < n; i++)
+                vectors[i * n + k] = sign * work[k * n + i];
+        }
+    }
+    mem_free(work);
+    mem_free(found);
+    return result;
+}
+
+static void multiply(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, size_t n, size_t k,
+                     size_t m, const double *a, const double *b, double *c)
+{
+    assert(n <= INT32_MAX && k <= INT32_MAX && m <= INT32_MAX);
+    if (n == 0 || m == 0)
+        return;
+    if (k == 0) {
+        memset(c, 0, n * m * sizeof *c);
+        return;
+    }
+    one_thread();
+    cblas_dgemm(CblasRowMajor, left, right, (int)n, (int)m, (int)k, 1.0, a,
+                left == CblasNoTrans ? (int)k : (int)n, b,
+                right == CblasNoTrans ? (int)m : (int)k, 0.0, c, (int)m);
+}
+
+void linalg_multiply(size_t n, size_t k, size_t m, const double *a, const double *b,
+                     double *c)
+{
+    multiply(CblasNoTrans, CblasNoTrans, n, k, m, a, b, c);
+}
+
+void linalg_multiply_tn(size_t n, size_t k, size_t m, const double *a, const double *b,
+                        double *c)
+{
+    multiply(CblasTrans, CblasNoTrans, n, k, m, a, b, c);
+}
+
+void linalg_multiply_nt(size_t n, size_t k, size_t m, const double *a, const double *b,
+                        double *c)
+{
+    multiply(CblasNoTrans, CblasTrans, n, k, m, a, b, c);
+}
+
+void linalg_svec(size_t n, const double *a, double *packed)
+{
+    for (size_t i = 0, at = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++)
+            packed[at++] = i == j ? a[i * n + j] : M_SQRT2 * a[i * n + j];
+}
+
+void linalg_svec_unpack(size_t n, const double *packed, double *a)
+{
+    for (size_t i = 0, at = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++, at++)
+            a[i * n + j] = a[j * n + i] = i == j ? packed[at] : packed[at] / M_SQRT2;
+}
