@@ -1,0 +1,48 @@
+#ifndef FRONT_JSON_H
+#define FRONT_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* json - a tree of values, written and read: the only door to jansson.
+ *
+ * Keys keep the order in which they were set. Reals are written with 17 significant digits,
+ * so that they read back the same; NaN and infinities become null. A value put into an
+ * object or array belongs to it. Called by the programs. */
+
+struct json;
+
+struct json *json_object(void);
+struct json *json_array(void);
+struct json *json_text(const char *value); /* NULL: null */
+struct json *json_real(double value);
+struct json *json_integer(int64_t value);
+struct json *json_boolean(bool value);
+struct json *json_null(void);
+void json_destroy(struct json **json);
+
+void json_set(struct json *object, const char *key, struct json *value); /* takes value */
+void json_add(struct json *array, struct json *value);                   /* takes value */
+void json_set_text(struct json *object, const char *key, const char *value);
+void json_set_real(struct json *object, const char *key, double value);
+void json_set_integer(struct json *object, const char *key, int64_t value);
+void json_set_boolean(struct json *object, const char *key, bool value);
+void json_set_reals(struct json *object, const char *key, const double *values,
+                    size_t count);
+
+void json_print(const struct json *json, FILE *stream); /* indented, final newline */
+char *json_format(const struct json *json);             /* one line; caller frees */
+
+/* Reading: strict, no duplicate keys, at most `size` bytes; ERR_FORMAT with the line. */
+enum err json_parse(const char *text, size_t size, struct json **json);
+struct json *json_get(const struct json *object, const char *key);  /* NULL: not there */
+struct json *json_at(const struct json *array, size_t index);       /* NULL: past the end */
+size_t json_count(const struct json *json);                         /* of object or array */
+double json_get_real(const struct json *object, const char *key);   /* NaN: not a number */
+const char *json_get_text(const struct json *object, const char *key); /* NULL: no text */
+
+#endif

@@ -1,0 +1,71 @@
+#ifndef WIRE_LINK_H
+#define WIRE_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/codec.h"
+
+/* link - frames between a node and the coordinator over ZeroMQ with CURVE: the only door to
+ * zmq.h.
+ *
+ * Nodes connect outward only and ask; the coordinator answers. It carries opaque frames and
+ * says which CURVE key a frame came in by; who that is and whether it may speak is the
+ * envelope's and the roster's business. ZAP alone fails open in libzmq 4.3.4, so a frame
+ * without a User-Id that this module's own handler set is dropped, the handler's death ends
+ * the process, and a server proves at start that an unknown key is refused. One payload
+ * frame a message; sizes, connections and handshakes are bounded. Called by node/ and
+ * coordinator/. Not thread-safe: one thread a link. */
+
+struct identity;
+
+#define LINK_CONNECTIONS_MAX 1024
+#define LINK_HANDSHAKE_MS 5000
+
+/* --- the coordinator's side ------------------------------------------------------------- */
+
+struct link_server;
+
+/* Where an answer goes back to. */
+struct link_peer {
+    uint8_t route[16];
+    size_t route_size;
+    uint8_t curve[KEY_BYTES]; /* the key the connection proved */
+};
+
+/* Bind to tcp://host:port (port 0 or *: any free one) and run the self-test: ERR_STATE when
+ * an unknown key was not refused. `curves`: allowed keys, one after the other. ERR_GONE when
+ * the address cannot be bound. */
+enum err link_server_new(const char *endpoint, const struct identity *identity,
+                         const struct bytes *curves, struct link_server **server);
+void link_server_destroy(struct link_server **server);
+const char *link_server_endpoint(const struct link_server *server); /* with its real port */
+
+/* Replace the allowed keys: at once for new connections; frames by keys no longer allowed
+ * are dropped from now on. */
+void link_server_allow(struct link_server *server, const struct bytes *curves);
+
+/* Wait at most timeout_ms for one frame. ERR_GONE: none came. Frames that break the rules
+ * above are dropped and counted. `wake_fd` (-1: none): a readable descriptor also ends the
+ * wait (ERR_INTERRUPTED). */
+enum err link_server_receive(struct link_server *server, unsigned timeout_ms, int wake_fd,
+                             struct link_peer *peer, struct bytes *frame);
+enum err link_server_send(struct link_server *server, const struct link_peer *peer,
+                          const struct bytes *frame); /* a peer that is gone is fine */
+uint64_t link_server_dropped(const struct link_server *server);
+
+/* --- the node's side ---------------------------------------------------------------------- */
+
+struct link_client;
+
+enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
+                         const struct identity *identity, struct link_client **client);
+void link_client_destroy(struct link_client **client);
+
+/* Send `frame` and wait for the one answer. ERR_GONE after deadline_ms, and the connection
+ * is then made anew, so that a late answer is never taken for the next question's.
+ * ERR_INTERRUPTED when wake_fd became readable. */
+enum err link_client_ask(struct link_client *client, const struct bytes *frame,
+                         unsigned deadline_ms, int wake_fd, struct bytes *answer);
+
+#endif
