@@ -25,6 +25,7 @@
     X(ERR_NUMERIC, "a computation that did not reach a usable result")                   \
     X(ERR_USAGE, "a command line that was not understood")                               \
     X(ERR_CONFIG, "a configuration that cannot be used")                                 \
+    X(ERR_UNINITIALISED, "a folder in which the program has not been set up")            \
     X(ERR_INTERRUPTED, "stopped by the user")
 
 enum err {
