@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 #include <threads.h>
 
@@ -55,24 +56,46 @@ static enum err lower_finite_check(size_t n, const double *a)
     return ERR_OK;
 }
 
+/* A row whose remaining share is above this is not asked whether rounding made it. */
+#define SHARE_SURE 1e-4
+
+/* Could rounding alone have made the last pivot of row i? The computed factor is that of
+ * A + E with |e_jk| <= (n + 1) eps sqrt(a_jj a_kk) (Higham 2002, theorem 10.3). With w
+ * the combination of earlier rows that explains row i best, that moves what is left of
+ * it, a_ii - w' A w, by up to (n + 1) eps (sqrt a_ii + sum |w_j| sqrt a_jj)^2; the same
+ * again is allowed for the rounding of A itself. Scaling of rows cancels, so units do not
+ * matter. */
+static bool pivot_is_rounding(size_t n, const double *a, const double *diagonal, size_t i,
+                              double *w)
+{
+    double left = a[i * n + i] * a[i * n + i], reach = sqrt(diagonal[i]);
+    if (!(left > 0))
+        return true;
+    if (left > SHARE_SURE * diagonal[i])
+        return false;
+    memcpy(w, a + i * n, i * sizeof *w);
+    for (size_t j = i; j-- > 0;) { /* w := L^-T (row i of L) */
+        for (size_t k = j + 1; k < i; k++)
+            w[j] -= a[k * n + j] * w[k];
+        w[j] /= a[j * n + j];
+        reach += fabs(w[j]) * sqrt(diagonal[j]);
+    }
+    return !(left > 2 * (double)(n + 1) * DBL_EPSILON * reach * reach);
+}
+
 enum err linalg_cholesky(size_t n, double *a)
 {
     if (dimension_check(n) || lower_finite_check(n, a))
         return err_code();
-    double *diagonal = mem_new(n, sizeof *diagonal);
+    double *diagonal = mem_new(2 * n, sizeof *diagonal), *work = diagonal + n;
     for (size_t i = 0; i < n; i++)
         diagonal[i] = a[i * n + i];
     lapack_int info =
         LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
     size_t bad = info > 0 ? (size_t)info - 1 : n;
-    /* l_ii^2 / a_ii is the share of row i that the rows before do not explain; rounding
-     * leaves up to about n eps of it when there is none. It does not depend on scaling.
-     */
-    for (size_t i = 0; i < n && i < bad; i++) {
-        double pivot = a[i * n + i];
-        if (!(pivot * pivot > (double)n * DBL_EPSILON * diagonal[i]))
+    for (size_t i = 0; i < n && i < bad; i++)
+        if (pivot_is_rounding(n, a, diagonal, i, work))
             bad = i;
-    }
     mem_free(diagonal);
     if (bad < n)
         return err_set(ERR_NUMERIC,
