@@ -11,18 +11,20 @@
 /* json - a tree of values, written and read: the only door to jansson.
  *
  * Keys keep the order in which they were set. Reals are written with 17 significant digits,
- * so that they read back the same; NaN and infinities become null. A value put into an
- * object or array belongs to it. Called by the programs. */
+ * so that they read back the same; NaN and infinities become null. Bytes of a text that are
+ * not UTF-8 become U+FFFD. A value put into an object or array belongs to it. Writing does
+ * not fail (a full memory ends the process). The makers are json_new_..., because jansson
+ * itself exports json_object and its like. Called by the programs. */
 
 struct json;
 
-struct json *json_object(void);
-struct json *json_array(void);
-struct json *json_text(const char *value); /* NULL: null */
-struct json *json_real(double value);
-struct json *json_integer(int64_t value);
-struct json *json_boolean(bool value);
-struct json *json_null(void);
+struct json *json_new_object(void);
+struct json *json_new_array(void);
+struct json *json_new_text(const char *value); /* NULL: null */
+struct json *json_new_real(double value);
+struct json *json_new_integer(int64_t value);
+struct json *json_new_boolean(bool value);
+struct json *json_new_null(void);
 void json_destroy(struct json **json);
 
 void json_set(struct json *object, const char *key, struct json *value); /* takes value */
@@ -44,5 +46,7 @@ struct json *json_at(const struct json *array, size_t index);       /* NULL: pas
 size_t json_count(const struct json *json);                         /* of object or array */
 double json_get_real(const struct json *object, const char *key);   /* NaN: not a number */
 const char *json_get_text(const struct json *object, const char *key); /* NULL: no text */
+double json_as_real(const struct json *json);      /* of one value; NaN: not a number */
+const char *json_as_text(const struct json *json); /* NULL: no text */
 
 #endif
