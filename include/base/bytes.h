@@ -27,8 +27,9 @@ void bytes_u64(struct bytes *bytes, uint64_t value);
 void bytes_i64(struct bytes *bytes, int64_t value);
 void bytes_f64(struct bytes *bytes, double value); /* IEEE 754 bits; -0 stays -0 */
 
-/* One length-prefixed field: u32 length, then the bytes. Every hash and signature input of
- * the house is a sequence of these after an ASCII tag, so that no two inputs collide. */
+/* One length-prefixed field: u32 length, then the bytes (4 GiB and more is a bug and aborts).
+ * Every hash and signature input of the house is a sequence of these after an ASCII tag, so
+ * that no two inputs collide. */
 void bytes_field(struct bytes *bytes, const void *data, size_t size);
 void bytes_text(struct bytes *bytes, const char *text); /* a field, without the final 0 */
 
@@ -48,8 +49,12 @@ enum err cursor_field(struct cursor *cursor, const uint8_t **view, size_t *size)
 enum err cursor_text(struct cursor *cursor, size_t size_max, char **text);
 enum err cursor_end(const struct cursor *cursor); /* refuses trailing bytes */
 
+bool bytes_are_utf8(const void *data, size_t size); /* RFC 3629; a 0 is allowed here */
+
 /* Text forms. hex: lower case, two digits a byte, final 0; `text` has room for 2*size+1.
- * The readers are strict: exact length, no white space, either case for hex. */
+ * The readers are strict: exact length, no white space, either case for hex; padded
+ * canonical base64 (RFC 4648 section 4). What they and file_read read is appended to
+ * `bytes`, which stays as it was on failure. */
 void bytes_to_hex(const uint8_t *data, size_t size, char *text);
 enum err bytes_from_hex(const char *text, uint8_t *data, size_t size);
 char *bytes_to_base64(const uint8_t *data, size_t size); /* caller frees */
@@ -57,7 +62,7 @@ enum err bytes_from_base64(const char *text, size_t text_size, struct bytes *byt
 
 /* Armour, for objects that travel as files: "-----BEGIN GEMEL <label>-----", base64 in
  * lines of 64, "-----END GEMEL <label>-----". Reading refuses another label (ERR_FORMAT)
- * and anything but white space around the block. */
+ * and anything but white space around the block; CRLF line ends are fine. */
 char *bytes_to_armour(const char *label, const uint8_t *data, size_t size);
 enum err bytes_from_armour(const char *label, const char *text, size_t text_size,
                            struct bytes *bytes);

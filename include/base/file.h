@@ -15,6 +15,7 @@
  * everybody who touches a path. Errors name the path: ERR_NOT_FOUND, ERR_RANGE for a file
  * larger than `size_max`, ERR_STORAGE for the rest. */
 
+/* Appends to `bytes`, which stays as it was on failure. */
 enum err file_read(const char *path, size_t size_max, struct bytes *bytes);
 
 /* Write beside it, sync, rename over it, sync the directory. `mode` as in chmod. */

@@ -1,0 +1,278 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+#include "check.h"
+#include "scratch.h"
+
+/* Fault points: this program's own fsync and write are what base/file finds. */
+static struct {
+    int fsync_left, write_left; /* calls until one fails; -1: none does */
+    bool short_writes;
+} fault = {-1, -1, false};
+
+static bool fails(int *left)
+{
+    return *left >= 0 && (*left)-- == 0;
+}
+
+int fsync(int fd)
+{
+    if (fails(&fault.fsync_left)) {
+        errno = EIO;
+        return -1;
+    }
+    return fdatasync(fd);
+}
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    if (fd > 2 && fails(&fault.write_left)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    if (fd > 2 && fault.short_writes && size > 7)
+        size = 7;
+    return writev(fd, &(struct iovec){(void *)(uintptr_t)data, size}, 1);
+}
+
+static size_t entries(const char *directory)
+{
+    size_t count = 0;
+    DIR *open = opendir(directory);
+    while (open && readdir(open))
+        count++;
+    if (open)
+        closedir(open);
+    return count - 2;
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat about;
+    assert_int_equal(stat(path, &about), 0);
+    return about.st_mode & 07777;
+}
+
+static void assert_holds(const char *path, const char *content)
+{
+    struct bytes bytes = {0};
+    assert_ok(file_read(path, 1000, &bytes));
+    assert_int_equal(bytes.size, strlen(content));
+    if (bytes.size)
+        assert_memory_equal(bytes.data, content, bytes.size);
+    bytes_free(&bytes);
+}
+
+static void file__writes_whole_with_its_mode_and_replaces(void **state)
+{
+    char *path = scratch_path(*state, "a");
+    mode_t old = umask(0);
+    assert_ok(file_write(path, "first", 5, 0600));
+    assert_int_equal(mode_of(path), 0600);
+    umask(0777);
+    assert_ok(file_write(path, "", 0, 0644));
+    umask(old);
+    assert_int_equal(mode_of(path), 0644);
+    assert_holds(path, "");
+    fault.short_writes = true;
+    assert_ok(file_write(path, "a longer text in small writes", 29, 0400));
+    fault.short_writes = false;
+    assert_holds(path, "a longer text in small writes");
+    assert_int_equal(mode_of(path), 0400);
+    assert_int_equal(entries(*state), 1);
+    free(path);
+}
+
+static void file__failed_write_leaves_the_old_content_and_no_litter(void **state)
+{
+    char *path = scratch_path(*state, "a"), *fresh = scratch_path(*state, "b");
+    assert_ok(file_write(path, "old", 3, 0600));
+    fault.write_left = 0;
+    assert_refused(ERR_STORAGE, "No space left", file_write(path, "new", 3, 0600));
+    fault.write_left = -1;
+    fault.fsync_left = 0;
+    assert_refused(ERR_STORAGE, path, file_write(path, "new", 3, 0600));
+    fault.fsync_left = 0;
+    assert_refused(ERR_STORAGE, fresh, file_create(fresh, "new", 3, 0600));
+    fault.fsync_left = -1;
+    assert_false(file_exists(fresh));
+    assert_holds(path, "old");
+    assert_int_equal(entries(*state), 1);
+    free(path);
+    free(fresh);
+}
+
+static void file__unsynced_directory_is_reported(void **state)
+{
+    char *path = scratch_path(*state, "a");
+    fault.fsync_left = 1; /* the file's own passes, the directory's does not */
+    assert_refused(ERR_STORAGE, "sync the directory", file_write(path, "new", 3, 0600));
+    fault.fsync_left = -1;
+    free(path);
+}
+
+static void file__create_never_replaces(void **state)
+{
+    char *path = scratch_path(*state, "key"), *link_path = scratch_path(*state, "link");
+    assert_ok(file_create(path, "one", 3, 0400));
+    assert_int_equal(mode_of(path), 0400);
+    assert_refused(ERR_STATE, "exists already", file_create(path, "two", 3, 0400));
+    assert_int_equal(symlink("nowhere", link_path), 0);
+    assert_refused(ERR_STATE, "exists already", file_create(link_path, "two", 3, 0400));
+    assert_holds(path, "one");
+    assert_int_equal(entries(*state), 2);
+    free(path);
+    free(link_path);
+}
+
+static void file__read_stops_at_its_limit(void **state)
+{
+    char *path = scratch_path(*state, "big");
+    char *content = mem_new(100000, 1);
+    memset(content, 'x', 100000);
+    assert_ok(file_write(path, content, 100000, 0600));
+    struct bytes bytes = {0};
+    bytes_u8(&bytes, 'y');
+    assert_refused(ERR_RANGE, "limit of 99999 bytes", file_read(path, 99999, &bytes));
+    assert_int_equal(bytes.size, 1);
+    assert_ok(file_read(path, 100000, &bytes));
+    assert_int_equal(bytes.size, 100001);
+    assert_memory_equal(bytes.data + 1, content, 100000);
+    /* What says it is endless or claims size 0 is bounded as well. */
+    assert_refused(ERR_RANGE, "/dev/zero", file_read("/dev/zero", 1000, &bytes));
+    assert_ok(file_read("/proc/self/status", 100000, &bytes));
+    bytes_free(&bytes);
+    mem_free(content);
+    free(path);
+}
+
+static void file__says_what_is_missing(void **state)
+{
+    char *path = scratch_path(*state, "missing"), *below = scratch_path(*state, "a/b");
+    struct bytes bytes = {0};
+    void *secret = NULL;
+    assert_refused(ERR_NOT_FOUND, path, file_read(path, 10, &bytes));
+    assert_refused(ERR_NOT_FOUND, path, file_read_secret(path, 10, &secret));
+    assert_refused(ERR_STORAGE, "directory", file_read(*state, 10, &bytes));
+    assert_false(file_exists(path));
+    assert_true(file_exists(*state));
+    assert_ok(file_write(path, "", 0, 0600));
+    char *through = file_join(path, "x");
+    assert_refused(ERR_NOT_FOUND, through, file_read(through, 10, &bytes));
+    assert_refused(ERR_NOT_FOUND, below, file_write(below, "", 0, 0600));
+    mem_free(through);
+    free(path);
+    free(below);
+}
+
+static void file__secret_must_be_private_regular_and_of_size(void **state)
+{
+    char *path = scratch_path(*state, "key"), *pipe_path = scratch_path(*state, "pipe");
+    void *secret = NULL;
+    assert_ok(file_create(path, "0123456789abcdef", 16, 0400));
+    assert_ok(file_read_secret(path, 16, &secret));
+    assert_memory_equal(secret, "0123456789abcdef", 16);
+    secret_free(secret);
+    secret = NULL;
+    assert_refused(ERR_KEY, "holds 16 bytes, expected 32",
+                   file_read_secret(path, 32, &secret));
+    const mode_t open_modes[] = {0440, 0404, 0420, 0401, 0666};
+    for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+        assert_int_equal(chmod(path, open_modes[i]), 0);
+        assert_refused(ERR_KEY, "others than its owner",
+                       file_read_secret(path, 16, &secret));
+        assert_non_null(strstr(err_hint_text(), "chmod 0400"));
+    }
+    assert_int_equal(mkfifo(pipe_path, 0400), 0);
+    assert_refused(ERR_KEY, "not a regular file",
+                   file_read_secret(pipe_path, 16, &secret));
+    assert_refused(ERR_KEY, "not a regular file", file_read_secret(*state, 16, &secret));
+    assert_null(secret);
+    free(path);
+    free(pipe_path);
+}
+
+static void file__directory_is_made_once(void **state)
+{
+    char *path = scratch_path(*state, "d"), *file = scratch_path(*state, "f");
+    mode_t old = umask(0777);
+    assert_ok(file_make_directory(path, 0700));
+    umask(old);
+    assert_int_equal(mode_of(path), 0700);
+    assert_ok(file_make_directory(path, 0750));
+    assert_int_equal(mode_of(path), 0700);
+    assert_ok(file_write(file, "", 0, 0600));
+    assert_refused(ERR_STORAGE, "not a directory", file_make_directory(file, 0700));
+    free(path);
+    free(file);
+}
+
+static void file__join_puts_one_slash(void **state)
+{
+    (void)state;
+    const char *rows[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"/", "b", "/b"}};
+    for (size_t i = 0; i < 3; i++) {
+        char *joined = file_join(rows[i][0], rows[i][1]);
+        assert_string_equal(joined, rows[i][2]);
+        mem_free(joined);
+    }
+}
+
+/* A child rewrites the file for ever between two contents and is killed at any moment:
+ * what is found is always one of the two, whole. */
+static void file__killed_writer_leaves_old_or_new(void **state)
+{
+    char *path = scratch_path(*state, "a");
+    char content[2][3000];
+    memset(content[0], 'o', sizeof content[0]);
+    memset(content[1], 'n', sizeof content[1]);
+    assert_ok(file_write(path, content[0], sizeof content[0], 0600));
+    for (int kills = 0; kills < 20; kills++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        for (int i = 1; child == 0; i = !i)
+            if (file_write(path, content[i], sizeof content[i], 0600))
+                _exit(1);
+        usleep((unsigned)(1000 + kills * 731));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int status;
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        struct bytes bytes = {0};
+        assert_ok(file_read(path, 100000, &bytes));
+        assert_int_equal(bytes.size, 3000);
+        assert_memory_equal(bytes.data, content[bytes.data[0] == 'n'], 3000);
+        bytes_free(&bytes);
+    }
+    free(path);
+}
+
+#define IN_SCRATCH(test)                                                                 \
+    cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(file__writes_whole_with_its_mode_and_replaces),
+        IN_SCRATCH(file__failed_write_leaves_the_old_content_and_no_litter),
+        IN_SCRATCH(file__unsynced_directory_is_reported),
+        IN_SCRATCH(file__create_never_replaces),
+        IN_SCRATCH(file__read_stops_at_its_limit),
+        IN_SCRATCH(file__says_what_is_missing),
+        IN_SCRATCH(file__secret_must_be_private_regular_and_of_size),
+        IN_SCRATCH(file__directory_is_made_once),
+        cmocka_unit_test(file__join_puts_one_slash),
+        IN_SCRATCH(file__killed_writer_leaves_old_or_new),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
