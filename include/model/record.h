@@ -1,0 +1,71 @@
+#ifndef MODEL_RECORD_H
+#define MODEL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* record - what a hospital knows of one patient, before any model: doses, covariates and
+ * measurements, each with its name, unit and time.
+ *
+ * It is not tied to a model: names are signals ("oral", "WT", "SBP"), units are written out,
+ * times count in `time_unit` from the patient's own origin. Twins read it through a model,
+ * the importer fills it, the node's store keeps it. Transparent: plain values. Called by
+ * model/dataset, model/twin, node/ and sim/. */
+
+#define RECORD_ROWS_MAX ((size_t)1000000) /* of each kind, per patient */
+
+struct record_dose {
+    double time;
+    char *input, *unit;
+    double amount;
+    double duration; /* in time_unit; 0 bolus; < 0: the input's own default */
+    size_t order;    /* rank among all rows of the patient: breaks ties in time */
+};
+
+struct record_covariate {
+    double time;
+    char *name, *unit; /* unit NULL: none was stated, the model's is meant */
+    double value;
+    size_t order;
+};
+
+enum censoring { CENSORED_NOT, CENSORED_BELOW, CENSORED_ABOVE };
+
+struct record_measurement {
+    double time;
+    char *quantity, *unit; /* unit NULL: none was stated, the model's is meant */
+    double value;          /* the limit itself when censored */
+    enum censoring censoring;
+    size_t order;
+};
+
+struct record {
+    char *patient; /* the hospital's identifier; never leaves it */
+    char *time_unit;
+    struct record_dose *doses;
+    size_t dose_count, dose_capacity;
+    struct record_covariate *covariates;
+    size_t covariate_count, covariate_capacity;
+    struct record_measurement *measurements;
+    size_t measurement_count, measurement_capacity;
+};
+
+struct record *record_new(const char *patient, const char *time_unit);
+void record_destroy(struct record **record);
+
+/* Append a row; texts are copied. ERR_RANGE past RECORD_ROWS_MAX or for a number that is
+ * not finite. */
+enum err record_dose(struct record *record, double time, const char *input,
+                     const char *unit, double amount, double duration, size_t order);
+enum err record_covariate(struct record *record, double time, const char *name,
+                          const char *unit, double value, size_t order);
+enum err record_measurement(struct record *record, double time, const char *quantity,
+                            const char *unit, double value, enum censoring censoring,
+                            size_t order);
+
+/* Sort each kind by time, then order; stable, so that equal input gives equal output. */
+void record_sort(struct record *record);
+
+#endif

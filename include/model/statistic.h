@@ -1,0 +1,62 @@
+#ifndef MODEL_STATISTIC_H
+#define MODEL_STATISTIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/prior.h"
+
+/* statistic - the layout of what one patient adds to a round's sum: which numbers stand
+ * where, how they are bounded and how the clipping norm is shared out between them.
+ *
+ * It holds no patient's number: hospital and coordinator both need it, to write the
+ * vector (model/update) and to read the sum (model/learn). In the exact form (simulator,
+ * no noise) nothing is clipped and every factor is 1. In the private form every block is
+ * scaled so that its norm is at most sqrt(weight); the weights sum to 1, so the whole
+ * vector's norm is at most 1, the clipping norm. Bounds and weights are public constants
+ * of the layout: they never depend on data.
+ *
+ * Blocks, in whitened coordinates (docs/statistics.md): */
+
+#define STATISTIC_LIST(X)                                                                \
+    X(COUNT, "1")                                                                        \
+    X(COVARIATES, "svec(x x')")                                                          \
+    X(EFFECT_SCORE, "z (x) x")                                                           \
+    X(OMEGA_SCORE, "svec(z z' + W - I)")                                                 \
+    X(INFORMATION, "svec(I - V)")                                                        \
+    X(INFORMATION_SQUARE, "svec(a a'), a = diag(I - V)")                                 \
+    X(RESIDUAL_SCORE, "score of each log residual parameter")                            \
+    X(RESIDUAL_INFORMATION, "svec of their information")                                 \
+    X(RESIDUAL_SHAPE, "diagonal of their cross-information with Omega")                  \
+    X(POPULATION_SCORE, "score of the parameters that do not differ between patients")   \
+    X(POPULATION_INFORMATION, "svec of their information")                               \
+    X(POPULATION_CROSS, "their cross-information with the typical values, times x")      \
+    X(LIKELIHOOD,                                                                        \
+      "-2 log L, the same by quadrature, 1 if the fit failed; exact form only")
+
+enum statistic_block {
+#define STATISTIC_NAME(name, meaning) STATISTIC_##name,
+    STATISTIC_LIST(STATISTIC_NAME)
+#undef STATISTIC_NAME
+        STATISTIC_BLOCKS
+};
+
+struct statistic {
+    bool exact;
+    size_t p, k, q, m, dimension;
+    size_t offset[STATISTIC_BLOCKS], size[STATISTIC_BLOCKS];
+    double factor[STATISTIC_BLOCKS]; /* vector entry = block's number * factor */
+    double radius;                   /* private form: z is clipped to this norm */
+    double information_cap;          /* private form: a patient counts for at most this
+                                        much residual or population information */
+};
+
+/* Largest dimension a study may have. */
+#define STATISTIC_DIMENSION_MAX ((size_t)1 << 20)
+
+void statistic_layout(const struct prior_layout *layout, bool exact,
+                      struct statistic *statistic);
+const char *statistic_name(enum statistic_block block);
+const char *statistic_meaning(enum statistic_block block);
+
+#endif
