@@ -135,10 +135,6 @@ struct model_observation {
 size_t model_observations(const struct model *model);
 const struct model_observation *model_observation(const struct model *model, size_t index);
 
-/* Times (model time) at which an expression switches by itself, such as a piecewise with a
- * condition on `time` alone: the integration stops there. Ascending. */
-size_t model_breaks(const struct model *model, const double **times);
-
 /* Human listing of units, inserted factors and (program true) the register program. */
 char *model_describe(const struct model *model, bool program); /* caller frees */
 
@@ -154,8 +150,8 @@ struct evaluator *evaluator_new(const struct model *model, size_t directions);
 void evaluator_destroy(struct evaluator **evaluator);
 
 /* Parameters on the natural scale [parameters] with their tangents
- * [parameters][directions] (NULL: values only), covariates [covariates]. Evaluates all that
- * depends on nothing else. */
+ * [parameters][directions] (NULL: values only; those of PARAMETER_FIXED ones count as 0),
+ * covariates [covariates]. Evaluates all that depends on nothing else. */
 void evaluator_individual(struct evaluator *evaluator, const double *parameters,
                           const double *d_parameters, const double *covariates);
 
@@ -163,6 +159,20 @@ void evaluator_individual(struct evaluator *evaluator, const double *parameters,
  * COVARIATE_LINEAR ones `slopes` [covariates] gives d/dt from `t` on (else 0). */
 void evaluator_covariates(struct evaluator *evaluator, double t, const double *covariates,
                           const double *slopes);
+
+/* The times strictly between `from` and `to` at which the rate switches by itself, because
+ * of a condition, min, max, abs, floor or mod on time and on parameters and constant
+ * covariates, ascending, with their tangents [count][directions] (NULL in an evaluation of
+ * values only). The integration stops at each of them; where d_time is not 0, S jumps by
+ * (f- - f+) d_time. Both arrays live until the next call. ERR_RANGE for a period so short
+ * that the breaks are more than anybody could mean. */
+enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
+                          size_t *count, const double **times, const double **d_times);
+
+/* From now on rates are asked for between these two times only, neighbouring breaks as a
+ * rule: conditions on time keep the branch that they have inside, even at the very ends.
+ * Infinite ends until said; a new individual makes them infinite again. */
+void evaluator_between(struct evaluator *evaluator, double from, double to);
 
 /* Initial states x [states] and dx [states][directions] at `t`; steady states are solved by
  * Newton, their derivatives by the implicit function theorem. ERR_NUMERIC when Newton
