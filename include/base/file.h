@@ -28,6 +28,9 @@ enum err file_create(const char *path, const void *data, size_t size, mode_t mod
  * its owner may read it, when it is not a regular file or of another size: keys are 0400. */
 enum err file_read_secret(const char *path, size_t size, void **secret);
 
+/* An entry made, renamed or removed is durable only once the directory it stands in is. */
+enum err file_sync_entry(const char *path);
+
 bool file_exists(const char *path);
 enum err file_make_directory(const char *path, mode_t mode); /* existing one is fine */
 char *file_join(const char *directory, const char *name);    /* caller frees */

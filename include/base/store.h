@@ -21,24 +21,32 @@ struct store;
 struct query;
 
 #define STORE_KEY_BYTES 32
+#define STORE_VALUE_BYTES_MAX (1 << 24) /* of one text or blob, and of one row */
 
 /* One step of a schema: the statements that lead from version i to i + 1. */
 struct store_schema {
-    const char *application;        /* up to 16 characters, kept in the file and checked */
+    const char *application; /* up to 16 letters, digits and '-'; kept and checked */
     const char *const *migrations;  /* migrations[i]: from version i to i + 1 */
     size_t migration_count;
 };
 
-/* Create: refuses an existing file (ERR_STATE). Open: ERR_NOT_FOUND without a file, ERR_KEY
- * when the key does not open it, ERR_LOCKED while another process holds it, ERR_STATE for a
- * newer schema or another application. Both migrate forward inside one transaction, then
- * install the authoriser: no ATTACH, DETACH, PRAGMA, ALTER, DROP, virtual tables, triggers,
- * views, temporary tables, load_extension, fts3_tokenizer or sqlcipher_export after that. */
+/* Create: refuses an existing file (ERR_STATE); the file appears whole, with mode 0600. Open:
+ * ERR_NOT_FOUND without a file, ERR_KEY when the key does not open it, ERR_LOCKED while
+ * another process holds it, ERR_STATE for a newer schema, another application or a file that
+ * is not encrypted, ERR_STORAGE for a damaged one; after an unclean end the whole file is
+ * checked first. Both migrate forward inside one transaction, enforce foreign keys, then
+ * install the authoriser: SELECT, INSERT, UPDATE, DELETE and transactions are left; every
+ * CREATE, ALTER, DROP, ATTACH, DETACH, PRAGMA, temporary table and load_extension,
+ * fts3_tokenizer, sqlcipher_export are refused. */
 enum err store_create(const char *path, const uint8_t key[STORE_KEY_BYTES],
                       const struct store_schema *schema, struct store **store);
 enum err store_open(const char *path, const uint8_t key[STORE_KEY_BYTES],
                     const struct store_schema *schema, struct store **store);
 void store_destroy(struct store **store); /* rolls an open transaction back */
+
+/* Read and authenticate every page: ERR_STORAGE with the first thing found wrong. An old
+ * page of the same file put back is not noticed. */
+enum err store_check(struct store *store);
 
 enum err store_begin(struct store *store);    /* BEGIN IMMEDIATE; nesting is ERR_STATE */
 enum err store_commit(struct store *store);   /* durable when it returns ERR_OK; on failure
@@ -52,7 +60,12 @@ enum err store_execute(struct store *store, const char *sql);
 /* A prepared statement, cached by its text: store_query returns the same one, reset and with
  * its bindings cleared, for the same `sql` pointer content. Owned by the store. Parameters
  * count from 1, columns from 0. Bound bytes are copied. A wrong statement is a bug of ours:
- * it comes back as ERR_STORAGE with SQLite's words. */
+ * it comes back as ERR_STORAGE with SQLite's words. A parameter that the statement does not
+ * have, or a value over the limit, is said by the next step; a column it does not have
+ * aborts. Once the disk refused to sync, or SQLite rolled back an open transaction by itself
+ * (disk full), everything is refused until the store is reopened or store_rollback is
+ * called, so that no statement runs outside the transaction it was meant for. -0.0 comes
+ * back as 0 from a REAL column. */
 enum err store_query(struct store *store, const char *sql, struct query **query);
 void query_int(struct query *query, int parameter, int64_t value);
 void query_real(struct query *query, int parameter, double value); /* NaN becomes NULL */

@@ -69,8 +69,7 @@ enum err file_read(const char *path, size_t size_max, struct bytes *bytes)
     return err;
 }
 
-/* An entry made, renamed or removed is durable only once its directory is. */
-static enum err sync_directory_of(const char *path)
+enum err file_sync_entry(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *directory = !slash          ? mem_text(".")
@@ -123,7 +122,7 @@ enum err file_write(const char *path, const void *data, size_t size, mode_t mode
         unlink(beside);
     }
     mem_free(beside);
-    return err ? err : sync_directory_of(path);
+    return err ? err : file_sync_entry(path);
 }
 
 enum err file_create(const char *path, const void *data, size_t size, mode_t mode)
@@ -138,7 +137,7 @@ enum err file_create(const char *path, const void *data, size_t size, mode_t mod
                               : refuse("create", path);
     unlink(beside);
     mem_free(beside);
-    return err ? err : sync_directory_of(path);
+    return err ? err : file_sync_entry(path);
 }
 
 static enum err check_secret(int fd, const char *path, size_t size)
@@ -188,7 +187,7 @@ bool file_exists(const char *path)
 enum err file_make_directory(const char *path, mode_t mode)
 {
     if (mkdir(path, mode) == 0)
-        return chmod(path, mode) == 0 ? sync_directory_of(path) : refuse("set up", path);
+        return chmod(path, mode) == 0 ? file_sync_entry(path) : refuse("set up", path);
     if (errno != EEXIST)
         return refuse("create the directory", path);
     struct stat about;

@@ -1,49 +1,16 @@
 #include "base/file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
 #include "check.h"
+#include "fault.h"
 #include "scratch.h"
-
-/* Fault points: this program's own fsync and write are what base/file finds. */
-static struct {
-    int fsync_left, write_left; /* calls until one fails; -1: none does */
-    bool short_writes;
-} fault = {-1, -1, false};
-
-static bool fails(int *left)
-{
-    return *left >= 0 && (*left)-- == 0;
-}
-
-int fsync(int fd)
-{
-    if (fails(&fault.fsync_left)) {
-        errno = EIO;
-        return -1;
-    }
-    return fdatasync(fd);
-}
-
-ssize_t write(int fd, const void *data, size_t size)
-{
-    if (fd > 2 && fails(&fault.write_left)) {
-        errno = ENOSPC;
-        return -1;
-    }
-    if (fd > 2 && fault.short_writes && size > 7)
-        size = 7;
-    return writev(fd, &(struct iovec){(void *)(uintptr_t)data, size}, 1);
-}
 
 static size_t entries(const char *directory)
 {
@@ -84,9 +51,7 @@ static void file__writes_whole_with_its_mode_and_replaces(void **state)
     umask(old);
     assert_int_equal(mode_of(path), 0644);
     assert_holds(path, "");
-    fault.short_writes = true;
     assert_ok(file_write(path, "a longer text in small writes", 29, 0400));
-    fault.short_writes = false;
     assert_holds(path, "a longer text in small writes");
     assert_int_equal(mode_of(path), 0400);
     assert_int_equal(entries(*state), 1);
@@ -97,14 +62,15 @@ static void file__failed_write_leaves_the_old_content_and_no_litter(void **state
 {
     char *path = scratch_path(*state, "a"), *fresh = scratch_path(*state, "b");
     assert_ok(file_write(path, "old", 3, 0600));
-    fault.write_left = 0;
+    fault_arm(FAULT_WRITE, 0, ENOSPC);
     assert_refused(ERR_STORAGE, "No space left", file_write(path, "new", 3, 0600));
-    fault.write_left = -1;
-    fault.fsync_left = 0;
+    fault_arm(FAULT_WRITE, 0, EINTR); /* not a failure: tried again */
+    assert_ok(file_write(path, "old", 3, 0600));
+    fault_arm(FAULT_SYNC, 0, EIO);
     assert_refused(ERR_STORAGE, path, file_write(path, "new", 3, 0600));
-    fault.fsync_left = 0;
+    fault_arm(FAULT_SYNC, 0, EIO);
     assert_refused(ERR_STORAGE, fresh, file_create(fresh, "new", 3, 0600));
-    fault.fsync_left = -1;
+    fault_disarm();
     assert_false(file_exists(fresh));
     assert_holds(path, "old");
     assert_int_equal(entries(*state), 1);
@@ -115,9 +81,9 @@ static void file__failed_write_leaves_the_old_content_and_no_litter(void **state
 static void file__unsynced_directory_is_reported(void **state)
 {
     char *path = scratch_path(*state, "a");
-    fault.fsync_left = 1; /* the file's own passes, the directory's does not */
+    fault_arm(FAULT_SYNC, 1, EIO); /* the file's own passes, the directory's does not */
     assert_refused(ERR_STORAGE, "sync the directory", file_write(path, "new", 3, 0600));
-    fault.fsync_left = -1;
+    fault_disarm();
     free(path);
 }
 
@@ -228,32 +194,37 @@ static void file__join_puts_one_slash(void **state)
     }
 }
 
-/* A child rewrites the file for ever between two contents and is killed at any moment:
- * what is found is always one of the two, whole. */
+/* A child is killed at each call that changes a file, also in the middle of a write: what
+ * is found is always one of the two contents, whole. */
 static void file__killed_writer_leaves_old_or_new(void **state)
 {
     char *path = scratch_path(*state, "a");
     char content[2][3000];
     memset(content[0], 'o', sizeof content[0]);
     memset(content[1], 'n', sizeof content[1]);
-    assert_ok(file_write(path, content[0], sizeof content[0], 0600));
-    for (int kills = 0; kills < 20; kills++) {
-        pid_t child = fork();
-        assert_true(child >= 0);
-        for (int i = 1; child == 0; i = !i)
-            if (file_write(path, content[i], sizeof content[i], 0600))
-                _exit(1);
-        usleep((unsigned)(1000 + kills * 731));
-        assert_int_equal(kill(child, SIGKILL), 0);
-        int status;
-        waitpid(child, &status, 0);
-        assert_true(WIFSIGNALED(status));
-        struct bytes bytes = {0};
-        assert_ok(file_read(path, 100000, &bytes));
-        assert_int_equal(bytes.size, 3000);
-        assert_memory_equal(bytes.data, content[bytes.data[0] == 'n'], 3000);
-        bytes_free(&bytes);
+    int deaths = 0;
+    for (int how = FAULT_KILL_HALF; how <= FAULT_KILL; how++) {
+        for (int at = 0; at < 5; at++) {
+            assert_ok(file_write(path, content[0], sizeof content[0], 0600));
+            pid_t child = fork();
+            assert_true(child >= 0);
+            if (child == 0) {
+                fault_arm(FAULT_ANY, at, how);
+                _exit(file_write(path, content[1], sizeof content[1], 0600) != ERR_OK);
+            }
+            int status;
+            waitpid(child, &status, 0);
+            assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+            deaths += WIFSIGNALED(status);
+            struct bytes bytes = {0};
+            assert_ok(file_read(path, 100000, &bytes));
+            assert_int_equal(bytes.size, 3000);
+            assert_memory_equal(bytes.data, content[bytes.data[0] == 'n'], 3000);
+            assert_true(WIFSIGNALED(status) || bytes.data[0] == 'n');
+            bytes_free(&bytes);
+        }
     }
+    assert_int_equal(deaths, 6); /* one write, two syncs; each both ways */
     free(path);
 }
 
