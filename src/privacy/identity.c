@@ -1,0 +1,173 @@
+#include "privacy/identity.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+/* The whole struct is locked memory, so that no key ever lies anywhere else for long. */
+struct identity {
+    uint8_t secret[IDENTITY_SECRET_BYTES];
+    uint8_t
+        signing[crypto_sign_SECRETKEYBYTES]; /* the seed expanded as libsodium wants */
+    uint8_t key[IDENTITY_KEY_BYTES];
+    uint8_t curve[IDENTITY_KEY_BYTES];
+};
+
+#define SEED_BYTES 32
+_Static_assert(crypto_sign_SEEDBYTES == SEED_BYTES, "Ed25519 seed");
+_Static_assert(crypto_sign_PUBLICKEYBYTES == IDENTITY_KEY_BYTES, "Ed25519 key");
+_Static_assert(crypto_sign_BYTES == IDENTITY_SIGNATURE_BYTES, "Ed25519 signature");
+_Static_assert(crypto_scalarmult_BYTES == IDENTITY_KEY_BYTES, "X25519 key");
+_Static_assert(SEED_BYTES + crypto_scalarmult_SCALARBYTES == IDENTITY_SECRET_BYTES,
+               "the two secrets");
+
+enum err identity_read(const uint8_t secret[IDENTITY_SECRET_BYTES],
+                       struct identity **identity)
+{
+    void *room = NULL;
+    if (secret_new(sizeof(struct identity), &room))
+        return err_wrap("identity");
+    struct identity *fresh = room;
+    memcpy(fresh->secret, secret, IDENTITY_SECRET_BYTES);
+    crypto_sign_seed_keypair(fresh->key, fresh->signing, fresh->secret);
+    crypto_scalarmult_base(fresh->curve, fresh->secret + SEED_BYTES);
+    *identity = fresh;
+    return ERR_OK;
+}
+
+enum err identity_new(struct identity **identity)
+{
+    void *secret = NULL;
+    if (secret_new(IDENTITY_SECRET_BYTES, &secret))
+        return err_wrap("identity");
+    randombytes_buf(secret, IDENTITY_SECRET_BYTES);
+    enum err code = identity_read(secret, identity);
+    secret_free(secret);
+    return code;
+}
+
+void identity_destroy(struct identity **identity)
+{
+    secret_free(*identity);
+    *identity = NULL;
+}
+
+const uint8_t *identity_secret(const struct identity *identity)
+{
+    return identity->secret;
+}
+
+void identity_public(const struct identity *identity, uint8_t key[IDENTITY_KEY_BYTES])
+{
+    memcpy(key, identity->key, IDENTITY_KEY_BYTES);
+}
+
+void identity_curve(const struct identity *identity, uint8_t key[IDENTITY_KEY_BYTES])
+{
+    memcpy(key, identity->curve, IDENTITY_KEY_BYTES);
+}
+
+const uint8_t *identity_curve_secret(const struct identity *identity)
+{
+    return identity->secret + SEED_BYTES;
+}
+
+static enum err message_build(const char *tag, const void *data, size_t size,
+                              struct bytes *message)
+{
+    if (!*tag)
+        return err_set(ERR_RANGE, "a signature without a tag");
+    bytes_text(message, tag);
+    bytes_field(message, data, size);
+    return ERR_OK;
+}
+
+enum err identity_sign(const struct identity *identity, const char *tag, const void *data,
+                       size_t size, uint8_t signature[IDENTITY_SIGNATURE_BYTES])
+{
+    struct bytes message = {0};
+    enum err code = message_build(tag, data, size, &message);
+    if (!code)
+        crypto_sign_detached(signature, NULL, message.data, message.size,
+                             identity->signing);
+    bytes_free(&message);
+    return code;
+}
+
+/* libsodium's verification is the strict one: it refuses S >= L, R of small order, and
+ * keys of small order or not in canonical form. The tests hold it to that. */
+enum err identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
+                         const void *data, size_t size,
+                         const uint8_t signature[IDENTITY_SIGNATURE_BYTES])
+{
+    struct bytes message = {0};
+    enum err code = message_build(tag, data, size, &message);
+    if (!code && crypto_sign_verify_detached(signature, message.data, message.size, key))
+        code = err_set(ERR_VERIFY, "the signature of \"%s\" does not hold", tag);
+    bytes_free(&message);
+    return code;
+}
+
+/* The file: the armoured fields (secret, hash of secret), the hash so that a damaged file
+ * is noticed instead of being another identity. */
+#define FILE_TAG "gemel/identity-file/1"
+#define FILE_LABEL "IDENTITY"
+#define FILE_BYTES (4 + IDENTITY_SECRET_BYTES + 4 + HASH_BYTES)
+#define FILE_BASE64 ((FILE_BYTES + 2) / 3 * 4)
+#define FILE_TEXT                                                                        \
+    (sizeof "-----BEGIN GEMEL " FILE_LABEL "-----\n" - 1 + FILE_BASE64 +                 \
+     (FILE_BASE64 + 63) / 64 + sizeof "-----END GEMEL " FILE_LABEL "-----\n" - 1)
+
+static void fields_build(const uint8_t *secret, struct bytes *fields)
+{
+    uint8_t hash[HASH_BYTES];
+    bytes_hash(FILE_TAG, secret, IDENTITY_SECRET_BYTES, hash);
+    bytes_field(fields, secret, IDENTITY_SECRET_BYTES);
+    bytes_field(fields, hash, sizeof hash);
+}
+
+enum err identity_file_create(const char *path, const struct identity *identity)
+{
+    struct bytes fields = {0};
+    fields_build(identity->secret, &fields);
+    char *text = bytes_to_armour(FILE_LABEL, fields.data, fields.size);
+    enum err code = file_create(path, text, strlen(text), 0400);
+    bytes_wipe(text, strlen(text));
+    mem_free(text);
+    bytes_free(&fields);
+    return code;
+}
+
+static enum err fields_read(const struct bytes *fields, struct identity **identity)
+{
+    struct cursor cursor = {.data = fields->data, .size = fields->size};
+    const uint8_t *secret = NULL;
+    size_t size = 0;
+    if (cursor_field(&cursor, &secret, &size) || size != IDENTITY_SECRET_BYTES)
+        return err_set(ERR_FORMAT, "not an identity's secret keys");
+    struct bytes again = {0};
+    fields_build(secret, &again);
+    bool same =
+        again.size == fields->size && bytes_equal(again.data, fields->data, again.size);
+    bytes_free(&again);
+    return same ? identity_read(secret, identity)
+                : err_set(ERR_FORMAT, "the keys are damaged: their hash does not hold");
+}
+
+enum err identity_file_open(const char *path, struct identity **identity)
+{
+    void *text = NULL;
+    enum err code = file_read_secret(path, FILE_TEXT, &text);
+    if (code)
+        return code;
+    struct bytes fields = {0};
+    code = bytes_from_armour(FILE_LABEL, text, FILE_TEXT, &fields);
+    if (!code)
+        code = fields_read(&fields, identity);
+    bytes_free(&fields);
+    secret_free(text);
+    return code ? err_wrap("%s", path) : ERR_OK;
+}
