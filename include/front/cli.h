@@ -7,49 +7,30 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "front/command.h"
 #include "front/json.h"
 
-/* cli - one table of commands behind parsing, help, completion, man pages and exit codes.
+/* cli - what a program's main calls, and what its running command asks and says.
  *
- * Results go to stdout, talk to stderr; `error:` and `hint:` come from base/err; --json makes
- * the result one JSON object, and an error one JSON object on stderr. It knows no command of
- * ours. Every command has --help, --json, --quiet and -C DIR without saying so. */
+ * The table of front/command.h goes in; parsing, help, completion, man pages, errors and
+ * exit codes come out. Results go to stdout, talk to stderr; `error:` and `hint:` come
+ * from base/err. With --json the result is one JSON object on stdout and an error one on
+ * stderr,
+ * {"error": {"code", "message", "hint"}}; talk is then kept to a terminal, so that a
+ * captured stderr holds nothing else. It knows no command of ours. */
 
 struct cli;
 
-struct cli_option {
-    const char *name;  /* "hospitals" for --hospitals */
-    char letter;       /* 'o' for -o; 0: none */
-    const char *value; /* "FILE", "N"; NULL: a flag */
-    const char *help;  /* one line; states the preset */
-    bool required, repeated;
-};
-
-struct cli_command {
-    const char *words;     /* "model check", "init" */
-    const char *arguments; /* "FILE", "[ID]...", "FILE OUT": upper-case words, optional ones
-                              in brackets, a repeated last one with dots; "" for none */
-    const char *summary;   /* one line */
-    const char *text;      /* paragraphs for help and the man page */
-    const char *examples;  /* lines as typed, without the prompt; a test runs them */
-    const struct cli_option *options;
-    size_t option_count;
-    enum err (*run)(struct cli *cli);
-};
-
-struct cli_program {
-    const char *name, *summary;
-    const struct cli_command *commands;
-    size_t command_count;
-};
-
-/* Parse, run, print the error if any, return the exit code of docs/formats.md "Exit codes":
- * 0 done, 1 failed, 2 usage, 3 done in part, 4 not found, 5 refused by policy or budget,
- * 6 verification failed, 7 peer not reachable, 8 checks found problems, 9 configuration,
- * 10 not initialised, 11 locked by another process, 12 wrong key, 130 interrupted. */
+/* Parse, run, print the error if any, return the exit code of docs/formats.md "Exit
+ * codes": 0 done, 1 failed, 2 usage, 3 done in part, 4 not found, 5 refused by policy or
+ * budget, 6 verification failed, 7 peer not reachable, 8 checks found problems, 9
+ * configuration, 10 not initialised, 11 locked by another process, 12 wrong key, 130
+ * interrupted. A result that cannot be written (full disk, closed pipe) is a failure.
+ * Call it once a process. */
 int cli_main(const struct cli_program *program, int argc, char **argv);
 
-/* --- what a running command asks ---------------------------------------------------------- */
+/* --- what a running command asks
+ * ---------------------------------------------------------- */
 
 size_t cli_arguments(const struct cli *cli);
 const char *cli_argument(const struct cli *cli, size_t index); /* NULL past the end */
@@ -58,40 +39,47 @@ bool cli_given(const struct cli *cli, const char *option);
 const char *cli_text(const struct cli *cli, const char *option, const char *preset);
 size_t cli_repeats(const struct cli *cli, const char *option);
 const char *cli_text_at(const struct cli *cli, const char *option, size_t index);
-/* Strict numbers; ERR_USAGE names option, value and limits. */
+/* Strict numbers, limits included; ERR_USAGE names option, value and limits. Asking for
+ * an option that the command does not have is a bug and aborts. */
 enum err cli_real(const struct cli *cli, const char *option, double preset, double low,
                   double high, double *value);
-enum err cli_integer(const struct cli *cli, const char *option, int64_t preset, int64_t low,
-                     int64_t high, int64_t *value);
+enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
+                     int64_t low, int64_t high, int64_t *value);
 
 const char *cli_directory(const struct cli *cli); /* -C DIR; "." */
 bool cli_is_json(const struct cli *cli);
 
-/* --- what it says --------------------------------------------------------------------------- */
+/* --- what it says
+ * --------------------------------------------------------------------------- */
 
-/* The result of the command in JSON mode: printed once, at the end; takes it. In text mode
- * it is dropped: print with printf. */
+/* The result of the command in JSON mode: printed once, at the end; takes it. In text
+ * mode it is dropped: print with printf. */
 void cli_result(struct cli *cli, struct json *result);
 
 /* Talk on stderr; silent with --quiet. */
-void cli_say(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_say(struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Done in part: exit code 3 (some records rejected); problems found: 8. */
 void cli_partial(struct cli *cli);
 void cli_problems(struct cli *cli);
 
-/* A bar on a terminal (after 1 s, 10 Hz), a line every 30 s elsewhere, nothing with --quiet;
- * label is a few words; done == total ends it. */
+/* A bar on a terminal (after 1 s, 10 Hz), a line every 30 s elsewhere, nothing with
+ * --quiet; label is a few words; done == total ends it. Call it as often as you like. */
 void cli_progress(struct cli *cli, const char *label, uint64_t done, uint64_t total);
 
 /* Ctrl-C or SIGTERM: true from the first on (the second ends the process). Long work asks
  * and returns err_set(ERR_INTERRUPTED, ...) saying what was kept. The descriptor becomes
- * readable at the same time. */
+ * readable at the same time and stays so: poll it, do not read it. */
 bool cli_interrupted(void);
 int cli_interrupt_fd(void);
 
-/* Terminal styling, empty strings where colour is off. */
+/* Styling of stdout, empty strings where colour is off (no terminal, NO_COLOR,
+ * TERM=dumb). Never the only sign of anything: add a word. */
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GOOD, CLI_BAD };
 const char *cli_style(const struct cli *cli, enum cli_style style);
+size_t
+cli_width(const struct cli *cli); /* columns of stdout; 80 where it is no terminal */
+bool cli_is_unicode(const struct cli *cli); /* may blocks and bars be drawn? */
 
 #endif

@@ -10,11 +10,12 @@
 
 /* json - a tree of values, written and read: the only door to jansson.
  *
- * Keys keep the order in which they were set. Reals are written with 17 significant digits,
- * so that they read back the same; NaN and infinities become null. Bytes of a text that are
- * not UTF-8 become U+FFFD. A value put into an object or array belongs to it. Writing does
- * not fail (a full memory ends the process). The makers are json_new_..., because jansson
- * itself exports json_object and its like. Called by the programs. */
+ * Keys keep the order in which they were set. Reals are written with 17 significant
+ * digits, so that they read back the same; NaN and infinities become null. Bytes of a
+ * text that are not UTF-8 become U+FFFD. A value put into an object or array belongs to
+ * it. Writing does not fail (a full memory ends the process). The makers are
+ * json_new_..., because jansson itself exports json_object and its like. Called by the
+ * programs. */
 
 struct json;
 
@@ -41,10 +42,10 @@ char *json_format(const struct json *json);             /* one line; caller free
 
 /* Reading: strict, no duplicate keys, at most `size` bytes; ERR_FORMAT with the line. */
 enum err json_parse(const char *text, size_t size, struct json **json);
-struct json *json_get(const struct json *object, const char *key);  /* NULL: not there */
-struct json *json_at(const struct json *array, size_t index);       /* NULL: past the end */
-size_t json_count(const struct json *json);                         /* of object or array */
-double json_get_real(const struct json *object, const char *key);   /* NaN: not a number */
+struct json *json_get(const struct json *object, const char *key); /* NULL: not there */
+struct json *json_at(const struct json *array, size_t index);     /* NULL: past the end */
+size_t json_count(const struct json *json);                       /* of object or array */
+double json_get_real(const struct json *object, const char *key); /* NaN: not a number */
 const char *json_get_text(const struct json *object, const char *key); /* NULL: no text */
 double json_as_real(const struct json *json);      /* of one value; NaN: not a number */
 const char *json_as_text(const struct json *json); /* NULL: no text */

@@ -1,0 +1,423 @@
+#include "front/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "completion.h"
+#include "interrupt.h"
+#include "manual.h"
+#include "terminal.h"
+
+#include "base/memory.h"
+
+struct cli {
+    const struct cli_program *program;
+    struct arguments arguments;
+    struct json *result;
+    struct terminal out;
+    struct progress progress; /* its stream and terminal are those of all talk */
+    bool json, silent;
+    bool partial, problems;
+};
+
+enum {
+    EXIT_USAGE = 2,
+    EXIT_PARTIAL = 3,
+    EXIT_PROBLEMS = 8,
+};
+
+static int exit_code(enum err err)
+{
+    switch (err) {
+    case ERR_OK:
+        return EXIT_SUCCESS;
+    case ERR_USAGE:
+        return EXIT_USAGE;
+    case ERR_NOT_FOUND:
+        return 4;
+    case ERR_DENIED:
+        return 5;
+    case ERR_VERIFY:
+        return 6;
+    case ERR_GONE:
+        return 7;
+    case ERR_CONFIG:
+        return 9;
+    case ERR_UNINITIALISED:
+        return 10;
+    case ERR_LOCKED:
+        return 11;
+    case ERR_KEY:
+        return 12;
+    case ERR_INTERRUPTED:
+        return 130;
+    case ERR_RANGE:
+    case ERR_FORMAT:
+    case ERR_STATE:
+    case ERR_STORAGE:
+    case ERR_NUMERIC:
+        break;
+    }
+    return EXIT_FAILURE;
+}
+
+/* --- what a running command asks
+ * -------------------------------------------------------------- */
+
+size_t cli_arguments(const struct cli *cli)
+{
+    return cli->arguments.count;
+}
+
+const char *cli_argument(const struct cli *cli, size_t index)
+{
+    return index < cli->arguments.count ? cli->arguments.texts[index] : NULL;
+}
+
+/* An option outside the command's table is a bug of the program. */
+static const char *value_of(const struct cli *cli, const char *option, size_t index)
+{
+    if (!command_option(cli->arguments.command, option))
+        abort();
+    return arguments_value(&cli->arguments, option, index);
+}
+
+bool cli_given(const struct cli *cli, const char *option)
+{
+    return cli_repeats(cli, option) > 0;
+}
+
+const char *cli_text(const struct cli *cli, const char *option, const char *preset)
+{
+    const char *value = value_of(cli, option, 0);
+    return value ? value : preset;
+}
+
+size_t cli_repeats(const struct cli *cli, const char *option)
+{
+    (void)value_of(cli, option, 0);
+    return arguments_repeats(&cli->arguments, option);
+}
+
+const char *cli_text_at(const struct cli *cli, const char *option, size_t index)
+{
+    return value_of(cli, option, index);
+}
+
+/* strtod and strtoll also read white space, hexadecimals, inf and nan: those are refused
+ * first. Nothing of ours sets a locale, so the decimal point is a point. */
+static bool is_plain(const char *text, const char *letters)
+{
+    return *text && text[strspn(text, letters)] == '\0';
+}
+
+static enum err out_of_range(const char *option, const char *value, const char *low,
+                             const char *high)
+{
+    if (!*low)
+        return err_set(ERR_USAGE, "--%s: %s is more than %s", option, value, high);
+    if (!*high)
+        return err_set(ERR_USAGE, "--%s: %s is less than %s", option, value, low);
+    return err_set(ERR_USAGE, "--%s: %s is not between %s and %s", option, value, low,
+                   high);
+}
+
+enum err cli_real(const struct cli *cli, const char *option, double preset, double low,
+                  double high, double *value)
+{
+    const char *text = value_of(cli, option, 0);
+    if (!text) {
+        *value = preset;
+        return ERR_OK;
+    }
+    char *end;
+    double real = strtod(text, &end);
+    if (!is_plain(text, "0123456789+-.eE") || *end || !isfinite(real))
+        return err_set(ERR_USAGE, "--%s: '%s' is not a number", option, text);
+    if (real < low || real > high) {
+        char low_text[32] = "", high_text[32] = "";
+        if (isfinite(low))
+            snprintf(low_text, sizeof low_text, "%.15g", low);
+        if (isfinite(high))
+            snprintf(high_text, sizeof high_text, "%.15g", high);
+        return out_of_range(option, text, low_text, high_text);
+    }
+    *value = real;
+    return ERR_OK;
+}
+
+enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
+                     int64_t low, int64_t high, int64_t *value)
+{
+    const char *text = value_of(cli, option, 0);
+    if (!text) {
+        *value = preset;
+        return ERR_OK;
+    }
+    char *end;
+    errno = 0;
+    long long whole = strtoll(text, &end, 10);
+    if (!is_plain(text, "0123456789+-") || *end || errno)
+        return err_set(ERR_USAGE, "--%s: '%s' is not a whole number", option, text);
+    if (whole < low || whole > high) {
+        char low_text[32] = "", high_text[32] = "";
+        if (low != INT64_MIN)
+            snprintf(low_text, sizeof low_text, "%lld", (long long)low);
+        if (high != INT64_MAX)
+            snprintf(high_text, sizeof high_text, "%lld", (long long)high);
+        return out_of_range(option, text, low_text, high_text);
+    }
+    *value = whole;
+    return ERR_OK;
+}
+
+const char *cli_directory(const struct cli *cli)
+{
+    return cli_text(cli, "directory", ".");
+}
+
+bool cli_is_json(const struct cli *cli)
+{
+    return cli->json;
+}
+
+/* --- what it says
+ * ------------------------------------------------------------------------------- */
+
+void cli_result(struct cli *cli, struct json *result)
+{
+    json_destroy(&cli->result);
+    cli->result = result;
+}
+
+void cli_say(struct cli *cli, const char *format, ...)
+{
+    if (cli->silent)
+        return;
+    progress_clear(&cli->progress);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void cli_partial(struct cli *cli)
+{
+    cli->partial = true;
+}
+
+void cli_problems(struct cli *cli)
+{
+    cli->problems = true;
+}
+
+void cli_progress(struct cli *cli, const char *label, uint64_t done, uint64_t total)
+{
+    if (cli->silent)
+        return;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    progress_move(&cli->progress, now_ms, label, done, total);
+}
+
+bool cli_interrupted(void)
+{
+    return interrupt_came();
+}
+
+int cli_interrupt_fd(void)
+{
+    return interrupt_descriptor();
+}
+
+static const char *style_code(bool colour, enum cli_style style)
+{
+    static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[32m",
+                                        "\033[31m"};
+    return colour ? codes[style] : "";
+}
+
+const char *cli_style(const struct cli *cli, enum cli_style style)
+{
+    return style_code(cli->out.colour, style);
+}
+
+size_t cli_width(const struct cli *cli)
+{
+    return cli->out.width;
+}
+
+bool cli_is_unicode(const struct cli *cli)
+{
+    return cli->out.unicode;
+}
+
+/* --- the command that every program has
+ * --------------------------------------------------------- */
+
+static void explain(struct cli *cli, const char *words)
+{
+    if (cli->json)
+        cli_result(cli, manual_json(cli->program, words));
+    else if (arguments_have(&cli->arguments, "man"))
+        manual_page(stdout, cli->program, words);
+    else
+        manual_help(stdout, cli->program, words, cli->out.width);
+}
+
+static enum err run_help(struct cli *cli)
+{
+    const struct arguments *arguments = &cli->arguments;
+    const char *shell = cli_text(cli, "completion", NULL);
+    if (cli_given(cli, "complete")) {
+        completion_candidates(stdout, cli->program, arguments->count, arguments->texts);
+        return ERR_OK;
+    }
+    if (shell)
+        return completion_script(stdout, cli->program, shell);
+    /* The words are read as if they were typed with --help, so that near misses are
+     * named. */
+    char **argv = mem_new(arguments->count + 3, sizeof *argv);
+    argv[0] = mem_text(cli->program->name);
+    for (size_t i = 0; i < arguments->count; i++)
+        argv[i + 1] = mem_text(arguments->texts[i]);
+    argv[arguments->count + 1] = mem_text("--help");
+    struct arguments meant;
+    enum err err = arguments_read(cli->program, (int)arguments->count + 2, argv, &meant);
+    if (!err && meant.count)
+        err = err_set(ERR_USAGE, "'%s' is a whole command; '%s' is no word of it",
+                      meant.words, meant.texts[0]);
+    if (!err)
+        explain(cli, meant.words);
+    for (size_t i = 0; i < arguments->count + 2; i++)
+        mem_free(argv[i]);
+    mem_free(argv);
+    arguments_free(&meant);
+    return err;
+}
+
+static void print_version(struct cli *cli)
+{
+    if (cli->json) {
+        struct json *result = json_new_object();
+        json_set_text(result, "program", cli->program->name);
+        json_set_text(result, "version", GEMEL_VERSION);
+        cli_result(cli, result);
+    } else {
+        printf("%s %s\n", cli->program->name, GEMEL_VERSION);
+    }
+}
+
+/* --- from the command line to the exit code
+ * ------------------------------------------------------- */
+
+static void print_error(struct cli *cli, enum err err)
+{
+    progress_clear(&cli->progress);
+    if (cli->json) {
+        struct json *object = json_new_object(), *inside = json_new_object();
+        json_set(object, "error", inside);
+        json_set_text(inside, "code", err_name(err));
+        json_set_text(inside, "message", err_text());
+        json_set_text(inside, "hint", *err_hint_text() ? err_hint_text() : NULL);
+        json_print(object, stderr);
+        json_destroy(&object);
+        return;
+    }
+    bool colour = cli->progress.terminal.colour;
+    fprintf(stderr, "%serror:%s %s\n", style_code(colour, CLI_BAD),
+            style_code(colour, CLI_PLAIN), err_text());
+    if (*err_hint_text())
+        fprintf(stderr, "%shint:%s %s\n", style_code(colour, CLI_BOLD),
+                style_code(colour, CLI_PLAIN), err_hint_text());
+}
+
+/* A file that is opened while 0, 1 or 2 is free would take its place, and what is printed
+ * would end in it: hold the places, with descriptors that refuse. A closed pipe is an
+ * error of the write, not the end of the process. */
+static void prepare_streams(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) < 0 &&
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+            abort();
+    }
+}
+
+/* Whether errors are one object must be known even when the line cannot be read. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum err run(struct cli *cli, int argc, char **argv)
+{
+    enum err err = command_check(cli->program);
+    if (err)
+        return err;
+    err = arguments_read(cli->program, argc, argv, &cli->arguments);
+    if (err)
+        return err;
+    struct arguments *arguments = &cli->arguments;
+    bool quiet = arguments_have(arguments, "quiet");
+    cli->silent = quiet || (cli->json && !cli->progress.terminal.is_terminal);
+    if (arguments_have(arguments, "version")) {
+        print_version(cli);
+        return ERR_OK;
+    }
+    if (!arguments->command || arguments_have(arguments, "help")) {
+        explain(cli, arguments->words);
+        return ERR_OK;
+    }
+    interrupt_watch(!cli->silent && cli->progress.terminal.is_terminal);
+    return arguments->command == &command_help ? run_help(cli)
+                                               : arguments->command->run(cli);
+}
+
+/* Everything printed so far has reached its file, or says why not. */
+static enum err flush_result(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return ERR_OK;
+    return err_set(ERR_STORAGE, "the result could not be written to standard output: %s",
+                   errno ? strerror(errno) : "an earlier write failed");
+}
+
+int cli_main(const struct cli_program *program, int argc, char **argv)
+{
+    prepare_streams();
+    struct cli cli = {.program = program,
+                      .json = asks_for_json(argc, argv),
+                      .out = terminal_of(STDOUT_FILENO)};
+    cli.progress.stream = stderr;
+    cli.progress.terminal = terminal_of(STDERR_FILENO);
+    enum err err = run(&cli, argc, argv);
+    progress_clear(&cli.progress);
+    if (!err && cli.json && cli.result)
+        json_print(cli.result, stdout);
+    enum err flushed = err ? ERR_OK : flush_result();
+    if (err || flushed)
+        print_error(&cli, err ? err : flushed);
+    int code = exit_code(err ? err : flushed);
+    if (!code && (cli.partial || cli.problems))
+        code = cli.problems ? EXIT_PROBLEMS : EXIT_PARTIAL;
+    json_destroy(&cli.result);
+    arguments_free(&cli.arguments);
+    return code;
+}
