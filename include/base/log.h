@@ -7,9 +7,9 @@
 
 /* log - what the daemons say while they run: one line an event on stderr, `key=value`.
  *
- * Only the programs call it (node/, coordinator/, sim/). It is not the audit trail and not a
- * command's answer. No patient's identifier or value ever goes in: say counts. Under systemd
- * (JOURNAL_STREAM set) lines carry <N> priorities and no time. */
+ * Only the programs call it (node/, coordinator/, sim/). It is not the audit trail and
+ * not a command's answer. No patient's identifier or value ever goes in: say counts.
+ * Under systemd (JOURNAL_STREAM set) lines carry <N> priorities and no time. */
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
