@@ -12,59 +12,69 @@
  * Nodes connect outward only and ask; the coordinator answers. It carries opaque frames and
  * says which CURVE key a frame came in by; who that is and whether it may speak is the
  * envelope's and the roster's business. ZAP alone fails open in libzmq 4.3.4, so a frame
- * without a User-Id that this module's own handler set is dropped, the handler's death ends
- * the process, and a server proves at start that an unknown key is refused. One payload
- * frame a message; sizes, connections and handshakes are bounded. Called by node/ and
- * coordinator/. Not thread-safe: one thread a link. */
+ * without a User-Id that this module's own doorkeeper set is dropped, the doorkeeper's death
+ * ends the process, and a server proves at start that an unknown key is refused. One payload
+ * frame a message; sizes, queues and handshakes are bounded; connections are bounded by the
+ * process's descriptors alone, which is why a firewall should count them (docs/protocol.md,
+ * "Transport"). libzmq keeps a copy of the CURVE secret in memory that is not locked. Called
+ * by node/ and coordinator/. Not thread-safe: one thread a link. */
 
 struct identity;
 
-#define LINK_CONNECTIONS_MAX 1024
+#define LINK_CONNECTIONS_MAX 1024 /* descriptors are asked for four times as many */
 #define LINK_HANDSHAKE_MS 5000
 
 /* --- the coordinator's side ------------------------------------------------------------- */
 
 struct link_server;
 
-/* Where an answer goes back to. */
+/* Where an answer goes back to: copied at will, useless once the peer is gone. */
 struct link_peer {
     uint8_t route[16];
     size_t route_size;
     uint8_t curve[KEY_BYTES]; /* the key the connection proved */
 };
 
-/* Bind to tcp://host:port (port 0 or *: any free one) and run the self-test: ERR_STATE when
- * an unknown key was not refused. `curves`: allowed keys, one after the other. ERR_GONE when
- * the address cannot be bound. */
+/* Run the self-test on a port of its own, then bind to tcp://host:port (port 0 or *: any
+ * free one). ERR_STATE when an unknown key was not refused. `curves`: allowed keys, one after
+ * the other, none is fine. ERR_GONE when the address cannot be bound, ERR_RANGE when it is
+ * none. Raises the process's soft limit of descriptors as far as it may. `identity` is not
+ * kept. */
 enum err link_server_new(const char *endpoint, const struct identity *identity,
                          const struct bytes *curves, struct link_server **server);
-void link_server_destroy(struct link_server **server);
+void link_server_destroy(struct link_server **server); /* NULL is fine; nulls */
 const char *link_server_endpoint(const struct link_server *server); /* with its real port */
 
 /* Replace the allowed keys: at once for new connections; frames by keys no longer allowed
  * are dropped from now on. */
 void link_server_allow(struct link_server *server, const struct bytes *curves);
 
-/* Wait at most timeout_ms for one frame. ERR_GONE: none came. Frames that break the rules
- * above are dropped and counted. `wake_fd` (-1: none): a readable descriptor also ends the
- * wait (ERR_INTERRUPTED). */
+/* Wait at most timeout_ms for one frame, which replaces what `frame` held. ERR_GONE: none
+ * came. Frames that break the rules above are dropped and counted. `wake_fd` (-1: none): a
+ * readable descriptor also ends the wait (ERR_INTERRUPTED) and is not read. */
 enum err link_server_receive(struct link_server *server, unsigned timeout_ms, int wake_fd,
                              struct link_peer *peer, struct bytes *frame);
+
+/* Never waits. A peer that is gone, or does not read what it is sent, loses the answer and
+ * asks again. ERR_RANGE for a frame that is empty or too large. */
 enum err link_server_send(struct link_server *server, const struct link_peer *peer,
-                          const struct bytes *frame); /* a peer that is gone is fine */
+                          const struct bytes *frame);
 uint64_t link_server_dropped(const struct link_server *server);
 
 /* --- the node's side ---------------------------------------------------------------------- */
 
 struct link_client;
 
+/* Connects in the background, and again whenever the connection is lost. `identity` must
+ * outlive it. */
 enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
                          const struct identity *identity, struct link_client **client);
-void link_client_destroy(struct link_client **client);
+void link_client_destroy(struct link_client **client); /* NULL is fine; nulls */
 
-/* Send `frame` and wait for the one answer. ERR_GONE after deadline_ms, and the connection
- * is then made anew, so that a late answer is never taken for the next question's.
- * ERR_INTERRUPTED when wake_fd became readable. */
+/* Send `frame` and wait for the one answer, which replaces what `answer` held. ERR_GONE after
+ * deadline_ms, and the connection is then made anew, so that a late answer is never taken for
+ * the next question's. ERR_INTERRUPTED when wake_fd (-1: none) became readable. A server that
+ * does not know this node's key says nothing at all: that, too, is ERR_GONE. */
 enum err link_client_ask(struct link_client *client, const struct bytes *frame,
                          unsigned deadline_ms, int wake_fd, struct bytes *answer);
 
