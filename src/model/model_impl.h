@@ -1,0 +1,499 @@
+#ifndef MODEL_MODEL_IMPL_H
+#define MODEL_MODEL_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/memory.h"
+#include "model/model.h"
+#include "model/unit.h"
+
+/* model_impl - the stages behind model/model.h, in the order a text passes them:
+ *
+ *   token.c      text to tokens; every refusal with number, place and caret
+ *   parse.c      tokens to a syntax tree; the tree back to canonical text
+ *   check.c      names, order, units and values; what the model promises outside
+ *   program.c    expressions to one graph without repetitions, sorted by when they run
+ *   evaluator.c  runs the graph for one patient: values and tangents
+ *   model.c      loads, answers, explains
+ *
+ * Private to src/model/ and its tests. Nobody else may know how a model is kept. */
+
+/* --- token ---------------------------------------------------------------------- */
+
+struct source {
+    const char *text, *file_name;
+    size_t size;
+};
+
+/* The numbered errors: X(number, paragraph). First digit: 1 text, 2 names and order,
+ * 3 units, 4 values. */
+#define MODEL_ERROR_LIST(X)                                                              \
+    X(E1001,                                                                             \
+      "A character that the language does not use, a control character, or bytes "       \
+      "that are not UTF-8. Outside comments and labels in quotes a model consists "      \
+      "of letters, digits, spaces and the signs + - * / ^ ( ) [ ] < > = ! : ~ , .")      \
+    X(E1002,                                                                             \
+      "A line does not continue as the language expects. The sentence says what was "    \
+      "expected and what was found. A statement takes one line; inside open "            \
+      "parentheses, and after a \\ at the end of a line, it goes on below.")             \
+    X(E1003, "A label in double quotes has to end on the line on which it begins.")      \
+    X(E1004, "A number cannot be read. Numbers look like 12, 0.5, .5 or 7.0e-4.")        \
+    X(E1005, "An expression is nested too deep: parentheses go at most 200 deep and a "  \
+             "formula may be at most 1000 operations high. Give parts of it a name of "  \
+             "their own.")                                                               \
+    X(E1006, "The text is larger than 65,536 bytes. A model is a page or two.")          \
+    X(E1007,                                                                             \
+      "An unknown section, or one that comes twice. The sections are [parameters], "     \
+      "[population], [covariates], [individual], [doses], [equations], "                 \
+      "[observations] and [what-if].")                                                   \
+    X(E1008, "A model begins with two lines: model NAME version N \"title\", then time " \
+             "UNIT. Everything else belongs into a section.")                            \
+    X(E1009,                                                                             \
+      "A spelling of another language that is ambiguous here. Powers are written ^, "    \
+      "logarithms ln (natural) and log10, conditions and, or, not and ==.")              \
+    X(E2001, "A name is used that nothing declares. Parameters are declared under "      \
+             "[parameters], covariates under [covariates], states by d/dt(NAME) under "  \
+             "[equations], everything else by NAME = expression.")                       \
+    X(E2002,                                                                             \
+      "A name is declared twice. Parameters, covariates, quantities, states, doses "     \
+      "and observations share one set of names, because all of them appear side by "     \
+      "side in results.")                                                                \
+    X(E2003,                                                                             \
+      "A word of the language cannot serve as a name: time, pi, and, or, not, if, "      \
+      "piecewise, otherwise and the names of functions.")                                \
+    X(E2004, "Quantities are defined by each other in a circle, so none of them can be " \
+             "computed first. Lines may stand in any order, but some order must exist.") \
+    X(E2005,                                                                             \
+      "A name is used where its value does not exist yet: states and time under "        \
+      "[individual], in initial values (time may be used there) or in the modifiers "    \
+      "of doses; doses and observations in any formula.")                                \
+    X(E2006,                                                                             \
+      "An unknown function. There are exp, ln, log10, sqrt, abs, min, max, tanh, "       \
+      "sin, cos, floor, mod, logit, expit, if and piecewise.")                           \
+    X(E2007,                                                                             \
+      "A function with the wrong number of arguments. if takes condition, value, "       \
+      "other value; piecewise takes value, condition, ..., last value; min and max "     \
+      "take two or more, mod two, the others one.")                                      \
+    X(E2008, "A name is too long: at most 63 letters, digits and underscores.")          \
+    X(E2009,                                                                             \
+      "Only parameters that differ between patients (lognormal, logitnormal, normal) "   \
+      "can be correlated, and a pair only once.")                                        \
+    X(E3001,                                                                             \
+      "Two quantities of different dimension are added, compared, assigned or "          \
+      "returned by one function. Units of the same dimension (mg and ug, h and min) "    \
+      "are converted; mass and amount of substance are not, because that needs a "       \
+      "molar mass: write it as a factor with a unit, as in 180.16 [g/mol].")             \
+    X(E3002,                                                                             \
+      "A function or a power needs a number without a dimension here. Divide by a "      \
+      "reference value with the same unit, as in ln(G/(1 [mmol/L])).")                   \
+    X(E3003,                                                                             \
+      "The exponent of a quantity with a dimension has to be a constant number, "        \
+      "because the unit of the result depends on it. Make the base dimensionless "       \
+      "first, as in (WT/70 kg)^b.")                                                      \
+    X(E3004,                                                                             \
+      "A unit that is not in the table, or that cannot be read. Units look like mg, "    \
+      "mg/L, mL/min/kg, 1/h, 10^9/L, mm[Hg]; in formulas a compound unit stands in "     \
+      "brackets after its number: 5 [mg/L].")                                            \
+    X(E3005,                                                                             \
+      "The unit of a state follows from its dose, its initial value or its equation; "   \
+      "here none of them says it. Add: unit U at the end of the line.")                  \
+    X(E3006,                                                                             \
+      "The right-hand side of d/dt(X) has to have the unit of X per unit of time.")      \
+    X(E3007,                                                                             \
+      "A dose enters a state of another dimension. Give the molar mass or the like "     \
+      "by: convert from UNIT by NUMBER.")                                                \
+    X(E3008,                                                                             \
+      "A condition stands where a number is needed, or a number where a condition is "   \
+      "needed. A 0/1 covariate becomes a condition by MALE == 1; a condition becomes "   \
+      "a number by if(condition, 1, 0).")                                                \
+    X(E3009,                                                                             \
+      "A unit is composed of more than twelve different names or of powers above 99.")   \
+    X(E4001,                                                                             \
+      "A value lies outside its bounds, or the bounds are not in ascending order.")      \
+    X(E4002,                                                                             \
+      "The spread of a parameter does not fit: sd and cv are positive, lognormal "       \
+      "needs a positive value and a lower bound of 0 or more, logitnormal two finite "   \
+      "bounds with the value strictly between them; a fixed parameter has no "           \
+      "covariates.")                                                                     \
+    X(E4003,                                                                             \
+      "Too many: a model holds at most 64 parameters, 64 states, 32 covariates, 64 "     \
+      "doses, 64 observations and 512 named quantities.")                                \
+    X(E4004,                                                                             \
+      "A number is too large for a double, or a constant formula has no finite value "   \
+      "(a division by zero, a logarithm of a negative number).")                         \
+    X(E4005,                                                                             \
+      "Correlations lie strictly between -1 and 1, and together they have to form a "    \
+      "positive definite matrix.")                                                       \
+    X(E4006,                                                                             \
+      "The residual error does not fit: its parameters are positive (a fixed one may "   \
+      "be 0 beside a positive one), and additive(...) has the unit of what is "          \
+      "observed.")                                                                       \
+    X(E4007, "Detection limits have to be in ascending order, each given once.")         \
+    X(E4008,                                                                             \
+      "A LOINC code is digits, a hyphen and a check digit. This one is not a LOINC "     \
+      "code: the check digit does not fit, so a digit is mistyped.")                     \
+    X(E4009,                                                                             \
+      "A version is a whole number from 1; scales, steps and conversion numbers are "    \
+      "positive; a centre and a default are plain numbers.")
+
+enum model_error {
+#define MODEL_ERROR_NUMBER(number, paragraph) number,
+    MODEL_ERROR_LIST(MODEL_ERROR_NUMBER)
+#undef MODEL_ERROR_NUMBER
+        MODEL_ERROR_COUNT
+};
+
+/* ERR_FORMAT with place, number, sentence, source line and caret. */
+enum err source_refuse(const struct source *source, size_t at, enum model_error number,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+void source_place(const struct source *source, size_t at, size_t *line, size_t *column);
+const char *model_error_name(size_t index);      /* "E1001"; NULL past the last */
+const char *model_error_paragraph(size_t index); /* likewise */
+
+enum token_kind {
+    TOKEN_END,
+    TOKEN_NEWLINE,
+    TOKEN_NUMBER,
+    TOKEN_WORD,
+    TOKEN_LABEL, /* "in quotes"; start and size without them */
+    TOKEN_SIGN,  /* + - * / ^ ( ) [ ] < > = : ~ , and the double ones */
+    TOKEN_BAD,   /* a character that only a unit may hold, or nothing may */
+    TOKEN_OPEN_LABEL,
+};
+
+struct token {
+    enum token_kind kind;
+    size_t at, size; /* in the source */
+    char sign[3];    /* of a TOKEN_SIGN: "+", "->", "..", "<=", "==", "!=", "**", "&&" */
+    double number;
+    size_t open_before; /* parentheses open before it */
+};
+
+struct lexer {
+    const struct source *source;
+    size_t at;
+    size_t open; /* parentheses; inside them a new line is a space */
+};
+
+enum err source_check(const struct source *source); /* size, UTF-8, control characters */
+/* ERR_OK always but for numbers that cannot be read. */
+enum err token_next(struct lexer *lexer, struct token *token);
+/* Go back to `token` and read a unit from there, up to a space, a comma, a quote or an
+ * unpaired parenthesis; `atom`: one name or one bracket only, as after a number. */
+void token_unit(struct lexer *lexer, const struct token *token, bool atom, size_t *size);
+/* Go back and read up to a space, a comma or a bracket's end: codes, section names. */
+void token_raw(struct lexer *lexer, const struct token *token, size_t *size);
+
+/* --- parse ---------------------------------------------------------------------- */
+
+#define EXPR_NESTING_MAX 200
+#define EXPR_HEIGHT_MAX 1000
+#define MODEL_QUANTITIES_MAX 512
+#define MODEL_INPUTS_MAX 64
+#define MODEL_OBSERVATIONS_MAX 64
+#define MODEL_RANGES_MAX 96
+#define NUMBER_TEXT_MAX 64
+
+enum op {
+    /* leaves */
+    OP_NUMBER, /* value */
+    OP_NAME,   /* syntax only */
+    OP_PARAMETER,
+    OP_COVARIATE,
+    OP_LINEAR, /* a covariate that moves linearly */
+    OP_TIME,
+    OP_STATE,
+    /* one argument */
+    OP_NEGATE,
+    OP_EXP,
+    OP_LN,
+    OP_LOG10,
+    OP_SQRT,
+    OP_ABS,
+    OP_TANH,
+    OP_SIN,
+    OP_COS,
+    OP_FLOOR,
+    OP_LOGIT,
+    OP_EXPIT,
+    OP_NOT,
+    /* two */
+    OP_ADD,
+    OP_SUBTRACT,
+    OP_MULTIPLY,
+    OP_DIVIDE,
+    OP_POWER,
+    OP_MOD,
+    OP_LESS,
+    OP_LESS_EQUAL,
+    OP_EQUAL,
+    OP_UNEQUAL,
+    OP_AND,
+    OP_OR,
+    OP_MIN, /* syntax: two or more */
+    OP_MAX,
+    /* three: condition, then, else */
+    OP_SELECT, /* syntax: if() */
+    /* syntax only */
+    OP_GREATER,
+    OP_GREATER_EQUAL,
+    OP_PIECEWISE,
+    OP_COUNT
+};
+
+struct unit_text {
+    const char *text; /* as written, without its brackets in a formula; NULL: none */
+    size_t at;
+    struct unit unit;
+};
+
+enum type { TYPE_UNKNOWN, TYPE_ANY /* a bare 0 */, TYPE_UNIT, TYPE_CONDITION };
+
+enum symbol_kind {
+    SYMBOL_NONE,
+    SYMBOL_PARAMETER,
+    SYMBOL_COVARIATE,
+    SYMBOL_QUANTITY,
+    SYMBOL_STATE,
+    SYMBOL_TIME,
+    SYMBOL_PI,
+    SYMBOL_INPUT,
+    SYMBOL_OBSERVATION,
+};
+
+struct expr {
+    enum op op;
+    size_t at;
+    size_t height;
+    double number;          /* OP_NUMBER */
+    struct unit_text *unit; /* OP_NUMBER with one */
+    const char *name;       /* OP_NAME */
+    size_t count;
+    struct expr **arguments;
+    /* check: */
+    enum symbol_kind symbol; /* OP_NAME */
+    size_t index;
+    enum type type;
+    struct unit of;
+    double factor; /* inserted: what is above sees factor * value */
+};
+
+enum spread_kind { SPREAD_FIXED, SPREAD_POPULATION, SPREAD_INDIVIDUAL };
+
+struct parameter_line {
+    const char *name, *label;
+    size_t at, value_at, low_at, spread_at;
+    double value, low, high;
+    bool bounded;
+    struct unit_text unit;
+    enum spread_kind spread;
+    bool transform_said;
+    enum transform transform;
+    bool spread_is_cv;
+    double spread_value;
+    struct unit_text spread_unit;
+    struct place {
+        const char *name;
+        size_t at;
+    } on[MODEL_COVARIATES_MAX];
+    size_t on_count;
+};
+
+struct correlated_line {
+    struct place names[MODEL_PARAMETERS_MAX];
+    size_t count, at;
+    bool all, said;
+    double correlation;
+};
+
+struct covariate_line {
+    const char *name, *label;
+    size_t at, scale_at;
+    struct unit_text unit;
+    bool hold_said;
+    enum covariate_hold hold;
+    bool has_default, has_centre, has_scale;
+    double default_value, centre, scale;
+};
+
+struct quantity_line { /* NAME = expression */
+    const char *name, *label;
+    size_t at;
+    struct expr *expr;
+    struct unit_text unit;
+    bool individual;
+    /* check: */
+    enum type type;
+    struct unit of;
+    bool uses_state, uses_time;
+    int mark;
+};
+
+struct state_line { /* d/dt(NAME) = expression */
+    const char *name, *label;
+    size_t at;
+    struct expr *rate, *init; /* init NULL: 0 */
+    bool steady;
+    struct unit_text unit;
+    enum type type;
+    struct unit of;
+};
+
+struct input_line {
+    const char *name, *state, *label;
+    size_t at, state_at, number_at;
+    struct unit_text unit, from;
+    struct expr *fraction, *lag, *over;
+    bool converted;
+    double number;
+};
+
+struct observation_line {
+    const char *name, *label, *loinc;
+    size_t at, residual_at, loinc_at, limit_at;
+    struct expr *expr;
+    struct unit_text unit;
+    enum residual_kind residual;
+    bool has_additive, has_proportional, additive_fixed, proportional_fixed;
+    double additive, proportional;
+    struct unit_text additive_unit;
+    bool has_low, has_high;
+    double low, high;
+    struct unit_text low_unit, high_unit;
+};
+
+struct range_line { /* [what-if] */
+    const char *name;
+    size_t at, step_at;
+    double low, high, step;
+    bool stepped;
+    struct unit_text unit;
+};
+
+/* A parsed text. Everything it points to lives in its arena. */
+struct syntax {
+    struct source source;
+    struct arena *arena;
+    const char *name, *title;
+    uint32_t version;
+    struct unit_text time;
+    struct parameter_line parameters[MODEL_PARAMETERS_MAX];
+    struct correlated_line correlated[MODEL_PARAMETERS_MAX];
+    struct covariate_line covariates[MODEL_COVARIATES_MAX];
+    struct quantity_line quantities[MODEL_QUANTITIES_MAX];
+    struct state_line states[MODEL_STATES_MAX];
+    struct input_line inputs[MODEL_INPUTS_MAX];
+    struct observation_line observations[MODEL_OBSERVATIONS_MAX];
+    struct range_line ranges[MODEL_RANGES_MAX];
+    size_t parameter_count, correlated_count, covariate_count, quantity_count,
+        state_count, input_count, observation_count, range_count;
+    uint32_t sections; /* seen */
+    /* check: quantities in an order in which each sees only earlier ones */
+    size_t order[MODEL_QUANTITIES_MAX];
+};
+
+/* A copy of the text is kept in the syntax. */
+enum err syntax_parse(const char *text, size_t size, const char *file_name,
+                      struct syntax **syntax);
+void syntax_destroy(struct syntax **syntax);
+char *syntax_print(const struct syntax *syntax); /* canonical text; caller frees */
+void number_print(double number,
+                  char text[NUMBER_TEXT_MAX]); /* shortest that reads back */
+void *syntax_take(struct syntax *syntax, size_t size);
+const char *function_name(enum op op); /* of a function or sign; for listings */
+
+/* --- check ---------------------------------------------------------------------- */
+
+/* A conversion the checker put in. */
+struct inserted {
+    size_t at;
+    double factor;
+    const char *from, *to;
+};
+
+struct program;
+
+struct model {
+    struct syntax *syntax;
+    char *canonical;
+    uint8_t hash[HASH_BYTES];
+    struct model_parameter parameters[MODEL_PARAMETERS_MAX];
+    struct model_covariate covariates[MODEL_COVARIATES_MAX];
+    struct model_input inputs[MODEL_INPUTS_MAX];
+    struct model_output states[MODEL_STATES_MAX];
+    struct model_output
+        derived[MODEL_QUANTITIES_MAX]; /* syntax->quantities, same index */
+    struct model_observation observations[MODEL_OBSERVATIONS_MAX];
+    bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
+    double correlation[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
+    struct inserted *inserted;
+    size_t inserted_count, inserted_capacity;
+    struct program *program;
+};
+
+/* Fill all of `model` but canonical text, hash and program from its syntax, and set the
+ * checked fields of the syntax. */
+enum err model_check(struct model *model);
+
+/* --- program -------------------------------------------------------------------- */
+
+enum run_class {
+    CLASS_CONSTANT,   /* known from the text */
+    CLASS_INDIVIDUAL, /* parameters and constant covariates */
+    CLASS_COVARIATE,  /* covariates that step */
+    CLASS_MOVING,     /* time, states, covariates that slope */
+};
+
+/* The two kinds of tangents: along the caller's directions (parameters that are learned,
+ * and through them the states), and along the states alone, for the Jacobian. */
+enum tangent { TANGENT_DIRECTIONS, TANGENT_STATES, TANGENT_KINDS };
+
+/* What may be different from zero; what is not is never touched. */
+enum live { LIVE_RESULT = 1, LIVE_A = 2, LIVE_B = 4, LIVE_C = 8 };
+
+struct instruction {
+    enum op op;
+    uint32_t to, a, b, c; /* registers; of a leaf `a` is the parameter, covariate, state */
+    uint8_t live[TANGENT_KINDS]; /* sums of enum live */
+};
+
+struct list {
+    struct instruction *instructions;
+    size_t count;
+};
+
+/* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,
+ * whenever that is a whole number. Both registers are CLASS_INDIVIDUAL at most. */
+struct switching {
+    uint32_t slope, offset;
+    bool periodic;
+};
+
+enum modifier { MODIFIER_FRACTION, MODIFIER_LAG, MODIFIER_DURATION, MODIFIERS };
+
+/* Registers are numbered in an order in which each needs only lower ones. */
+struct program {
+    size_t registers;
+    double *constants; /* [registers]; 0 where not CLASS_CONSTANT */
+    uint8_t *live;     /* [registers] bit k: LIVE_RESULT under tangent kind k */
+    /* What to run when: `individual` and `covariate` are shared by the rest. */
+    struct list individual, covariate, rate, observe, derive, init, input;
+    uint32_t *rates, *inits, *observed, *derived; /* registers */
+    uint32_t inputs[MODEL_INPUTS_MAX][MODIFIERS];
+    size_t steady[MODEL_STATES_MAX]; /* states that begin in their steady state */
+    size_t steady_count;
+    struct switching *switchings;
+    size_t switching_count;
+};
+
+enum err program_new(const struct model *model, struct program **program);
+void program_destroy(struct program **program);
+void program_print(const struct model *model, struct bytes *listing); /* a line each */
+void listing_add(struct bytes *listing, const char *format, ...)
+    __attribute__((format(printf, 2, 3))); /* at most 511 bytes at once */
+
+#endif
