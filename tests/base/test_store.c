@@ -139,8 +139,8 @@ static void query__is_the_same_for_the_same_text_and_comes_clean(void **state)
     query_blob(again, 1, large, STORE_VALUE_BYTES_MAX + 1);
     assert_refused(ERR_STORAGE, "too large", query_run(again));
     mem_free(large);
-    assert_refused(ERR_STORAGE, "no such table: nothing",
-                   store_execute(store, "SELECT * FROM nothing"));
+    assert_refused(ERR_STORAGE, "no such table: nowhere",
+                   store_execute(store, "SELECT * FROM nowhere"));
     assert_refused(ERR_STORAGE, "not one statement",
                    store_execute(store, "SELECT 1; SELECT 2"));
     assert_refused(ERR_STORAGE, "not one statement", store_execute(store, ""));

@@ -76,12 +76,22 @@ ssize_t write(int fd, const void *data, size_t size)
     return syscall(SYS_write, fd, data, size);
 }
 
-ssize_t pwrite64(int fd, const void *data, size_t size, off_t offset)
+static inline ssize_t fault_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
     if (fault.how == FAULT_KILL_HALF && fault.left == 0 && (fault.kinds & FAULT_WRITE))
         syscall(SYS_pwrite64, fd, data, size / 2, offset);
     return fault_strikes(FAULT_WRITE) ? -1
                                       : syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    return fault_pwrite(fd, data, size, offset);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t size, off_t offset)
+{
+    return fault_pwrite(fd, data, size, offset);
 }
 
 int fsync(int fd)
@@ -92,6 +102,11 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
     return fault_strikes(FAULT_SYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return fault_strikes(FAULT_SHRINK) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
 }
 
 int ftruncate64(int fd, off_t size)
