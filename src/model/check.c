@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/spelling.h"
 #include "numerics/linalg.h"
 
 struct checker {
@@ -94,39 +95,17 @@ static enum err check_names(struct checker *checker)
     return ERR_OK;
 }
 
-/* Optimal string alignment distance, capped: for names of people's lengths. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t rows[3][MODEL_NAME_MAX + 2], n = strlen(a), m = strlen(b);
-    for (size_t j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = rows[i % 3], *before = rows[(i + 2) % 3],
-               *older = rows[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
-            best = before[j] + 1 < best ? before[j] + 1 : best;
-            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                older[j - 2] + 1 < best)
-                best = older[j - 2] + 1;
-            now[j] = best;
-        }
-    }
-    return rows[n % 3][m];
-}
-
 static enum err unknown_name(struct checker *checker, size_t at, const char *name)
 {
     struct named one;
-    const char *near = NULL;
-    size_t nearest = strlen(name) > 4 ? 3 : 2;
+    size_t count = 0;
+    while (declared(checker->syntax, count, &one))
+        count++;
+    const char **names = mem_new(count, sizeof *names);
     for (size_t i = 0; declared(checker->syntax, i, &one); i++)
-        if (distance(name, one.name) < nearest) {
-            nearest = distance(name, one.name);
-            near = one.name;
-        }
+        names[i] = one.name;
+    const char *near = spelling_nearest(name, names, count);
+    mem_free(names);
     refuse(checker, at, E2001, "nothing is called %s", name);
     return near ? err_hint("did you mean %s?", near) : err_code();
 }

@@ -130,7 +130,7 @@ struct source {
       "positive definite matrix.")                                                       \
     X(E4006,                                                                             \
       "The residual error does not fit: its parameters are positive (a fixed one may "   \
-      "be 0 beside a positive one), and additive(...) has the unit of what is "          \
+      "be 0 beside a positive one), and add has the unit of what is "          \
       "observed.")                                                                       \
     X(E4007, "Detection limits have to be in ascending order, each given once.")         \
     X(E4008,                                                                             \

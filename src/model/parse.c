@@ -1088,7 +1088,7 @@ static enum err header(struct parser *parser)
                              "a version is a whole number from 1");
     if (err == ERR_OK)
         s->version = (uint32_t)version;
-    if (err == ERR_OK)
+    if (err == ERR_OK && parser->token.kind == TOKEN_LABEL)
         err = take_label(parser, &s->title);
     if (err == ERR_OK)
         err = take_line_end(parser);

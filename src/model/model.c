@@ -1,0 +1,278 @@
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "model_impl.h"
+
+/* --- loading -------------------------------------------------------------------- */
+
+enum err model_parse(const char *text, size_t size, const char *file_name,
+                     struct model **model)
+{
+    struct model *out = mem_new(1, sizeof *out);
+    enum err err = syntax_parse(text, size, file_name, &out->syntax);
+    if (err == ERR_OK)
+        err = model_check(out);
+    if (err == ERR_OK)
+        err = program_new(out, &out->program);
+    if (err != ERR_OK) {
+        model_destroy(&out);
+        return err;
+    }
+    out->canonical = syntax_print(out->syntax);
+    bytes_hash("gemel.model", out->canonical, strlen(out->canonical), out->hash);
+    *model = out;
+    return ERR_OK;
+}
+
+enum err model_load(const char *path, struct model **model)
+{
+    struct bytes bytes = {0};
+    enum err err = file_read(path, MODEL_TEXT_MAX, &bytes);
+    if (err == ERR_OK)
+        err = model_parse((const char *)bytes.data, bytes.size, path, model);
+    bytes_free(&bytes);
+    return err;
+}
+
+void model_destroy(struct model **model)
+{
+    struct model *gone = *model;
+    if (!gone)
+        return;
+    program_destroy(&gone->program);
+    syntax_destroy(&gone->syntax);
+    mem_free(gone->canonical);
+    mem_free(gone->inserted);
+    mem_free(gone);
+    *model = NULL;
+}
+
+/* --- answers -------------------------------------------------------------------- */
+
+const char *model_name(const struct model *model)
+{
+    return model->syntax->name;
+}
+
+const char *model_title(const struct model *model)
+{
+    return model->syntax->title ? model->syntax->title : "";
+}
+
+uint32_t model_version(const struct model *model)
+{
+    return model->syntax->version;
+}
+
+const char *model_time_unit(const struct model *model)
+{
+    return model->syntax->time.text;
+}
+
+const char *model_canonical(const struct model *model)
+{
+    return model->canonical;
+}
+
+void model_hash(const struct model *model, uint8_t hash[HASH_BYTES])
+{
+    memcpy(hash, model->hash, HASH_BYTES);
+}
+
+const char *model_explain(const char *number)
+{
+    for (size_t i = 0; model_error_name(i); i++)
+        if (strcmp(model_error_name(i), number) == 0)
+            return model_error_paragraph(i);
+    return NULL;
+}
+
+size_t model_parameters(const struct model *model)
+{
+    return model->syntax->parameter_count;
+}
+
+const struct model_parameter *model_parameter(const struct model *model, size_t index)
+{
+    return &model->parameters[index];
+}
+
+bool model_correlated(const struct model *model, size_t a, size_t b, double *correlation)
+{
+    *correlation = model->correlation[a][b];
+    return model->correlated[a][b];
+}
+
+size_t model_covariates(const struct model *model)
+{
+    return model->syntax->covariate_count;
+}
+
+const struct model_covariate *model_covariate(const struct model *model, size_t index)
+{
+    return &model->covariates[index];
+}
+
+size_t model_inputs(const struct model *model)
+{
+    return model->syntax->input_count;
+}
+
+const struct model_input *model_input(const struct model *model, size_t index)
+{
+    return &model->inputs[index];
+}
+
+size_t model_states(const struct model *model)
+{
+    return model->syntax->state_count;
+}
+
+const struct model_output *model_state(const struct model *model, size_t index)
+{
+    return &model->states[index];
+}
+
+size_t model_derived(const struct model *model)
+{
+    return model->syntax->quantity_count;
+}
+
+const struct model_output *model_derived_at(const struct model *model, size_t index)
+{
+    return &model->derived[index];
+}
+
+size_t model_observations(const struct model *model)
+{
+    return model->syntax->observation_count;
+}
+
+const struct model_observation *model_observation(const struct model *model, size_t index)
+{
+    return &model->observations[index];
+}
+
+/* --- transforms ----------------------------------------------------------------- */
+
+double transform_forward(const struct model_parameter *parameter, double theta)
+{
+    switch (parameter->transform) {
+    case TRANSFORM_LOG:
+        return log(theta);
+    case TRANSFORM_LOGIT:
+        return log(theta - parameter->low) - log(parameter->high - theta);
+    default:
+        return theta;
+    }
+}
+
+double transform_back(const struct model_parameter *parameter, double phi)
+{
+    switch (parameter->transform) {
+    case TRANSFORM_LOG:
+        return exp(phi);
+    case TRANSFORM_LOGIT:
+        return parameter->low + (parameter->high - parameter->low) / (1 + exp(-phi));
+    default:
+        return phi;
+    }
+}
+
+double transform_slope(const struct model_parameter *parameter, double phi)
+{
+    switch (parameter->transform) {
+    case TRANSFORM_LOG:
+        return exp(phi);
+    case TRANSFORM_LOGIT: {
+        double e = exp(-fabs(phi)); /* the same on both sides of 0, and never inf / inf */
+        return (parameter->high - parameter->low) * e / ((1 + e) * (1 + e));
+    }
+    default:
+        return 1;
+    }
+}
+
+/* --- listings ------------------------------------------------------------------- */
+
+static void say_outputs(struct bytes *listing, const char *title,
+                        const struct model_output *outputs, size_t count)
+{
+    if (count)
+        listing_add(listing, "%s\n", title);
+    for (size_t i = 0; i < count; i++)
+        listing_add(listing, "  %-20s %-16s %s\n", outputs[i].name, outputs[i].unit,
+                    outputs[i].label ? outputs[i].label : "");
+}
+
+static void say_parameters(struct bytes *listing, const struct model *model)
+{
+    static const char *const kinds[] = {"fixed", "population", "individual"};
+    if (model_parameters(model))
+        listing_add(listing, "parameters\n");
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = &model->parameters[i];
+        listing_add(listing, "  %-20s %-16s %-12g %-12s %s\n", one->name, one->unit,
+                    one->typical, kinds[one->kind], one->label ? one->label : "");
+    }
+    if (model_covariates(model))
+        listing_add(listing, "covariates\n");
+    for (size_t i = 0; i < model_covariates(model); i++) {
+        const struct model_covariate *one = &model->covariates[i];
+        listing_add(listing, "  %-20s %-16s %s\n", one->name, one->unit,
+                    one->label ? one->label : "");
+    }
+}
+
+static void say_inputs(struct bytes *listing, const struct model *model)
+{
+    if (model_inputs(model))
+        listing_add(listing, "doses\n");
+    for (size_t i = 0; i < model_inputs(model); i++) {
+        const struct model_input *one = &model->inputs[i];
+        listing_add(listing, "  %-20s %-16s into %s, recorded in %s (factor %.10g)\n",
+                    one->name, one->unit, model->states[one->state].name,
+                    one->accepted_unit, one->accepted_factor);
+    }
+}
+
+static void say_conversions(struct bytes *listing, const struct model *model)
+{
+    if (model->inserted_count)
+        listing_add(listing, "conversions put in\n");
+    for (size_t i = 0; i < model->inserted_count; i++) {
+        const struct inserted *one = &model->inserted[i];
+        size_t line, column;
+        source_place(&model->syntax->source, one->at, &line, &column);
+        listing_add(listing, "  line %zu, column %zu: %s to %s, factor %.10g\n", line,
+                    column, one->from, one->to, one->factor);
+    }
+}
+
+char *model_describe(const struct model *model, bool program)
+{
+    struct bytes listing = {0};
+    listing_add(&listing, "%s version %u, time in %s\n%s%s", model_name(model),
+                (unsigned)model_version(model), model_time_unit(model),
+                model_title(model), *model_title(model) ? "\n" : "");
+    say_parameters(&listing, model);
+    say_outputs(&listing, "states", model->states, model_states(model));
+    say_inputs(&listing, model);
+    say_outputs(&listing, "quantities", model->derived, model_derived(model));
+    if (model_observations(model))
+        listing_add(&listing, "observations\n");
+    for (size_t i = 0; i < model_observations(model); i++)
+        listing_add(&listing, "  %-20s %-16s %s\n", model->observations[i].name,
+                    model->observations[i].unit,
+                    model->observations[i].label ? model->observations[i].label : "");
+    say_conversions(&listing, model);
+    if (program)
+        program_print(model, &listing);
+    char *out = mem_text_n((const char *)listing.data, listing.size);
+    bytes_free(&listing);
+    return out;
+}

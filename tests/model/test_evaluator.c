@@ -1,0 +1,491 @@
+#include "model/model.h"
+
+#include "check.h"
+#include "oracle.h"
+
+static struct model *parsed(const char *text)
+{
+    struct model *model = NULL;
+    assert_ok(model_parse(text, strlen(text), "test.twin", &model));
+    return model;
+}
+
+/* The i-th of a fixed sequence of numbers in (0, 1) without pattern. */
+static double spread(size_t i)
+{
+    double whole;
+    return modf(0.5 + 0.6180339887498949 * (double)(i + 1), &whole);
+}
+
+/* d_parameters of directions along every parameter in turn. */
+static double *along_parameters(const struct model *model)
+{
+    size_t n = model_parameters(model);
+    double *d = mem_new(n * n, sizeof *d);
+    for (size_t i = 0; i < n; i++)
+        d[i * n + i] = 1;
+    return d;
+}
+
+/* --- against a second evaluator -------------------------------------------------- */
+
+static const char all_functions[] =
+    "model all version 1 \"every function of the language\"\n"
+    "time h\n"
+    "[parameters]\n"
+    "a = 1.3 1 (0.1, 10) lognormal sd 0.3\n"
+    "b = 0.4 1 (0.1, 0.9) logitnormal sd 0.3\n"
+    "c = 2 1/h (-10, 10) normal sd 0.3\n"
+    "d = 0.7 1 fixed\n"
+    "e = 5 1 (1, 9) estimated log\n"
+    "[covariates]\n"
+    "wt kg default 70\n"
+    "crp 1 locf default 2\n"
+    "cov 1 linear default 3\n"
+    "[individual]\n"
+    "ai = a*(wt/70 kg)^0.75 + expit(c*1 h) - logit(b)\n"
+    "[equations]\n"
+    "steep = if(x > 0.5 and not (y < 0.2 or x == 3), y^ai, max(x, y, b)) \n"
+    "d/dt(x) = -c*x + (exp(-a*x) + ln(e + y) + log10(a + x) + sqrt(b + x^2))/1 h\n"
+    "d/dt(y) = c*(tanh(x - y) + sin(a*x) - cos(b*y*d) + abs(x - a) + crp*min(x, a, b))"
+    " unit 1\n"
+    "d/dt(z) = (floor(e) + mod(x*10, 3) + piecewise(x, y < 0.3, z^2, y < 0.6, x*z) +"
+    " steep/(a + cov) + z^3 - 2*z + ai^-1 + (time/1 h)^0.5*cov)/1 h unit 1\n"
+    "[observations]\n"
+    "o : x + y*steep ~ add(0.1)\n"
+    "p : (a + z)/e ~ prop(0.1)\n";
+
+static void oracle_fill(struct oracle *oracle, const struct model *model, size_t round,
+                        double *parameters, double *covariates, double *x)
+{
+    *oracle = (struct oracle){.model = model, .t = 1 + 3 * spread(round)};
+    for (size_t i = 0; i < model_parameters(model); i++)
+        oracle->parameters[i] = parameters[i] =
+            model_parameter(model, i)->typical * (0.8 + 0.4 * spread(7 * round + i));
+    for (size_t i = 0; i < model_covariates(model); i++)
+        oracle->covariates[i] = covariates[i] =
+            model_covariate(model, i)->default_value * (0.7 + spread(round + i));
+    for (size_t i = 0; i < model_states(model); i++)
+        oracle->states[i] = x[i] = 0.9 * spread(3 * round + i * i);
+}
+
+static void check_slopes(const struct oracle *oracle, const struct expr *expr,
+                         const double *by_parameter, size_t stride,
+                         const double *by_state)
+{
+    const struct model *model = oracle->model;
+    for (size_t k = 0; k < model_parameters(model); k++) {
+        bool fixed = model_parameter(model, k)->kind == PARAMETER_FIXED;
+        double slope =
+            fixed ? 0 : (double)oracle_slope(oracle, expr, &oracle->parameters[k]);
+        assert_near(by_parameter[k * stride], slope, 1e-10 * (1 + fabs(slope)));
+    }
+    for (size_t k = 0; by_state && k < model_states(model); k++) {
+        double slope = (double)oracle_slope(oracle, expr, &oracle->states[k]);
+        assert_near(by_state[k], slope, 1e-10 * (1 + fabs(slope)));
+    }
+}
+
+static void evaluator__agrees_with_a_second_evaluator(void **state)
+{
+    (void)state;
+    struct model *model = parsed(all_functions);
+    size_t n = model_states(model), d = model_parameters(model);
+    struct evaluator *evaluator = evaluator_new(model, d);
+    double *along = along_parameters(model);
+    for (size_t round = 0; round < 40; round++) {
+        struct oracle oracle;
+        double parameters[8], covariates[4], x[4], dxdt[4], again[4], dsdt[32],
+            s[32] = {0};
+        double dfdx[16], f[2], d_f[16], slopes[4] = {0}, derived[4];
+        oracle_fill(&oracle, model, round, parameters, covariates, x);
+        double t = (double)oracle.t;
+        evaluator_individual(evaluator, parameters, along, covariates);
+        evaluator_covariates(evaluator, t, covariates, slopes);
+        assert_int_equal(evaluator_rate(evaluator, t, x, again), 0);
+        assert_int_equal(evaluator_rate_directions(evaluator, t, x, s, dxdt, dsdt), 0);
+        assert_int_equal(evaluator_jacobian(evaluator, t, x, dfdx), 0);
+        assert_int_equal(evaluator_outputs(evaluator, t, x, s, f, d_f, derived), 0);
+        for (size_t i = 0; i < n; i++) {
+            const struct expr *rate = model->syntax->states[i].rate;
+            double value = (double)oracle_value(&oracle, rate);
+            assert_near(dxdt[i], value, 1e-13 * (1 + fabs(value)));
+            assert_true(dxdt[i] == again[i]);
+            check_slopes(&oracle, rate, dsdt + i, n, dfdx + i * n);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            const struct expr *expr = model->syntax->observations[i].expr;
+            double value = (double)oracle_value(&oracle, expr);
+            assert_near(f[i], value, 1e-13 * (1 + fabs(value)));
+            check_slopes(&oracle, expr, d_f + i * d, 1, NULL);
+        }
+        for (size_t i = 0; i < model_derived(model); i++) {
+            const struct expr *expr = model->syntax->quantities[i].expr;
+            double value = (double)oracle_value(&oracle, expr);
+            assert_near(derived[i], value, 1e-13 * (1 + fabs(value)));
+        }
+    }
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    assert_null(evaluator);
+    model_destroy(&model);
+}
+
+/* ds/dt = J s + df/dp, whatever s: the two kinds of tangents belong together. */
+static void evaluator__directions_are_jacobian_times_s_plus_own_part(void **state)
+{
+    (void)state;
+    struct model *model = parsed(all_functions);
+    size_t n = model_states(model), d = model_parameters(model);
+    struct evaluator *evaluator = evaluator_new(model, d);
+    double *along = along_parameters(model);
+    struct oracle oracle;
+    double parameters[8], covariates[4], x[4], dxdt[4], dfdx[16];
+    double s[32] = {0}, own[32], all[32];
+    oracle_fill(&oracle, model, 5, parameters, covariates, x);
+    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_rate_directions(evaluator, 2, x, s, dxdt, own);
+    for (size_t i = 0; i < n * d; i++)
+        s[i] = 2 * spread(i) - 1;
+    evaluator_rate_directions(evaluator, 2, x, s, dxdt, all);
+    evaluator_jacobian(evaluator, 2, x, dfdx);
+    for (size_t k = 0; k < d; k++)
+        for (size_t i = 0; i < n; i++) {
+            double sum = own[k * n + i];
+            for (size_t j = 0; j < n; j++)
+                sum += dfdx[i * n + j] * s[k * n + j];
+            assert_near(all[k * n + i], sum, 1e-12 * (1 + fabs(sum)));
+        }
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- edges ----------------------------------------------------------------------- */
+
+/* Before the first dose a Hill term stands at 0: whatever the exponent, nothing moves,
+ * and nothing is infinite. */
+static void evaluator__hill_at_zero_has_finite_derivatives(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model hill version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "g = 1.5 1 lognormal sd 0.3\n"
+                                 "ec = 2 mg/L lognormal sd 0.3\n"
+                                 "k = 1 1/h lognormal sd 0.3\n"
+                                 "[equations]\n"
+                                 "d/dt(c) = -k*c unit mg/L\n"
+                                 "E = (c/(1 [mg/L]))^g/((ec/(1 [mg/L]))^g +"
+                                 " (c/(1 [mg/L]))^g)\n"
+                                 "d/dt(r) = k*(E - r)\n"
+                                 "[observations]\n"
+                                 "o : E ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 3);
+    double *along = along_parameters(model);
+    for (int i = 0; i < 3; i++) {
+        static const double exponents[] = {0.5, 1, 1.5};
+        double parameters[3] = {exponents[i], 2, 1}, x[2] = {0}, s[6] = {0};
+        double dxdt[2], dsdt[6], dfdx[4], f[1], d_f[3];
+        evaluator_individual(evaluator, parameters, along, NULL);
+        assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, dxdt, dsdt), 0);
+        assert_int_equal(evaluator_jacobian(evaluator, 0, x, dfdx), 0);
+        assert_int_equal(evaluator_outputs(evaluator, 0, x, s, f, d_f, NULL), 0);
+        for (size_t k = 0; k < 6; k++)
+            assert_true(dsdt[k] == 0);
+        for (size_t k = 0; k < 3; k++)
+            assert_true(d_f[k] == 0);
+        assert_near(dfdx[2], exponents[i] == 1 ? 0.5 : 0, 0);
+    }
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+static void evaluator__says_when_a_value_is_not_finite(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model bad version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "k = 1 1/h lognormal sd 0.3\n"
+                                 "[equations]\n"
+                                 "d/dt(x) = k*ln(x) init 1 unit 1\n"
+                                 "[observations]\n"
+                                 "o : 1/x ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 1);
+    double parameters[1] = {1}, along[1] = {1}, x[1] = {-1}, s[1] = {1}, out[1], d_out[1];
+    evaluator_individual(evaluator, parameters, along, NULL);
+    assert_int_equal(evaluator_rate(evaluator, 0, x, out), 1);
+    assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, out, d_out), 1);
+    assert_int_equal(evaluator_jacobian(evaluator, 0, x, d_out), 1);
+    x[0] = 0;
+    assert_int_equal(evaluator_outputs(evaluator, 0, x, s, out, d_out, NULL), 1);
+    x[0] = 2;
+    assert_int_equal(evaluator_outputs(evaluator, 0, x, s, out, d_out, NULL), 0);
+    assert_int_equal(evaluator_rate(evaluator, 0, x, out), 0);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- covariates that move --------------------------------------------------------- */
+
+static void evaluator__follows_stepping_and_sloping_covariates(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model moving version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "k = 2 1 lognormal sd 0.3\n"
+                                 "[covariates]\n"
+                                 "w 1\n"
+                                 "q 1 locf\n"
+                                 "r 1 linear\n"
+                                 "[observations]\n"
+                                 "o : k*q*w + r ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 1);
+    double parameters[1] = {2}, along[1] = {1}, covariates[3] = {5, 3, 10};
+    double slopes[3] = {0, 0, 0.5}, f, d_f;
+    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_outputs(evaluator, 0, NULL, NULL, &f, &d_f, NULL);
+    assert_near(f, 40, 0);
+    assert_near(d_f, 15, 0);
+    covariates[1] = 4;
+    evaluator_covariates(evaluator, 8, covariates, slopes);
+    evaluator_outputs(evaluator, 12, NULL, NULL, &f, &d_f, NULL);
+    assert_near(f, 52, 0);
+    assert_near(d_f, 20, 0);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- initial values --------------------------------------------------------------- */
+
+/* Nothing grown is an equilibrium too, and the wrong one. */
+static void evaluator__does_not_settle_in_an_unstable_equilibrium(void **state)
+{
+    (void)state;
+    struct model *model =
+        parsed("model cells version 1\n"
+               "time h\n"
+               "[parameters]\n"
+               "ba = 5 1 lognormal sd 0.3\n"
+               "k = 0.05 1/h lognormal sd 0.3\n"
+               "g = 0.16 1 lognormal sd 0.3\n"
+               "[equations]\n"
+               "d/dt(prol) = k*prol*((ba/circ)^g - 1) init steady unit 1\n"
+               "d/dt(t1) = k*(prol - t1) init steady unit 1\n"
+               "d/dt(circ) = k*(t1 - circ) init steady unit 1\n"
+               "[observations]\n"
+               "o : circ ~ lognormal(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 3);
+    double *along = along_parameters(model), x[3], dx[9];
+    static const double baselines[] = {0.01, 1, 5, 300};
+    for (size_t i = 0; i < 4; i++) {
+        double parameters[3] = {baselines[i], 0.05, 0.16};
+        evaluator_individual(evaluator, parameters, along, NULL);
+        assert_ok(evaluator_initial(evaluator, 0, x, dx));
+        for (size_t k = 0; k < 3; k++) {
+            assert_relative(x[k], baselines[i], 1e-10);
+            assert_near(dx[k * 3], 1, 1e-9);
+        }
+    }
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+static void evaluator__refuses_a_steady_state_that_is_not_one_point(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model closed version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "k = 0.05 1/h lognormal sd 0.3\n"
+                                 "[equations]\n"
+                                 "d/dt(x) = k*(y - x) init steady unit 1\n"
+                                 "d/dt(y) = k*(x - y) init steady unit 1\n"
+                                 "[observations]\n"
+                                 "o : x ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 1);
+    double parameters[1] = {0.05}, along[1] = {1}, x[2], dx[2];
+    evaluator_individual(evaluator, parameters, along, NULL);
+    assert_refused(ERR_NUMERIC, "steady state", evaluator_initial(evaluator, 0, x, dx));
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- doses ------------------------------------------------------------------------ */
+
+static void evaluator__modifiers_of_doses_have_derivatives(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model doses version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "F = 0.8 1 (0, 1) logitnormal sd 0.3\n"
+                                 "tl = 30 min lognormal sd 0.3\n"
+                                 "r0 = 50 mg/h lognormal sd 0.3\n"
+                                 "k = 1 1/h lognormal sd 0.3\n"
+                                 "[covariates]\n"
+                                 "WT kg\n"
+                                 "[doses]\n"
+                                 "oral -> a mg fraction F*WT/70 kg lag tl + 1 h\n"
+                                 "drip -> a mg over 100 mg/r0\n"
+                                 "shot -> a mg\n"
+                                 "[equations]\n"
+                                 "d/dt(a) = -k*a\n"
+                                 "[observations]\n"
+                                 "o : a ~ add(0.1 mg)\n");
+    struct evaluator *evaluator = evaluator_new(model, 4);
+    double *along = along_parameters(model), covariates[1] = {35};
+    double parameters[4] = {0.8, 30, 50, 1}, d_fraction[4], d_lag[4], d_duration[4];
+    struct input_modifiers at;
+    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_input(evaluator, 0, &at, d_fraction, d_lag, d_duration);
+    assert_near(at.fraction, 0.4, 1e-15);
+    assert_near(at.lag, 1.5, 1e-15);
+    assert_near(at.duration, 0, 0);
+    assert_near(d_fraction[0], 0.5, 1e-15);
+    assert_near(d_lag[1], 1 / 60.0, 1e-17);
+    assert_near(d_fraction[1] + d_lag[0] + d_duration[2], 0, 0);
+    evaluator_input(evaluator, 1, &at, d_fraction, d_lag, d_duration);
+    assert_near(at.duration, 2, 1e-15);
+    assert_near(d_duration[2], -0.04, 1e-15);
+    evaluator_input(evaluator, 2, &at, NULL, NULL, NULL);
+    assert_true(at.fraction == 1 && at.lag == 0 && at.duration == 0);
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- scheduled breaks --------------------------------------------------------------- */
+
+static void evaluator__lists_switching_times_with_derivatives(void **state)
+{
+    (void)state;
+    struct model *model =
+        parsed("model switching version 1\n"
+               "time h\n"
+               "[parameters]\n"
+               "t0 = 3 h lognormal sd 0.3\n"
+               "k = 1 1/h lognormal sd 0.3\n"
+               "[equations]\n"
+               "d/dt(a) = if(time < 30 min, k, 2*k) + if(2*time > t0 + 1 h, 0/1 h, k) +"
+               " if(mod(time, 24 h) < 8 h, k, 0/1 h) unit 1\n"
+               "[observations]\n"
+               "o : a ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 2);
+    double *along = along_parameters(model), parameters[2] = {3, 1};
+    const double *times, *d_times;
+    size_t count;
+    evaluator_individual(evaluator, parameters, along, NULL);
+    assert_ok(evaluator_breaks(evaluator, -1, 50, &count, &times, &d_times));
+    static const double expected[] = {0, 0.5, 2, 8, 24, 32, 48};
+    assert_int_equal(count, 7);
+    for (size_t i = 0; i < 7; i++) {
+        assert_near(times[i], expected[i], 1e-14);
+        assert_near(d_times[i * 2], expected[i] == 2 ? 0.5 : 0, 1e-15);
+        assert_near(d_times[i * 2 + 1], 0, 0);
+    }
+    /* Strictly between: neither end counts. */
+    assert_ok(evaluator_breaks(evaluator, 8, 24, &count, &times, &d_times));
+    assert_int_equal(count, 0);
+    evaluator_individual(evaluator, parameters, NULL, NULL);
+    assert_ok(evaluator_breaks(evaluator, 7, 9, &count, &times, &d_times));
+    assert_int_equal(count, 1);
+    assert_null(d_times);
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+static void evaluator__refuses_a_period_without_end(void **state)
+{
+    (void)state;
+    struct model *model = parsed("model fast version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "T = 1 h lognormal sd 0.3\n"
+                                 "[equations]\n"
+                                 "d/dt(a) = mod(time, T)/(1 [h2]) unit 1\n"
+                                 "[observations]\n"
+                                 "o : a ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 0);
+    double parameters[1] = {1e-7};
+    const double *times, *d_times;
+    size_t count;
+    evaluator_individual(evaluator, parameters, NULL, NULL);
+    assert_refused(ERR_RANGE, "period",
+                   evaluator_breaks(evaluator, 0, 100, &count, &times, &d_times));
+    parameters[0] = 0;
+    evaluator_individual(evaluator, parameters, NULL, NULL);
+    assert_refused(ERR_RANGE, "period",
+                   evaluator_breaks(evaluator, 0, 100, &count, &times, &d_times));
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+/* --- sizes -------------------------------------------------------------------------- */
+
+static void evaluator__runs_the_largest_model(void **state)
+{
+    (void)state;
+    struct bytes text = {0};
+    listing_add(&text, "model chain version 1\ntime h\n[parameters]\n");
+    for (int i = 0; i < MODEL_PARAMETERS_MAX; i++)
+        listing_add(&text, "k%d = %g 1/h lognormal sd 0.3\n", i, 0.5 + i);
+    listing_add(&text, "[equations]\nd/dt(x0) = -k0*x0 init 1 mg\n");
+    for (int i = 1; i < MODEL_STATES_MAX; i++)
+        listing_add(&text, "d/dt(x%d) = k%d*x%d - k%d*x%d init 1 mg\n", i, i - 1,
+                    i - 1, i, i);
+    listing_add(&text, "[observations]\no : x63 ~ add(0.1 mg)\n");
+    struct model *model = NULL;
+    assert_ok(model_parse((char *)text.data, text.size, "chain.twin", &model));
+    size_t n = MODEL_STATES_MAX;
+    struct evaluator *evaluator = evaluator_new(model, n);
+    double *along = along_parameters(model);
+    double *parameters = mem_new(n, sizeof(double)), *x = mem_new(n, sizeof(double));
+    double *s = mem_new(n * n, sizeof(double)), *dsdt = mem_new(n * n, sizeof(double));
+    double *dfdx = mem_new(n * n, sizeof(double)), *dxdt = mem_new(n, sizeof(double));
+    for (size_t i = 0; i < n; i++)
+        parameters[i] = model_parameter(model, i)->typical;
+    evaluator_individual(evaluator, parameters, along, NULL);
+    assert_ok(evaluator_initial(evaluator, 0, x, s));
+    assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, dxdt, dsdt), 0);
+    assert_int_equal(evaluator_jacobian(evaluator, 0, x, dfdx), 0);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            double own = k == i ? -1 : k + 1 == i ? 1 : 0;
+            assert_near(dsdt[k * n + i], own, 0); /* all states are 1 */
+            assert_near(dfdx[i * n + k], own * parameters[k], 0);
+        }
+    mem_free(along);
+    mem_free(parameters);
+    mem_free(x);
+    mem_free(s);
+    mem_free(dsdt);
+    mem_free(dfdx);
+    mem_free(dxdt);
+    bytes_free(&text);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evaluator__agrees_with_a_second_evaluator),
+        cmocka_unit_test(evaluator__directions_are_jacobian_times_s_plus_own_part),
+        cmocka_unit_test(evaluator__hill_at_zero_has_finite_derivatives),
+        cmocka_unit_test(evaluator__says_when_a_value_is_not_finite),
+        cmocka_unit_test(evaluator__follows_stepping_and_sloping_covariates),
+        cmocka_unit_test(evaluator__does_not_settle_in_an_unstable_equilibrium),
+        cmocka_unit_test(evaluator__refuses_a_steady_state_that_is_not_one_point),
+        cmocka_unit_test(evaluator__modifiers_of_doses_have_derivatives),
+        cmocka_unit_test(evaluator__lists_switching_times_with_derivatives),
+        cmocka_unit_test(evaluator__refuses_a_period_without_end),
+        cmocka_unit_test(evaluator__runs_the_largest_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,54 @@
+#include "check.h"
+
+#include "model/record.h"
+
+static void record__keeps_what_it_is_given(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    char name[] = "oral";
+    assert_ok(record_dose(r, 1, name, "mg", 320, -1, 1));
+    name[0] = 'x'; /* a copy was taken */
+    assert_string_equal(r->doses[0].input, "oral");
+    assert_ok(record_measurement(r, 2, "level", NULL, 3, CENSORED_BELOW, 2));
+    assert_null(r->measurements[0].unit);
+    record_destroy(&r);
+    assert_null(r);
+    record_destroy(&r);
+}
+
+static void record__sorts_by_time_then_order(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    const double times[] = {3, 1, 2, 1, 1};
+    const size_t orders[] = {0, 9, 2, 3, 4}, expected[] = {3, 4, 9, 2, 0};
+    for (size_t i = 0; i < 5; i++)
+        assert_ok(record_covariate(r, times[i], "WT", "kg", 70, orders[i]));
+    record_sort(r);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(r->covariates[i].order, expected[i]);
+    record_destroy(&r);
+}
+
+static void record__refuses_what_is_no_number(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    assert_refused(ERR_RANGE, "finite", record_dose(r, NAN, "a", "mg", 1, 0, 0));
+    assert_refused(ERR_RANGE, "finite", record_covariate(r, 0, "a", "mg", INFINITY, 0));
+    assert_refused(ERR_RANGE, "finite",
+                   record_measurement(r, 0, "a", "mg", NAN, CENSORED_NOT, 0));
+    assert_int_equal(r->dose_count + r->covariate_count + r->measurement_count, 0);
+    record_destroy(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record__keeps_what_it_is_given),
+        cmocka_unit_test(record__sorts_by_time_then_order),
+        cmocka_unit_test(record__refuses_what_is_no_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
