@@ -10,11 +10,12 @@
  * conversion factors.
  *
  * It never guesses: what is not in the table is refused with the nearest known name. It
- * does not convert between mass and amount of substance (that needs a molar mass, which the
- * model file states). Called by the model language and by the importers. */
+ * does not convert between mass and amount of substance (that needs a molar mass, which
+ * the model file states). Called by the model language and by the importers. */
 
-#define UNIT_DIMENSIONS 8 /* mass, length, time, amount, international unit, temperature,
-                             charge, energy equivalents are derived from these */
+#define UNIT_DIMENSIONS                                                                  \
+    8 /* mass, length, time, amount, international unit, temperature,                    \
+         charge, energy equivalents are derived from these */
 #define UNIT_ATOMS_MAX 12
 
 struct unit {
@@ -30,7 +31,8 @@ struct unit {
 
 extern const struct unit UNIT_ONE;
 
-/* "mg/L", "mL/min/kg", "1/h", "10^9/L", "mm[Hg]", "kg/m2", "[iU]", "%", "1". ERR_FORMAT. */
+/* "mg/L", "mL/min/kg", "1/h", "10^9/L", "mm[Hg]", "kg/m2", "[iU]", "%", "1". ERR_FORMAT.
+ */
 enum err unit_parse(const char *text, size_t size, struct unit *unit);
 bool unit_same_dimension(const struct unit *a, const struct unit *b);
 /* value in `to` = factor * value in `from`; ERR_RANGE when the dimensions differ. */
@@ -39,6 +41,9 @@ enum err unit_factor(const struct unit *from, const struct unit *to, double *fac
 enum err unit_multiply(const struct unit *a, const struct unit *b, struct unit *product);
 enum err unit_divide(const struct unit *a, const struct unit *b, struct unit *quotient);
 enum err unit_power(const struct unit *a, double power, struct unit *result);
+/* A unit of the same dimension in which no two names measure the same: mg*min/h becomes
+ * mg, L/(h*mL) 1/h. What counts or is a share (10^9, %) stays. */
+enum err unit_tidy(const struct unit *a, struct unit *tidied);
 void unit_format(const struct unit *unit, char *text, size_t size); /* "mg/(L*h)"-like */
 
 /* As unit_factor, from texts: the importers' and the command line's way. */

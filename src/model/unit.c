@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/spelling.h"
+
 const struct unit UNIT_ONE = {.scale = 1};
 
 enum { MASS, LENGTH, TIME, AMOUNT, INTERNATIONAL, TEMPERATURE, CHARGE, EQUIVALENT };
@@ -239,30 +241,6 @@ static bool is_name_byte(char c)
     return isalpha((unsigned char)c) || c == '_' || c == '%' || (unsigned char)c >= 0x80;
 }
 
-/* Twice the number of edits from one to the other; a change of case alone counts half. */
-static size_t edit_distance(const char *a, size_t n, const char *b)
-{
-    size_t m = strlen(b), row[24];
-    if (n > 20 || m > 20)
-        return 99;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = 2 * j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = 2 * i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t above = row[j];
-            unsigned char x = (unsigned char)a[i - 1], y = (unsigned char)b[j - 1];
-            size_t best = diagonal + (x == y ? 0 : tolower(x) == tolower(y) ? 1 : 2);
-            best = above + 2 < best ? above + 2 : best;
-            best = row[j - 1] + 2 < best ? row[j - 1] + 2 : best;
-            row[j] = best;
-            diagonal = above;
-        }
-    }
-    return row[m];
-}
-
 /* Suggestions stay with the prefixes of the ward: nobody means a megagram. */
 static bool is_common_prefix(const char *prefix)
 {
@@ -279,7 +257,7 @@ static enum err unknown_name(const char *name, size_t size)
             if (!is_common_prefix(prefixes[p].text))
                 continue;
             snprintf(full, sizeof full, "%s%s", prefixes[p].text, names[n].name);
-            size_t distance = edit_distance(name, size, full);
+            size_t distance = spelling_distance(name, size, full, strlen(full));
             if (distance < least && distance < 2 * size) {
                 least = distance;
                 snprintf(best, sizeof best, "%s", full);
@@ -536,6 +514,30 @@ enum err unit_power(const struct unit *a, double power, struct unit *result)
     }
     rescale(&c);
     *result = c;
+    return ERR_OK;
+}
+
+enum err unit_tidy(const struct unit *a, struct unit *tidied)
+{
+    struct unit c = UNIT_ONE;
+    for (size_t i = 0; i < a->atom_count; i++) {
+        const struct unit_name *name = atom_name(a->atoms[i].atom);
+        int atom = a->atoms[i].atom;
+        for (size_t j = 0; j < i; j++) {
+            const struct unit_name *other = atom_name(a->atoms[j].atom);
+            if (memcmp(name->exponent, other->exponent, sizeof name->exponent) == 0 &&
+                memcmp(name->exponent, names[UNIT_TEN].exponent, sizeof name->exponent) !=
+                    0) {
+                atom = a->atoms[j].atom;
+                break;
+            }
+        }
+        enum err refused = add_atom(&c, atom, a->atoms[i].power);
+        if (refused)
+            return refused;
+    }
+    rescale(&c);
+    *tidied = c;
     return ERR_OK;
 }
 
