@@ -10,9 +10,9 @@
 /* conf - one flat YAML file of settings, read against a table: the only door to libcyaml.
  *
  * The table is the documentation: it gives every name, kind, limit, preset and sentence.
- * Unknown and doubled names are refused with the nearest known one. Values are read as text
- * and parsed strictly here, because libyaml readers take `1x` for a number. ERR_CONFIG names
- * file, line and setting. It holds no secret. Called by the programs. */
+ * Unknown and doubled names are refused with the nearest known one. Values are read as
+ * text and parsed strictly here, because libyaml readers take `1x` for a number.
+ * ERR_CONFIG names file, line and setting. It holds no secret. Called by the programs. */
 
 enum conf_kind { CONF_TEXT, CONF_PATH, CONF_INTEGER, CONF_REAL, CONF_BOOLEAN };
 
@@ -31,7 +31,8 @@ enum err conf_read(const char *path, const struct conf_setting *settings, size_t
 void conf_destroy(struct conf **conf);
 
 /* `name` must be in the table with that kind; anything else is a bug and aborts. */
-const char *conf_text(const struct conf *conf, const char *name); /* CONF_TEXT, CONF_PATH */
+const char *conf_text(const struct conf *conf,
+                      const char *name); /* CONF_TEXT, CONF_PATH */
 int64_t conf_integer(const struct conf *conf, const char *name);
 double conf_real(const struct conf *conf, const char *name);
 bool conf_boolean(const struct conf *conf, const char *name);
