@@ -1,17 +1,18 @@
-#!/bin/sh
-# test.sh - install what is missing, build, run every test. --nightly: the longer ones too.
-set -eu
-cd "$(dirname "$0")"
-. ./install.sh
+#!/usr/bin/env bash
+# test.sh - install what is missing, build, run the tests. Ends in ctest's own summary.
+#
+#     ./test.sh                   what every change must pass, in minutes
+#     ./test.sh --nightly         the long ones as well
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
 
-nightly=OFF
-case "${1:-}" in
-"") ;;
---nightly) nightly=ON ;;
-*) echo "usage: ./test.sh [--nightly]" >&2; exit 2 ;;
+case "${1-}" in
+"") choice=(--label-exclude nightly) ;;
+--nightly) choice=() ;;
+*)
+    echo "usage: ./test.sh [--nightly]" >&2
+    exit 2
+    ;;
 esac
-
-# shellcheck disable=SC2086,SC2154 # $packages is a list, from install.sh
-install_packages $packages libcmocka-dev python3 python3-nacl
-build -DNIGHTLY=$nightly
-ctest --test-dir build --output-on-failure -j "$(nproc)"
+./build.sh
+exec ctest --test-dir build --parallel 2 --output-on-failure "${choice[@]}"
