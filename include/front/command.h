@@ -77,12 +77,8 @@ void command_arguments(const struct cli_command *command, size_t *least, size_t 
 const char *command_argument(const struct cli_command *command, size_t index,
                              size_t *size);
 
-/* --- near misses
- * ------------------------------------------------------------------------------ */
-
-/* The better of `best` (may be NULL) and `candidate` as a reading of `typed`, or NULL
- * when neither is near: at most a third of the letters inserted, dropped, changed or
- * swapped, or `typed` begins it. */
-const char *command_nearer(const char *typed, const char *best, const char *candidate);
+/* Which of `names` was meant by `typed`: one that it begins, or base/spelling's nearest.
+ * NULL: none is near. */
+const char *command_nearest(const char *typed, const char *const *names, size_t count);
 
 #endif

@@ -25,32 +25,39 @@ static char *full_name(const struct arguments *arguments)
 /* --- words
  * ------------------------------------------------------------------------------------ */
 
-/* The command whose next word, or whose last word, is nearest to `word`. */
+/* The command that has `word`, nearly, in the place after the words read so far; else the
+ * one whose last word it nearly is. */
 static const char *suggest_command(const struct arguments *arguments, const char *word)
 {
-    const char *best = NULL, *suggestion = NULL;
-    size_t depth = strlen(arguments->words) + (*arguments->words ? 1 : 0);
-    for (int pass = 0; pass < 2 && !best; pass++) {
-        for (size_t i = 0; i < command_count(arguments->program); i++) {
-            const char *words = command_at(arguments->program, i)->words;
-            const char *last = strrchr(words, ' ');
-            if (pass == 0 && strncmp(words, arguments->words, depth ? depth - 1 : 0) != 0)
+    const struct cli_program *program = arguments->program;
+    size_t size = strlen(arguments->words), depth = size + (size ? 1 : 0);
+    const char *suggestion = NULL;
+    for (int pass = 0; pass < 2 && !suggestion; pass++) {
+        size_t count = 0;
+        const char **parts = mem_new(command_count(program), sizeof *parts);
+        const char **full = mem_new(command_count(program), sizeof *full);
+        for (size_t i = 0; i < command_count(program); i++) {
+            const char *words = command_at(program, i)->words,
+                       *last = strrchr(words, ' ');
+            bool under =
+                strncmp(words, arguments->words, size) == 0 && strlen(words) > depth;
+            if (pass == 0 && !under)
                 continue;
-            if (strlen(words) <= depth && pass == 0)
-                continue;
-            char *part = pass == 0
-                             ? mem_text_n(words + depth, strcspn(words + depth, " "))
-                             : mem_text(last ? last + 1 : words);
-            if (command_nearer(word, best, part) == part) {
-                mem_free((char *)best);
-                best = part;
-                suggestion = words;
-            } else {
-                mem_free(part);
-            }
+            full[count] = words;
+            parts[count++] = pass
+                                 ? mem_text(last ? last + 1 : words)
+                                 : mem_text_n(words + depth, strcspn(words + depth, " "));
         }
+        const char *nearest = command_nearest(word, parts, count);
+        for (size_t i = 0; i < count; i++) {
+            if (parts[i] == nearest)
+                suggestion = full[i];
+        }
+        for (size_t i = 0; i < count; i++)
+            mem_free((char *)parts[i]);
+        mem_free(parts);
+        mem_free(full);
     }
-    mem_free((char *)best);
     return suggestion;
 }
 
@@ -94,9 +101,12 @@ static enum err read_text(struct reading *reading, const char *text)
 static enum err unknown_option(const struct arguments *arguments, const char *shown,
                                const char *name)
 {
-    const char *best = NULL;
-    for (size_t i = 0; i < command_option_count(arguments->command); i++)
-        best = command_nearer(name, best, command_option_at(arguments->command, i)->name);
+    size_t count = command_option_count(arguments->command);
+    const char **names = mem_new(count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = command_option_at(arguments->command, i)->name;
+    const char *best = command_nearest(name, names, count);
+    mem_free(names);
     char *full = full_name(arguments);
     if (arguments->command) {
         err_set(ERR_USAGE, "%s has no option %s", full, shown);

@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/spelling.h"
+
+#define BEGINNING_MIN ((size_t)3) /* fewer letters begin too many words */
+
 static const struct cli_option help_options[] = {
     {.name = "man", .help = "a manual page, as groff and man read it"},
     {.name = "completion",
@@ -240,52 +244,12 @@ enum err command_check(const struct cli_program *program)
     return ERR_OK;
 }
 
-/* --- near misses
- * ------------------------------------------------------------------------------ */
-
-#define TYPED_MAX 40 /* longer words have no near miss */
-
-static size_t least_of(size_t a, size_t b)
+const char *command_nearest(const char *typed, const char *const *names, size_t count)
 {
-    return a < b ? a : b;
-}
-
-/* Letters to insert, drop, change or swap with a neighbour (optimal string alignment). */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    size_t row[3][TYPED_MAX + 1];
-    for (size_t j = 0; j <= m; j++)
-        row[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *now = row[i % 3], *before = row[(i + 2) % 3], *two = row[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t change = before[j - 1] + (a[i - 1] != b[j - 1]);
-            now[j] = least_of(change, least_of(before[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = least_of(now[j], two[j - 2] + 1);
-        }
+    size_t size = strlen(typed);
+    for (size_t i = 0; i < count && size >= BEGINNING_MIN; i++) {
+        if (strncmp(typed, names[i], size) == 0)
+            return names[i];
     }
-    return row[n % 3][m];
-}
-
-/* Smaller is nearer; SIZE_MAX is too far. */
-static size_t farness(const char *typed, const char *candidate)
-{
-    size_t typed_size = strlen(typed), size = strlen(candidate);
-    if (typed_size > TYPED_MAX || size > TYPED_MAX)
-        return SIZE_MAX;
-    if (typed_size >= 3 && strncmp(typed, candidate, typed_size) == 0)
-        return 1;
-    size_t far = distance(typed, candidate);
-    return far <= (typed_size > size ? typed_size : size) / 3 ? far : SIZE_MAX;
-}
-
-const char *command_nearer(const char *typed, const char *best, const char *candidate)
-{
-    size_t far = farness(typed, candidate);
-    if (far == SIZE_MAX)
-        return best;
-    return !best || far < farness(typed, best) ? candidate : best;
+    return spelling_nearest(typed, names, count);
 }
