@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -16,6 +15,8 @@
 #include "manual.h"
 #include "terminal.h"
 
+#include "base/clock.h"
+#include "base/csv.h"
 #include "base/memory.h"
 
 struct cli {
@@ -112,13 +113,6 @@ const char *cli_text_at(const struct cli *cli, const char *option, size_t index)
     return value_of(cli, option, index);
 }
 
-/* strtod and strtoll also read white space, hexadecimals, inf and nan: those are refused
- * first. Nothing of ours sets a locale, so the decimal point is a point. */
-static bool is_plain(const char *text, const char *letters)
-{
-    return *text && text[strspn(text, letters)] == '\0';
-}
-
 static enum err out_of_range(const char *option, const char *value, const char *low,
                              const char *high)
 {
@@ -138,10 +132,9 @@ enum err cli_real(const struct cli *cli, const char *option, double preset, doub
         *value = preset;
         return ERR_OK;
     }
-    char *end;
-    double real = strtod(text, &end);
-    if (!is_plain(text, "0123456789+-.eE") || *end || !isfinite(real))
-        return err_set(ERR_USAGE, "--%s: '%s' is not a number", option, text);
+    double real;
+    if (csv_real(text, &real))
+        return err_set(ERR_USAGE, "--%s: '%s' is %s", option, text, err_text());
     if (real < low || real > high) {
         char low_text[32] = "", high_text[32] = "";
         if (isfinite(low))
@@ -162,11 +155,9 @@ enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
         *value = preset;
         return ERR_OK;
     }
-    char *end;
-    errno = 0;
-    long long whole = strtoll(text, &end, 10);
-    if (!is_plain(text, "0123456789+-") || *end || errno)
-        return err_set(ERR_USAGE, "--%s: '%s' is not a whole number", option, text);
+    long long whole;
+    if (csv_integer(text, &whole))
+        return err_set(ERR_USAGE, "--%s: '%s' is %s", option, text, err_text());
     if (whole < low || whole > high) {
         char low_text[32] = "", high_text[32] = "";
         if (low != INT64_MIN)
@@ -224,10 +215,7 @@ void cli_progress(struct cli *cli, const char *label, uint64_t done, uint64_t to
 {
     if (cli->silent)
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    progress_move(&cli->progress, now_ms, label, done, total);
+    progress_move(&cli->progress, clock_steady_ms(&clock_machine), label, done, total);
 }
 
 bool cli_interrupted(void)
