@@ -49,7 +49,12 @@ enum err cursor_field(struct cursor *cursor, const uint8_t **view, size_t *size)
 enum err cursor_text(struct cursor *cursor, size_t size_max, char **text);
 enum err cursor_end(const struct cursor *cursor); /* refuses trailing bytes */
 
-bool bytes_are_utf8(const void *data, size_t size); /* RFC 3629; a 0 is allowed here */
+/* How many bytes the UTF-8 character at `data` takes, 0 when it is none: RFC 3629, so no
+ * overlong form, no surrogate and nothing past U+10FFFF. `size` is at least 1. */
+size_t bytes_utf8_size(const void *data, size_t size);
+bool bytes_are_utf8(const void *data, size_t size); /* a 0 is allowed here */
+/* A copy with U+FFFD for every byte that belongs to no character; caller frees. */
+char *bytes_to_utf8(const char *text);
 
 /* Text forms. hex: lower case, two digits a byte, final 0; `text` has room for 2*size+1.
  * The readers are strict: exact length, no white space, either case for hex; padded

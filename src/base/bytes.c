@@ -204,11 +204,10 @@ enum err cursor_end(const struct cursor *cursor)
     return ERR_OK;
 }
 
-/* How many bytes the sequence at `data` takes, 0 when it is none: RFC 3629, so no
- * overlong form, no surrogate and nothing past U+10FFFF. */
-static size_t utf8_sequence(const uint8_t *data, size_t size)
+size_t bytes_utf8_size(const void *data, size_t size)
 {
-    uint8_t lead = data[0];
+    const uint8_t *bytes = data;
+    uint8_t lead = bytes[0];
     if (lead < 0x80)
         return 1;
     size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -216,10 +215,10 @@ static size_t utf8_sequence(const uint8_t *data, size_t size)
         return 0;
     uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
     uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (data[1] < low || data[1] > high)
+    if (bytes[1] < low || bytes[1] > high)
         return 0;
     for (size_t i = 2; i < length; i++)
-        if ((data[i] & 0xc0) != 0x80)
+        if ((bytes[i] & 0xc0) != 0x80)
             return 0;
     return length;
 }
@@ -228,9 +227,24 @@ bool bytes_are_utf8(const void *data, size_t size)
 {
     const uint8_t *bytes = data;
     for (size_t at = 0, length; at < size; at += length)
-        if ((length = utf8_sequence(bytes + at, size - at)) == 0)
+        if ((length = bytes_utf8_size(bytes + at, size - at)) == 0)
             return false;
     return true;
+}
+
+char *bytes_to_utf8(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    size_t left = strlen(text);
+    char *clean = mem_new(3 * left + 1, 1), *end = clean;
+    while (left) {
+        size_t size = bytes_utf8_size(text, left), step = size ? size : 1;
+        memcpy(end, size ? text : replacement, size ? size : 3);
+        end += size ? size : 3;
+        text += step;
+        left -= step;
+    }
+    return clean;
 }
 
 void bytes_to_hex(const uint8_t *data, size_t size, char *text)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 
 #define PIECE_BYTES ((size_t)65536)
@@ -35,27 +36,6 @@ struct reader {
     size_t header_count; /* 0 until the header has been seen */
 };
 
-/* Length of the well-formed UTF-8 sequence at `s`, 0 when it is not one (RFC 3629: no
- * overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
-{
-    size_t length = s[0] < 0x80   ? 1
-                    : s[0] < 0xc2 ? 0
-                    : s[0] < 0xe0 ? 2
-                    : s[0] < 0xf0 ? 3
-                    : s[0] < 0xf5 ? 4
-                                  : 0;
-    if (length == 0 || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 static enum err check_bytes(const struct reader *reader, const unsigned char *data,
                             size_t size)
 {
@@ -63,7 +43,7 @@ static enum err check_bytes(const struct reader *reader, const unsigned char *da
         if (data[i] == 0)
             return err_set(ERR_FORMAT, "%s:%zu: a NUL byte in column %zu", reader->name,
                            reader->row_line, reader->count + 1);
-        step = utf8_sequence(data + i, size - i);
+        step = bytes_utf8_size(data + i, size - i);
         if (step == 0) {
             err_set(ERR_FORMAT, "%s:%zu: column %zu is not UTF-8", reader->name,
                     reader->row_line, reader->count + 1);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 
 /* struct json is never defined: it is jansson's json_t under our name. */
@@ -16,43 +17,8 @@ static json_t *inner(const struct json *json)
 static struct json *outer(json_t *value)
 {
     if (!value)
-        abort(); /* memory, or a caller who put a value into something that is no object
-                  */
+        abort(); /* memory is full */
     return (struct json *)value;
-}
-
-/* Length of the UTF-8 character at `text`, 0 for bytes that are none (RFC 3629: no
- * overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t character(const unsigned char *text)
-{
-    unsigned char first = text[0];
-    if (first < 0x80)
-        return 1;
-    size_t size = first >= 0xc2 && first <= 0xdf   ? 2
-                  : first >= 0xe0 && first <= 0xef ? 3
-                  : first >= 0xf0 && first <= 0xf4 ? 4
-                                                   : 0;
-    for (size_t i = 1; i < size; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) ||
-        (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return size;
-}
-
-/* A copy with every stray byte replaced by U+FFFD; caller frees. */
-static char *cleaned(const char *text)
-{
-    char *clean = mem_new(3 * strlen(text) + 1, 1), *end = clean;
-    for (const char *at = text; *at;) {
-        size_t size = character((const unsigned char *)at);
-        memcpy(end, size ? at : "\xef\xbf\xbd", size ? size : 3);
-        end += size ? size : 3;
-        at += size ? size : 1;
-    }
-    return clean;
 }
 
 struct json *json_new_object(void)
@@ -69,7 +35,7 @@ struct json *json_new_text(const char *value)
 {
     if (!value)
         return json_new_null();
-    char *clean = cleaned(value);
+    char *clean = bytes_to_utf8(value);
     json_t *text = json_string(clean);
     mem_free(clean);
     return outer(text);
@@ -103,7 +69,7 @@ void json_destroy(struct json **json)
 
 void json_set(struct json *object, const char *key, struct json *value)
 {
-    char *clean = cleaned(key);
+    char *clean = bytes_to_utf8(key);
     if (json_object_set_new(inner(object), clean, inner(value)))
         abort();
     mem_free(clean);

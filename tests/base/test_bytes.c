@@ -187,6 +187,20 @@ static void bytes__utf8_follows_rfc_3629(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (bytes_are_utf8(bad[i], strlen(bad[i])))
             fail_msg("bad sequence %zu passes", i);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char *same = bytes_to_utf8(good[i]);
+        assert_string_equal(same, good[i]);
+        mem_free(same);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *mended = bytes_to_utf8(bad[i]);
+        assert_true(bytes_are_utf8(mended, strlen(mended)));
+        assert_non_null(strstr(mended, "\xef\xbf\xbd"));
+        mem_free(mended);
+    }
+    char *mended = bytes_to_utf8("ab\xe2\x28\xa1\xe2\x82");
+    assert_string_equal(mended, "ab\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    mem_free(mended);
 }
 
 static void bytes__hex_is_exact(void **state)
