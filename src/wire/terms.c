@@ -108,13 +108,12 @@ static enum reason refuse(enum reason reason, const char *detail)
 }
 
 /* Whether noise of 2^log2 integer steps is `multiplier` times what one patient can move.
- * The conversion is rounded up and fma rounds once, so that the sign is exact. */
+ * fma rounds once, so that the sign is exact; a norm that no double holds is above 2^53,
+ * too large for any permitted multiplier (>= 1e-3) and noise (<= 2^40) however it is
+ * rounded. */
 static bool noise_covers(uint64_t norm_max, double multiplier, uint32_t log2)
 {
-    double norm = (double)norm_max;
-    if ((uint64_t)norm < norm_max)
-        norm = nextafter(norm, INFINITY);
-    return fma(norm, multiplier, -ldexp(1, (int)log2)) <= 0;
+    return fma((double)norm_max, multiplier, -ldexp(1, (int)log2)) <= 0;
 }
 
 /* The plan's numbers must be the terms', or on the safer side of them. */

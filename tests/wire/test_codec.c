@@ -441,7 +441,7 @@ static void plan_refused(const struct plan *plan, const char *says)
     assert_int_equal(bytes.size, 0);
 }
 
-static void codec__numbers_have_limits_and_reals_one_zero(void **state)
+static void codec__numbers_have_limits_and_reals_are_positive(void **state)
 {
     (void)state;
     union sample sample;
@@ -515,6 +515,24 @@ static void codec__texts_and_runs_have_limits_on_the_way_out(void **state)
     sample_make(SHAPE_REPLY, SAMPLE_LARGEST, room, &sample);
     sample.reply.links = sample_views(room, WIRE_REPLY_LINKS_MAX, 20000);
     assert_refused(ERR_RANGE, "reply: ", codec_encode_reply(&sample.reply, &bytes));
+    bytes_free(&bytes);
+}
+
+static void codec__packed_numbers_are_whole_and_at_least_one(void **state)
+{
+    (void)state;
+    struct bytes bytes = {0};
+    for (size_t size = 0; size <= 24; size++) {
+        bytes.size = 0;
+        put_run(&bytes, 1, 32, 1);
+        put_number(&bytes, 2, 5);
+        put_run(&bytes, 3, 32, 1);
+        put_run(&bytes, 4, size, 7);
+        assert_int_equal(decodes(SHAPE_CONTRIBUTION, codec_view(&bytes)),
+                         size > 0 && size % 8 == 0);
+        if (size == 12)
+            assert_non_null(strstr(err_text(), "vector does not hold"));
+    }
     bytes_free(&bytes);
 }
 
@@ -663,8 +681,9 @@ int main(void)
         TEST(codec__one_order_once_each_and_nothing_else),
         TEST(codec__texts_are_plain_utf8),
         TEST(codec__lists_are_ascending_and_bounded),
-        TEST(codec__numbers_have_limits_and_reals_one_zero),
+        TEST(codec__numbers_have_limits_and_reals_are_positive),
         TEST(codec__texts_and_runs_have_limits_on_the_way_out),
+        TEST(codec__packed_numbers_are_whole_and_at_least_one),
         TEST(codec__a_shape_larger_than_it_may_be_is_not_looked_at),
         TEST(codec__the_version_is_read_first),
         TEST(codec__memory_is_a_small_multiple_of_the_bytes),

@@ -356,6 +356,7 @@ static void link__drops_what_is_too_large(void **state)
     assert_ok(ask(client, "hello", 5000));
     echo_halt(&echo);
     assert_int_equal(echo.frames, 2);
+    assert_int_equal(link_server_dropped(echo.server), 0); /* never taken in, in fact */
     mem_free(large);
     rogue_end(&rogue);
     link_client_destroy(&client);

@@ -182,12 +182,9 @@ static void plan__noise_against_norm_is_exact(void **state)
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
     plan.noise_multiplier = nextafter(plan.noise_multiplier, INFINITY);
     assert_int_equal(plan_check(&plan, &context), REASON_WRONG_TERMS);
-    /* a norm that no double holds: 2^53 + 1 times 2^-10 is 2^43 and a little */
-    plan.norm_max = ((uint64_t)1 << 53) + 1;
-    plan.noise_multiplier = 0x1p-9;
-    plan.noise_log2 = 40;
+    plan.norm_max = ((uint64_t)1 << 53) + 1; /* no double holds it */
+    plan.noise_multiplier = WIRE_NOISE_MULTIPLIER_MIN;
     assert_int_equal(plan_check(&plan, &context), REASON_WRONG_TERMS);
-    c->multipliers[0] = WIRE_NOISE_MULTIPLIER_MIN;
 }
 
 static void plan__rounds_and_attempts_only_go_up(void **state)
@@ -209,6 +206,10 @@ static void plan__rounds_and_attempts_only_go_up(void **state)
     assert_int_equal(plan_check(&plan, &context), REASON_WRONG_ROUND);
     plan.round = 2;
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
+    context.chain_length = 3; /* all three rounds are over */
+    plan.round = 4;
+    assert_int_equal(plan_check(&plan, &context), REASON_WRONG_ROUND);
+    assert_non_null(strstr(err_text(), "not one of the study's"));
 }
 
 static void plan__counts_only_members_of_the_roster_in_force(void **state)
