@@ -73,13 +73,6 @@ enum err roster_invite_text(const struct identity *coordinator,
 enum err roster_invite_read(const char *text, size_t size, struct arena *arena,
                             struct enrol_invite *invite);
 
-/* A roster as armoured text, for its way from the governance's machine; and back, checked
- * as by roster_new. Caller frees the text. */
-char *roster_text(const struct roster *roster);
-enum err roster_from_text(const char *text, size_t size,
-                          const uint8_t governance_key[KEY_BYTES],
-                          struct roster **roster);
-
 /* What people compare by telephone: the first 160 bits of the hash of the keys given, as
  * eight groups of four letters and digits without look-alikes. */
 #define ROSTER_FINGERPRINT_SIZE 40

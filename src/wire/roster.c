@@ -11,9 +11,7 @@
 #define TAG_INVITE "gemel/invite/1"
 #define LABEL_REQUEST "REQUEST"
 #define LABEL_INVITE "INVITATION"
-#define LABEL_ROSTER "ROSTER"
-#define FILE_SIZE_MAX ((size_t)8192)        /* of an enrolment file */
-#define ROSTER_TEXT_MAX ((size_t)512 << 10) /* of a roster's */
+#define FILE_SIZE_MAX ((size_t)8192) /* of an enrolment file */
 
 struct roster {
     struct bytes bytes; /* Signed, as received */
@@ -215,25 +213,6 @@ void roster_curves(const struct roster *roster, uint64_t now, struct bytes *curv
     for (size_t i = 0; i < roster->fields.members.count; i++)
         if (roster_valid(&roster->fields.members.items[i], now))
             bytes_append(curves, roster->fields.members.items[i].curve, KEY_BYTES);
-}
-
-char *roster_text(const struct roster *roster)
-{
-    return bytes_to_armour(LABEL_ROSTER, roster->bytes.data, roster->bytes.size);
-}
-
-enum err roster_from_text(const char *text, size_t size,
-                          const uint8_t governance_key[KEY_BYTES], struct roster **roster)
-{
-    if (size > ROSTER_TEXT_MAX)
-        return err_set(ERR_FORMAT, "roster: a file of %zu bytes, at most %zu", size,
-                       ROSTER_TEXT_MAX);
-    struct bytes bytes = {0};
-    enum err result = bytes_from_armour(LABEL_ROSTER, text, size, &bytes);
-    if (result == ERR_OK)
-        result = roster_new(codec_view(&bytes), governance_key, roster);
-    bytes_free(&bytes);
-    return result;
 }
 
 /* Sign `object`, of either enrolment shape, and put armour around it. */

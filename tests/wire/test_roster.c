@@ -167,23 +167,6 @@ static void roster__the_door_opens_only_to_the_valid(void **state)
     roster_destroy(&roster);
 }
 
-static void roster__travels_as_text(void **state)
-{
-    const struct consortium *c = *state;
-    struct roster *roster = NULL;
-    char *text = roster_text(c->roster);
-    assert_non_null(strstr(text, "-----BEGIN GEMEL ROSTER-----"));
-    assert_ok(roster_from_text(text, strlen(text), c->governance_key, &roster));
-    assert_memory_equal(roster_hash(roster), roster_hash(c->roster), HASH_BYTES);
-    roster_destroy(&roster);
-    assert_int_equal(
-        roster_from_text(text, strlen(text) - 40, c->governance_key, &roster),
-        ERR_FORMAT);
-    assert_refused(ERR_FORMAT, "at most",
-                   roster_from_text(text, (size_t)1 << 30, c->governance_key, &roster));
-    mem_free(text);
-}
-
 static void roster__a_request_shows_that_its_keys_belong_together(void **state)
 {
     const struct consortium *c = *state;
@@ -275,7 +258,6 @@ int main(void)
         TEST_WITH_CONSORTIUM(roster__fields_fit_together),
         TEST_WITH_CONSORTIUM(roster__versions_go_up_and_do_not_fork),
         TEST_WITH_CONSORTIUM(roster__the_door_opens_only_to_the_valid),
-        TEST_WITH_CONSORTIUM(roster__travels_as_text),
         TEST_WITH_CONSORTIUM(roster__a_request_shows_that_its_keys_belong_together),
         TEST_WITH_CONSORTIUM(roster__an_invitation_names_keys_and_address),
         cmocka_unit_test(roster__fingerprints_can_be_read_out),

@@ -1,0 +1,269 @@
+/* vectors - examples of every encoding, signature and hash of the protocol, in a text
+ * file that an independent implementation can be held against.
+ *
+ *   test_vectors             makes them anew and compares with
+ * tests/golden/wire_vectors.txt test_vectors --print     prints them, for a new version
+ * of the protocol test_vectors --judge     reads lines "SHAPE HEX" and answers yes or no
+ * to each: whether the bytes are an encoding (for tests/wire/check_vectors.py) */
+
+#include "wire/codec.h"
+
+#include "check.h"
+#include "consortium.h"
+#include "sample.h"
+
+static const char *const shape_names[SHAPE_COUNT] = {
+    "Signed", "Envelope", "Poll", "Reply",     "Contribution", "Receipt", "Refusal",
+    "Roster", "Terms",    "Plan", "ChainLink", "Request",      "Invite",  "Member"};
+
+/* ---- the text ---- */
+
+static void line_text(struct bytes *text, const char *name, const char *value)
+{
+    char *line = mem_format("%s %s\n", name, value);
+    bytes_append(text, line, strlen(line));
+    mem_free(line);
+}
+
+static void line_hex(struct bytes *text, const char *name, const void *data, size_t size)
+{
+    char *hex = mem_new(2 * size + 1, 1);
+    bytes_to_hex(data, size, hex);
+    line_text(text, name, hex);
+    mem_free(hex);
+}
+
+static void begin(struct bytes *text, const char *what)
+{
+    char *line = mem_format("\n[%s]\n", what);
+    bytes_append(text, line, strlen(line));
+    mem_free(line);
+}
+
+/* A Signed: who signed it, under which tag, the object's shape and hash. */
+static void put_signed(struct bytes *text, const char *shape, const char *tag,
+                       const uint8_t key[KEY_BYTES], const char *hash_tag,
+                       const struct bytes *bytes)
+{
+    struct arena *arena = codec_arena(bytes->size);
+    struct signed_bytes parts;
+    uint8_t hash[HASH_BYTES];
+    assert_ok(codec_decode_signed_bytes(codec_view(bytes), arena, &parts));
+    bytes_hash(hash_tag, parts.object.data, parts.object.size, hash);
+    begin(text, "signed");
+    line_text(text, "shape", shape);
+    line_text(text, "tag", tag);
+    line_hex(text, "key", key, KEY_BYTES);
+    line_text(text, "hash_tag", hash_tag);
+    line_hex(text, "hash", hash, HASH_BYTES);
+    line_hex(text, "bytes", bytes->data, bytes->size);
+    arena_destroy(&arena);
+}
+
+static void put_objects(struct bytes *text, const struct consortium *c)
+{
+    put_signed(text, "Roster", "gemel/roster/1", c->governance_key, "gemel/roster/1",
+               &c->roster_bytes);
+    put_signed(text, "Terms", "gemel/terms/1", c->coordinator_key, "gemel/terms/1",
+               &c->terms_bytes);
+    put_signed(text, "Plan", "gemel/plan/1", c->coordinator_key, "gemel/plan/1",
+               &c->plan_bytes);
+    static const uint8_t prior[] = "the prior after round 1";
+    struct chain_link link = {
+        .round = 1, .contributions = 5, .prior = {prior, sizeof prior - 1}};
+    struct bytes bytes = {0};
+    uint8_t hash[HASH_BYTES];
+    uint64_t sum[20] = {5, UINT64_MAX};
+    memcpy(link.study, c->terms.study, STUDY_BYTES);
+    memcpy(link.previous, c->terms_hash, HASH_BYTES);
+    memcpy(link.plan, c->plan_hash, HASH_BYTES);
+    chain_sum_hash(&(struct words){sum, 20}, link.sum);
+    assert_ok(chain_sign(c->coordinator, &link, &bytes, hash));
+    put_signed(text, "ChainLink", "gemel/link/1", c->coordinator_key, "gemel/link/1",
+               &bytes);
+    bytes_free(&bytes);
+}
+
+static void put_file(struct bytes *text, const char *shape, const char *tag,
+                     const uint8_t key[KEY_BYTES], const char *label, char *armour)
+{
+    struct bytes bytes = {0};
+    assert_ok(bytes_from_armour(label, armour, strlen(armour), &bytes));
+    put_signed(text, shape, tag, key, tag, &bytes);
+    line_text(text, "label", label);
+    line_hex(text, "file", armour, strlen(armour));
+    bytes_free(&bytes);
+    mem_free(armour);
+}
+
+static void put_files(struct bytes *text, const struct consortium *c)
+{
+    char *armour = NULL;
+    struct enrol_invite invite = {.consortium_name = c->fields.consortium_name,
+                                  .endpoint = c->fields.endpoint,
+                                  .issued = NOW,
+                                  .expires = NOW + 604800};
+    memcpy(invite.governance_key, c->governance_key, KEY_BYTES);
+    memcpy(invite.coordinator_curve, c->fields.coordinator_curve, KEY_BYTES);
+    assert_ok(roster_invite_text(c->coordinator, &invite, &armour));
+    put_file(text, "Invite", "gemel/invite/1", c->coordinator_key, "INVITATION", armour);
+    struct enrol_request request = {.name = "Klinik S\xc3\xbc"
+                                            "d",
+                                    .issued = NOW};
+    memcpy(request.consortium, roster_consortium(c->roster), HASH_BYTES);
+    memcpy(request.curve, c->curves[0], KEY_BYTES);
+    assert_ok(roster_request_text(c->hospitals[0], &request, &armour));
+    put_file(text, "Request", "gemel/request/1", c->keys, "REQUEST", armour);
+    armour = bytes_to_armour("ROSTER", c->roster_bytes.data, c->roster_bytes.size);
+    put_file(text, "Roster", "gemel/roster/1", c->governance_key, "ROSTER", armour);
+}
+
+/* One message of every kind between hospital 0 and the coordinator. */
+static void put_messages(struct bytes *text, const struct consortium *c)
+{
+    struct arena *room = arena_new(1 << 20);
+    union sample sample;
+    struct bytes body = {0}, frame = {0};
+    for (uint32_t kind = MESSAGE_POLL; kind <= MESSAGE_REFUSAL; kind++) {
+        enum shape shape = SHAPE_POLL + (enum shape)(kind - MESSAGE_POLL);
+        bool asks = kind == MESSAGE_POLL || kind == MESSAGE_CONTRIBUTION;
+        struct envelope envelope = {.kind = kind, .round = 1, .attempt = 1};
+        body.size = 0, frame.size = 0;
+        sample_make(shape, SAMPLE_ORDINARY, room, &sample);
+        assert_ok(codec_encode(shape, &sample, &body));
+        envelope.body = codec_view(&body);
+        memcpy(envelope.consortium, roster_consortium(c->roster), HASH_BYTES);
+        memcpy(envelope.recipient, asks ? c->coordinator_key : c->keys, KEY_BYTES);
+        memcpy(envelope.study, c->terms.study, STUDY_BYTES);
+        sample_fixed(envelope.nonce, NONCE_BYTES, kind);
+        assert_ok(
+            envelope_seal(asks ? c->hospitals[0] : c->coordinator, &envelope, &frame));
+        put_signed(text, "Envelope", envelope_tag(kind),
+                   asks ? c->keys : c->coordinator_key, "gemel/message/1", &frame);
+        line_text(text, "body", shape_names[shape]);
+    }
+    bytes_free(&body);
+    bytes_free(&frame);
+    arena_destroy(&room);
+}
+
+static void put_encodings(struct bytes *text)
+{
+    struct arena *room = arena_new((size_t)8 << 20);
+    union sample sample;
+    struct bytes bytes = {0};
+    for (enum shape shape = 0; shape < SHAPE_COUNT; shape++)
+        for (enum sample_size size = SAMPLE_SMALLEST; size <= SAMPLE_ORDINARY; size++) {
+            bytes.size = 0;
+            sample_make(shape, size, room, &sample);
+            assert_ok(codec_encode(shape, &sample, &bytes));
+            begin(text, "encoding");
+            line_text(text, "shape", shape_names[shape]);
+            line_hex(text, "bytes", bytes.data, bytes.size);
+        }
+    bytes_free(&bytes);
+    arena_destroy(&room);
+}
+
+static void put_names(struct bytes *text, const struct consortium *c)
+{
+    char fingerprint[ROSTER_FINGERPRINT_SIZE];
+    uint64_t sum[] = {1, UINT64_MAX, 0x0123456789abcdef};
+    uint8_t hash[HASH_BYTES];
+    begin(text, "consortium");
+    line_text(text, "name", c->fields.consortium_name);
+    line_hex(text, "key", c->governance_key, KEY_BYTES);
+    line_hex(text, "hash", roster_consortium(c->roster), HASH_BYTES);
+    begin(text, "fingerprint");
+    roster_fingerprint(c->keys, 2 * KEY_BYTES, fingerprint);
+    line_hex(text, "keys", c->keys, 2 * KEY_BYTES);
+    line_text(text, "text", fingerprint);
+    begin(text, "sum");
+    chain_sum_hash(&(struct words){sum, 3}, hash);
+    line_text(text, "numbers", "1 18446744073709551615 81985529216486895");
+    line_hex(text, "hash", hash, HASH_BYTES);
+}
+
+static struct bytes vectors_of(const struct consortium *c)
+{
+    static const char head[] =
+        "# Examples of the protocol (docs/protocol.md), made by "
+        "build/tests/test_vectors\n"
+        "# --print and read by tests/wire/check_vectors.py. The keys are of no secret.\n";
+    struct bytes text = {0};
+    bytes_append(&text, head, strlen(head));
+    put_names(&text, c);
+    put_encodings(&text);
+    put_objects(&text, c);
+    put_files(&text, c);
+    put_messages(&text, c);
+    return text;
+}
+
+/* ---- what is done with it ---- */
+
+static void vectors__are_those_of_the_file(void **state)
+{
+    struct bytes text = vectors_of(*state);
+    FILE *file = fopen(SOURCE_DIR "/tests/golden/wire_vectors.txt", "rb");
+    assert_non_null(file);
+    char *golden = mem_new(text.size + 2, 1);
+    size_t size = fread(golden, 1, text.size + 1, file);
+    fclose(file);
+    size_t at = 0, line = 1;
+    for (; at < size && at < text.size && golden[at] == (char)text.data[at]; at++)
+        line += golden[at] == '\n';
+    if (at < text.size || size != text.size)
+        fail_msg("tests/golden/wire_vectors.txt differs in line %zu", line);
+    mem_free(golden);
+    bytes_free(&text);
+}
+
+static int print_vectors(void)
+{
+    void *state = NULL;
+    consortium_set_up(&state);
+    struct bytes text = vectors_of(state);
+    fwrite(text.data, 1, text.size, stdout);
+    bytes_free(&text);
+    return consortium_tear_down(&state);
+}
+
+static int judge_lines(void)
+{
+    static char line[2 * WIRE_FRAME_MAX + 4096], name[40];
+    while (fgets(line, sizeof line, stdin)) {
+        int at = 0;
+        enum shape shape = 0;
+        if (sscanf(line, "%39s %n", name, &at) != 1)
+            return 1;
+        while (shape < SHAPE_COUNT && strcmp(shape_names[shape], name) != 0)
+            shape++;
+        char *hex = line + at;
+        size_t size = strcspn(hex, "\n") / 2;
+        hex[2 * size] = '\0';
+        uint8_t *data = mem_new(size, 1);
+        union sample value;
+        struct arena *arena = codec_arena(size);
+        if (shape == SHAPE_COUNT || bytes_from_hex(hex, data, size) != ERR_OK)
+            return 1;
+        puts(codec_decode(shape, (struct view){data, size}, arena, &value) == ERR_OK
+                 ? "yes"
+                 : "no");
+        arena_destroy(&arena);
+        mem_free(data);
+    }
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    if (count == 2 && strcmp(arguments[1], "--print") == 0)
+        return print_vectors();
+    if (count == 2 && strcmp(arguments[1], "--judge") == 0)
+        return judge_lines();
+    const struct CMUnitTest tests[] = {
+        TEST_WITH_CONSORTIUM(vectors__are_those_of_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
