@@ -281,7 +281,7 @@ enum err bytes_from_base64(const char *text, size_t text_size, struct bytes *byt
     uint8_t *data = mem_new(room, 1);
     int failed =
         sodium_base642bin(data, room, text, text_size, NULL, &size, &end, BASE64);
-    bool whole = !failed && (size_t)(end - text) == text_size && text_size % 4 == 0;
+    bool whole = !failed && (size_t)(end - text) == text_size;
     if (whole)
         bytes_append(bytes, data, size);
     sodium_memzero(data, room);

@@ -107,7 +107,7 @@ static enum err give_key(struct store *store, const uint8_t key[STORE_KEY_BYTES]
 static const struct {
     const char *set, *get, *expected;
 } settings[] = {
-    {NULL, "PRAGMA cipher_version", NULL}, /* else this is a plain SQLite */
+    {NULL, "PRAGMA cipher_version", NULL},          /* else this is a plain SQLite */
     {"PRAGMA cipher_log_level = NONE", NULL, NULL}, /* 4 talks on stderr; 3 ignores it */
     {"PRAGMA cipher_compatibility = 3", NULL, NULL},
     {"PRAGMA cipher_page_size = 4096", "PRAGMA cipher_page_size", "4096"},
@@ -563,8 +563,7 @@ void query_int(struct query *query, int parameter, int64_t value)
 
 void query_real(struct query *query, int parameter, double value)
 {
-    bound(query, isnan(value) ? sqlite3_bind_null(query->statement, parameter)
-                              : sqlite3_bind_double(query->statement, parameter, value));
+    bound(query, sqlite3_bind_double(query->statement, parameter, value)); /* NaN: NULL */
 }
 
 void query_text(struct query *query, int parameter, const char *value)

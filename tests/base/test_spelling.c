@@ -45,6 +45,8 @@ static void spelling__nearest_is_near_or_nothing(void **state)
     assert_string_equal(spelling_nearest("port", names, 5), "port");
     assert_null(spelling_nearest("wobble", names, 5));
     assert_null(spelling_nearest("x", names, 5));
+    assert_null(
+        spelling_nearest("y", (const char *const[]){"x"}, 1)); /* all of it changed */
     assert_null(spelling_nearest("", names, 5));
     assert_null(spelling_nearest("port", names, 0));
 }
