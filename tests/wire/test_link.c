@@ -373,14 +373,14 @@ static void link__deadlines_are_kept(void **state)
     uint64_t before = now_ms();
     assert_refused(ERR_GONE, "no node said anything for 200 ms",
                    link_server_receive(echo.server, 200, -1, &peer, &frame));
-    assert_in_range(now_ms() - before, 200, 600);
+    assert_in_range(now_ms() - before, 200, 2000);
     assert_int_equal(link_server_receive(echo.server, 0, -1, &peer, &frame), ERR_GONE);
     echo.silent = true;
     echo_go(&echo);
     struct link_client *client = client_of(c, &echo, c->hospitals[0]);
     before = now_ms();
     assert_int_equal(ask(client, "hello", 300), ERR_GONE);
-    assert_in_range(now_ms() - before, 300, 700);
+    assert_in_range(now_ms() - before, 300, 2000);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 1);
     char endpoint[64];
@@ -391,7 +391,7 @@ static void link__deadlines_are_kept(void **state)
     client = client_of(c, &echo, c->hospitals[0]); /* nobody listens there now */
     before = now_ms();
     assert_refused(ERR_GONE, "no connection", ask(client, "hello", 300));
-    assert_in_range(now_ms() - before, 300, 700);
+    assert_in_range(now_ms() - before, 300, 2000);
     link_client_destroy(&client);
     bytes_free(&frame);
 }
@@ -409,7 +409,7 @@ static void link__a_flood_of_bad_frames_ends_with_the_deadline(void **state)
     struct bytes frame = {0};
     uint64_t before = now_ms();
     assert_int_equal(link_server_receive(echo.server, 300, -1, &peer, &frame), ERR_GONE);
-    assert_in_range(now_ms() - before, 300, 700);
+    assert_in_range(now_ms() - before, 300, 2000);
     assert_true(link_server_dropped(echo.server) > 0);
     rogue_end(&rogue);
     echo_end(&echo);
@@ -475,7 +475,7 @@ static void link__a_descriptor_ends_a_wait(void **state)
     struct link_client *client = client_of(c, &echo, c->hospitals[0]);
     assert_int_equal(link_client_ask(client, &frame, 5000, wake, &answer),
                      ERR_INTERRUPTED);
-    assert_true(now_ms() - before < 1000);
+    assert_true(now_ms() - before < 3000);
     uint64_t counted;
     assert_int_equal(read(wake, &counted, sizeof counted), sizeof counted);
     echo_go(&echo);
@@ -508,9 +508,9 @@ static void link__idle_and_slow_strangers_are_shown_out(void **state)
     }
     struct link_client *client = client_of(c, &echo, c->hospitals[0]);
     for (int i = 0; i < 20; i++)
-        assert_ok(ask(client, "hello", 2000));
+        assert_ok(ask(client, "hello", 5000));
     int open = STRANGERS;
-    while (open > 0 && now_ms() - before < LINK_HANDSHAKE_MS + 4000) {
+    while (open > 0 && now_ms() - before < LINK_HANDSHAKE_MS + 10000) {
         open = 0;
         for (int i = 0; i < STRANGERS; i++) {
             char data[128];
@@ -520,7 +520,7 @@ static void link__idle_and_slow_strangers_are_shown_out(void **state)
             while (got > 0);
             open += got < 0 && errno == EAGAIN;
         }
-        assert_ok(ask(client, "hello", 2000));
+        assert_ok(ask(client, "hello", 5000));
         poll(NULL, 0, 100);
     }
     assert_int_equal(open, 0);
