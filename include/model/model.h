@@ -115,6 +115,10 @@ const struct model_output *model_state(const struct model *model, size_t index);
 size_t model_derived(const struct model *model);
 const struct model_output *model_derived_at(const struct model *model, size_t index);
 
+/* False: no state, and no quantity that depends on time. Its observations follow from
+ * parameters and covariates alone, in whatever order they were taken. */
+bool model_moves(const struct model *model);
+
 enum residual_kind {
     RESIDUAL_ADDITIVE,     /* sd = a */
     RESIDUAL_PROPORTIONAL, /* sd = b |f| */

@@ -1,78 +1,34 @@
 #include "model/dataset.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/csv.h"
 #include "base/memory.h"
+#include "column.h"
 
-#define REJECTS_MAX ((size_t)1000)
 #define ADDITIONAL_MAX 10000
-/* Orders of one row's parts: covariates come first, then its dose, then its measurement.
- */
-#define ORDERS_A_ROW 4
+/* Orders of one row's parts: its covariates hold before its measurement is taken, and
+ * that before its dose is given. */
+enum { ORDER_COVARIATE, ORDER_MEASUREMENT, ORDER_DOSE, ORDERS_A_ROW };
+/* How many rows at the same time are looked at for a repetition. */
+#define REPEATS_SEEN 32
 
-enum role {
-    ROLE_IGNORED,
-    ROLE_ID,
-    ROLE_TIME,
-    ROLE_DV,
-    ROLE_AMOUNT,
-    ROLE_RATE,
-    ROLE_DURATION,
-    ROLE_EVID,
-    ROLE_MDV,
-    ROLE_DVID,
-    ROLE_CMT,
-    ROLE_CENSORED,
-    ROLE_LIMIT,
-    ROLE_INTERVAL,
-    ROLE_ADDITIONAL,
-    ROLE_STEADY,
-    ROLE_COVARIATE,
-    ROLE_MEASUREMENT,
-    ROLE_INPUT,
-    ROLES
-};
-
-static const struct {
-    const char *word, *column; /* in a spec; by default */
-} roles[ROLES] = {
-    [ROLE_IGNORED] = {"ignored", NULL},
-    [ROLE_ID] = {"id", "ID"},
-    [ROLE_TIME] = {"time", "TIME"},
-    [ROLE_DV] = {"dv", "DV"},
-    [ROLE_AMOUNT] = {"amount", "AMT"},
-    [ROLE_RATE] = {"rate", "RATE"},
-    [ROLE_DURATION] = {"duration", "DUR"},
-    [ROLE_EVID] = {"evid", "EVID"},
-    [ROLE_MDV] = {"mdv", "MDV"},
-    [ROLE_DVID] = {"dvid", "DVID"},
-    [ROLE_CMT] = {"cmt", "CMT"},
-    [ROLE_CENSORED] = {"censored", "CENS"},
-    [ROLE_LIMIT] = {"limit", "LIMIT"},
-    [ROLE_INTERVAL] = {"interval", "II"},
-    [ROLE_ADDITIONAL] = {"additional", "ADDL"},
-    [ROLE_STEADY] = {"steady", "SS"},
-    [ROLE_COVARIATE] = {"covariate", NULL},
-    [ROLE_MEASUREMENT] = {"measurement", NULL},
-    [ROLE_INPUT] = {"input", NULL},
-};
-
-struct column {
-    struct dataset_column public;
-    enum role role;
-};
-
-/* A patient while the file is read: the last value of every covariate column. */
+/* A patient while the file is read. */
 struct patient {
     struct record *record;
+    size_t first_line;
     size_t rows;
-    double *last; /* [columns]; NaN: none yet */
+    double time;  /* of its last row */
+    size_t *last; /* [columns] the last row of each covariate + 1; 0: none yet */
+};
+
+/* What the notes are made of. */
+struct counts {
+    size_t comments, steady, interval, repeated, repeated_line, unwanted, dropped_doses;
 };
 
 struct dataset {
@@ -80,19 +36,17 @@ struct dataset {
     size_t patient_count, patient_capacity;
     size_t *slots; /* hash table of patient numbers + 1, 0 where empty */
     size_t slot_count;
-    struct column *columns;
-    size_t column_count;
+    struct columns *columns;
     size_t rows, doses, measurements;
+    struct counts counts;
+    char **notes;
+    size_t note_count, note_capacity;
     /* while reading */
     const struct model *model;
-    const char *path;
-    struct spec *spec;
-    const char *time_unit;
-    size_t at[ROLES]; /* the column of each single role; SIZE_MAX: none */
+    const char *path, *spec_path;
 };
 
-/* --- rejects
- * ----------------------------------------------------------------------------- */
+/* --- rejects ------------------------------------------------------------------- */
 
 static _Thread_local struct {
     struct dataset_reject *items;
@@ -116,206 +70,17 @@ size_t dataset_rejects(const struct dataset_reject **rejects)
 }
 
 /* Note a bad row and go on, so that one reading finds them all. */
-static void reject(size_t line, const char *column, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void reject(size_t line, const char *column, const char *format, ...)
+static void reject(size_t line, const char *column, const char *reason)
 {
     refused.total++;
-    if (refused.count == REJECTS_MAX)
+    if (refused.count == DATASET_REJECTS_MAX)
         return;
-    char reason[200];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reason, sizeof reason, format, arguments);
-    va_end(arguments);
     MEM_GROW(refused.items, refused.count + 1, &refused.capacity);
     refused.items[refused.count++] =
         (struct dataset_reject){line, mem_text(column), mem_text(reason)};
 }
 
-/* --- the spec
- * ------------------------------------------------------------------------------ */
-
-struct spec_line {
-    char *column, *name, *unit;
-    enum role role;
-    bool used;
-};
-
-struct spec {
-    struct spec_line *lines;
-    size_t count, capacity;
-};
-
-static enum err spec_header(void *context, size_t line, size_t count,
-                            const char *const *fields)
-{
-    static const char *const expected[] = {"column", "role", "name", "unit"};
-    (void)context;
-    for (size_t i = 0; i < 4; i++)
-        if (count != 4 || strcmp(fields[i], expected[i]) != 0)
-            return err_set(ERR_FORMAT,
-                           "line %zu: a spec begins with column,role,name,unit", line);
-    return ERR_OK;
-}
-
-static enum err spec_row(void *context, size_t line, size_t count,
-                         const char *const *fields)
-{
-    struct spec *spec = context;
-    size_t role = 0;
-    (void)count;
-    while (role < ROLES && strcmp(roles[role].word, fields[1]) != 0)
-        role++;
-    if (role == ROLES) {
-        err_set(ERR_FORMAT, "line %zu: there is no role %s", line, fields[1]);
-        return err_hint(
-            "roles: id, time, dv, amount, rate, duration, evid, mdv, dvid, cmt, "
-            "censored, limit, interval, additional, steady, covariate, "
-            "measurement, input, ignored");
-    }
-    MEM_GROW(spec->lines, spec->count + 1, &spec->capacity);
-    spec->lines[spec->count++] = (struct spec_line){
-        mem_text(fields[0]), *fields[2] ? mem_text(fields[2]) : NULL,
-        *fields[3] ? mem_text(fields[3]) : NULL, (enum role)role, false};
-    return ERR_OK;
-}
-
-static void spec_clear(struct spec *spec)
-{
-    for (size_t i = 0; i < spec->count; i++) {
-        mem_free(spec->lines[i].column);
-        mem_free(spec->lines[i].name);
-        mem_free(spec->lines[i].unit);
-    }
-    mem_free(spec->lines);
-}
-
-/* --- what the columns are
- * --------------------------------------------------------------------- */
-
-static bool model_has(const struct model *model, enum role role, const char *name)
-{
-    if (!model)
-        return true;
-    size_t count = role == ROLE_COVARIATE ? model_covariates(model)
-                   : role == ROLE_INPUT   ? model_inputs(model)
-                                          : model_observations(model);
-    for (size_t i = 0; i < count; i++) {
-        const char *each = role == ROLE_COVARIATE ? model_covariate(model, i)->name
-                           : role == ROLE_INPUT   ? model_input(model, i)->name
-                                                  : model_observation(model, i)->name;
-        if (strcmp(each, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static struct spec_line *spec_for(const struct spec *spec, const char *column)
-{
-    for (size_t i = 0; i < spec->count; i++)
-        if (strcmp(spec->lines[i].column, column) == 0)
-            return &spec->lines[i];
-    return NULL;
-}
-
-static void column_by_default(const struct model *model, const char *name,
-                              struct column *column)
-{
-    static const enum role named[] = {ROLE_COVARIATE, ROLE_MEASUREMENT, ROLE_INPUT};
-    for (size_t i = 0; model && i < 3; i++)
-        if (model_has(model, named[i], name)) {
-            column->role = named[i];
-            column->public.name = mem_text(name);
-            return;
-        }
-    for (int role = ROLE_ID; role < ROLE_COVARIATE; role++)
-        if (strcmp(roles[role].column, name) == 0) {
-            column->role = (enum role)role;
-            return;
-        }
-    column->public.name = mem_text("the model names no such thing");
-}
-
-static enum err column_by_spec(const struct dataset *dataset, struct spec_line *line,
-                               struct column *column)
-{
-    line->used = true;
-    column->role = line->role;
-    column->public.unit = line->unit ? mem_text(line->unit) : NULL;
-    if (line->role < ROLE_COVARIATE) {
-        column->public.name = line->name ? mem_text(line->name) : NULL;
-        return ERR_OK;
-    }
-    column->public.name = mem_text(line->name ? line->name : line->column);
-    if (!model_has(dataset->model, line->role, column->public.name))
-        return err_set(ERR_FORMAT, "the model has no %s %s, which the spec names for %s",
-                       line->role == ROLE_MEASUREMENT ? "observation"
-                       : line->role == ROLE_COVARIATE ? "covariate"
-                                                      : "dose",
-                       column->public.name, line->column);
-    return ERR_OK;
-}
-
-static enum err check_columns(struct dataset *dataset)
-{
-    const struct spec *spec = dataset->spec;
-    for (size_t i = 0; i < spec->count; i++)
-        if (!spec->lines[i].used)
-            return err_set(ERR_FORMAT, "%s has no column %s, which the spec names",
-                           dataset->path, spec->lines[i].column);
-    if (dataset->at[ROLE_ID] == SIZE_MAX) {
-        err_set(ERR_FORMAT, "%s has no column for the patient", dataset->path);
-        return err_hint("call it ID, or name it in a spec with the role id");
-    }
-    for (size_t i = 0; i < dataset->column_count; i++)
-        if (dataset->columns[i].role == ROLE_DV ||
-            dataset->columns[i].role == ROLE_MEASUREMENT)
-            return ERR_OK;
-    err_set(ERR_FORMAT, "%s has no column with measurements", dataset->path);
-    return err_hint(
-        "call it DV or like an observation of the model, or name it in a spec");
-}
-
-static enum err take_header(void *context, size_t line, size_t count,
-                            const char *const *fields)
-{
-    struct dataset *dataset = context;
-    (void)line;
-    dataset->columns = mem_new(count, sizeof *dataset->columns);
-    dataset->column_count = count;
-    for (size_t role = 0; role < ROLES; role++)
-        dataset->at[role] = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        struct column *column = &dataset->columns[i];
-        struct spec_line *spec = spec_for(dataset->spec, fields[i]);
-        column->public.column = mem_text(fields[i]);
-        if (!spec)
-            column_by_default(dataset->model, fields[i], column);
-        else if (column_by_spec(dataset, spec, column) != ERR_OK)
-            return err_code();
-        column->public.role = roles[column->role].word;
-        if (column->role == ROLE_IGNORED || column->role >= ROLE_COVARIATE)
-            continue;
-        if (dataset->at[column->role] != SIZE_MAX)
-            return err_set(ERR_FORMAT, "two columns, %s and %s, are both the %s",
-                           dataset->columns[dataset->at[column->role]].public.column,
-                           fields[i], column->public.role);
-        dataset->at[column->role] = i;
-    }
-    size_t time = dataset->at[ROLE_TIME];
-    dataset->time_unit = time != SIZE_MAX && dataset->columns[time].public.unit
-                             ? dataset->columns[time].public.unit
-                         : dataset->model ? model_time_unit(dataset->model)
-                                          : NULL;
-    if (!dataset->time_unit)
-        return err_set(ERR_FORMAT, "the spec has to state the unit of the time");
-    return check_columns(dataset);
-}
-
-/* --- patients
- * ------------------------------------------------------------------------------------ */
+/* --- patients ------------------------------------------------------------------ */
 
 static uint64_t text_hash(const char *text)
 {
@@ -343,7 +108,7 @@ static void slots_grow(struct dataset *dataset)
         *patient_slot(dataset, dataset->patients[i].record->patient) = i + 1;
 }
 
-static struct patient *patient_of(struct dataset *dataset, const char *name)
+static struct patient *patient_of(struct dataset *dataset, const char *name, size_t line)
 {
     if (dataset->patient_count * 2 >= dataset->slot_count)
         slots_grow(dataset);
@@ -354,339 +119,602 @@ static struct patient *patient_of(struct dataset *dataset, const char *name)
         return NULL;
     MEM_GROW(dataset->patients, dataset->patient_count + 1, &dataset->patient_capacity);
     struct patient *patient = &dataset->patients[dataset->patient_count++];
-    *patient = (struct patient){record_new(name, dataset->time_unit), 0,
-                                mem_new(dataset->column_count, sizeof(double))};
-    for (size_t i = 0; i < dataset->column_count; i++)
-        patient->last[i] = NAN;
+    *patient = (struct patient){
+        .record = record_new(name, dataset->columns->time_unit),
+        .first_line = line,
+        .time = -INFINITY,
+        .last = mem_new(dataset->columns->count, sizeof(size_t)),
+    };
     *slot = dataset->patient_count;
     return patient;
 }
 
-/* --- one row
- * ----------------------------------------------------------------------------------------
- */
+/* --- one row ------------------------------------------------------------------- */
 
 struct row {
     struct dataset *dataset;
     struct patient *patient;
-    size_t line, order;
     const char *const *fields;
+    size_t line, order;
     double time;
+    double number[ROLES]; /* of the single roles; NaN where missing */
     bool bad;
 };
 
-static bool missing(const char *field)
-{
-    return *field == 0 || strcmp(field, ".") == 0 || strcmp(field, "NA") == 0;
-}
-
-static const char *column_name(const struct row *row, size_t column)
-{
-    return row->dataset->columns[column].public.column;
-}
-
+/* One reason a row: what follows from a bad field would only confuse. */
 static void spoil(struct row *row, size_t column, const char *reason)
 {
-    reject(row->line, column_name(row, column), "%s", reason);
+    if (!row->bad)
+        reject(row->line,
+               column == SIZE_MAX ? ""
+                                  : row->dataset->columns->list[column].public.column,
+               reason);
     row->bad = true;
 }
 
-/* The number in a column; `preset` when it is missing. Counts. */
-static double number(struct row *row, size_t column, double preset)
+static void spoil_role(struct row *row, enum role role, const char *reason)
 {
-    double value = preset;
-    struct dataset_column *public = &row->dataset->columns[column].public;
-    if (missing(row->fields[column])) {
-        public->missing++;
-    } else if (csv_real(row->fields[column], &value) != ERR_OK) {
-        spoil(row, column, "not a number");
-        value = preset;
-    } else {
-        public->used++;
-    }
+    spoil(row, row->dataset->columns->at[role], reason);
+}
+
+static bool is_given(const struct row *row, enum role role)
+{
+    return !isnan(row->number[role]);
+}
+
+/* The number in a column, NaN when it is missing or not a number. Counts. */
+static double take_number(struct row *row, size_t column, const char *field)
+{
+    double value = NAN;
+    struct dataset_column *public = &row->dataset->columns->list[column].public;
+    if (column_missing(field))
+    public->missing++;
+    else if (csv_real(field, &value) != ERR_OK) spoil(row, column, err_text());
+    else public->used++;
     return value;
 }
 
-static double role_number(struct row *row, enum role role, double preset)
+/* Roles whose fields are numbers; the others are codes and names. */
+static void take_numbers(struct row *row)
 {
-    size_t column = row->dataset->at[role];
-    return column == SIZE_MAX ? preset : number(row, column, preset);
+    const struct columns *columns = row->dataset->columns;
+    for (int role = 0; role < ROLES; role++) {
+        size_t at = columns->at[role];
+        row->number[role] = NAN;
+        if (at == SIZE_MAX || role == ROLE_DV)
+            continue;
+        if (role != ROLE_ID && role != ROLE_DVID && role != ROLE_CMT &&
+            role != ROLE_COMMENT)
+            row->number[role] = take_number(row, at, row->fields[at]);
+        else if (column_missing(row->fields[at]))
+            columns->list[at].public.missing++;
+        else
+            columns->list[at].public.used++;
+    }
+}
+
+/* --- covariates ---------------------------------------------------------------- */
+
+static void take_covariate(struct row *row, size_t index, double value)
+{
+    const struct column *column = &row->dataset->columns->list[index];
+    const struct model_covariate *covariate = column->covariate;
+    struct record *record = row->patient->record;
+    size_t *last = &row->patient->last[index];
+    if (*last && covariate) {
+        bool same = record->covariates[*last - 1].value == value;
+        if (!same && covariate->hold == COVARIATE_CONSTANT) {
+            spoil(row, index,
+                  "changes within the patient, but the model holds it constant (locf and "
+                  "linear would let it move)");
+            return;
+        }
+        /* The same again is news only where values between the two are interpolated. */
+        if (same && covariate->hold != COVARIATE_LINEAR)
+            return;
+    }
+    if (record_covariate(record, row->time, column->public.name, column->public.unit,
+                         value, row->order + ORDER_COVARIATE) != ERR_OK)
+        spoil(row, index, err_text());
+    *last = record->covariate_count;
 }
 
 static void take_covariates(struct row *row)
 {
-    const struct dataset *dataset = row->dataset;
-    for (size_t i = 0; i < dataset->column_count; i++) {
-        if (dataset->columns[i].role != ROLE_COVARIATE)
+    const struct columns *columns = row->dataset->columns;
+    for (size_t i = 0; i < columns->count && !row->bad; i++) {
+        if (columns->list[i].role != ROLE_COVARIATE)
             continue;
-        double value = number(row, i, NAN);
-        if (isnan(value) || value == row->patient->last[i])
-            continue;
-        row->patient->last[i] = value;
-        if (record_covariate(
-                row->patient->record, row->time, dataset->columns[i].public.name,
-                dataset->columns[i].public.unit, value, row->order) != ERR_OK)
-            spoil(row, i, err_text());
+        double value = take_number(row, i, row->fields[i]);
+        if (!isnan(value))
+            take_covariate(row, i, value);
     }
 }
 
-/* The input a dose of this row enters: the only one; the one that CMT names as the number
- * of its state or as its own name. */
-static const char *dose_input(struct row *row)
-{
-    const struct dataset *dataset = row->dataset;
-    size_t cmt = dataset->at[ROLE_CMT], amount = dataset->at[ROLE_AMOUNT];
-    if (dataset->columns[amount].public.name)
-        return dataset->columns[amount].public.name;
-    if (!dataset->model)
-        return NULL;
-    if (model_inputs(dataset->model) == 1)
-        return model_input(dataset->model, 0)->name;
-    for (size_t i = 0; cmt != SIZE_MAX && i < model_inputs(dataset->model); i++) {
-        const struct model_input *input = model_input(dataset->model, i);
-        long long state;
-        if (strcmp(input->name, row->fields[cmt]) == 0 ||
-            (csv_integer(row->fields[cmt], &state) == ERR_OK &&
-             (long long)input->state + 1 == state))
-            return input->name;
-    }
-    return NULL;
-}
+/* --- doses --------------------------------------------------------------------- */
 
-/* Model time; negative: the input's own default. RATE -2 asks for that too. */
+/* In the table's time unit; negative: the input's own default. */
 static double dose_duration(struct row *row, double amount)
 {
-    size_t rate_at = row->dataset->at[ROLE_RATE];
-    double duration = role_number(row, ROLE_DURATION, -1);
-    double rate = role_number(row, ROLE_RATE,
-                              row->dataset->at[ROLE_DURATION] != SIZE_MAX ? -2
-                              : rate_at == SIZE_MAX                       ? -2
-                                                                          : 0);
+    double rate = row->number[ROLE_RATE], duration = row->number[ROLE_DURATION];
+    if (duration < 0)
+        spoil_role(row, ROLE_DURATION, "a duration is 0 (a bolus) or more");
+    if (rate < 0 && rate != -2)
+        spoil_role(
+            row, ROLE_RATE,
+            "a rate is positive, 0 for a bolus or -2 for the model's own duration");
+    if (rate > 0 && duration > 0)
+        spoil_role(row, ROLE_RATE, "a rate and a duration; one follows from the other");
     if (rate > 0)
         return amount / rate;
-    if (rate == -2)
+    if (duration >= 0)
         return duration;
-    if (rate != 0)
-        spoil(row, rate_at,
-              "a rate is positive, 0 for a bolus or -2 for the model's own");
-    return 0;
+    return rate == 0 ? 0 : -1;
+}
+
+/* Doses of the model at one time are rarely two alike: a row that came twice. */
+static bool dose_repeats(const struct record *record, double time, const char *input,
+                         double amount, double duration)
+{
+    for (size_t i = record->dose_count, n = 0; i-- > 0 && n < REPEATS_SEEN; n++) {
+        const struct record_dose *other = &record->doses[i];
+        if (other->time == time && other->amount == amount &&
+            other->duration == duration && strcmp(other->input, input) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void give(struct row *row, size_t column, const struct column_target *target,
+                 double time, double amount, double duration)
+{
+    struct record *record = row->patient->record;
+    if (amount > 0 && dose_repeats(record, time, target->name, amount, duration))
+        spoil(row, column, "the same dose at the same time as before");
+    if (!row->bad && record_dose(record, time, target->name, target->unit, amount,
+                                 duration, row->order + ORDER_DOSE) != ERR_OK)
+        spoil(row, column, err_text());
+    row->dataset->doses += !row->bad;
+}
+
+static void check_regimen(struct row *row)
+{
+    double interval = row->number[ROLE_INTERVAL], more = row->number[ROLE_ADDITIONAL];
+    double steady = row->number[ROLE_STEADY];
+    struct counts *counts = &row->dataset->counts;
+    if (interval < 0)
+        spoil_role(row, ROLE_INTERVAL, "an interval is 0 or more");
+    if (more < 0 || more > ADDITIONAL_MAX || (more >= 0 && more != floor(more)))
+        spoil_role(row, ROLE_ADDITIONAL,
+                   "additional doses are a whole number up to 10000");
+    if (more > 0 && !(interval > 0))
+        spoil_role(row, ROLE_ADDITIONAL, "additional doses need an interval above 0");
+    if (is_given(row, ROLE_STEADY) && steady != 0 && interval > 0)
+        spoil_role(row, ROLE_STEADY,
+                   "doses at steady state are not supported; write out earlier doses");
+    if (interval > 0 && !(more > 0))
+        counts->interval++;
 }
 
 static void take_dose(struct row *row)
 {
     struct dataset *dataset = row->dataset;
-    size_t column = dataset->at[ROLE_AMOUNT];
-    double amount = role_number(row, ROLE_AMOUNT, NAN);
-    const char *input = dose_input(row);
-    double interval = role_number(row, ROLE_INTERVAL, 0);
-    double additional = role_number(row, ROLE_ADDITIONAL, 0);
-    double steady = role_number(row, ROLE_STEADY, 0);
-    if (!(amount >= 0))
-        spoil(row, column, "a dose needs an amount of 0 or more");
-    if (!input)
-        spoil(row, column, "it is not clear which dose of the model this is");
-    if ((steady == 1 || steady == 2) && interval > 0)
-        spoil(row, dataset->at[ROLE_STEADY], "doses at steady state are not known here");
-    if (!(additional >= 0 && additional <= ADDITIONAL_MAX &&
-          additional == floor(additional)) ||
-        (additional > 0 && !(interval > 0)))
-        spoil(row, dataset->at[ROLE_ADDITIONAL],
-              "additional doses are a whole number with a positive interval");
+    size_t column = dataset->columns->at[ROLE_AMOUNT];
+    struct column_target target;
+    if (column == SIZE_MAX) {
+        spoil_role(row, ROLE_EVID, "a dose, but the table has no column with amounts");
+        return;
+    }
+    const char *why = columns_input(dataset->columns, row->fields, &target);
+    double amount = row->number[ROLE_AMOUNT];
+    if (isnan(amount))
+        spoil(row, column, "a dose without an amount");
+    if (amount < 0)
+        spoil(row, column, "a negative dose");
+    if (why)
+        spoil(row, column, why);
+    check_regimen(row);
     double duration = dose_duration(row, amount);
-    for (double i = 0; !row->bad && i <= additional; i++) {
-        if (record_dose(row->patient->record, row->time + i * interval, input,
-                        dataset->columns[column].public.unit, amount, duration,
-                        row->order + 1) != ERR_OK)
-            spoil(row, column, err_text());
-        dataset->doses++;
-    }
-}
-
-/* The observation a DV belongs to: the only one, or the one that DVID names or numbers.
- */
-static const char *measured_quantity(struct row *row)
-{
-    const struct dataset *dataset = row->dataset;
-    const struct model *model = dataset->model;
-    size_t dvid = dataset->at[ROLE_DVID], dv = dataset->at[ROLE_DV];
-    if (dataset->columns[dv].public.name)
-        return dataset->columns[dv].public.name;
-    if (!model)
-        return NULL;
-    if (dvid != SIZE_MAX && !missing(row->fields[dvid])) {
-        long long index;
-        if (csv_integer(row->fields[dvid], &index) == ERR_OK)
-            return index >= 1 && (size_t)index <= model_observations(model)
-                       ? model_observation(model, (size_t)index - 1)->name
-                       : "";
-        return model_has(model, ROLE_MEASUREMENT, row->fields[dvid]) ? row->fields[dvid]
-                                                                     : NULL;
-    }
-    return model_observations(model) == 1 ? model_observation(model, 0)->name : NULL;
-}
-
-static void measure(struct row *row, size_t column, const char *quantity, double value)
-{
-    struct dataset *dataset = row->dataset;
-    double side = role_number(row, ROLE_CENSORED, 0);
-    double limit = role_number(row, ROLE_LIMIT, NAN);
-    enum censoring censoring = side == 0  ? CENSORED_NOT
-                               : side > 0 ? CENSORED_BELOW
-                                          : CENSORED_ABOVE;
-    if (side != 0 && side != 1 && side != -1)
-        spoil(row, dataset->at[ROLE_CENSORED], "censored is 0, 1 (below) or -1 (above)");
-    if (censoring != CENSORED_NOT && !isnan(limit))
-        value = limit;
     if (row->bad)
         return;
-    if (record_measurement(row->patient->record, row->time, quantity,
-                           dataset->columns[column].public.unit, value, censoring,
-                           row->order + 2) != ERR_OK)
-        spoil(row, column, err_text());
-    dataset->measurements++;
+    if (!target.name) {
+        dataset->counts.dropped_doses++;
+        return;
+    }
+    double more = row->number[ROLE_ADDITIONAL] > 0 ? row->number[ROLE_ADDITIONAL] : 0;
+    for (double i = 0; i <= more && !row->bad; i++)
+        give(row, column, &target,
+             row->time + (i > 0 ? i * row->number[ROLE_INTERVAL] : 0), amount, duration);
 }
 
-static void take_dv(struct row *row, bool expected)
+/* --- measurements -------------------------------------------------------------- */
+
+struct reading {
+    double value;
+    enum censoring censoring;
+};
+
+/* A field may itself say that it is a limit: "<0.1", ">400". */
+static bool take_field(struct row *row, size_t column, struct reading *reading)
 {
-    size_t column = row->dataset->at[ROLE_DV];
-    double value = number(row, column, NAN);
-    const char *quantity = measured_quantity(row);
-    if (isnan(value)) {
-        if (expected && !row->bad)
+    const char *field = row->fields[column];
+    *reading = (struct reading){NAN, CENSORED_NOT};
+    if (*field == '<' || *field == '>')
+        reading->censoring = *field++ == '<' ? CENSORED_BELOW : CENSORED_ABOVE;
+    reading->value = take_number(row, column, field);
+    if (reading->censoring != CENSORED_NOT && column_missing(field))
+        spoil(row, column, "a limit without its value");
+    return !isnan(reading->value);
+}
+
+/* CENS, LIMIT, BLQ and LLOQ speak of the DV column. */
+static void censor(struct row *row, const struct column_target *target,
+                   struct reading *reading)
+{
+    double side = row->number[ROLE_CENSORED], below = row->number[ROLE_BLQ];
+    double limit = row->number[ROLE_LLOQ];
+    if (is_given(row, ROLE_CENSORED) && side != 0 && side != 1 && side != -1)
+        spoil_role(row, ROLE_CENSORED, "0, 1 (below DV) or -1 (above DV) is expected");
+    if (is_given(row, ROLE_BLQ) && below != 0 && below != 1)
+        spoil_role(row, ROLE_BLQ, "0 or 1 (below the limit) is expected");
+    if ((side == 1 || side == -1) && reading->censoring == CENSORED_NOT)
+        reading->censoring = side > 0 ? CENSORED_BELOW : CENSORED_ABOVE;
+    else if (reading->censoring != CENSORED_NOT && is_given(row, ROLE_CENSORED) &&
+             side != (reading->censoring == CENSORED_BELOW ? 1 : -1))
+        spoil_role(row, ROLE_CENSORED, "says otherwise than DV");
+    if (reading->censoring != CENSORED_NOT && is_given(row, ROLE_LIMIT))
+        spoil_role(row, ROLE_LIMIT,
+                   "a value between two limits is not supported; leave it missing");
+    if (below == 1) {
+        if (isnan(limit) && target->observation && !target->unit)
+            limit = target->observation->limit_low;
+        if (!isfinite(limit))
+            spoil_role(row, ROLE_BLQ,
+                       "below a limit that neither LLOQ nor the model has");
+        *reading = (struct reading){limit, CENSORED_BELOW};
+    } else if (reading->censoring == CENSORED_NOT && reading->value < limit) {
+        *reading = (struct reading){limit, CENSORED_BELOW};
+    }
+}
+
+static void check_value(struct row *row, size_t column,
+                        const struct model_observation *observation,
+                        const struct reading *reading)
+{
+    if (!observation)
+        return;
+    if (observation->residual == RESIDUAL_BERNOULLI &&
+        (reading->censoring != CENSORED_NOT ||
+         (reading->value != 0 && reading->value != 1)))
+        spoil(row, column, "0 or 1 is expected of a yes-or-no observation");
+    /* Below a limit of the model's the twin takes it for censored. */
+    if (observation->residual == RESIDUAL_LOGNORMAL &&
+        reading->censoring == CENSORED_NOT && reading->value <= 0 &&
+        !isfinite(observation->limit_low))
+        spoil(row, column,
+              "0 or less cannot have a lognormal error; mark it as below a limit");
+}
+
+static void measure(struct row *row, size_t column, const struct column_target *target,
+                    const struct reading *reading)
+{
+    struct record *record = row->patient->record;
+    struct counts *counts = &row->dataset->counts;
+    check_value(row, column, target->observation, reading);
+    if (row->bad)
+        return;
+    for (size_t i = record->measurement_count, n = 0; i-- > 0 && n < REPEATS_SEEN; n++) {
+        const struct record_measurement *other = &record->measurements[i];
+        if (other->time == row->time && other->value == reading->value &&
+            other->censoring == reading->censoring &&
+            strcmp(other->quantity, target->name) == 0) {
+            counts->repeated_line =
+                counts->repeated++ ? counts->repeated_line : row->line;
+            break;
+        }
+    }
+    if (record_measurement(record, row->time, target->name, target->unit, reading->value,
+                           reading->censoring, row->order + ORDER_MEASUREMENT) != ERR_OK)
+        spoil(row, column, err_text());
+    row->dataset->measurements++;
+}
+
+static void take_dv(struct row *row)
+{
+    struct dataset *dataset = row->dataset;
+    size_t column = dataset->columns->at[ROLE_DV];
+    struct reading reading;
+    struct column_target target;
+    if (column == SIZE_MAX || row->number[ROLE_MDV] == 1)
+        return;
+    const char *why = columns_quantity(dataset->columns, row->fields, &target);
+    if (!why && !target.name) {
+        dataset->counts.unwanted++;
+        return;
+    }
+    if (!take_field(row, column, &reading) && row->number[ROLE_BLQ] != 1) {
+        if (is_given(row, ROLE_MDV) || is_given(row, ROLE_EVID))
             spoil(row, column, "a measurement is missing; mark the row with MDV 1");
         return;
     }
-    if (quantity && !*quantity) /* of something else than the model observes */
-        return;
-    if (!quantity)
-        spoil(row, column, "it is not clear what was measured; add a column DVID");
-    else
-        measure(row, column, quantity, value);
+    if (why)
+        spoil(row, column, why);
+    censor(row, &target, &reading);
+    if (!row->bad)
+        measure(row, column, &target, &reading);
 }
 
+/* Columns named after a quantity or an input: every value in them counts, on any row. */
 static void take_named(struct row *row)
 {
-    struct dataset *dataset = row->dataset;
-    for (size_t i = 0; i < dataset->column_count; i++) {
-        const struct column *column = &dataset->columns[i];
-        if (column->role != ROLE_MEASUREMENT && column->role != ROLE_INPUT)
+    const struct columns *columns = row->dataset->columns;
+    for (size_t i = 0; i < columns->count && !row->bad; i++) {
+        const struct column *column = &columns->list[i];
+        struct column_target target = {column->public.name, column->public.unit,
+                                       column->observation};
+        struct reading reading;
+        if (column->role == ROLE_MEASUREMENT && take_field(row, i, &reading))
+            measure(row, i, &target, &reading);
+        if (column->role != ROLE_INPUT)
             continue;
-        double value = number(row, i, NAN);
-        if (isnan(value))
-            continue;
-        if (column->role == ROLE_MEASUREMENT) {
-            measure(row, i, column->public.name, value);
-        } else if (value < 0) {
-            spoil(row, i, "a dose needs an amount of 0 or more");
-        } else if (value > 0) {
-            if (record_dose(row->patient->record, row->time, column->public.name,
-                            column->public.unit, value, -1, row->order + 1) != ERR_OK)
-                spoil(row, i, err_text());
-            dataset->doses++;
-        }
+        double amount = take_number(row, i, row->fields[i]);
+        if (amount < 0)
+            spoil(row, i, "a negative dose");
+        if (amount > 0)
+            give(row, i, &target, row->time, amount, -1);
     }
 }
 
-static void take_kinds(struct row *row)
+/* --- what a row is ------------------------------------------------------------- */
+
+enum kind { KIND_MEASUREMENT, KIND_DOSE, KIND_OTHER };
+
+static enum kind row_kind(struct row *row)
 {
-    const struct dataset *dataset = row->dataset;
-    bool has_amount = dataset->at[ROLE_AMOUNT] != SIZE_MAX;
-    double amount = has_amount && !missing(row->fields[dataset->at[ROLE_AMOUNT]])
-                        ? strtod(row->fields[dataset->at[ROLE_AMOUNT]], NULL)
-                        : 0;
-    double kind = role_number(row, ROLE_EVID, has_amount && amount != 0 ? 1 : 0);
-    double unmeasured = role_number(row, ROLE_MDV, 0);
-    bool stated = dataset->at[ROLE_EVID] != SIZE_MAX || dataset->at[ROLE_MDV] != SIZE_MAX;
-    if (kind != 0 && kind != 1 && kind != 2) {
-        spoil(
-            row, dataset->at[ROLE_EVID],
-            "EVID is 0 (measurement), 1 (dose) or 2 (other); resets are not known here");
-        return;
+    double evid = row->number[ROLE_EVID], amount = row->number[ROLE_AMOUNT];
+    bool doses = amount != 0 && is_given(row, ROLE_AMOUNT);
+    if (is_given(row, ROLE_MDV) && row->number[ROLE_MDV] != 0 &&
+        row->number[ROLE_MDV] != 1)
+        spoil_role(row, ROLE_MDV, "0 or 1 is expected");
+    if (evid == 3 || evid == 4)
+        spoil_role(row, ROLE_EVID,
+                   "a reset is not supported; give every occasion an ID of its own");
+    else if (is_given(row, ROLE_EVID) && evid != 0 && evid != 1 && evid != 2)
+        spoil_role(row, ROLE_EVID, "0 (measurement), 1 (dose) or 2 (other) is expected");
+    if (evid == 0 && doses)
+        spoil_role(row, ROLE_AMOUNT, "an amount, but EVID says it is a measurement");
+    if (evid == 2 && doses)
+        spoil_role(row, ROLE_AMOUNT, "an amount, but EVID says it is no dose");
+    if (evid == 1 || (!is_given(row, ROLE_EVID) && doses))
+        return KIND_DOSE;
+    if (row->number[ROLE_RATE] > 0)
+        spoil_role(row, ROLE_RATE, "a rate without a dose");
+    if (row->number[ROLE_ADDITIONAL] > 0)
+        spoil_role(row, ROLE_ADDITIONAL, "additional doses without a dose");
+    return evid == 2 ? KIND_OTHER : KIND_MEASUREMENT;
+}
+
+static void take_time(struct row *row)
+{
+    struct patient *patient = row->patient;
+    if (row->dataset->columns->at[ROLE_TIME] == SIZE_MAX) {
+        row->time = (double)patient->rows; /* rows of one patient count 0, 1, 2, ... */
+    } else {
+        row->time = row->number[ROLE_TIME];
+        if (isnan(row->time))
+            spoil_role(row, ROLE_TIME, "no time");
+        if (row->time < patient->time)
+            spoil_role(row, ROLE_TIME,
+                       "goes back within the patient; sort by time, or give every "
+                       "occasion an ID of its own");
     }
-    if (kind == 1 && !has_amount) {
-        spoil(row, dataset->at[ROLE_EVID], "a dose, but no column with amounts");
+    patient->rows++;
+    if (!row->bad)
+        patient->time = row->time;
+}
+
+static void take_patient_row(struct row *row)
+{
+    take_numbers(row);
+    take_time(row);
+    take_covariates(row);
+    enum kind kind = row_kind(row);
+    if (is_given(row, ROLE_STEADY) && row->number[ROLE_STEADY] != 0 &&
+        !(row->number[ROLE_INTERVAL] > 0))
+        row->dataset->counts.steady++;
+    if (row->bad)
         return;
-    }
-    if (kind == 1)
+    if (kind == KIND_DOSE)
         take_dose(row);
-    if (kind == 0 && unmeasured == 0 && dataset->at[ROLE_DV] != SIZE_MAX)
-        take_dv(row, stated);
-    if (kind == 0 && unmeasured == 0)
-        take_named(row);
+    if (kind == KIND_MEASUREMENT)
+        take_dv(row);
+    take_named(row);
 }
 
 static enum err take_row(void *context, size_t line, size_t count,
                          const char *const *fields)
 {
     struct dataset *dataset = context;
+    const struct columns *columns = dataset->columns;
     struct row row = {.dataset = dataset, .line = line, .fields = fields};
-    size_t id = dataset->at[ROLE_ID];
+    const char *patient = fields[columns->at[ROLE_ID]];
+    size_t comment = columns->at[ROLE_COMMENT];
     (void)count;
     if (dataset->rows++ == DATASET_ROWS_MAX)
         return err_set(ERR_RANGE, "%s has more than %zu rows", dataset->path,
                        DATASET_ROWS_MAX);
-    if (missing(fields[id])) {
-        spoil(&row, id, "no patient");
+    if (comment != SIZE_MAX && !column_missing(fields[comment])) {
+        dataset->counts.comments++;
         return ERR_OK;
     }
-    dataset->columns[id].public.used++;
-    row.patient = patient_of(dataset, fields[id]);
+    if (column_missing(patient)) {
+        spoil_role(&row, ROLE_ID, "no patient");
+        return ERR_OK;
+    }
+    if (strlen(patient) > DATASET_ID_BYTES_MAX) {
+        spoil_role(&row, ROLE_ID, "an identifier of more than 128 bytes");
+        return ERR_OK;
+    }
+    row.patient = patient_of(dataset, patient, line);
     if (!row.patient)
         return err_set(ERR_RANGE, "%s has more than %zu patients", dataset->path,
                        DATASET_PATIENTS_MAX);
     row.order = dataset->rows * ORDERS_A_ROW;
-    row.time = role_number(&row, ROLE_TIME, NAN);
-    if (dataset->at[ROLE_TIME] == SIZE_MAX) /* rows of one patient count 0, 1, 2, ... */
-        row.time = (double)row.patient->rows;
-    else if (isnan(row.time) && !row.bad)
-        spoil(&row, dataset->at[ROLE_TIME], "no time");
-    row.patient->rows++;
-    if (row.bad)
-        return ERR_OK;
-    take_covariates(&row);
-    take_kinds(&row);
+    take_patient_row(&row);
     return ERR_OK;
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------------
- */
+static enum err take_header(void *context, size_t line, size_t count,
+                            const char *const *fields)
+{
+    struct dataset *dataset = context;
+    (void)line;
+    return columns_new(dataset->path, dataset->spec_path, dataset->model, fields, count,
+                       &dataset->columns);
+}
+
+/* --- the file ------------------------------------------------------------------ */
+
+static void note(struct dataset *dataset, char *text)
+{
+    MEM_GROW(dataset->notes, dataset->note_count + 1, &dataset->note_capacity);
+    dataset->notes[dataset->note_count++] = text;
+}
+
+static void note_names(struct dataset *dataset)
+{
+    const struct columns *columns = dataset->columns;
+    for (size_t i = 0; dataset->model && i < columns->count; i++) {
+        const struct column *column = &columns->list[i];
+        bool known = column->covariate || column->observation;
+        if (!known &&
+            (column->role == ROLE_COVARIATE || column->role == ROLE_MEASUREMENT ||
+             (column->role == ROLE_DV && column->public.name)))
+            note(dataset,
+                 mem_format("model %s has no %s '%s': column %s is not used",
+                            model_name(dataset->model),
+                            column->role == ROLE_COVARIATE ? "covariate" : "observation",
+                            column->public.name, column->public.column));
+    }
+}
+
+static void write_notes(struct dataset *dataset)
+{
+    const struct counts *counts = &dataset->counts;
+    note_names(dataset);
+    if (dataset->columns->at[ROLE_TIME] == SIZE_MAX)
+        note(dataset, mem_text("there is no column for the time: the rows of a patient "
+                               "are taken at times 0, 1, 2, ..."));
+    if (counts->comments)
+        note(dataset, mem_format("rows commented out: %zu", counts->comments));
+    if (counts->unwanted)
+        note(dataset, mem_format("measurements left out, of what the model does not "
+                                 "observe: %zu",
+                                 counts->unwanted));
+    if (counts->dropped_doses)
+        note(dataset, mem_format("doses left out because the spec says so: %zu",
+                                 counts->dropped_doses));
+    if (counts->steady)
+        note(dataset, mem_format("rows with a steady state (SS) but no interval (II), "
+                                 "taken as having none: %zu",
+                                 counts->steady));
+    if (counts->interval)
+        note(dataset, mem_format("doses with an interval (II) but no additional ones "
+                                 "(ADDL), taken as single: %zu",
+                                 counts->interval));
+    if (counts->repeated)
+        note(dataset, mem_format("measurements that repeat one at the same time, all "
+                                 "used: %zu, the first in line %zu",
+                                 counts->repeated, counts->repeated_line));
+}
+
+/* What never changed within the patient is one row. */
+static void thin_covariate(struct record *record, const char *name)
+{
+    struct record_covariate *rows = record->covariates, *first = NULL;
+    for (size_t i = 0; i < record->covariate_count; i++) {
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        if (first && rows[i].value != first->value)
+            return;
+        first = first ? first : &rows[i];
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < record->covariate_count; i++) {
+        if (&rows[i] != first && strcmp(rows[i].name, name) == 0) {
+            mem_free(rows[i].name);
+            mem_free(rows[i].unit);
+            continue;
+        }
+        rows[kept++] = rows[i];
+        if (&rows[i] == first)
+            first = &rows[kept - 1];
+    }
+    record->covariate_count = kept;
+}
+
+/* A covariate without a default has to be known of everybody. */
+static void finish_patient(struct dataset *dataset, struct patient *patient)
+{
+    const struct columns *columns = dataset->columns;
+    record_sort(patient->record); /* from here on `last` only says that there is one */
+    for (size_t i = 0; i < columns->count; i++) {
+        const struct column *column = &columns->list[i];
+        if (column->role != ROLE_COVARIATE)
+            continue;
+        thin_covariate(patient->record, column->public.name);
+        if (column->covariate && !column->covariate->has_default && !patient->last[i])
+            reject(patient->first_line, column->public.column,
+                   "no value in any row of the patient, and the model has no default");
+    }
+}
+
+static int by_line(const void *a, const void *b)
+{
+    const struct dataset_reject *x = a, *y = b;
+    return (x->line > y->line) - (x->line < y->line);
+}
 
 static enum err refuse_rows(const struct dataset *dataset)
 {
     const struct dataset_reject *first = &refused.items[0];
-    return err_set(ERR_FORMAT, "%s: %zu bad values; the first in line %zu, column %s: %s",
-                   dataset->path, refused.total, first->line, first->column,
-                   first->reason);
+    qsort(refused.items, refused.count, sizeof *refused.items, by_line);
+    err_set(ERR_FORMAT, "%s:%zu: %s%s%s", dataset->path, first->line, first->column,
+            *first->column ? ": " : "", first->reason);
+    return refused.total == 1
+               ? err_hint("this is the only bad row; nothing was read")
+               : err_hint("%zu rows are bad; nothing was read", refused.total);
+}
+
+static enum err finish(struct dataset *dataset)
+{
+    for (size_t i = 0; i < dataset->patient_count; i++)
+        finish_patient(dataset, &dataset->patients[i]);
+    if (refused.total)
+        return refuse_rows(dataset);
+    if (dataset->patient_count == 0)
+        return err_set(ERR_FORMAT, "%s has no rows", dataset->path);
+    write_notes(dataset);
+    return ERR_OK;
 }
 
 enum err dataset_read(const char *csv_path, const char *spec_path,
                       const struct model *model, struct dataset **dataset)
 {
-    struct spec spec = {0};
     struct dataset *read = mem_new(1, sizeof *read);
-    enum err err = ERR_OK;
     rejects_clear();
     read->model = model;
     read->path = csv_path;
-    read->spec = &spec;
-    if (spec_path && (err = csv_read(spec_path, spec_header, spec_row, &spec)) != ERR_OK)
-        err_wrap("%s", spec_path);
+    read->spec_path = spec_path;
+    enum err err = csv_read(csv_path, take_header, take_row, read);
     if (err == ERR_OK)
-        err = csv_read(csv_path, take_header, take_row, read);
-    if (err == ERR_OK && refused.total)
-        err = refuse_rows(read);
-    if (err == ERR_OK && read->patient_count == 0)
-        err = err_set(ERR_FORMAT, "%s has no rows", csv_path);
-    spec_clear(&spec);
+        err = finish(read);
     if (err != ERR_OK) {
         dataset_destroy(&read);
         return err;
     }
-    for (size_t i = 0; i < read->patient_count; i++)
-        record_sort(read->patients[i].record);
-    read->spec = NULL;
-    read->path = NULL;
+    read->model = NULL;
+    read->path = read->spec_path = NULL;
     *dataset = read;
     return ERR_OK;
 }
@@ -700,14 +728,12 @@ void dataset_destroy(struct dataset **dataset)
         record_destroy(&gone->patients[i].record);
         mem_free(gone->patients[i].last);
     }
-    for (size_t i = 0; i < gone->column_count; i++) {
-        mem_free((char *)gone->columns[i].public.column);
-        mem_free((char *)gone->columns[i].public.name);
-        mem_free((char *)gone->columns[i].public.unit);
-    }
+    for (size_t i = 0; i < gone->note_count; i++)
+        mem_free(gone->notes[i]);
+    columns_destroy(&gone->columns);
     mem_free(gone->patients);
     mem_free(gone->slots);
-    mem_free(gone->columns);
+    mem_free(gone->notes);
     mem_free(gone);
     *dataset = NULL;
 }
@@ -724,12 +750,12 @@ struct record *dataset_record(const struct dataset *dataset, size_t index)
 
 size_t dataset_columns(const struct dataset *dataset)
 {
-    return dataset->column_count;
+    return dataset->columns->count;
 }
 
 const struct dataset_column *dataset_column(const struct dataset *dataset, size_t index)
 {
-    return &dataset->columns[index].public;
+    return &dataset->columns->list[index].public;
 }
 
 size_t dataset_rows(const struct dataset *dataset)
@@ -747,9 +773,17 @@ size_t dataset_measurements(const struct dataset *dataset)
     return dataset->measurements;
 }
 
-/* --- labels
- * ----------------------------------------------------------------------------------------------
- */
+size_t dataset_notes(const struct dataset *dataset)
+{
+    return dataset->note_count;
+}
+
+const char *dataset_note(const struct dataset *dataset, size_t index)
+{
+    return dataset->notes[index];
+}
+
+/* --- labels -------------------------------------------------------------------- */
 
 struct labelling {
     const struct dataset *dataset;
@@ -765,14 +799,17 @@ static enum err label_header(void *context, size_t line, size_t count,
     (void)line;
     labelling->id = labelling->at = SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(fields[i], "ID") == 0)
+        if (labelling->id == SIZE_MAX && strcasecmp(fields[i], "ID") == 0)
             labelling->id = i;
-        else if (strcmp(fields[i], labelling->column) == 0)
+        else if (labelling->at == SIZE_MAX &&
+                 (!labelling->column || strcmp(fields[i], labelling->column) == 0))
             labelling->at = i;
     }
-    if (labelling->id == SIZE_MAX || labelling->at == SIZE_MAX)
-        return err_set(ERR_NOT_FOUND, "%s needs the columns ID and %s", labelling->path,
-                       labelling->column);
+    if (labelling->id == SIZE_MAX)
+        return err_set(ERR_NOT_FOUND, "%s has no column ID", labelling->path);
+    if (labelling->at == SIZE_MAX)
+        return err_set(ERR_NOT_FOUND, "%s has no column %s", labelling->path,
+                       labelling->column ? labelling->column : "beside ID");
     return ERR_OK;
 }
 
@@ -781,13 +818,14 @@ static enum err label_row(void *context, size_t line, size_t count,
 {
     struct labelling *labelling = context;
     size_t slot = *patient_slot(labelling->dataset, fields[labelling->id]);
+    const char *label = fields[labelling->at];
     (void)count;
-    if (slot == 0) /* of a patient this data set does not have */
+    if (slot == 0 || column_missing(label))
         return ERR_OK;
     if (labelling->labels[slot - 1])
-        return err_set(ERR_FORMAT, "%s: line %zu names a patient a second time",
+        return err_set(ERR_FORMAT, "%s:%zu: names a patient a second time",
                        labelling->path, line);
-    labelling->labels[slot - 1] = mem_text(fields[labelling->at]);
+    labelling->labels[slot - 1] = mem_text(label);
     return ERR_OK;
 }
 
@@ -801,8 +839,8 @@ enum err dataset_labels(const struct dataset *dataset, const char *csv_path,
     for (size_t i = 0; i < count; i++)
         without += labelling.labels[i] == NULL;
     if (err == ERR_OK && without)
-        err = err_set(ERR_NOT_FOUND, "%s names no %s for %zu of %zu patients", csv_path,
-                      column, without, count);
+        err = err_set(ERR_NOT_FOUND, "%s says nothing of %zu of %zu patients", csv_path,
+                      without, count);
     if (err == ERR_OK) {
         *labels = labelling.labels;
         return ERR_OK;

@@ -147,6 +147,14 @@ const struct model_output *model_derived_at(const struct model *model, size_t in
     return &model->derived[index];
 }
 
+bool model_moves(const struct model *model)
+{
+    bool moves = model_states(model) > 0;
+    for (size_t i = 0; i < model->syntax->quantity_count; i++)
+        moves = moves || model->syntax->quantities[i].uses_time;
+    return moves;
+}
+
 size_t model_observations(const struct model *model)
 {
     return model->syntax->observation_count;
