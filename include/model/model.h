@@ -99,8 +99,9 @@ struct model_input {
     const char *name, *unit, *label; /* the state's unit, in which amounts enter it */
     size_t state;
     const char *accepted_unit; /* the unit a record's amount is written in */
-    double accepted_factor;    /* amount in `unit` = factor * amount in `accepted_unit` */
-    double default_duration;   /* model time; 0: a bolus */
+    double accepted_factor;    /* amount in `unit` = fraction * factor * amount in
+                                  `accepted_unit` */
+    double default_duration;   /* model time; 0: a bolus, or one that the evaluator knows */
 };
 
 size_t model_inputs(const struct model *model);

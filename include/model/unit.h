@@ -41,8 +41,8 @@ enum err unit_factor(const struct unit *from, const struct unit *to, double *fac
 enum err unit_multiply(const struct unit *a, const struct unit *b, struct unit *product);
 enum err unit_divide(const struct unit *a, const struct unit *b, struct unit *quotient);
 enum err unit_power(const struct unit *a, double power, struct unit *result);
-/* A unit of the same dimension in which no two names measure the same: mg*min/h becomes
- * mg, L/(h*mL) 1/h. What counts or is a share (10^9, %) stays. */
+/* A unit of the same dimension in which no two names measure the same: mg*min/h becomes mg,
+ * L/(h*mL) 1/h. What counts or is a share (10^9, %) stays, and so does a kilogram: mg/kg. */
 enum err unit_tidy(const struct unit *a, struct unit *tidied);
 void unit_format(const struct unit *unit, char *text, size_t size); /* "mg/(L*h)"-like */
 

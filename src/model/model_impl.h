@@ -15,7 +15,10 @@
  *
  *   token.c      text to tokens; every refusal with number, place and caret
  *   parse.c      tokens to a syntax tree; the tree back to canonical text
- *   check.c      names, order, units and values; what the model promises outside
+ *   print.c      the tree back to its canonical text
+ *   names.c      what names stand for, in which order quantities come
+ *   measure.c    units of formulas, with the factors between them
+ *   check.c      values, spreads, doses, error models; what the model promises outside
  *   program.c    expressions to one graph without repetitions, sorted by when they run
  *   evaluator.c  runs the graph for one patient: values and tangents
  *   model.c      loads, answers, explains
@@ -49,12 +52,14 @@ struct source {
     X(E1007,                                                                             \
       "An unknown section, or one that comes twice. The sections are [parameters], "     \
       "[population], [covariates], [individual], [doses], [equations], "                 \
-      "[observations] and [what-if].")                                                   \
+      "[observations] and [what-if], in any order; a model needs only those it uses.")   \
     X(E1008, "A model begins with two lines: model NAME version N \"title\", then time " \
              "UNIT. Everything else belongs into a section.")                            \
     X(E1009,                                                                             \
-      "A spelling of another language that is ambiguous here. Powers are written ^, "    \
-      "logarithms ln (natural) and log10, conditions and, or, not and ==.")              \
+      "A spelling of another language, or one that is ambiguous here. Powers are "       \
+      "written ^, logarithms ln (natural) and log10, conditions and, or, not and ==. "   \
+      "A power right after a number and its unit could mean either: write 1.73 [m^2] "   \
+      "or (1.73 m)^2.")                                                                  \
     X(E2001, "A name is used that nothing declares. Parameters are declared under "      \
              "[parameters], covariates under [covariates], states by d/dt(NAME) under "  \
              "[equations], everything else by NAME = expression.")                       \
@@ -64,13 +69,14 @@ struct source {
       "side in results.")                                                                \
     X(E2003,                                                                             \
       "A word of the language cannot serve as a name: time, pi, and, or, not, if, "      \
-      "piecewise, otherwise and the names of functions.")                                \
+      "piecewise, otherwise, steady and the names of functions.")                        \
     X(E2004, "Quantities are defined by each other in a circle, so none of them can be " \
              "computed first. Lines may stand in any order, but some order must exist.") \
     X(E2005,                                                                             \
-      "A name is used where its value does not exist yet: states and time under "        \
-      "[individual], in initial values (time may be used there) or in the modifiers "    \
-      "of doses; doses and observations in any formula.")                                \
+      "A name is used where it has no value. Lines under [individual] and what stands "  \
+      "behind a dose (fraction, lag, over) see parameters, covariates and quantities "   \
+      "that follow from them, not states and time; initial values see time too. Doses "  \
+      "and observations have no value in any formula.")                                  \
     X(E2006,                                                                             \
       "An unknown function. There are exp, ln, log10, sqrt, abs, min, max, tanh, "       \
       "sin, cos, floor, mod, logit, expit, if and piecewise.")                           \
@@ -104,8 +110,10 @@ struct source {
     X(E3006,                                                                             \
       "The right-hand side of d/dt(X) has to have the unit of X per unit of time.")      \
     X(E3007,                                                                             \
-      "A dose enters a state of another dimension. Give the molar mass or the like "     \
-      "by: convert from UNIT by NUMBER.")                                                \
+      "A dose arrives in another unit than that of its state. Give the molar mass or "   \
+      "the like by: convert from UNIT by NUMBER (1 UNIT is NUMBER of the dose's unit); " \
+      "a volume or a body surface is a fraction with a unit: mg/m2 fraction BSA. "       \
+      "Between units that convert by themselves the number has to agree.")               \
     X(E3008,                                                                             \
       "A condition stands where a number is needed, or a number where a condition is "   \
       "needed. A 0/1 covariate becomes a condition by MALE == 1; a condition becomes "   \
@@ -130,15 +138,18 @@ struct source {
       "positive definite matrix.")                                                       \
     X(E4006,                                                                             \
       "The residual error does not fit: its parameters are positive (a fixed one may "   \
-      "be 0 beside a positive one), and add has the unit of what is "          \
-      "observed.")                                                                       \
-    X(E4007, "Detection limits have to be in ascending order, each given once.")         \
+      "be 0 beside a positive one), and add has the unit of what is observed.")          \
+    X(E4007, "Detection limits are in ascending order; bernoulli has none.")             \
     X(E4008,                                                                             \
       "A LOINC code is digits, a hyphen and a check digit. This one is not a LOINC "     \
       "code: the check digit does not fit, so a digit is mistyped.")                     \
     X(E4009,                                                                             \
       "A version is a whole number from 1; scales, steps and conversion numbers are "    \
-      "positive; a centre and a default are plain numbers.")
+      "positive; a centre and a default are plain numbers.")                             \
+    X(E4010,                                                                             \
+      "A covariate with a learned effect (on) enters as (value - centre) / scale, cut "  \
+      "off at -1 and 1. Without a scale nearly every age or weight would be cut off, "   \
+      "so a covariate with a unit needs one: AGE yr centre 50 scale 40.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -350,6 +361,7 @@ struct input_line {
     struct expr *fraction, *lag, *over;
     bool converted;
     double number;
+    size_t into; /* check: the state */
 };
 
 struct observation_line {
@@ -406,6 +418,36 @@ void number_print(double number,
 void *syntax_take(struct syntax *syntax, size_t size);
 const char *function_name(enum op op); /* of a function or sign; for listings */
 
+/* --- names ---------------------------------------------------------------------- */
+
+struct named {
+    const char *name;
+    size_t at; /* of its declaration */
+    enum symbol_kind kind;
+    size_t index;
+};
+
+bool name_find(const struct syntax *syntax, const char *name, struct named *named);
+/* E2001, with the nearest name of these kinds (bits 1 << enum symbol_kind). */
+enum err name_refuse_unknown(const struct syntax *syntax, size_t at, const char *name,
+                             unsigned kinds);
+enum err names_check(const struct syntax *syntax); /* reserved words, doubles */
+/* Sets symbol and index of every name in a formula, uses_state and uses_time of
+ * quantities, and their order. */
+enum err names_resolve(struct syntax *syntax);
+
+/* --- measure -------------------------------------------------------------------- */
+
+/* Sets type and unit of an expression, all names in it being resolved and measured. */
+enum err measure(struct model *model, struct expr *expr);
+/* What stands above sees this expression in `target` from now on; `what` needs it so. */
+enum err measure_convert(struct model *model, struct expr *expr,
+                         const struct unit *target, enum model_error number,
+                         const char *what);
+/* The unit of every state, from what the text says and from formulas. */
+enum err measure_states(struct model *model);
+const char *measure_text(const struct model *model, const struct unit *unit);
+
 /* --- check ---------------------------------------------------------------------- */
 
 /* A conversion the checker put in. */
@@ -457,7 +499,8 @@ enum live { LIVE_RESULT = 1, LIVE_A = 2, LIVE_B = 4, LIVE_C = 8 };
 
 struct instruction {
     enum op op;
-    uint32_t to, a, b, c; /* registers; of a leaf `a` is the parameter, covariate, state */
+    uint32_t to, a, b,
+        c; /* registers; of a leaf `a` is the parameter, covariate, state */
     uint8_t live[TANGENT_KINDS]; /* sums of enum live */
 };
 

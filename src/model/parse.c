@@ -1,13 +1,15 @@
-/* parse - tokens to a syntax tree, one statement a line; and the tree back to its one
- * canonical text. It knows the grammar (models/README.md) and no meaning: names, units
- * and values are check.c's. */
+/* parse - tokens to a syntax tree, one statement a line. It knows the grammar
+ * (models/README.md) and no meaning: names, units and values are check.c's. */
 
 #include "model_impl.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/spelling.h"
 
 /* Memory of one parse: a few hundred bytes a character is far above what a text can need.
  */
@@ -21,7 +23,7 @@ struct parser {
     size_t nesting;
 };
 
-/* --- tokens ------------------------------------------------------------------------ */
+/* --- tokens ---------------------------------------------------------------------- */
 
 static const struct source *source_of(const struct parser *parser)
 {
@@ -71,18 +73,50 @@ static void found(const struct parser *parser, char text[48])
     }
 }
 
+/* Words that go on with a statement: where a unit could stand, they are none. */
+static const char *const clause_words[] = {
+    "and",     "by",        "centre", "constant", "convert", "cv",
+    "default", "estimated", "fixed",  "fraction", "from",    "init",
+    "lag",     "limits",    "linear", "lloq",     "locf",    "logitnormal",
+    "loinc",   "lognormal", "normal", "on",       "or",      "over",
+    "range",   "scale",     "sd",     "step",     "unit",    "uloq",
+};
+#define CLAUSE_WORDS (sizeof clause_words / sizeof *clause_words)
+
+static bool at_clause(const struct parser *parser)
+{
+    for (size_t i = 0; i < CLAUSE_WORDS; i++)
+        if (at_word(parser, clause_words[i]))
+            return true;
+    return false;
+}
+
+/* A word that is nearly one of the language's. */
+static enum err hint_at_clause(const struct parser *parser)
+{
+    char word[SPELLING_WORD_MAX + 1];
+    if (parser->token.kind != TOKEN_WORD || parser->token.size > SPELLING_WORD_MAX)
+        return err_code();
+    memcpy(word, start_of(parser), parser->token.size);
+    word[parser->token.size] = 0;
+    const char *near = spelling_nearest(word, clause_words, CLAUSE_WORDS);
+    return near && strcmp(near, word) != 0 ? err_hint("did you mean %s?", near)
+                                           : err_code();
+}
+
 static enum err expected(const struct parser *parser, const char *what)
 {
     char text[48];
+    found(parser, text);
     if (parser->token.kind == TOKEN_OPEN_LABEL)
         return source_refuse(source_of(parser), parser->token.at, E1003,
                              "the label that begins here does not end on this line");
     if (parser->token.kind == TOKEN_BAD)
         return source_refuse(source_of(parser), parser->token.at, E1001,
-                             "the language does not use this character here");
-    found(parser, text);
-    return source_refuse(source_of(parser), parser->token.at, E1002,
-                         "expected %s, found %s", what, text);
+                             "%s has no meaning here", text);
+    source_refuse(source_of(parser), parser->token.at, E1002, "expected %s, found %s",
+                  what, text);
+    return hint_at_clause(parser);
 }
 
 static enum err take_sign(struct parser *parser, const char *sign, const char *what)
@@ -144,32 +178,64 @@ static enum err take_number(struct parser *parser, const char *what, double *num
     return advance(parser);
 }
 
+/* A number that may be written in percent: cv 35 %. */
+static enum err take_share(struct parser *parser, const char *what, double *number)
+{
+    enum err err = take_number(parser, what, number);
+    if (err == ERR_OK && parser->token.kind == TOKEN_BAD && *start_of(parser) == '%') {
+        *number /= 100;
+        err = advance(parser);
+    }
+    return err;
+}
+
+static bool at_unit(const struct parser *parser, bool atom)
+{
+    const char *c = start_of(parser);
+    switch (parser->token.kind) {
+    case TOKEN_WORD:
+        return !at_clause(parser);
+    case TOKEN_NUMBER:
+        return !atom;
+    case TOKEN_BAD: /* %, a Greek mu, {beats} */
+        return *c == '%' || (unsigned char)*c >= 0x80 || (*c == '{' && !atom);
+    case TOKEN_SIGN: /* ( opens bounds as a rule */
+        return *c == '[' ||
+               (!atom && (*c == '/' ||
+                          (*c == '(' && (c[1] == '[' || isalpha((unsigned char)c[1])))));
+    default:
+        return false;
+    }
+}
+
+/* What base or unit refused becomes a refusal of this text, with its hint. */
+static enum err refuse_unit(const struct parser *parser, size_t at)
+{
+    char sentence[300], hint[200];
+    snprintf(sentence, sizeof sentence, "%s", err_text());
+    snprintf(hint, sizeof hint, "%s", err_hint_text());
+    source_refuse(source_of(parser), at, E3004, "%s", sentence);
+    return hint[0] ? err_hint("%s", hint) : err_code();
+}
+
 /* The unit that begins at the present token. `atom`: as after a number in a formula. */
 static enum err take_unit(struct parser *parser, bool atom, struct unit_text *unit)
 {
     size_t size;
-    if (at_line_end(parser))
-        return expected(parser, "a unit (1 for none)");
+    if (!at_unit(parser, atom)) {
+        expected(parser, "a unit");
+        return err_hint("a plain number has the unit 1");
+    }
     unit->at = parser->token.at;
     const char *text = start_of(parser);
     token_unit(&parser->lexer, &parser->token, atom, &size);
-    if (size == 0)
-        return expected(parser, "a unit (1 for none)");
-    if (atom && text[0] == '[' && size >= 2 && memchr(text + 1, '[', size - 2) == NULL &&
-        text[size - 1] == ']') {
-        struct unit whole; /* [iU] is a unit of its own; [mg/L] is mg/L in brackets */
-        if (unit_parse(text, size, &whole) != ERR_OK) {
-            text++;
-            size -= 2;
-        }
-    } else if (atom && text[0] == '[' && size > 2) {
+    bool bracketed = atom && text[0] == '[' && size > 2 && text[size - 1] == ']';
+    if (unit_parse(text, size, &unit->unit) != ERR_OK) {
+        /* [iU] is a name of its own; [mg/L] is mg/L in brackets */
+        if (!bracketed || unit_parse(text + 1, size - 2, &unit->unit) != ERR_OK)
+            return refuse_unit(parser, unit->at);
         text++;
         size -= 2;
-    }
-    if (unit_parse(text, size, &unit->unit) != ERR_OK) {
-        char sentence[300];
-        snprintf(sentence, sizeof sentence, "%s", err_text());
-        return source_refuse(source_of(parser), unit->at, E3004, "%s", sentence);
     }
     enum err err = keep_text(parser, text, size, &unit->text);
     return err == ERR_OK ? advance(parser) : err;
@@ -183,8 +249,7 @@ static enum err take_label(struct parser *parser, const char **label)
     return err == ERR_OK ? advance(parser) : err;
 }
 
-/* --- expressions ---------------------------------------------------------------------
- */
+/* --- expressions ----------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -234,6 +299,23 @@ const char *function_name(enum op op)
 
 static enum err expression(struct parser *parser, int level, struct expr **expr);
 
+/* The end of what was opened at `opened`. Lines go on inside parentheses, so that a
+ * missing one is noticed far below: the hint leads back. */
+static enum err take_closing(struct parser *parser, size_t opened, const char *what)
+{
+    size_t line, column, here, ignored;
+    if (at_sign(parser, ")"))
+        return advance(parser);
+    source_place(source_of(parser), opened, &line, &column);
+    source_place(source_of(parser), parser->token.at, &here, &ignored);
+    expected(parser, what);
+    return here != line
+               ? err_hint("the parenthesis opened in line %zu, column %zu is not "
+                          "closed",
+                          line, column)
+               : err_code();
+}
+
 static enum err expr_new(struct parser *parser, enum op op, size_t at,
                          struct expr *const *arguments, size_t count, struct expr **expr)
 {
@@ -262,18 +344,6 @@ static enum err expr_new(struct parser *parser, enum op op, size_t at,
     return ERR_OK;
 }
 
-/* Words that go on with the statement after an expression, so that a number before one of
- * them has no unit. */
-static bool at_clause(const struct parser *parser)
-{
-    static const char *const words[] = {"lag",  "fraction", "over", "convert", "init",
-                                        "unit", "and",      "or",   "loinc",   "lloq"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (at_word(parser, words[i]))
-            return true;
-    return false;
-}
-
 static enum err number_expr(struct parser *parser, struct expr **expr)
 {
     double value = parser->token.number;
@@ -282,30 +352,70 @@ static enum err number_expr(struct parser *parser, struct expr **expr)
         expr_new(parser, OP_NUMBER, at, NULL, 0, expr) != ERR_OK)
         return err_code();
     (*expr)->number = value;
-    bool percent = parser->token.kind == TOKEN_BAD && *start_of(parser) == '%';
-    if (percent || at_sign(parser, "[") ||
-        (parser->token.kind == TOKEN_WORD && !at_clause(parser))) {
-        (*expr)->unit = syntax_take(parser->syntax, sizeof *(*expr)->unit);
-        if (!(*expr)->unit)
-            return full(parser);
-        return take_unit(parser, true, (*expr)->unit);
-    }
-    return ERR_OK;
+    /* Inside parentheses lines go on, but a unit stands beside its number. */
+    if (!at_unit(parser, true) ||
+        memchr(parser->syntax->source.text + at, '\n', parser->token.at - at))
+        return ERR_OK;
+    (*expr)->unit = syntax_take(parser->syntax, sizeof *(*expr)->unit);
+    if (!(*expr)->unit)
+        return full(parser);
+    bool bracketed = at_sign(parser, "[");
+    if (take_unit(parser, true, (*expr)->unit) != ERR_OK)
+        return err_code();
+    if (!at_sign(parser, "^") || bracketed)
+        return ERR_OK;
+    /* 1.73 m^2 would be a square of 1.73 m, and nothing later could tell. */
+    char number[NUMBER_TEXT_MAX];
+    number_print(value, number);
+    source_refuse(source_of(parser), parser->token.at, E1009,
+                  "does the power belong to the unit or to %s %s?", number,
+                  (*expr)->unit->text);
+    return err_hint("write %s [%s^n] or (%s %s)^n", number, (*expr)->unit->text, number,
+                    (*expr)->unit->text);
 }
 
 static enum err wrong_count(struct parser *parser, size_t at, size_t function,
                             size_t count)
 {
-    return source_refuse(source_of(parser), at, E2007, "%s with %zu arguments",
-                         functions[function].name, count);
+    const char *form =
+        functions[function].op == OP_SELECT      ? "condition, value, other value"
+        : functions[function].op == OP_PIECEWISE ? "value, condition, ..., last value"
+        : functions[function].most > 2           ? "a, b, ..."
+        : functions[function].most == 2          ? "a, b"
+                                                 : "x";
+    source_refuse(source_of(parser), at, E2007, "%s with %zu argument%s",
+                  functions[function].name, count, count == 1 ? "" : "s");
+    return err_hint("write %s(%s)", functions[function].name, form);
 }
 
 static enum err unknown_function(struct parser *parser, size_t at, const char *name)
 {
+    static const char *const others[][2] = {
+        {"pow", "powers are written a^b"},
+        {"power", "powers are written a^b"},
+        {"ifelse", "write if(condition, value, other value)"},
+        {"log2", "write ln(x)/ln(2)"},
+        {"log1p", "write ln(1 + x)"},
+        {"invlogit", "write expit(x)"},
+        {"sigmoid", "write expit(x)"},
+        {"heaviside", "write if(time > START, 1, 0)"},
+        {"tan", "write sin(x)/cos(x)"},
+        {"fabs", "write abs(x)"},
+        {"d", "a rate is written d/dt(NAME) = ... at the beginning of a line"},
+    };
     if (strcmp(name, "log") == 0)
         return source_refuse(source_of(parser), at, E1009,
                              "log could mean two things; write ln or log10");
-    return source_refuse(source_of(parser), at, E2006, "there is no function %s", name);
+    source_refuse(source_of(parser), at, E2006, "there is no function %s", name);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i][0]) == 0)
+            return err_hint("%s", others[i][1]);
+    const char *names[FUNCTION_COUNT];
+    for (size_t i = 0; i < FUNCTION_COUNT; i++)
+        names[i] = functions[i].name;
+    const char *near = spelling_nearest(name, names, FUNCTION_COUNT);
+    return near ? err_hint("did you mean %s?", near)
+                : err_hint("if a product is meant, write %s*(...)", name);
 }
 
 /* piecewise ends with otherwise's value: value, condition, ..., last value. */
@@ -318,14 +428,16 @@ static enum err call(struct parser *parser, size_t at, const char *name,
         function++;
     if (function == FUNCTION_COUNT)
         return unknown_function(parser, at, name);
+    size_t opened = parser->token.at;
     if (advance(parser) != ERR_OK)
         return err_code();
     while (!at_sign(parser, ")")) {
         if (count == ARGUMENTS_MAX)
             return wrong_count(parser, at, function, count + 1);
-        if (count && take_sign(parser, ",", "',' or ')'") != ERR_OK)
-            return err_code();
-        if (expression(parser, 0, &arguments[count]) != ERR_OK)
+        if (count && !at_sign(parser, ","))
+            return take_closing(parser, opened, "an operator, ',' or ')'");
+        if ((count && advance(parser) != ERR_OK) ||
+            expression(parser, 0, &arguments[count]) != ERR_OK)
             return err_code();
         count++;
     }
@@ -353,7 +465,7 @@ static enum err primary(struct parser *parser, struct expr **expr)
         if (err == ERR_OK)
             err = expression(parser, 0, expr);
         parser->nesting--;
-        return err == ERR_OK ? take_sign(parser, ")", "')'") : err;
+        return err == ERR_OK ? take_closing(parser, at, "an operator or ')'") : err;
     }
     if (parser->token.kind != TOKEN_WORD)
         return expected(parser, "a value");
@@ -435,7 +547,7 @@ static enum err expression(struct parser *parser, int level, struct expr **expr)
         int right = signs[sign].op == OP_POWER ? LEVEL_NEGATE : signs[sign].level + 1;
         if (signs[sign].level == LEVEL_COMPARE && compared)
             return source_refuse(source_of(parser), at, E1002,
-                                 "comparisons do not chain; join them with and");
+                                 "comparisons do not chain; write a < b and b < c");
         compared = signs[sign].level == LEVEL_COMPARE;
         if (parser->nesting >= EXPR_NESTING_MAX)
             return source_refuse(source_of(parser), at, E1005,
@@ -453,7 +565,7 @@ static enum err expression(struct parser *parser, int level, struct expr **expr)
     return refuse_foreign(parser);
 }
 
-/* --- clauses that several sections share -----------------------------------------------
+/* --- clause_words that several sections share -----------------------------------------
  */
 
 static enum err too_many(struct parser *parser, const char *what, int most)
@@ -468,30 +580,7 @@ static enum err twice(struct parser *parser, const char *what)
                          what);
 }
 
-/* `unit U` and a label, in any order, at the end of a line. */
-static enum err take_ending(struct parser *parser, struct unit_text *unit,
-                            const char **label)
-{
-    while (!at_line_end(parser)) {
-        if (unit && at_word(parser, "unit")) {
-            if (unit->text)
-                return twice(parser, "unit");
-            if (advance(parser) != ERR_OK || take_unit(parser, false, unit) != ERR_OK)
-                return err_code();
-        } else if (parser->token.kind == TOKEN_LABEL && !*label) {
-            if (take_label(parser, label) != ERR_OK)
-                return err_code();
-        } else {
-            return expected(parser, unit ? "an operator, unit, a label or the end of the "
-                                           "line"
-                                         : "a label or the end of the line");
-        }
-    }
-    return take_line_end(parser);
-}
-
-/* --- [parameters]
- * ------------------------------------------------------------------------ */
+/* --- [parameters] ---------------------------------------------------------------- */
 
 static enum err take_bounds(struct parser *parser, struct parameter_line *line)
 {
@@ -522,16 +611,22 @@ static enum err take_spread(struct parser *parser, struct parameter_line *line)
     if (advance(parser) != ERR_OK)
         return err_code();
     line->spread_is_cv = at_word(parser, "cv");
-    if (!line->spread_is_cv && !at_word(parser, "sd"))
-        return expected(parser, "sd or cv");
+    if (!line->spread_is_cv && !at_word(parser, "sd")) {
+        expected(parser, line->transform == TRANSFORM_LOG ? "cv or sd" : "sd");
+        return err_hint("%s", line->transform == TRANSFORM_LOG
+                                  ? "cv is the coefficient of variation, sd the standard "
+                                    "deviation of the logarithm"
+                                  : "sd is the standard deviation of the transformed "
+                                    "parameter");
+    }
     if (line->spread_is_cv && line->transform != TRANSFORM_LOG)
         return source_refuse(source_of(parser), parser->token.at, E4002,
                              "cv belongs to lognormal; %s takes sd", words[which]);
     if (advance(parser) != ERR_OK ||
-        take_number(parser, "a number", &line->spread_value) != ERR_OK)
+        (line->spread_is_cv ? take_share : take_number)(parser, "a number",
+                                                        &line->spread_value) != ERR_OK)
         return err_code();
-    bool unit_follows = line->transform == TRANSFORM_IDENTITY && !at_line_end(parser) &&
-                        parser->token.kind != TOKEN_LABEL && !at_word(parser, "on");
+    bool unit_follows = line->transform == TRANSFORM_IDENTITY && at_unit(parser, false);
     return unit_follows ? take_unit(parser, false, &line->spread_unit) : ERR_OK;
 }
 
@@ -596,9 +691,16 @@ static enum err parameter_tail(struct parser *parser, struct parameter_line *lin
         } else if (parser->token.kind == TOKEN_LABEL && !line->label) {
             err = take_label(parser, &line->label);
         } else {
-            return expected(parser, "bounds, fixed, estimated, lognormal, logitnormal, "
-                                    "normal, on, a label or the end of the line");
+            return expected(parser,
+                            "fixed, estimated, lognormal, logitnormal, normal, on, "
+                            "a label or the end of the line");
         }
+    }
+    if (err == ERR_OK && !spread_said) {
+        source_refuse(source_of(parser), line->at, E1002,
+                      "%s does not say whether it is learned", line->name);
+        return err_hint("add fixed, estimated (the same for everybody) or a spread "
+                        "between patients such as lognormal cv 0.3");
     }
     return err == ERR_OK ? take_line_end(parser) : err;
 }
@@ -623,8 +725,7 @@ static enum err parameter_statement(struct parser *parser)
     return err == ERR_OK ? parameter_tail(parser, line) : err;
 }
 
-/* --- [population]
- * -------------------------------------------------------------------------- */
+/* --- [population] ---------------------------------------------------------------- */
 
 static enum err population_statement(struct parser *parser)
 {
@@ -651,8 +752,7 @@ static enum err population_statement(struct parser *parser)
     return err == ERR_OK ? take_line_end(parser) : err;
 }
 
-/* --- [covariates]
- * -------------------------------------------------------------------------- */
+/* --- [covariates] ---------------------------------------------------------------- */
 
 static enum err covariate_number(struct parser *parser, const char *word, bool *has,
                                  double *value)
@@ -709,8 +809,62 @@ static enum err covariate_statement(struct parser *parser)
     return err == ERR_OK ? covariate_tail(parser, line) : err;
 }
 
-/* --- [individual] and [equations]
- * ------------------------------------------------------------ */
+/* --- [individual] and [equations] ------------------------------------------------ */
+
+static enum err take_init(struct parser *parser, struct state_line *line)
+{
+    if (advance(parser) != ERR_OK)
+        return err_code();
+    if (at_word(parser, "steady")) {
+        line->steady = true;
+        return advance(parser);
+    }
+    return expression(parser, 0, &line->init);
+}
+
+/* What follows a formula, in any order: unit U, a label and, of a state, its initial
+ * value.
+ */
+static enum err formula_tail(struct parser *parser, struct unit_text *unit,
+                             const char **label, struct state_line *state)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK && !at_line_end(parser)) {
+        if (at_word(parser, "unit")) {
+            if (unit->text)
+                return twice(parser, "unit");
+            err = advance(parser);
+            if (err == ERR_OK)
+                err = take_unit(parser, false, unit);
+        } else if (parser->token.kind == TOKEN_LABEL && !*label) {
+            err = take_label(parser, label);
+        } else if (state && at_word(parser, "init")) {
+            if (state->init || state->steady)
+                return twice(parser, "init");
+            err = take_init(parser, state);
+        } else {
+            return expected(parser, state
+                                        ? "an operator, init, unit, a label or the end "
+                                          "of the line"
+                                        : "an operator, unit, a label or the end of the "
+                                          "line");
+        }
+    }
+    return err == ERR_OK ? take_line_end(parser) : err;
+}
+
+/* Other languages' ways to begin such a line. */
+static enum err expected_equals(struct parser *parser, const char *name)
+{
+    bool prime = parser->token.kind == TOKEN_BAD && *start_of(parser) == '\'';
+    expected(parser, "'='");
+    if (prime || (at_sign(parser, "/") && *name == 'd'))
+        return err_hint("a rate is written d/dt(%s) = ...", prime ? name : name + 1);
+    if (at_sign(parser, "("))
+        return err_hint("an initial value stands behind the rate: d/dt(%s) = ... init 1",
+                        name);
+    return err_code();
+}
 
 static enum err quantity_statement(struct parser *parser, bool individual)
 {
@@ -722,26 +876,16 @@ static enum err quantity_statement(struct parser *parser, bool individual)
     enum err err = take_name(parser, individual ? "a quantity's name" : "d/dt or a name",
                              &line->name, &line->at);
     if (err == ERR_OK)
-        err = take_sign(parser, "=", "'='");
+        err =
+            at_sign(parser, "=") ? advance(parser) : expected_equals(parser, line->name);
     if (err == ERR_OK)
         err = expression(parser, 0, &line->expr);
-    return err == ERR_OK ? take_ending(parser, &line->unit, &line->label) : err;
+    return err == ERR_OK ? formula_tail(parser, &line->unit, &line->label, NULL) : err;
 }
 
 static enum err individual_statement(struct parser *parser)
 {
     return quantity_statement(parser, true);
-}
-
-static enum err take_init(struct parser *parser, struct state_line *line)
-{
-    if (advance(parser) != ERR_OK)
-        return err_code();
-    if (at_word(parser, "steady")) {
-        line->steady = true;
-        return advance(parser);
-    }
-    return expression(parser, 0, &line->init);
 }
 
 static enum err state_statement(struct parser *parser)
@@ -767,9 +911,7 @@ static enum err state_statement(struct parser *parser)
         err = take_sign(parser, "=", "'='");
     if (err == ERR_OK)
         err = expression(parser, 0, &line->rate);
-    if (err == ERR_OK && at_word(parser, "init"))
-        err = take_init(parser, line);
-    return err == ERR_OK ? take_ending(parser, &line->unit, &line->label) : err;
+    return err == ERR_OK ? formula_tail(parser, &line->unit, &line->label, line) : err;
 }
 
 static enum err equation_statement(struct parser *parser)
@@ -784,8 +926,7 @@ static enum err equation_statement(struct parser *parser)
     return rate ? state_statement(parser) : quantity_statement(parser, false);
 }
 
-/* --- [doses]
- * -------------------------------------------------------------------------------- */
+/* --- [doses] --------------------------------------------------------------------- */
 
 static enum err take_conversion(struct parser *parser, struct input_line *line)
 {
@@ -806,19 +947,19 @@ static enum err dose_tail(struct parser *parser, struct input_line *line)
     const struct {
         const char *word;
         struct expr **expr;
-    } clauses[] = {
+    } modifiers[] = {
         {"fraction", &line->fraction}, {"lag", &line->lag}, {"over", &line->over}};
     enum err err = ERR_OK;
     while (err == ERR_OK && !at_line_end(parser)) {
         size_t i = 0;
-        while (i < 3 && !at_word(parser, clauses[i].word))
+        while (i < 3 && !at_word(parser, modifiers[i].word))
             i++;
         if (i < 3) {
-            if (*clauses[i].expr)
-                return twice(parser, clauses[i].word);
+            if (*modifiers[i].expr)
+                return twice(parser, modifiers[i].word);
             err = advance(parser);
             if (err == ERR_OK)
-                err = expression(parser, 0, clauses[i].expr);
+                err = expression(parser, 0, modifiers[i].expr);
         } else if (at_word(parser, "convert") && !line->converted) {
             err = take_conversion(parser, line);
         } else if (parser->token.kind == TOKEN_LABEL && !line->label) {
@@ -847,8 +988,7 @@ static enum err dose_statement(struct parser *parser)
     return err == ERR_OK ? dose_tail(parser, line) : err;
 }
 
-/* --- [observations]
- * --------------------------------------------------------------------------- */
+/* --- [observations] -------------------------------------------------------------- */
 
 static enum err take_amount(struct parser *parser, struct observation_line *line,
                             bool additive)
@@ -858,9 +998,9 @@ static enum err take_amount(struct parser *parser, struct observation_line *line
     double *value = additive ? &line->additive : &line->proportional;
     bool *fixed = additive ? &line->additive_fixed : &line->proportional_fixed;
     *(additive ? &line->has_additive : &line->has_proportional) = true;
-    enum err err = take_number(parser, "a standard deviation", value);
-    if (err == ERR_OK && additive && !at_sign(parser, ")") && !at_sign(parser, ",") &&
-        !at_word(parser, "fixed"))
+    enum err err =
+        (additive ? take_number : take_share)(parser, "a standard deviation", value);
+    if (err == ERR_OK && additive && at_unit(parser, false))
         err = take_unit(parser, false, &line->additive_unit);
     if (err == ERR_OK && at_word(parser, "fixed")) {
         *fixed = true;
@@ -874,7 +1014,10 @@ static enum err take_combined(struct parser *parser, struct observation_line *li
     enum err err = ERR_OK;
     for (int part = 0; err == ERR_OK && part < 2; part++) {
         bool additive = at_word(parser, "add");
-        if (part && (err = take_sign(parser, ",", "','")) == ERR_OK)
+        if (part &&
+            (err = take_sign(parser, ",",
+                             line->has_additive ? "',' and the proportional part"
+                                                : "',' and the additive part")) == ERR_OK)
             additive = at_word(parser, "add");
         if (err == ERR_OK && !additive && !at_word(parser, "prop"))
             err = expected(parser, "add or prop");
@@ -1008,8 +1151,7 @@ static enum err observation_statement(struct parser *parser)
     return err == ERR_OK ? observation_tail(parser, line) : err;
 }
 
-/* --- [what-if]
- * --------------------------------------------------------------------------------- */
+/* --- [what-if] ------------------------------------------------------------------- */
 
 static enum err range_statement(struct parser *parser)
 {
@@ -1039,8 +1181,7 @@ static enum err range_statement(struct parser *parser)
     return err == ERR_OK ? take_line_end(parser) : err;
 }
 
-/* --- the whole text
- * ------------------------------------------------------------------------------ */
+/* --- the whole text -------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -1104,6 +1245,22 @@ static enum err header(struct parser *parser)
     return err == ERR_OK ? take_line_end(parser) : err;
 }
 
+static enum err unknown_section(struct parser *parser, size_t at, const char *start,
+                                size_t size)
+{
+    const char *names[SECTION_COUNT];
+    char word[SPELLING_WORD_MAX];
+    size = size < 40 ? size : 40;
+    memcpy(word, start, size);
+    word[size] = 0;
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        names[i] = sections[i].name;
+    source_refuse(source_of(parser), at, E1007, "there is no section [%s]", word);
+    const char *near = spelling_nearest(word, names, SECTION_COUNT);
+    return near ? err_hint("did you mean [%s]?", near)
+                : err_hint("states, rates and formulas stand under [equations]");
+}
+
 static enum err section_name(struct parser *parser, size_t *section)
 {
     size_t at = parser->token.at, size;
@@ -1117,8 +1274,7 @@ static enum err section_name(struct parser *parser, size_t *section)
             memcmp(sections[*section].name, start, size) == 0)
             break;
     if (*section == SECTION_COUNT)
-        return source_refuse(source_of(parser), at, E1007, "there is no section [%.*s]",
-                             (int)(size < 40 ? size : 40), start);
+        return unknown_section(parser, at, start, size);
     if (parser->syntax->sections >> *section & 1)
         return source_refuse(source_of(parser), at, E1007, "the section [%s] comes twice",
                              sections[*section].name);
@@ -1150,6 +1306,10 @@ static enum err body(struct parser *parser)
 enum err syntax_parse(const char *text, size_t size, const char *file_name,
                       struct syntax **syntax)
 {
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* some editors' mark */
+        text += 3;
+        size -= 3;
+    }
     struct source given = {text, file_name, size};
     if (size > MODEL_TEXT_MAX) {
         given.size = 0;

@@ -1,34 +1,34 @@
-/* print - a syntax tree as its one canonical text: comments dropped, spaces and
- * parentheses where the grammar needs them, numbers in their shortest form. Parsing what
- * it prints gives the same tree. Called by model.c. */
+/* print - a syntax tree as its one canonical text: comments dropped, sections in one
+ * order, parentheses where the grammar needs them, numbers in their shortest form,
+ * columns under each other. Parsing what it prints gives the same tree. Called by
+ * model.c. */
 
 #include "model_impl.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put(struct bytes *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void put(struct bytes *out, const char *format, ...)
-{
-    char text[4096]; /* labels and names are lines of a text of 64 KiB: longer ones in
-                        parts */
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (size > 0)
-        bytes_append(out, text,
-                     (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
-}
+/* A line is printed as cells, each behind this byte, which no text may hold (E1001). */
+#define CELL '\x01'
 
 static void put_text(struct bytes *out, const char *text)
 {
     bytes_append(out, text, strlen(text));
+}
+
+static void put_words(struct bytes *out, const char *before, const char *text,
+                      const char *after)
+{
+    put_text(out, before);
+    put_text(out, text);
+    put_text(out, after);
+}
+
+static void put_cell(struct bytes *out)
+{
+    bytes_u8(out, CELL);
 }
 
 void number_print(double number, char text[NUMBER_TEXT_MAX])
@@ -40,9 +40,16 @@ void number_print(double number, char text[NUMBER_TEXT_MAX])
             break;
     }
     /* 70 rather than 7e+01: numbers of everyday size are written out */
-    if (fabs(number) >= 1 && fabs(number) < 1e15 && digits < 16)
+    if (fabs(number) >= 1 && fabs(number) < 1e15)
         digits = (int)fmax(digits, floor(log10(fabs(number))) + 1);
     snprintf(text, NUMBER_TEXT_MAX, "%.*g", digits, number);
+    char *exponent = strchr(text, 'e');
+    if (!exponent)
+        return;
+    /* e-5 and e20 rather than e-05 and e+20 */
+    char *to = exponent + 1 + (exponent[1] == '-'), *from = exponent + 2;
+    from += strspn(from, "0");
+    memmove(to, from, strlen(from) + 1);
 }
 
 static void put_number(struct bytes *out, double number)
@@ -54,21 +61,78 @@ static void put_number(struct bytes *out, double number)
 
 static void put_unit(struct bytes *out, const struct unit_text *unit)
 {
-    put_text(out, " ");
-    put_text(out, unit->text);
+    put_words(out, " ", unit->text, "");
 }
 
 static void put_label(struct bytes *out, const char *label)
 {
-    if (label) {
-        put_text(out, "  \"");
-        put_text(out, label);
-        put_text(out, "\"");
+    put_cell(out);
+    if (label)
+        put_words(out, "\"", label, "\"");
+}
+
+/* --- columns
+ * ----------------------------------------------------------------------------- */
+
+#define CELLS_MAX 8
+#define CELL_WIDTH_MAX 48 /* longer formulas stand out instead of moving the rest away   \
+                           */
+
+static size_t width_of(const uint8_t *text, size_t size)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < size; i++)
+        width += (text[i] & 0xc0) != 0x80; /* characters, not bytes */
+    return width;
+}
+
+/* Where the cell that begins at `at` ends: before the next one or the line's end. */
+static size_t cell_end(const struct bytes *lines, size_t at)
+{
+    while (lines->data[at] != CELL && lines->data[at] != '\n')
+        at++;
+    return at;
+}
+
+static void measure_columns(const struct bytes *lines, size_t widths[CELLS_MAX])
+{
+    size_t cell = 0;
+    for (size_t at = 0, end; at < lines->size; at = end + 1) {
+        end = cell_end(lines, at);
+        size_t width = width_of(lines->data + at, end - at);
+        if (width > widths[cell])
+            widths[cell] = width < CELL_WIDTH_MAX ? width : CELL_WIDTH_MAX;
+        cell = lines->data[end] == '\n' ? 0 : cell + 1;
     }
 }
 
-/* --- formulas ------------------------------------------------------------------------
- */
+/* Print lines of cells under each other, two spaces between columns that hold anything;
+ * the first cell, which heads nothing, has one. No line ends in spaces. */
+static void flush_columns(struct bytes *out, struct bytes *lines)
+{
+    size_t widths[CELLS_MAX] = {0}, cell = 0, owed = 0;
+    measure_columns(lines, widths);
+    for (size_t at = 0, end; at < lines->size; at = end + 1) {
+        end = cell_end(lines, at);
+        size_t width = width_of(lines->data + at, end - at);
+        if (width) {
+            for (; owed; owed--)
+                bytes_u8(out, ' ');
+            bytes_append(out, lines->data + at, end - at);
+        }
+        if (widths[cell])
+            owed +=
+                (width < widths[cell] ? widths[cell] - width : 0) + (cell == 0 ? 1 : 2);
+        cell++;
+        if (lines->data[end] == '\n') {
+            bytes_u8(out, '\n');
+            cell = owed = 0;
+        }
+    }
+    bytes_free(lines);
+}
+
+/* --- formulas -------------------------------------------------------------------- */
 
 /* Binding strengths as in the grammar (parse.c): a part that binds less than its place
  * asks for is put in parentheses. */
@@ -109,8 +173,11 @@ static void put_infix(struct bytes *out, const struct expr *expr)
 {
     int own = strength(expr);
     bool power = expr->op == OP_POWER, tight = own == 6 || power;
+    bool wrapped = power && expr->arguments[0]->unit; /* (2 m)^2: what has the power? */
+    put_text(out, wrapped ? "(" : "");
     put_expr(out, expr->arguments[0], power ? 9 : own == 4 ? 5 : own);
-    put(out, tight ? "%s" : " %s ", function_name(expr->op));
+    put_text(out, wrapped ? ")" : "");
+    put_words(out, tight ? "" : " ", function_name(expr->op), tight ? "" : " ");
     put_expr(out, expr->arguments[1], power ? 7 : own + 1);
 }
 
@@ -124,7 +191,7 @@ static void put_number_expr(struct bytes *out, const struct expr *expr)
     for (const char *c = text; *c; c++)
         plain &= (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' ||
                  (*c >= '0' && *c <= '9' && c > text) || *c == '%';
-    put(out, plain ? " %s" : " [%s]", text);
+    put_words(out, plain ? " " : " [", text, plain ? "" : "]");
 }
 
 static void put_expr(struct bytes *out, const struct expr *expr, int least)
@@ -145,7 +212,7 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
     } else if (strength(expr) < 9) {
         put_infix(out, expr);
     } else {
-        put(out, "%s(", function_name(expr->op));
+        put_words(out, "", function_name(expr->op), "(");
         for (size_t i = 0; i < expr->count; i++) {
             put_text(out, i ? ", " : "");
             put_expr(out, expr->arguments[i], 0);
@@ -156,36 +223,40 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
         put_text(out, ")");
 }
 
-/* --- sections --------------------------------------------------------------------------
- */
+/* --- sections -------------------------------------------------------------------- */
 
 static void put_parameter(struct bytes *out, const struct parameter_line *line)
 {
-    static const char *const spreads[] = {"normal", "lognormal", "logitnormal"};
+    static const char *const spreads[] = {"normal ", "lognormal ", "logitnormal "};
     static const char *const scales[] = {"identity", "log", "logit"};
     put_text(out, line->name);
-    put_text(out, " = ");
+    put_cell(out);
+    put_text(out, "= ");
     put_number(out, line->value);
-    put_unit(out, &line->unit);
+    put_cell(out);
+    put_text(out, line->unit.text);
+    put_cell(out);
     if (line->bounded) {
-        put_text(out, " (");
+        put_text(out, "(");
         put_number(out, line->low);
         put_text(out, ", ");
         put_number(out, line->high);
         put_text(out, ")");
     }
+    put_cell(out);
     if (line->spread == SPREAD_FIXED) {
-        put_text(out, " fixed");
+        put_text(out, "fixed");
     } else if (line->spread == SPREAD_POPULATION) {
-        put(out, " estimated %s", scales[line->transform]);
+        put_words(out, "estimated ", scales[line->transform], "");
     } else {
-        put(out, " %s %s ", spreads[line->transform], line->spread_is_cv ? "cv" : "sd");
+        put_words(out, spreads[line->transform], line->spread_is_cv ? "cv " : "sd ", "");
         put_number(out, line->spread_value);
         if (line->spread_unit.text)
             put_unit(out, &line->spread_unit);
     }
+    put_cell(out);
     for (size_t i = 0; i < line->on_count; i++)
-        put(out, i ? ", %s" : " on %s", line->on[i].name);
+        put_words(out, i ? ", " : "on ", line->on[i].name, "");
     put_label(out, line->label);
     put_text(out, "\n");
 }
@@ -194,7 +265,7 @@ static void put_correlated(struct bytes *out, const struct correlated_line *line
 {
     put_text(out, line->all ? "correlated all" : "correlated");
     for (size_t i = 0; i < line->count; i++)
-        put(out, i ? ", %s" : " %s", line->names[i].name);
+        put_words(out, i ? ", " : " ", line->names[i].name, "");
     if (line->said) {
         put_text(out, " ");
         put_number(out, line->correlation);
@@ -205,21 +276,25 @@ static void put_correlated(struct bytes *out, const struct correlated_line *line
 static void put_covariate(struct bytes *out, const struct covariate_line *line)
 {
     static const char *const holds[] = {"constant", "locf", "linear"};
-    put_text(out, line->name);
-    put_unit(out, &line->unit);
-    put(out, " %s", holds[line->hold]);
     const struct {
         bool has;
         const char *word;
         double value;
-    } numbers[] = {{line->has_default, "default", line->default_value},
-                   {line->has_centre, "centre", line->centre},
-                   {line->has_scale, "scale", line->scale}};
-    for (size_t i = 0; i < 3; i++)
+    } numbers[] = {{line->has_default, "default ", line->default_value},
+                   {line->has_centre, "centre ", line->centre},
+                   {line->has_scale, "scale ", line->scale}};
+    put_text(out, line->name);
+    put_cell(out);
+    put_text(out, line->unit.text);
+    put_cell(out);
+    put_text(out, holds[line->hold]);
+    for (size_t i = 0; i < 3; i++) {
+        put_cell(out);
         if (numbers[i].has) {
-            put(out, " %s ", numbers[i].word);
+            put_text(out, numbers[i].word);
             put_number(out, numbers[i].value);
         }
+    }
     put_label(out, line->label);
     put_text(out, "\n");
 }
@@ -227,30 +302,33 @@ static void put_covariate(struct bytes *out, const struct covariate_line *line)
 static void put_quantity(struct bytes *out, const struct quantity_line *line)
 {
     put_text(out, line->name);
-    put_text(out, " = ");
+    put_cell(out);
+    put_text(out, "= ");
     put_expr(out, line->expr, 0);
-    if (line->unit.text) {
-        put_text(out, " unit");
-        put_unit(out, &line->unit);
-    }
+    put_cell(out);
+    put_cell(out);
+    if (line->unit.text)
+        put_words(out, "unit ", line->unit.text, "");
     put_label(out, line->label);
     put_text(out, "\n");
 }
 
 static void put_state(struct bytes *out, const struct state_line *line)
 {
-    put(out, "d/dt(%s) = ", line->name);
+    put_words(out, "d/dt(", line->name, ")");
+    put_cell(out);
+    put_text(out, "= ");
     put_expr(out, line->rate, 0);
+    put_cell(out);
     if (line->steady)
-        put_text(out, " init steady");
+        put_text(out, "init steady");
     if (line->init) {
-        put_text(out, " init ");
+        put_text(out, "init ");
         put_expr(out, line->init, 0);
     }
-    if (line->unit.text) {
-        put_text(out, " unit");
-        put_unit(out, &line->unit);
-    }
+    put_cell(out);
+    if (line->unit.text)
+        put_words(out, "unit ", line->unit.text, "");
     put_label(out, line->label);
     put_text(out, "\n");
 }
@@ -260,19 +338,23 @@ static void put_input(struct bytes *out, const struct input_line *line)
     const struct {
         const char *word;
         const struct expr *expr;
-    } clauses[] = {
-        {"fraction", line->fraction}, {"lag", line->lag}, {"over", line->over}};
-    put(out, "%s -> %s", line->name, line->state);
-    put_unit(out, &line->unit);
-    for (size_t i = 0; i < 3; i++)
-        if (clauses[i].expr) {
-            put(out, " %s ", clauses[i].word);
-            put_expr(out, clauses[i].expr, 0);
+    } modifiers[] = {
+        {"fraction ", line->fraction}, {"lag ", line->lag}, {"over ", line->over}};
+    put_text(out, line->name);
+    put_cell(out);
+    put_words(out, "-> ", line->state, "");
+    put_cell(out);
+    put_text(out, line->unit.text);
+    for (size_t i = 0; i < 3; i++) {
+        put_cell(out);
+        if (modifiers[i].expr) {
+            put_text(out, modifiers[i].word);
+            put_expr(out, modifiers[i].expr, 0);
         }
+    }
+    put_cell(out);
     if (line->converted) {
-        put_text(out, " convert from");
-        put_unit(out, &line->from);
-        put_text(out, " by ");
+        put_words(out, "convert from ", line->from.text, " by ");
         put_number(out, line->number);
     }
     put_label(out, line->label);
@@ -296,7 +378,7 @@ static void put_residual(struct bytes *out, const struct observation_line *line)
         [RESIDUAL_COMBINED1] = "combined1", [RESIDUAL_COMBINED2] = "combined2",
         [RESIDUAL_LOGNORMAL] = "lognormal", [RESIDUAL_BERNOULLI] = "bernoulli"};
     bool combined = line->has_additive && line->has_proportional;
-    put_text(out, names[line->residual]);
+    put_words(out, "~ ", names[line->residual], "");
     if (line->residual == RESIDUAL_BERNOULLI)
         return;
     put_text(out, "(");
@@ -309,31 +391,34 @@ static void put_residual(struct bytes *out, const struct observation_line *line)
     put_text(out, ")");
 }
 
+static void put_limit(struct bytes *out, const char *word, double value,
+                      const struct unit_text *unit)
+{
+    put_text(out, word);
+    put_number(out, value);
+    put_unit(out, unit);
+}
+
 static void put_observation(struct bytes *out, const struct observation_line *line)
 {
     put_text(out, line->name);
-    put_text(out, " : ");
+    put_cell(out);
+    put_text(out, ": ");
     put_expr(out, line->expr, 0);
-    put_text(out, " ~ ");
+    put_cell(out);
     put_residual(out, line);
-    if (line->unit.text) {
-        put_text(out, " unit");
-        put_unit(out, &line->unit);
-    }
-    if (line->has_low) {
-        put_text(out, " lloq ");
-        put_number(out, line->low);
-        put_unit(out, &line->low_unit);
-    }
-    if (line->has_high) {
-        put_text(out, " uloq ");
-        put_number(out, line->high);
-        put_unit(out, &line->high_unit);
-    }
-    if (line->loinc) {
-        put_text(out, " loinc ");
-        put_text(out, line->loinc);
-    }
+    put_cell(out);
+    if (line->unit.text)
+        put_words(out, "unit ", line->unit.text, "");
+    put_cell(out);
+    if (line->has_low)
+        put_limit(out, "lloq ", line->low, &line->low_unit);
+    put_cell(out);
+    if (line->has_high)
+        put_limit(out, "uloq ", line->high, &line->high_unit);
+    put_cell(out);
+    if (line->loinc)
+        put_words(out, "loinc ", line->loinc, "");
     put_label(out, line->label);
     put_text(out, "\n");
 }
@@ -341,65 +426,75 @@ static void put_observation(struct bytes *out, const struct observation_line *li
 static void put_range(struct bytes *out, const struct range_line *line)
 {
     put_text(out, line->name);
-    put_text(out, " range ");
+    put_cell(out);
+    put_text(out, "range ");
     put_number(out, line->low);
     put_text(out, " .. ");
     put_number(out, line->high);
     put_unit(out, &line->unit);
+    put_cell(out);
     if (line->stepped) {
-        put_text(out, " step ");
+        put_text(out, "step ");
         put_number(out, line->step);
     }
     put_text(out, "\n");
 }
 
-#define PUT_SECTION(out, name, count, put_line, lines)                                   \
+/* --- the whole
+ * --------------------------------------------------------------------------- */
+
+#define PUT_SECTION(out, heading, count, put_line, array)                                \
     do {                                                                                 \
+        struct bytes lines = {0};                                                        \
         if ((count) > 0)                                                                 \
-            put_text((out), "\n[" name "]\n");                                           \
+            put_text((out), heading);                                                    \
         for (size_t i = 0; i < (count); i++)                                             \
-            put_line((out), &(lines)[i]);                                                \
+            put_line(&lines, &(array)[i]);                                               \
+        flush_columns((out), &lines);                                                    \
     } while (0)
 
-static size_t quantities_of(const struct syntax *syntax, bool individual)
+/* Lines of [individual], or those of [equations], states and quantities as they stood. */
+static void put_formulas(struct bytes *out, const struct syntax *s, bool individual,
+                         const char *heading)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < syntax->quantity_count; i++)
-        count += syntax->quantities[i].individual == individual;
-    return count;
-}
-
-static void put_quantities(struct bytes *out, const struct syntax *syntax,
-                           bool individual)
-{
-    for (size_t i = 0; i < syntax->quantity_count; i++)
-        if (syntax->quantities[i].individual == individual)
-            put_quantity(out, &syntax->quantities[i]);
+    struct bytes lines = {0};
+    size_t q = 0, x = individual ? s->state_count : 0;
+    while (q < s->quantity_count || x < s->state_count) {
+        const struct quantity_line *quantity = &s->quantities[q];
+        if (q < s->quantity_count && quantity->individual != individual)
+            q++;
+        else if (x == s->state_count ||
+                 (q < s->quantity_count && quantity->at < s->states[x].at))
+            put_quantity(&lines, &s->quantities[q++]);
+        else
+            put_state(&lines, &s->states[x++]);
+    }
+    put_text(out, lines.size ? heading : "");
+    flush_columns(out, &lines);
 }
 
 char *syntax_print(const struct syntax *s)
 {
     struct bytes out = {0};
-    put(&out, "model %s version %u", s->name, s->version);
-    put_label(&out, s->title);
-    put_text(&out, "\ntime");
-    put_unit(&out, &s->time);
-    put_text(&out, "\n");
-    PUT_SECTION(&out, "parameters", s->parameter_count, put_parameter, s->parameters);
-    PUT_SECTION(&out, "population", s->correlated_count, put_correlated, s->correlated);
-    PUT_SECTION(&out, "covariates", s->covariate_count, put_covariate, s->covariates);
-    if (quantities_of(s, true))
-        put_text(&out, "\n[individual]\n");
-    put_quantities(&out, s, true);
-    PUT_SECTION(&out, "doses", s->input_count, put_input, s->inputs);
-    if (s->state_count || quantities_of(s, false))
-        put_text(&out, "\n[equations]\n");
-    for (size_t i = 0; i < s->state_count; i++)
-        put_state(&out, &s->states[i]);
-    put_quantities(&out, s, false);
-    PUT_SECTION(&out, "observations", s->observation_count, put_observation,
+    char version[NUMBER_TEXT_MAX];
+    number_print(s->version, version);
+    put_words(&out, "model ", s->name, " version ");
+    put_text(&out, version);
+    if (s->title)
+        put_words(&out, "  \"", s->title, "\"");
+    put_words(&out, "\ntime ", s->time.text, "\n");
+    PUT_SECTION(&out, "\n[parameters]\n", s->parameter_count, put_parameter,
+                s->parameters);
+    PUT_SECTION(&out, "\n[population]\n", s->correlated_count, put_correlated,
+                s->correlated);
+    PUT_SECTION(&out, "\n[covariates]\n", s->covariate_count, put_covariate,
+                s->covariates);
+    put_formulas(&out, s, true, "\n[individual]\n");
+    PUT_SECTION(&out, "\n[doses]\n", s->input_count, put_input, s->inputs);
+    put_formulas(&out, s, false, "\n[equations]\n");
+    PUT_SECTION(&out, "\n[observations]\n", s->observation_count, put_observation,
                 s->observations);
-    PUT_SECTION(&out, "what-if", s->range_count, put_range, s->ranges);
+    PUT_SECTION(&out, "\n[what-if]\n", s->range_count, put_range, s->ranges);
     char *text = mem_text_n((const char *)out.data, out.size);
     bytes_free(&out);
     return text;

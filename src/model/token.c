@@ -217,7 +217,9 @@ static enum err read_number(struct lexer *lexer, struct token *token)
         return source_refuse(lexer->source, lexer->at, E4004, "%s is too large", copy);
     if (at < size && (is_letter(text[at]) || text[at] == '_'))
         return source_refuse(lexer->source, lexer->at, E1004,
-                             "%s is followed by '%c' without a space", copy, text[at]);
+                             "%s is followed by '%c'; a space stands before a unit, a * "
+                             "before a name",
+                             copy, text[at]);
     lexer->at = at;
     return ERR_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/spelling.h"
 
@@ -34,7 +35,7 @@ struct unit_name {
  * 133.322387415 Pa, of water 9.80665 Pa; calorie: thermochemical; a: Julian year; mo: its
  * twelfth. */
 static const struct unit_name names[] = {
-    {"10", false, 1, 1, DIM(0)}, /* first: UNIT_TEN */
+    {"10", false, 1, 1, DIM(0)}, /* first: UNIT_TEN; second: UNIT_GRAM */
     {"g", true, 1, 0, DIM([MASS] = 1)},
     {"lb", false, 453.59237, 0, DIM([MASS] = 1)},
     {"[lb_av]", false, 453.59237, 0, DIM([MASS] = 1)},
@@ -111,6 +112,7 @@ static const struct unit_name names[] = {
 };
 #define NAME_COUNT (sizeof names / sizeof names[0])
 #define UNIT_TEN 0
+#define UNIT_GRAM 1
 
 static const struct prefix {
     const char *text;
@@ -118,6 +120,7 @@ static const struct prefix {
 } prefixes[] = {{"", 0},   {"T", 12},  {"G", 9},   {"M", 6},         {"k", 3},
                 {"h", 2},  {"d", -1},  {"c", -2},  {"m", -3},        {"u", -6},
                 {"n", -9}, {"p", -12}, {"f", -15}, {"\xc2\xb5", -6}, {"\xce\xbc", -6}};
+#define PREFIX_KILO 4 /* its place in the list */
 #define PREFIX_COUNT (sizeof prefixes / sizeof prefixes[0])
 
 /* Laboratory habits that do not follow the grammar: here K, M, G and T count cells. */
@@ -263,7 +266,24 @@ static enum err unknown_name(const char *name, size_t size)
                 snprintf(best, sizeof best, "%s", full);
             }
         }
+    static const char *const words[][2] = {
+        {"hour", "h"},       {"hours", "h"},   {"hrs", "h"},       {"minute", "min"},
+        {"minutes", "min"},  {"mins", "min"},  {"second", "s"},    {"seconds", "s"},
+        {"gram", "g"},       {"grams", "g"},   {"litre", "L"},     {"litres", "L"},
+        {"liter", "L"},      {"liters", "L"},  {"metre", "m"},     {"meter", "m"},
+        {"percent", "%"},    {"kilo", "kg"},   {"kilogram", "kg"}, {"milligram", "mg"},
+        {"microgram", "ug"}, {"gm", "g"},      {"yrs", "yr"},      {"units", "[iU]"},
+        {"Cel", "K"},        {"celsius", "K"}, {"degC", "K"},      {"mgs", "mg"},
+    };
     err_set(ERR_FORMAT, "'%.*s' is not a known unit", (int)(size > 40 ? 40 : size), name);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i][0]) == size && strncasecmp(words[i][0], name, size) == 0)
+            return err_hint(
+                strcmp(words[i][1], "K") == 0
+                    ? "temperatures are kept in %s: degrees Celsius have another "
+                      "zero"
+                    : "write %s",
+                words[i][1]);
     if (best[0])
         return err_hint("the nearest known name is %s", best);
     return err_hint("words that only say what is counted go in braces: {beats}/min");
@@ -517,21 +537,29 @@ enum err unit_power(const struct unit *a, double power, struct unit *result)
     return ERR_OK;
 }
 
+/* Two names for the same thing, one of which can go. A kilogram under a line is as a rule
+ * a person's: mg/kg is no share of a million. Shares and counts (%, 10^9) are themselves.
+ */
+static bool is_duplicate(int atom, int other)
+{
+    static const signed char none[UNIT_DIMENSIONS];
+    const struct unit_name *a = atom_name(atom), *b = atom_name(other);
+    bool kilogram = atom == atom_of(UNIT_GRAM, PREFIX_KILO) ||
+                    other == atom_of(UNIT_GRAM, PREFIX_KILO);
+    return memcmp(a->exponent, b->exponent, sizeof a->exponent) == 0 &&
+           memcmp(a->exponent, none, sizeof none) != 0 && !kilogram;
+}
+
 enum err unit_tidy(const struct unit *a, struct unit *tidied)
 {
     struct unit c = UNIT_ONE;
     for (size_t i = 0; i < a->atom_count; i++) {
-        const struct unit_name *name = atom_name(a->atoms[i].atom);
         int atom = a->atoms[i].atom;
-        for (size_t j = 0; j < i; j++) {
-            const struct unit_name *other = atom_name(a->atoms[j].atom);
-            if (memcmp(name->exponent, other->exponent, sizeof name->exponent) == 0 &&
-                memcmp(name->exponent, names[UNIT_TEN].exponent, sizeof name->exponent) !=
-                    0) {
+        for (size_t j = 0; j < i; j++)
+            if (is_duplicate(atom, a->atoms[j].atom)) {
                 atom = a->atoms[j].atom;
                 break;
             }
-        }
         enum err refused = add_atom(&c, atom, a->atoms[i].power);
         if (refused)
             return refused;

@@ -1,8 +1,7 @@
 #ifndef TESTS_MODEL_LANGUAGE_H
 #define TESTS_MODEL_LANGUAGE_H
 
-/* Two models that use most of the language: the tests of its stages read and break them.
- */
+/* Two models that use most of the language: the tests of its stages read and break them. */
 
 #define HEAD "model m version 1 \"t\"\ntime h\n"
 

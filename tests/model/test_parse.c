@@ -70,46 +70,71 @@ static void parse__binds_as_mathematics_does(void **state)
     }
 }
 
-static void parse__refuses_with_number_and_place(void **state)
+/* Byte order mark, Windows line ends, no line end at the end. */
+static void parse__takes_what_editors_make_of_a_text(void **state)
 {
     (void)state;
-    const struct {
-        const char *body, *says;
-    } rows[] = {
-        {"[parameters]\nCL = 2.8\n", "f:4:9: E1002"},
-        {"[parameters]\nCL = 2.8 L/h lognormal 0.3\n", "E1002"},
-        {"[parameters]\nCL = 2.8 L/h lognormal cv 0.3 fixed\n", "f:4:31: E1002"},
-        {"[parameters]\nCL = 2.8 litres\n", "f:4:10: E3004"},
-        {"[parameter]\n", "f:3:1: E1007"},
-        {"[doses]\n[doses]\n", "f:4:1: E1007"},
-        {"CL = 1 L\n", "E1008"},
-        {"[equations]\nq = a ** 2\n", "f:4:7: E1009"},
-        {"[equations]\nq = log(a)\n", "f:4:5: E1009"},
-        {"[equations]\nq = a && b\n", "E1009"},
-        {"[equations]\nq = gamma(a)\n", "f:4:5: E2006"},
-        {"[equations]\nq = exp(a, b)\n", "f:4:5: E2007"},
-        {"[equations]\nq = a < b < c\n", "E1002"},
-        {"[equations]\nq = (a + b\n", "E1002"},
-        {"[equations]\nq = a +\n", "E1002"},
-        {"[equations]\nq = 3 @\n", "E1001"},
-        {"[equations]\nq = a \"label\n", "E1003"},
-        {"[equations]\nd/dx(A) = a\n", "E1002"},
-        {"[observations]\ny : a ~ gaussian(1)\n", "E1002"},
-        {"[parameters]"
-         "\nx23456789012345678901234567890123456789012345678901234567890123456 = 1 "
-         "L\n",
-         "E2008"},
+    static const char *const texts[] = {
+        "\xef\xbb\xbf" HEAD "[equations]\nq = 1\n",
+        "model m version 1 \"t\"\r\ntime h\r\n[equations]\r\nq = 1\r\n",
+        HEAD "[equations]\nq = 1",
+        "# first\n\n" HEAD "\t[equations]   # none\n\n\n  q\t=\t1 \\\n\n",
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char text[600];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct syntax *s;
-        snprintf(text, sizeof text, HEAD "%s", rows[i].body);
-        assert_refused(ERR_FORMAT, rows[i].says,
-                       syntax_parse(text, strlen(text), "f", &s));
+        assert_ok(syntax_parse(texts[i], strlen(texts[i]), "f", &s));
+        char *printed = syntax_print(s);
+        assert_string_equal(printed, "model m version 1  \"t\"\ntime h\n\n[equations]\n"
+                                     "q = 1\n");
+        mem_free(printed);
+        syntax_destroy(&s);
     }
     struct syntax *s;
     assert_refused(ERR_FORMAT, "E1008", syntax_parse("", 0, "f", &s));
     assert_refused(ERR_FORMAT, "E1008", syntax_parse("time h\n", 7, "f", &s));
+}
+
+/* A copy of `line` with its %zu replaced. */
+static char *numbered(const char *line, size_t number)
+{
+    const char *at = strstr(line, "%zu");
+    return mem_format("%.*s%zu%s", (int)(at - line), line, number, at + 3);
+}
+
+static void parse__counts_are_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *section, *line;
+        size_t most;
+    } rows[] = {
+        {"[parameters]\n", "p%zu = 1 1 fixed\n", MODEL_PARAMETERS_MAX},
+        {"[covariates]\n", "c%zu 1\n", MODEL_COVARIATES_MAX},
+        {"[equations]\n", "d/dt(x%zu) = 0\n", MODEL_STATES_MAX},
+        {"[equations]\n", "q%zu = 0\n", MODEL_QUANTITIES_MAX},
+        {"[doses]\n", "d%zu -> x mg\n", MODEL_INPUTS_MAX},
+        {"[observations]\n", "y%zu : 1 ~ add(1)\n", MODEL_OBSERVATIONS_MAX},
+        {"[what-if]\n", "w%zu range 1 .. 2 mg\n", MODEL_RANGES_MAX},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bytes text = {0};
+        bytes_append(&text, HEAD, strlen(HEAD));
+        bytes_append(&text, rows[i].section, strlen(rows[i].section));
+        for (size_t k = 0; k <= rows[i].most; k++) {
+            char *line = numbered(rows[i].line, k);
+            struct syntax *s;
+            if (k == rows[i].most) {
+                assert_ok(syntax_parse((const char *)text.data, text.size, "f", &s));
+                syntax_destroy(&s);
+            }
+            bytes_append(&text, line, strlen(line));
+            mem_free(line);
+        }
+        struct syntax *s;
+        assert_refused(ERR_FORMAT, "E4003: more than",
+                       syntax_parse((const char *)text.data, text.size, "f", &s));
+        bytes_free(&text);
+    }
 }
 
 static void parse__depth_and_size_are_bounded(void **state)
@@ -137,7 +162,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse__takes_every_kind_of_line),
         cmocka_unit_test(parse__binds_as_mathematics_does),
-        cmocka_unit_test(parse__refuses_with_number_and_place),
+        cmocka_unit_test(parse__takes_what_editors_make_of_a_text),
+        cmocka_unit_test(parse__counts_are_bounded),
         cmocka_unit_test(parse__depth_and_size_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,8 +45,77 @@ static void print__numbers_read_back(void **state)
         number_print(numbers[i], text);
         assert_true(strtod(text, NULL) == numbers[i]);
     }
-    number_print(0.1, text);
-    assert_string_equal(text, "0.1");
+    static const struct {
+        double number;
+        const char *text;
+    } rows[] = {{0.1, "0.1"},     {70, "70"},         {1e-5, "1e-5"}, {1e20, "1e20"},
+                {0.35, "0.35"},   {-1e-10, "-1e-10"}, {0, "0"},       {123456, "123456"},
+                {1e100, "1e100"}, {100, "100"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        number_print(rows[i].number, text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
+/* The page of the language shows this text: what people write is what they get back. */
+static void print__lines_stand_under_each_other(void **state)
+{
+    (void)state;
+    char *printed = canonical(oral_text);
+    assert_string_equal(
+        printed, "model theo_oral version 2  \"Theophylline: one compartment\"\n"
+                 "time h\n"
+                 "\n"
+                 "[parameters]\n"
+                 "CL = 2.8   L/h  (0.05, 200)  lognormal cv 0.35          \"clearance\"\n"
+                 "V  = 32    L    (2, 1000)    lognormal cv 0.2           \"volume\"\n"
+                 "ka = 1.5   1/h  (0.05, 10)   lognormal cv 0.6    on WT\n"
+                 "Fo = 0.8   1    (0.05, 1)    logitnormal sd 0.3\n"
+                 "tl = 0.25  h                 estimated log\n"
+                 "\n"
+                 "[population]\n"
+                 "correlated CL, V 0.3\n"
+                 "\n"
+                 "[covariates]\n"
+                 "WT kg  locf  default 70  centre 70  scale 50\n"
+                 "\n"
+                 "[individual]\n"
+                 "CLi = CL*(WT/70 kg)^0.75\n"
+                 "Vi  = V*(WT/70 kg)\n"
+                 "\n"
+                 "[doses]\n"
+                 "oral -> depot    mg  fraction Fo  lag tl\n"
+                 "iv   -> central  mg                       over 30 min\n"
+                 "\n"
+                 "[equations]\n"
+                 "d/dt(depot)   = -ka*depot\n"
+                 "d/dt(central) = ka*depot - CLi/Vi*central\n"
+                 "Cp            = central/Vi\n"
+                 "\n"
+                 "[observations]\n"
+                 "level : Cp  ~ combined2(add 300 ug/L, prop 0.12)  lloq 0.5 mg/L  loinc "
+                 "4049-3\n");
+    mem_free(printed);
+}
+
+/* Whatever the order of sections and clauses in a file, and wherever lines are broken. */
+static void print__one_text_for_one_model(void **state)
+{
+    (void)state;
+    char *a = canonical(HEAD "[equations]\nd/dt(A) = -k*A init 2 mg unit mg \"a\"\n"
+                             "[parameters]\nk = 1 1/h on W \"k\" lognormal sd 1\n"
+                             "[covariates]\nW kg scale 2 centre 1 default 3\n");
+    char *b = canonical(HEAD "[covariates]\nW kg constant default 3 centre 1 scale 2\n"
+                             "[parameters]\nk = 1 1/h lognormal sd 1 on W \"k\"\n"
+                             "[equations]\nd/dt(A) = (-k)*A \"a\" unit mg init 2 mg\n");
+    char *c = canonical(HEAD "[covariates]\nW kg centre 1 scale 2 default 3.0\n"
+                             "[parameters]\nk = 1.0 1/h lognormal \\\n sd 1 on W \"k\"\n"
+                             "[equations]\nd/dt(A) = -k*(\nA) unit mg init 2 mg \"a\"\n");
+    assert_string_equal(a, c);
+    assert_string_equal(a, b);
+    mem_free(a);
+    mem_free(b);
+    mem_free(c);
 }
 
 int main(void)
@@ -55,6 +124,8 @@ int main(void)
         cmocka_unit_test(print__canonical_text_is_a_fixed_point),
         cmocka_unit_test(print__spacing_and_comments_do_not_matter),
         cmocka_unit_test(print__numbers_read_back),
+        cmocka_unit_test(print__lines_stand_under_each_other),
+        cmocka_unit_test(print__one_text_for_one_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,8 +159,10 @@ static void unit__is_tidied_without_changing_its_dimension(void **state)
         {"%", "%"},
         {"mg/L*h/d", "mg/L"},
         {"mg*ug", "mg^2"},
+        {"mg/kg/min", "mg/(kg*min)"},
+        {"mm[Hg]*ug/mg", "mm[Hg]"},
         {"mL/min/kg", "mL/(min*kg)"},
-        {"g/kg*10^9/L", "10^9/L"},
+        {"kg*kg/kg", "kg"},
         {"mm[Hg]*mmHg", "mm[Hg]^2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

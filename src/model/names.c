@@ -1,0 +1,337 @@
+/* names - what every name in a model's formulas stands for, in which order quantities can
+ * be computed, and which formulas may see what. Called by check.c. */
+
+#include "model_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/spelling.h"
+
+#define NAMES_MAX                                                                        \
+    (MODEL_PARAMETERS_MAX + MODEL_COVARIATES_MAX + MODEL_QUANTITIES_MAX +                \
+     MODEL_STATES_MAX + MODEL_INPUTS_MAX + MODEL_OBSERVATIONS_MAX)
+
+/* --- declared names --------------------------------------------------------------------
+ */
+
+/* The `position`-th declared name of the text; false past the last. */
+static bool declared(const struct syntax *s, size_t position, struct named *named)
+{
+#define SPAN(lines, count, symbol)                                                       \
+    if (position < (count)) {                                                            \
+        *named = (struct named){(lines)[position].name, (lines)[position].at, symbol,    \
+                                position};                                               \
+        return true;                                                                     \
+    }                                                                                    \
+    position -= (count);
+    SPAN(s->parameters, s->parameter_count, SYMBOL_PARAMETER)
+    SPAN(s->covariates, s->covariate_count, SYMBOL_COVARIATE)
+    SPAN(s->quantities, s->quantity_count, SYMBOL_QUANTITY)
+    SPAN(s->states, s->state_count, SYMBOL_STATE)
+    SPAN(s->inputs, s->input_count, SYMBOL_INPUT)
+    SPAN(s->observations, s->observation_count, SYMBOL_OBSERVATION)
+#undef SPAN
+    return false;
+}
+
+bool name_find(const struct syntax *syntax, const char *name, struct named *named)
+{
+    for (size_t i = 0; declared(syntax, i, named); i++)
+        if (strcmp(named->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool reserved(const char *name)
+{
+    static const char *const words[] = {"time", "pi",     "and",      "or",
+                                        "not",  "steady", "otherwise"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(name, words[i]) == 0)
+            return true;
+    for (int op = OP_NEGATE; op < OP_COUNT; op++)
+        if (strcmp(name, function_name((enum op)op)) == 0)
+            return true;
+    return false;
+}
+
+enum err names_check(const struct syntax *syntax)
+{
+    struct named one, other;
+    for (size_t i = 0; declared(syntax, i, &one); i++) {
+        if (reserved(one.name))
+            return source_refuse(&syntax->source, one.at, E2003,
+                                 "%s is a word of the language", one.name);
+        name_find(syntax, one.name, &other);
+        if (other.kind == one.kind && other.index == one.index)
+            continue;
+        size_t line, column, first = one.at < other.at ? one.at : other.at;
+        source_place(&syntax->source, first, &line, &column);
+        return source_refuse(&syntax->source, one.at < other.at ? other.at : one.at,
+                             E2002, "%s is declared already in line %zu", one.name, line);
+    }
+    return ERR_OK;
+}
+
+/* --- unknown names ---------------------------------------------------------------------
+ */
+
+/* 10 mmol/L is 10 mmol over something called L. */
+static bool looks_like_unit(const struct syntax *syntax, size_t at, const char *name)
+{
+    struct unit unit;
+    return at > 0 && strchr("/*", syntax->source.text[at - 1]) &&
+           unit_parse(name, strlen(name), &unit) == ERR_OK;
+}
+
+enum err name_refuse_unknown(const struct syntax *syntax, size_t at, const char *name,
+                             unsigned kinds)
+{
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    struct named one;
+    for (size_t i = 0; declared(syntax, i, &one); i++)
+        if (kinds >> one.kind & 1)
+            names[count++] = one.name;
+    bool formula = kinds & 1u << SYMBOL_QUANTITY;
+    const char *near = spelling_nearest(name, names, count);
+    bool unit = formula && looks_like_unit(syntax, at, name);
+    source_refuse(&syntax->source, at, E2001, "nothing is called %s", name);
+    if (unit)
+        return err_hint(
+            "if %s is a unit: after a number, a unit of several names stands in "
+            "brackets, as in 5 [mg/L]",
+            name);
+    if (formula && (strcmp(name, "t") == 0 || strcasecmp(name, "time") == 0))
+        return err_hint("the time is called time");
+    if (near)
+        return err_hint("did you mean %s?", near);
+    return err_code();
+}
+
+/* --- formulas --------------------------------------------------------------------------
+ */
+
+/* Where a formula stands decides what it may see. */
+enum scope {
+    SCOPE_EQUATION,   /* everything that has a value */
+    SCOPE_INIT,       /* no states */
+    SCOPE_INDIVIDUAL, /* no states, no time */
+};
+
+/* The `position`-th formula of the text, NULL where a line has none; false past the last.
+ */
+static bool formula(const struct syntax *s, size_t position, struct expr **expr,
+                    enum scope *scope)
+{
+    if (position < s->quantity_count) {
+        *expr = s->quantities[position].expr;
+        *scope = s->quantities[position].individual ? SCOPE_INDIVIDUAL : SCOPE_EQUATION;
+        return true;
+    }
+    position -= s->quantity_count;
+    if (position < 2 * s->state_count) {
+        const struct state_line *line = &s->states[position / 2];
+        *expr = position % 2 ? line->init : line->rate;
+        *scope = position % 2 ? SCOPE_INIT : SCOPE_EQUATION;
+        return true;
+    }
+    position -= 2 * s->state_count;
+    if (position < 3 * s->input_count) {
+        const struct input_line *line = &s->inputs[position / 3];
+        struct expr *const modifiers[] = {line->fraction, line->lag, line->over};
+        *expr = modifiers[position % 3];
+        *scope = SCOPE_INDIVIDUAL;
+        return true;
+    }
+    position -= 3 * s->input_count;
+    if (position >= s->observation_count)
+        return false;
+    *expr = s->observations[position].expr;
+    *scope = SCOPE_EQUATION;
+    return true;
+}
+
+/* --- what names stand for --------------------------------------------------------------
+ */
+
+static enum err bind_name(const struct syntax *syntax, struct expr *expr)
+{
+    struct named named = {NULL, 0, SYMBOL_NONE, 0};
+    if (strcmp(expr->name, "time") == 0)
+        named.kind = SYMBOL_TIME;
+    else if (strcmp(expr->name, "pi") == 0)
+        named.kind = SYMBOL_PI;
+    else if (!name_find(syntax, expr->name, &named))
+        return name_refuse_unknown(syntax, expr->at, expr->name,
+                                   1u << SYMBOL_PARAMETER | 1u << SYMBOL_COVARIATE |
+                                       1u << SYMBOL_QUANTITY | 1u << SYMBOL_STATE);
+    if (named.kind == SYMBOL_INPUT) {
+        source_refuse(&syntax->source, expr->at, E2005,
+                      "%s is a dose and has no value in a formula", expr->name);
+        return err_hint("the amount that is left of it is in its state, %s",
+                        syntax->inputs[named.index].state);
+    }
+    if (named.kind == SYMBOL_OBSERVATION)
+        return source_refuse(&syntax->source, expr->at, E2005,
+                             "%s is an observation and has no value in a formula",
+                             expr->name);
+    expr->symbol = named.kind;
+    expr->index = named.index;
+    return ERR_OK;
+}
+
+static enum err bind(const struct syntax *syntax, struct expr *expr)
+{
+    if (expr->op == OP_NAME)
+        return bind_name(syntax, expr);
+    for (size_t i = 0; i < expr->count; i++)
+        if (bind(syntax, expr->arguments[i]) != ERR_OK)
+            return err_code();
+    return ERR_OK;
+}
+
+static enum err bind_doses(struct syntax *syntax)
+{
+    struct named named;
+    for (size_t i = 0; i < syntax->input_count; i++) {
+        struct input_line *line = &syntax->inputs[i];
+        if (!name_find(syntax, line->state, &named))
+            return name_refuse_unknown(syntax, line->state_at, line->state,
+                                       1u << SYMBOL_STATE);
+        if (named.kind != SYMBOL_STATE)
+            return source_refuse(&syntax->source, line->state_at, E2001,
+                                 "%s is not a state", line->state);
+        line->into = named.index;
+    }
+    return ERR_OK;
+}
+
+/* --- the order of quantities -----------------------------------------------------------
+ */
+
+#define NEED_WORDS (MODEL_QUANTITIES_MAX / 64)
+
+struct ordering {
+    struct syntax *syntax;
+    uint64_t needs[MODEL_QUANTITIES_MAX][NEED_WORDS]; /* bit q: its formula names q */
+    size_t path[MODEL_QUANTITIES_MAX], depth; /* being visited, each needing the next */
+    size_t placed;
+};
+
+static void collect_needs(const struct expr *expr, struct quantity_line *line,
+                          uint64_t *needs)
+{
+    if (expr->op == OP_NAME) {
+        line->uses_state |= expr->symbol == SYMBOL_STATE;
+        line->uses_time |= expr->symbol == SYMBOL_TIME;
+        if (expr->symbol == SYMBOL_QUANTITY)
+            needs[expr->index / 64] |= (uint64_t)1 << expr->index % 64;
+    }
+    for (size_t i = 0; i < expr->count; i++)
+        collect_needs(expr->arguments[i], line, needs);
+}
+
+static const struct expr *mention(const struct expr *expr, size_t quantity)
+{
+    if (expr->op == OP_NAME && expr->symbol == SYMBOL_QUANTITY && expr->index == quantity)
+        return expr;
+    const struct expr *found = NULL;
+    for (size_t i = 0; i < expr->count && !found; i++)
+        found = mention(expr->arguments[i], quantity);
+    return found;
+}
+
+static enum err refuse_circle(const struct ordering *o, size_t again)
+{
+    const struct syntax *s = o->syntax;
+    const struct quantity_line *last = &s->quantities[o->path[o->depth - 1]];
+    char circle[300] = "";
+    size_t at = 0, from = 0;
+    while (o->path[from] != again)
+        from++;
+    for (size_t i = from; i < o->depth && at < sizeof circle - 70; i++)
+        at += (size_t)snprintf(circle + at, sizeof circle - at, "%s needs ",
+                               s->quantities[o->path[i]].name);
+    source_refuse(&s->source, mention(last->expr, again)->at, E2004,
+                  "%s depends on itself", s->quantities[again].name);
+    return err_hint("%s%s", circle, s->quantities[again].name);
+}
+
+/* Depth first, as deep as there are quantities at most. */
+static enum err place(struct ordering *o, size_t quantity)
+{
+    struct quantity_line *line = &o->syntax->quantities[quantity];
+    if (line->mark == 2)
+        return ERR_OK;
+    if (line->mark == 1)
+        return refuse_circle(o, quantity);
+    line->mark = 1;
+    o->path[o->depth++] = quantity;
+    for (size_t q = 0; q < o->syntax->quantity_count; q++) {
+        if (!(o->needs[quantity][q / 64] >> q % 64 & 1))
+            continue;
+        if (place(o, q) != ERR_OK)
+            return err_code();
+        line->uses_state |= o->syntax->quantities[q].uses_state;
+        line->uses_time |= o->syntax->quantities[q].uses_time;
+    }
+    o->depth--;
+    line->mark = 2;
+    o->syntax->order[o->placed++] = quantity;
+    return ERR_OK;
+}
+
+static enum err order_quantities(struct syntax *syntax)
+{
+    struct ordering *o = mem_new(1, sizeof *o);
+    enum err err = ERR_OK;
+    o->syntax = syntax;
+    for (size_t i = 0; i < syntax->quantity_count; i++)
+        collect_needs(syntax->quantities[i].expr, &syntax->quantities[i], o->needs[i]);
+    for (size_t i = 0; err == ERR_OK && i < syntax->quantity_count; i++)
+        err = place(o, i);
+    mem_free(o);
+    return err;
+}
+
+/* --- who may see what ------------------------------------------------------------------
+ */
+
+static enum err check_scope(const struct syntax *syntax, const struct expr *expr,
+                            enum scope scope)
+{
+    for (size_t i = 0; i < expr->count; i++)
+        if (check_scope(syntax, expr->arguments[i], scope) != ERR_OK)
+            return err_code();
+    if (expr->op != OP_NAME || scope == SCOPE_EQUATION)
+        return ERR_OK;
+    const struct quantity_line *quantity =
+        expr->symbol == SYMBOL_QUANTITY ? &syntax->quantities[expr->index] : NULL;
+    if (expr->symbol == SYMBOL_STATE || (quantity && quantity->uses_state))
+        return source_refuse(&syntax->source, expr->at, E2005,
+                             "%s depends on states, which have no value here",
+                             expr->name);
+    if (scope == SCOPE_INDIVIDUAL &&
+        (expr->symbol == SYMBOL_TIME || (quantity && quantity->uses_time)))
+        return source_refuse(&syntax->source, expr->at, E2005,
+                             "%s changes in time, which has no value here", expr->name);
+    return ERR_OK;
+}
+
+enum err names_resolve(struct syntax *syntax)
+{
+    struct expr *expr;
+    enum scope scope;
+    for (size_t i = 0; formula(syntax, i, &expr, &scope); i++)
+        if (expr && bind(syntax, expr) != ERR_OK)
+            return err_code();
+    if (bind_doses(syntax) != ERR_OK || order_quantities(syntax) != ERR_OK)
+        return err_code();
+    for (size_t i = 0; formula(syntax, i, &expr, &scope); i++)
+        if (expr && check_scope(syntax, expr, scope) != ERR_OK)
+            return err_code();
+    return ERR_OK;
+}
