@@ -446,7 +446,7 @@ static void dataset__reads_public_data(void **state)
                       two[] = PK_HEAD PK_BODY "pca : Cp ~ add(1 mg/L)\n",
                       line[] = "model m version 1 \"t\"\ntime a\n[parameters]\n"
                                "a = 1 1 normal sd 1\nb = 1 1 normal sd 1 on AGE, MALE\n"
-                               "[covariates]\nAGE a\nMALE 1\n[equations]\n"
+                               "[covariates]\nAGE a centre 50 scale 40\nMALE 1\n[equations]\n"
                                "y = exp(a + b*time/(1 a))*1 mm[Hg]\n"
                                "[observations]\nSBP : y ~ lognormal(0.1)\n",
                       boys[] = "model m version 1 \"t\"\ntime a\n[parameters]\n"
