@@ -52,6 +52,7 @@ enum err cursor_end(const struct cursor *cursor); /* refuses trailing bytes */
 /* How many bytes the UTF-8 character at `data` takes, 0 when it is none: RFC 3629, so no
  * overlong form, no surrogate and nothing past U+10FFFF. `size` is at least 1. */
 size_t bytes_utf8_size(const void *data, size_t size);
+size_t bytes_utf8_count(const void *data, size_t size); /* characters of UTF-8 text */
 bool bytes_are_utf8(const void *data, size_t size); /* a 0 is allowed here */
 /* A copy with U+FFFD for every byte that belongs to no character; caller frees. */
 char *bytes_to_utf8(const char *text);

@@ -223,6 +223,15 @@ size_t bytes_utf8_size(const void *data, size_t size)
     return length;
 }
 
+size_t bytes_utf8_count(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    size_t count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += (bytes[i] & 0xc0) != 0x80; /* not a continuation */
+    return count;
+}
+
 bool bytes_are_utf8(const void *data, size_t size)
 {
     const uint8_t *bytes = data;

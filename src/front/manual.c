@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/memory.h"
 
 #define WIDTH_MAX 100 /* longer lines are hard to read */
@@ -17,14 +18,6 @@ static bool is_under(const struct cli_command *command, const char *words)
     size_t size = strlen(words);
     return size == 0 || (strncmp(command->words, words, size) == 0 &&
                          (command->words[size] == ' ' || command->words[size] == '\0'));
-}
-
-static size_t columns(const char *text, size_t size)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < size; i++)
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
 }
 
 /* "--output FILE", with "-o, " before it where there is a letter. */
@@ -54,7 +47,7 @@ static void set_line_end(struct setting *setting)
 
 static void set_word(struct setting *setting, const char *word, size_t size)
 {
-    size_t wide = columns(word, size);
+    size_t wide = bytes_utf8_count(word, size);
     if (setting->begun && setting->at + 1 + wide > setting->width) {
         fputc('\n', setting->out);
         setting->begun = false;
@@ -101,7 +94,7 @@ static void set_pair(FILE *out, const char *entry, const char *text, size_t left
                      size_t width)
 {
     fprintf(out, "  %s", entry);
-    size_t at = 2 + columns(entry, strlen(entry));
+    size_t at = 2 + bytes_utf8_count(entry, strlen(entry));
     if (at + 2 > left) {
         fputc('\n', out);
         at = 0;

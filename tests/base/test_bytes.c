@@ -198,6 +198,7 @@ static void bytes__utf8_follows_rfc_3629(void **state)
         assert_non_null(strstr(mended, "\xef\xbf\xbd"));
         mem_free(mended);
     }
+    assert_int_equal(bytes_utf8_count("µg/L ≤ 3", strlen("µg/L ≤ 3")), 8);
     char *mended = bytes_to_utf8("ab\xe2\x28\xa1\xe2\x82");
     assert_string_equal(mended, "ab\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     mem_free(mended);

@@ -1,0 +1,49 @@
+#ifndef FRONT_REPORT_H
+#define FRONT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "front/plot.h"
+
+/* report - one HTML page that stands alone: it loads nothing, runs no script, prints well
+ * and follows the reader's light or dark setting.
+ *
+ * Every text is escaped; there is no way to hand in markup. Each page ends by saying that
+ * Gemel is for research and not a medical device. Parts appear in the order of the calls.
+ * Called by the programs. */
+
+struct report;
+
+/* `subtitle`: who, when, of what; NULL for none. */
+struct report *report_new(const char *title, const char *subtitle);
+void report_destroy(struct report **report);
+
+void report_heading(struct report *report, const char *text);
+void report_subheading(struct report *report, const char *text);
+void report_paragraph(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A paragraph that must not be overlooked, in a frame. */
+void report_notice(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Text as it is, in a fixed pitch. */
+void report_verbatim(struct report *report, const char *text);
+
+struct report_column {
+    const char *heading;
+    bool is_number; /* set to the right */
+};
+/* A table is open until the next part begins. `cells` has one text a column; NULL is an
+ * empty cell. The caption stands above; NULL for none. `columns` is read during the call
+ * only. */
+void report_table(struct report *report, const char *caption,
+                  const struct report_column *columns, size_t count);
+void report_row(struct report *report, const char *const *cells);
+
+/* The caption stands below; NULL for none. */
+void report_plot(struct report *report, const struct plot *plot, const char *caption);
+
+/* The page so far, complete. Caller frees. */
+char *report_html(struct report *report);
+
+#endif

@@ -1,0 +1,13 @@
+#ifndef FRONT_SVG_H
+#define FRONT_SVG_H
+
+#include "front/plot.h"
+
+/* svg - a plot as one SVG element, 720 by 400, that scales.
+ *
+ * It stands alone as a file and inside a page; it carries its own style, light and dark,
+ * and no script. Text in it is escaped. Caller frees. Called by front/report and the
+ * programs. */
+char *svg_plot(const struct plot *plot);
+
+#endif
