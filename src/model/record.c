@@ -1,7 +1,7 @@
 #include "model/record.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -91,26 +91,62 @@ enum err record_measurement(struct record *record, double time, const char *quan
     return ERR_OK;
 }
 
-/* By time, then order. No two rows of a kind share both, unless the caller gave one order
- * twice; then their place in the array, which qsort does not keep, is of no meaning. */
-#define COMPARE(name, type)                                                              \
-    static int name(const void *a, const void *b)                                        \
+/* --- sorting ---------------------------------------------------------------------- */
+
+typedef bool comes_after(const void *a, const void *b);
+
+#define COMES_AFTER(name, type)                                                          \
+    static bool name(const void *a, const void *b)                                       \
     {                                                                                    \
         const struct type *x = a, *y = b;                                                \
-        if (x->time != y->time)                                                          \
-            return x->time < y->time ? -1 : 1;                                           \
-        return (x->order > y->order) - (x->order < y->order);                            \
+        return x->time > y->time || (x->time == y->time && x->order > y->order);         \
     }
-COMPARE(by_dose, record_dose)
-COMPARE(by_covariate, record_covariate)
-COMPARE(by_measurement, record_measurement)
-#undef COMPARE
+COMES_AFTER(dose_after, record_dose)
+COMES_AFTER(covariate_after, record_covariate)
+COMES_AFTER(measurement_after, record_measurement)
+#undef COMES_AFTER
+
+/* Merge the sorted [from, middle) and [middle, to) of `rows` into `out`; of two equal
+ * rows the one that came first stays first. */
+static void merge(const char *rows, char *out, size_t from, size_t middle, size_t to,
+                  size_t size, comes_after *after)
+{
+    size_t a = from, b = middle;
+    for (size_t at = from; at < to; at++) {
+        bool take_b = a == middle || (b < to && after(rows + a * size, rows + b * size));
+        memcpy(out + at * size, rows + (take_b ? b++ : a++) * size, size);
+    }
+}
+
+/* Merge sort, because qsort promises no stability. */
+static void sort(void *rows, size_t count, size_t size, comes_after *after)
+{
+    bool sorted = true;
+    for (size_t i = 1; i < count && sorted; i++)
+        sorted = !after((char *)rows + (i - 1) * size, (char *)rows + i * size);
+    if (sorted)
+        return;
+    char *from = rows, *to = mem_new(count, size), *spare = to;
+    for (size_t width = 1; width < count; width *= 2) {
+        for (size_t i = 0; i < count; i += 2 * width) {
+            size_t middle = i + width < count ? i + width : count;
+            size_t end = i + 2 * width < count ? i + 2 * width : count;
+            merge(from, to, i, middle, end, size, after);
+        }
+        char *swapped = from;
+        from = to;
+        to = swapped;
+    }
+    if (from != rows)
+        memcpy(rows, from, count * size);
+    mem_free(spare);
+}
 
 void record_sort(struct record *record)
 {
-    qsort(record->doses, record->dose_count, sizeof *record->doses, by_dose);
-    qsort(record->covariates, record->covariate_count, sizeof *record->covariates,
-          by_covariate);
-    qsort(record->measurements, record->measurement_count, sizeof *record->measurements,
-          by_measurement);
+    sort(record->doses, record->dose_count, sizeof *record->doses, dose_after);
+    sort(record->covariates, record->covariate_count, sizeof *record->covariates,
+         covariate_after);
+    sort(record->measurements, record->measurement_count, sizeof *record->measurements,
+         measurement_after);
 }

@@ -31,6 +31,46 @@ static void record__sorts_by_time_then_order(void **state)
     record_destroy(&r);
 }
 
+/* The amount carries the order of arrival. */
+static void record__keeps_equal_rows_as_they_came(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    for (size_t count = 0; count < 70; count++) {
+        struct record *r = record_new("p", "h");
+        for (size_t i = 0; i < count; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            double time = (double)(seed >> 33 & 7);
+            size_t order = seed >> 60 & 3;
+            assert_ok(record_dose(r, time, "oral", "mg", (double)i, 0, order));
+            assert_ok(
+                record_measurement(r, time, "a", "mg", (double)i, CENSORED_NOT, order));
+        }
+        record_sort(r);
+        for (size_t i = 0; i < count; i++)
+            assert_true(r->measurements[i].value == r->doses[i].amount);
+        for (size_t i = 1; i < count; i++) {
+            const struct record_dose *a = &r->doses[i - 1], *b = &r->doses[i];
+            assert_true(a->time <= b->time);
+            assert_true(a->time < b->time || a->order <= b->order);
+            assert_true(a->time < b->time || a->order < b->order ||
+                        a->amount < b->amount);
+        }
+        record_destroy(&r);
+    }
+}
+
+static void record__stops_at_its_limit(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    for (size_t i = 0; i < RECORD_ROWS_MAX; i++)
+        assert_ok(record_measurement(r, 0, "SBP", NULL, 120, CENSORED_NOT, i));
+    assert_refused(ERR_RANGE, "more than 1000000 rows",
+                   record_measurement(r, 0, "SBP", NULL, 120, CENSORED_NOT, 0));
+    record_destroy(&r);
+}
+
 static void record__refuses_what_is_no_number(void **state)
 {
     (void)state;
@@ -48,6 +88,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record__keeps_what_it_is_given),
         cmocka_unit_test(record__sorts_by_time_then_order),
+        cmocka_unit_test(record__keeps_equal_rows_as_they_came),
+        cmocka_unit_test(record__stops_at_its_limit),
         cmocka_unit_test(record__refuses_what_is_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
