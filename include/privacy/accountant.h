@@ -30,8 +30,14 @@ struct charge {
 #define ACCOUNTANT_ROUNDS_MAX 10000
 #define ACCOUNTANT_MU_MAX 1000.0
 
-/* mu^2 of all charges together. ERR_RANGE for a kind it does not know (never
- * approximated) or a multiplier that is not finite and positive. */
+/* What one release with a multiplier above 0 costs, 1 / multiplier^2, and two costs
+ * together: the smallest doubles that are not below the true numbers, so that rounding
+ * never lets anybody spend more than a cap. The ledger adds these up. */
+double accountant_cost(double noise_multiplier);
+double accountant_sum(double mu2, double more);
+
+/* mu^2 of all charges together, rounded up in the same way. ERR_RANGE for a kind it does
+ * not know (never approximated) or a multiplier that is not finite and positive. */
 enum err accountant_mu2(const struct charge *charges, size_t count, double *mu2);
 
 /* The exact curve, both ways: delta(epsilon) = Phi(-epsilon/mu + mu/2) - e^epsilon

@@ -19,6 +19,8 @@
 
 #define NOISE_LOG2_MAX 40
 #define NOISE_LOG2 20 /* the house's resolution: a step is 2^-20 of the noise */
+#define NOISE_MULTIPLIER_MIN 0x1p-30
+#define NOISE_MULTIPLIER_MAX 0x1p19
 
 /* One draw: P(X = x) proportional to exp(-x^2 / (2 * 4^k)) over the integers, k =
  * log2_stddev <= NOISE_LOG2_MAX. The variance is 4^k for k >= 1 (within 1e-30) and
@@ -38,7 +40,7 @@ enum err noise_step(double noise_stddev, double *step);
 /* The integer norm bound that noise of 2^20 steps covers at `noise_multiplier`: the
  * largest norm_max with norm_max * noise_multiplier <= 2^20, so that a release with this
  * bound costs at most what the multiplier says. ERR_RANGE unless the multiplier is within
- * [2^-30, 2^19]. */
+ * NOISE_MULTIPLIER_MIN and _MAX. */
 enum err noise_norm_max(double noise_multiplier, uint64_t *norm_max);
 
 #endif

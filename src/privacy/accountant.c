@@ -3,11 +3,11 @@
 #include <math.h>
 
 #include "base/normal.h"
+#include "privacy/noise.h"
 
 #define DELTA_MIN 1e-300
 #define LOSS_DELTA_MIN 1e-30
 #define LOSS_EPSILON_MAX 100.0
-#define MULTIPLIER_MAX 0x1p19
 #define TAIL 40.0 /* standard deviations: phi there is below 1e-347 */
 #define PI 3.14159265358979323846
 
@@ -65,6 +65,43 @@ static enum err delta_check(double delta)
     return ERR_OK;
 }
 
+/* With z^2 = square + rest exactly, q z^2 - 1 = (q square - 1) + q rest. The first term
+ * is rounded once and below 2^-50, so the computed sum's sign is right when it is 2^-100
+ * or more; otherwise q is raised, unless it is exact. The start is below the answer and
+ * the end at most four doubles on, as 1 / square is off by 2^-52 at most. Outside the
+ * range where all of this holds the answer is a bound and no more. */
+double accountant_cost(double noise_multiplier)
+{
+    double square = noise_multiplier * noise_multiplier;
+    if (!(square > 0x1p-900 && square < 0x1p900))
+        return square >= 0x1p900 ? 0x1p-900 : INFINITY;
+    double rest = fma(noise_multiplier, noise_multiplier, -square);
+    double q = nextafter(nextafter(1 / square, 0), 0);
+    for (;;) {
+        double above = fma(q, square, -1);
+        if (above + q * rest >= 0x1p-100 || (above == 0 && rest == 0))
+            return q;
+        q = nextafter(q, INFINITY);
+    }
+}
+
+/* The rounding error of a sum is a double and comes out exactly (Knuth's two-sum). */
+double accountant_sum(double mu2, double more)
+{
+    double sum = mu2 + more, second = sum - mu2;
+    double lost = (mu2 - (sum - second)) + (more - second);
+    return lost > 0 ? nextafter(sum, INFINITY) : sum;
+}
+
+/* count * cost, rounded up. */
+static double cost_of(const struct charge *charge)
+{
+    double cost = accountant_cost(charge->noise_multiplier);
+    double product = charge->count * cost;
+    return fma(charge->count, cost, -product) > 0 ? nextafter(product, INFINITY)
+                                                  : product;
+}
+
 enum err accountant_mu2(const struct charge *charges, size_t count, double *mu2)
 {
     double sum = 0;
@@ -75,7 +112,7 @@ enum err accountant_mu2(const struct charge *charges, size_t count, double *mu2)
         double z = charges[i].noise_multiplier;
         if (!(z > 0 && isfinite(z)))
             return err_set(ERR_RANGE, "charge %zu has noise multiplier %g", i, z);
-        sum += charges[i].count / (z * z);
+        sum = accountant_sum(sum, cost_of(&charges[i]));
     }
     if (!isfinite(sum))
         return err_set(ERR_RANGE, "charges too large to add up");
@@ -177,7 +214,7 @@ enum err accountant_shares(double mu, double ratio, uint32_t rounds, double *mul
         sum += pow(ratio, rounds - t);
     /* The first round has the least. */
     double largest = sqrt(sum / pow(ratio, rounds - 1)) / mu * UPWARD;
-    if (!(largest <= MULTIPLIER_MAX))
+    if (!(largest <= NOISE_MULTIPLIER_MAX))
         return err_set(ERR_RANGE,
                        "round 1 of %u would get a noise multiplier of %g, above 2^19",
                        rounds, largest);

@@ -5,8 +5,6 @@
 
 #define NOISE_STDDEV_MIN 1e-100
 #define NOISE_STDDEV_MAX 1e+100
-#define MULTIPLIER_MIN 0x1p-30
-#define MULTIPLIER_MAX 0x1p19
 
 /* A Laplace draw ends here. It would be kept by the Gaussian with probability below
  * exp(-2^30), and the bound keeps every product below inside its type. */
@@ -128,7 +126,8 @@ enum err noise_step(double noise_stddev, double *step)
  * the fma's sign is that of the exact difference. */
 enum err noise_norm_max(double noise_multiplier, uint64_t *norm_max)
 {
-    if (!(noise_multiplier >= MULTIPLIER_MIN && noise_multiplier <= MULTIPLIER_MAX))
+    if (!(noise_multiplier >= NOISE_MULTIPLIER_MIN &&
+          noise_multiplier <= NOISE_MULTIPLIER_MAX))
         return err_set(ERR_RANGE, "noise multiplier %g outside [2^-30, 2^19]",
                        noise_multiplier);
     const double scale = ldexp(1, NOISE_LOG2);

@@ -84,6 +84,46 @@ static void accountant__composition_matches_every_golden_row(void **state)
     assert_int_equal(golden.rows, 30);
 }
 
+/* Exact for doubles between 2^-40 and 1. */
+static unsigned __int128 steps(double x)
+{
+    return (unsigned __int128)ldexp(x, 100);
+}
+
+/* z of 30 bits: z^2 of 60 and the cost of 53 multiply exactly in 128. Costs and sums that
+ * are doubles are exact, others the next double up. */
+static void accountant__costs_and_sums_are_rounded_up(void **state)
+{
+    (void)state;
+    assert_true(accountant_cost(4) == 0.0625);
+    assert_true(accountant_sum(0.0625, 0.5) == 0.5625);
+    uint64_t x = 88172645463325252;
+    int rounded = 0;
+    for (int i = 0; i < 100000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17; /* xorshift */
+        uint64_t m = (x >> 34 | 1) + (1 << 29);
+        double cost = accountant_cost(ldexp((double)m, -20));
+        int exponent;
+        uint64_t q = (uint64_t)ldexp(frexp(cost, &exponent), 53);
+        /* cost z^2 = q m^2 2^(exponent - 53 - 40), to be 1 or the least more */
+        unsigned __int128 one = (unsigned __int128)1 << (93 - exponent);
+        unsigned __int128 square = (unsigned __int128)m * m;
+        assert_true(q * square >= one);
+        assert_true((q - 1) * square < one);
+        double sum = accountant_sum(cost, 0.1);
+        unsigned __int128 exact = steps(cost) + steps(0.1);
+        assert_true(steps(sum) >= exact && steps(nextafter(sum, 0)) < exact);
+        rounded += sum != cost + 0.1;
+    }
+    assert_in_range((uint64_t)rounded, 10000, 90000);
+    double mu2 = 0;
+    struct charge charge = {CHARGE_GAUSSIAN, 10, 3};
+    assert_ok(accountant_mu2(&charge, 1, &mu2));
+    assert_true(steps(mu2) >= 3 * steps(0.01));
+    assert_near(mu2, 0.03, 1e-17);
+    assert_true(accountant_cost(1e-200) == INFINITY && accountant_cost(1e200) > 0);
+}
+
 static void accountant__geometric_shares_match_the_golden_schedule(void **state)
 {
     (void)state;
@@ -252,6 +292,7 @@ int main(void)
         cmocka_unit_test(accountant__delta_matches_every_golden_row),
         cmocka_unit_test(accountant__calibration_matches_every_golden_row),
         cmocka_unit_test(accountant__composition_matches_every_golden_row),
+        cmocka_unit_test(accountant__costs_and_sums_are_rounded_up),
         cmocka_unit_test(accountant__geometric_shares_match_the_golden_schedule),
         cmocka_unit_test(accountant__delta_is_its_definition),
         cmocka_unit_test(accountant__curve_and_inverse_agree),

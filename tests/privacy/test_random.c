@@ -69,8 +69,9 @@ static void random__blocks_follow_from_the_seed_and_differ(void **state)
     random_destroy(&two);
 }
 
-/* Words of the first three blocks from the all-zero seed, by an implementation of ChaCha20
- * and of the chain of seeds in another language: every block starts the next one's seed. */
+/* Words of the first three blocks from the all-zero seed, by an implementation of
+ * ChaCha20 and of the chain of seeds in another language: every block starts the next
+ * one's seed. */
 static void random__blocks_are_chained_as_described(void **state)
 {
     (void)state;
