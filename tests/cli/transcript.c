@@ -59,6 +59,11 @@ struct step {
     size_t number; /* line of the command, from 1 */
 };
 
+struct steps {
+    struct step *step;
+    size_t count, capacity;
+};
+
 static void step_free(struct step *step)
 {
     lines_free(&step->before);
@@ -113,6 +118,20 @@ static struct step step_read(const struct lines *lines, size_t *at)
                       mem_text(line + (begins(line, "| ") ? 2 : *line == '|')));
     }
     return step;
+}
+
+/* Of a page only the indented blocks whose first line is a command stay; every other line
+ * becomes a comment. */
+static void keep_commands(struct lines *lines)
+{
+    bool inside = false;
+    for (size_t i = 0; i < lines->count; i++) {
+        const char *line = lines->line[i];
+        inside = begins(line, "    ") && (inside || begins(line, "    $ "));
+        char *kept = inside ? mem_text(line + 4) : mem_format("#%s", line);
+        mem_free(lines->line[i]);
+        lines->line[i] = kept;
+    }
 }
 
 /* --- comparing
@@ -290,6 +309,27 @@ static void enter_empty_folder(char *folder)
     mem_free(path);
 }
 
+/* Pages show commands as typed in the repository: what is there is here, too. Files that
+ * the commands write do not get there. */
+static void link_repository(void)
+{
+    DIR *directory = opendir(SOURCE_DIR);
+    if (!directory || symlink(BINARY_DIR, "build") != 0) {
+        perror(SOURCE_DIR);
+        exit(2);
+    }
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char *path = mem_format("%s/%s", SOURCE_DIR, entry->d_name);
+        bool skipped = *entry->d_name == '.' || strcmp(entry->d_name, "build") == 0;
+        if (!skipped && symlink(path, entry->d_name) != 0) {
+            perror(path);
+            exit(2);
+        }
+        mem_free(path);
+    }
+    closedir(directory);
+}
+
 static void leave(const char *folder)
 {
     for (size_t i = 0; i < groups.count; i++)
@@ -297,6 +337,43 @@ static void leave(const char *folder)
     mem_free(groups.pid);
     if (chdir("/") != 0 || nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
         perror(folder);
+}
+
+static bool is_page(const char *path)
+{
+    size_t size = strlen(path);
+    return size > 3 && strcmp(path + size - 3, ".md") == 0;
+}
+
+static size_t play_all(const char *path, bool page, struct steps *steps, size_t *played)
+{
+    char folder[] = "/tmp/gemel-transcript-XXXXXX";
+    size_t wrong = 0;
+    enter_empty_folder(folder);
+    if (page)
+        link_repository();
+    *played = 0;
+    for (size_t i = 0; i < steps->count; i++) {
+        if (steps->step[i].command) {
+            wrong += !check_step(path, &steps->step[i]);
+            ++*played;
+        }
+    }
+    leave(folder);
+    printf("%zu commands, %zu not as written\n", *played, wrong);
+    return wrong;
+}
+
+static void write_all(const char *path, const struct steps *steps)
+{
+    FILE *file = fopen(path, "w");
+    if (!file) {
+        perror(path);
+        exit(2);
+    }
+    for (size_t i = 0; i < steps->count; i++)
+        write_step(file, &steps->step[i]);
+    fclose(file);
 }
 
 int main(int argc, char **argv)
@@ -314,24 +391,25 @@ int main(int argc, char **argv)
     }
     struct lines lines = lines_read(file);
     fclose(file);
-    char folder[] = "/tmp/gemel-transcript-XXXXXX";
-    enter_empty_folder(folder);
-    FILE *again = writing ? fopen(path, "w") : NULL;
-    size_t played = 0, wrong = 0;
-    for (size_t at = 0; at < lines.count;) {
-        struct step step = step_read(&lines, &at);
-        if (step.command) {
-            wrong += !check_step(path, &step);
-            played++;
+    bool page = is_page(path);
+    if (page) {
+        if (writing) {
+            fprintf(stderr, "a page is not written again: change it by hand\n");
+            return 2;
         }
-        if (again)
-            write_step(again, &step);
-        step_free(&step);
+        keep_commands(&lines);
     }
-    if (again)
-        fclose(again);
-    leave(folder);
-    printf("%zu commands, %zu not as written\n", played, wrong);
+    struct steps steps = {0};
+    for (size_t at = 0; at < lines.count;) {
+        MEM_GROW(steps.step, steps.count + 1, &steps.capacity);
+        steps.step[steps.count++] = step_read(&lines, &at);
+    }
+    size_t played, wrong = play_all(path, page, &steps, &played);
+    if (writing)
+        write_all(path, &steps);
+    for (size_t i = 0; i < steps.count; i++)
+        step_free(&steps.step[i]);
+    mem_free(steps.step);
     lines_free(&lines);
     free(path);
     return (wrong && !writing) || !played;
