@@ -8,10 +8,10 @@
  * error, with the derivatives a fit and a population step need.
  *
  * It knows no time and no patient. With g^2 the residual variance at prediction f, a
- * quantified value y contributes log(2 pi g^2) + (y - f)^2 / g^2 to -2 log L; a value below
- * (above) a limit contributes -2 log Phi((limit - f) / g) (-2 log Phi((f - limit) / g)), the
- * "M3" method (Beal 2001); a lognormal one that of log y plus its Jacobian 2 log y; a binary
- * one -2 log of its probability. Called by model/fit, model/update. */
+ * quantified value y contributes log(2 pi g^2) + (y - f)^2 / g^2 to -2 log L; a value
+ * below (above) a limit contributes -2 log Phi((limit - f) / g) (-2 log Phi((f - limit) /
+ * g)), the "M3" method (Beal 2001); a lognormal one that of log y plus its Jacobian 2 log
+ * y; a binary one -2 log of its probability. Called by model/fit, model/update. */
 
 struct residual { /* current values of one observation's residual error */
     enum residual_kind kind;
@@ -23,14 +23,14 @@ struct residual { /* current values of one observation's residual error */
  * observed outer product of the first derivative, which is never negative). */
 struct observed {
     double minus2_log_likelihood;
-    double d_prediction;           /* d(-2LL) / d f */
-    double information;            /* expected, with respect to f */
-    double d_log_residual[2];      /* d(-2LL) / d log additive, log proportional */
-    double dd_log_residual[2];     /* d of d_prediction by each */
-    double d_information[2];       /* d of information by each */
-    double share[2];               /* d log g / d log additive, proportional at f: 1 and 0
-                                      when there is one parameter; 0 for censored ones */
-    double variance;               /* g^2 on the scale of f, for the hat matrix */
+    double d_prediction;       /* d(-2LL) / d f */
+    double information;        /* expected, with respect to f */
+    double d_log_residual[2];  /* d(-2LL) / d log additive, log proportional */
+    double dd_log_residual[2]; /* d of d_prediction by each */
+    double d_information[2];   /* d of information by each */
+    double share[2];           /* d log g / d log additive, proportional at f: 1 and 0
+                                  when there is one parameter; 0 for censored ones */
+    double variance;           /* g^2 on the scale of f, for the hat matrix */
 };
 
 /* ERR_NUMERIC when the prediction cannot be used with this error model (not finite, not

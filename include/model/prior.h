@@ -10,9 +10,9 @@
 /* prior - the population prior: what all patients together have taught.
  *
  * phi_i = B x_i + eta_i with eta_i ~ N(0, Omega): typical values and covariate effects B,
- * between-patient covariance Omega, the parameters that do not differ between patients, and
- * the residual errors. It holds no patient. Plain values: copying is memcpy of its arrays.
- * Called by model/fit, model/update, model/learn, node/, coordinator/ and sim/.
+ * between-patient covariance Omega, the parameters that do not differ between patients,
+ * and the residual errors. It holds no patient. Plain values: copying is memcpy of its
+ * arrays. Called by model/fit, model/update, model/learn, node/, coordinator/ and sim/.
  *
  * Sizes: p individual parameters, k covariates including the constant 1, q population
  * parameters, m free residual parameters, all fixed by the model. */
@@ -29,7 +29,8 @@ struct prior_layout {
         size_t observation;
         int which; /* 0 additive, 1 proportional */
     } residual[2 * MODEL_PARAMETERS_MAX];
-    bool effect[MODEL_PARAMETERS_MAX][MODEL_COVARIATES_MAX + 1]; /* B entries not held 0 */
+    bool effect[MODEL_PARAMETERS_MAX]
+               [MODEL_COVARIATES_MAX + 1]; /* B entries not held 0 */
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX]; /* Omega likewise */
 };
 enum err prior_layout(const struct model *model, struct prior_layout *layout);
@@ -42,9 +43,10 @@ struct prior {
                            that the mean information of the last round is diagonal */
     double *population; /* [q] transformed */
     double *residual;   /* [m] logarithms */
-    double *standard_error; /* [p k + q + m + p] of effects, population, residual (as stored)
-                               and of the between-patient sds; NaN where not known */
-    double patients;    /* how many taught it, as far as is known; 0 for a starting prior */
+    double
+        *standard_error; /* [p k + q + m + p] of effects, population, residual (as stored)
+                            and of the between-patient sds; NaN where not known */
+    double patients; /* how many taught it, as far as is known; 0 for a starting prior */
 };
 
 struct prior *prior_new(const struct prior_layout *layout); /* zeros */
@@ -55,14 +57,14 @@ struct prior *prior_copy(const struct prior *prior);
 enum err prior_from_model(const struct model *model, struct prior **prior);
 
 /* Canonical bytes ("GEMEL/prior", sizes, numbers as IEEE 754 little-endian) and back.
- * Reading checks sizes against the layout, that numbers are finite, Omega symmetric positive
- * definite with zeros where the model says so, and L L' = Omega to 1e-9. */
+ * Reading checks sizes against the layout, that numbers are finite, Omega symmetric
+ * positive definite with zeros where the model says so, and L L' = Omega to 1e-9. */
 void prior_write(const struct prior *prior, struct bytes *bytes);
 enum err prior_read(const struct prior_layout *layout, const uint8_t *data, size_t size,
                     struct prior **prior);
 
-/* Set `factor` from `omega`: its Cholesky factor times the rotation (p x p orthogonal; NULL
- * for none). ERR_NUMERIC when Omega is not positive definite. */
+/* Set `factor` from `omega`: its Cholesky factor times the rotation (p x p orthogonal;
+ * NULL for none). ERR_NUMERIC when Omega is not positive definite. */
 enum err prior_factor(struct prior *prior, const double *rotation);
 
 /* The scaled covariate vector x [k] of covariate values [model covariates]:
@@ -76,8 +78,9 @@ void prior_residual(const struct model *model, const struct prior_layout *layout
                     const struct prior *prior, size_t observation,
                     struct residual *residual);
 
-/* Natural scale, for people: the typical value of individual parameter `row` (x = constant
- * only), or of population parameter `row` when it is past the individual ones. */
+/* Natural scale, for people: the typical value of individual parameter `row` (x =
+ * constant only), or of population parameter `row` when it is past the individual ones.
+ */
 double prior_typical(const struct model *model, const struct prior_layout *layout,
                      const struct prior *prior, size_t row);
 
