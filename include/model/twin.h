@@ -8,11 +8,12 @@
 /* twin - one patient seen through a model: the schedule of doses, covariate changes and
  * measurements in the model's units, and the prediction with exact derivatives.
  *
- * It is not a fit: parameters come from outside (model/fit, or a person asking what if). It
- * has no key and no network. Steps stop at every dose, infusion end, covariate change and
- * scheduled break; derivatives jump there as they must: at a time t*(theta) where the
+ * It is not a fit: parameters come from outside (model/fit, or a person asking what if).
+ * It has no key and no network. Steps stop at every dose, infusion end, covariate change
+ * and scheduled break; derivatives jump there as they must: at a time t*(theta) where the
  * right-hand side changes from f- to f+, S+ = S- + (f- - f+) (dt* by theta), plus d(F D)
- * by theta for a dose (Galan, Feehery, Barton 1999). Called by model/fit, node/ and sim/. */
+ * by theta for a dose (Galan, Feehery, Barton 1999). Called by model/fit, node/ and sim/.
+ */
 
 struct twin;
 
@@ -23,9 +24,10 @@ struct twin_measurement {
 };
 
 /* Units and names are matched here: a covariate or quantity the model does not know is
- * skipped; a dose never is (ERR_NOT_FOUND), because a lost dose is a wrong twin. A unit of
- * another dimension is ERR_RANGE; a covariate without value and default ERR_NOT_FOUND. The
- * twin holds what it needs of the record; `model` must outlive it. */
+ * skipped; a dose never is (ERR_NOT_FOUND), because a lost dose is a wrong twin. A unit
+ * of another dimension is ERR_RANGE; a covariate without value and default ERR_NOT_FOUND.
+ * The record is in order (record_sort). The twin holds what it needs of it; `model` must
+ * outlive the twin. */
 enum err twin_new(const struct model *model, const struct prior_layout *layout,
                   const struct record *record, struct twin **twin);
 void twin_destroy(struct twin **twin);
@@ -35,8 +37,8 @@ const struct twin_measurement *twin_measurement(const struct twin *twin, size_t 
 const double *twin_x(const struct twin *twin); /* [k] scaled covariates at its start */
 double twin_start(const struct twin *twin);    /* time of its first row, model units */
 
-/* The machinery that moves twins: evaluator and solver, shared by many twins of one model,
- * used by one thread at a time. `model` and `layout` must outlive it. */
+/* The machinery that moves twins: evaluator and solver, shared by many twins of one
+ * model, used by one thread at a time. `model` and `layout` must outlive it. */
 struct engine;
 
 enum engine_solver { ENGINE_BDF, ENGINE_ADAMS }; /* both CVODES */
@@ -52,15 +54,21 @@ void engine_destroy(struct engine **engine);
 const struct model *engine_model(const struct engine *engine);
 const struct prior_layout *engine_layout(const struct engine *engine);
 
+/* [p + q]: did the last twin_predict with a jacobian meet a dose, an infusion's end or a
+ * switch whose time depends on this parameter? There the likelihood can have kinks, and
+ * more than one mode: a lag time on either side of a measurement. */
+const bool *engine_moving(const struct engine *engine);
+
 /* Parameters of one patient, all transformed: phi [p] individual, gamma [q] population.
- * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + q], at the
- * n measurements. ERR_NUMERIC when the solver gives up or a value is not finite. */
+ * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + q], at
+ * the n measurements. ERR_NUMERIC when the solver gives up or a value is not finite. */
 enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
                       const double *gamma, double *f, double *jacobian);
 
-/* Everything at given times (ascending, model time; the run starts at the first of them or
- * at twin_start, whichever is earlier): out [times][states + derived + observations], from natural-scale parameters [model
- * parameters]. At the time of a dose: the value just after it. */
+/* Everything at given times (ascending, model time; the run starts at the first of them
+ * or at twin_start, whichever is earlier): out [times][states + derived + observations],
+ * from natural-scale parameters [model parameters]. At the time of a dose: the value just
+ * after it. */
 enum err twin_simulate(struct engine *engine, const struct twin *twin,
                        const double *parameters, const double *times, size_t time_count,
                        double *out);

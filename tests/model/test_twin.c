@@ -1,0 +1,271 @@
+#include "check.h"
+
+#include "base/memory.h"
+#include "model/twin.h"
+
+/* One compartment with everything that moves stops: a lag, a bioavailability, an infusion
+ * whose duration is a parameter, a feed that a parameter switches off. */
+static const char moving_text[] = "model moving version 1 \"stops that move\"\n"
+                                  "time h\n"
+                                  "[parameters]\n"
+                                  "CL = 2.8 L/h (0.05, 200) lognormal sd 0.3\n"
+                                  "V = 32 L (2, 1000) lognormal sd 0.2\n"
+                                  "ka = 1.5 1/h (0.05, 10) lognormal sd 0.6\n"
+                                  "Fo = 0.8 1 (0, 1) logitnormal sd 0.3\n"
+                                  "tl = 0.4 h (0.01, 5) lognormal sd 0.3\n"
+                                  "D0 = 2.5 h (0.1, 10) lognormal sd 0.2\n"
+                                  "T0 = 7.3 h estimated log\n"
+                                  "R0 = 12 mg/h fixed\n"
+                                  "[doses]\n"
+                                  "oral -> depot mg fraction Fo lag tl\n"
+                                  "iv -> central mg over D0\n"
+                                  "[equations]\n"
+                                  "feed = if(time < T0, R0, 0)\n"
+                                  "d/dt(depot) = -ka*depot\n"
+                                  "d/dt(central) = feed + ka*depot - CL/V*central\n"
+                                  "Cp = central/V\n"
+                                  "[observations]\n"
+                                  "level : Cp ~ add(0.3 mg/L)\n";
+
+/* Its solution by superposition, in extended precision; logarithms of CL, V, ka, the
+ * logit of Fo, logarithms of tl, D0, T0. */
+static long double moving_level(const long double *phi, long double t)
+{
+    long double cl = expl(phi[0]), v = expl(phi[1]), ka = expl(phi[2]), k = cl / v;
+    long double fraction = 1 / (1 + expl(-phi[3])), lag = expl(phi[4]);
+    long double level = 0;
+    static const double oral[][2] = {{0, 300}, {6, 200}};
+    for (int i = 0; i < 2; i++) {
+        long double u = t - oral[i][0] - lag;
+        if (u > 0)
+            level += fraction * oral[i][1] * ka / (v * (ka - k)) *
+                     (expl(-k * u) - expl(-ka * u));
+    }
+    const long double rates[] = {100 / expl(phi[5]), 12, 60};
+    const long double starts[] = {3, 0, 10}, lasts[] = {expl(phi[5]), expl(phi[6]), 1.5L};
+    for (int i = 0; i < 3; i++) {
+        long double u = t - starts[i], on = fminl(u, lasts[i]);
+        if (u > 0)
+            level += rates[i] / cl * (1 - expl(-k * on)) * expl(-k * (u - on));
+    }
+    return level;
+}
+
+static const double moving_times[] = {0.2, 0.5, 1, 2.9, 3.5, 5.4, 5.6, 6.3, 7, 8, 12, 24};
+#define MOVING_TIMES (sizeof moving_times / sizeof *moving_times)
+
+static struct model *parse(const char *text)
+{
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "test", &model));
+    return model;
+}
+
+static struct record *moving_record(void)
+{
+    struct record *record = record_new("1", "h");
+    assert_ok(record_dose(record, 0, "oral", "mg", 300, 0, 0));
+    assert_ok(record_dose(record, 3, "iv", "mg", 100, -1, 1));
+    assert_ok(record_dose(record, 6, "oral", "g", 0.2, 0, 2));
+    assert_ok(record_dose(record, 10, "iv", "mg", 90, 1.5, 3));
+    for (size_t i = 0; i < MOVING_TIMES; i++)
+        assert_ok(record_measurement(record, moving_times[i], "level", "mg/L", 1,
+                                     CENSORED_NOT, 4 + i));
+    record_sort(record);
+    return record;
+}
+
+static void twin__derivatives_are_right_across_every_stop(void **state)
+{
+    (void)state;
+    struct model *model = parse(moving_text);
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = moving_record();
+    struct twin *twin;
+    assert_ok(twin_new(model, &layout, record, &twin));
+    struct engine *engine = engine_new(model, &layout, NULL);
+    struct prior *prior;
+    assert_ok(prior_from_model(model, &prior));
+    assert_int_equal(layout.p, 6);
+    assert_int_equal(layout.q, 1);
+    double f[MOVING_TIMES], jacobian[MOVING_TIMES * 7], phi[7];
+    for (size_t a = 0; a < 6; a++)
+        phi[a] = prior->effects[a];
+    phi[6] = prior->population[0];
+    assert_ok(twin_predict(engine, twin, phi, phi + 6, f, jacobian));
+    for (size_t i = 0; i < MOVING_TIMES; i++) {
+        long double at[7], h = 1e-6L;
+        for (size_t a = 0; a < 7; a++)
+            at[a] = phi[a];
+        assert_relative(f[i], (double)moving_level(at, moving_times[i]), 1e-7);
+        for (size_t a = 0; a < 7; a++) {
+            at[a] = phi[a] + h;
+            long double up = moving_level(at, moving_times[i]);
+            at[a] = phi[a] - h;
+            long double down = moving_level(at, moving_times[i]);
+            at[a] = phi[a];
+            double expected = (double)((up - down) / (2 * h));
+            assert_near(jacobian[i * 7 + a], expected, 1e-6 * fabs(expected) + 1e-7);
+        }
+    }
+    for (size_t a = 0; a < 7; a++)
+        assert_int_equal(engine_moving(engine)[a], a >= 4);
+    double without[MOVING_TIMES];
+    assert_ok(twin_predict(engine, twin, phi, phi + 6, without, NULL));
+    for (size_t i = 0; i < MOVING_TIMES; i++)
+        assert_relative(without[i], f[i], 1e-6);
+    prior_destroy(&prior);
+    engine_destroy(&engine);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+/* x' = a W1(t) + W2(t): W1 and W2 interpolated between records at different times, W3
+ * held: x(t) is the sum of two areas of trapezoids and one of steps. */
+static void twin__covariates_move_as_declared(void **state)
+{
+    (void)state;
+    struct model *model = parse("model areas version 1 \"areas\"\ntime h\n"
+                                "[parameters]\na = 2 1 (0.1, 10) lognormal sd 0.1\n"
+                                "[covariates]\nW1 1 linear\nW2 1 linear\nW3 1 locf\n"
+                                "[equations]\nd/dt(x) = (a*W1 + W2 + W3)/(1 h)\n"
+                                "[observations]\nseen : x ~ add(1 1)\n");
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = record_new("1", "h");
+    static const double rows[][3] = {/* covariate, time, value */
+                                     {1, 0, 1}, {2, 0, 10}, {3, 0, 5}, {1, 2, 3},
+                                     {2, 3, 4}, {3, 3, 7},  {1, 5, 0}, {2, 6, 16}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char name[3] = {'W', (char)('0' + (int)rows[i][0]), 0};
+        assert_ok(record_covariate(record, rows[i][1], name, NULL, rows[i][2], i));
+    }
+    static const double times[] = {2, 4, 6, 8};
+    for (size_t i = 0; i < 4; i++)
+        assert_ok(
+            record_measurement(record, times[i], "seen", NULL, 0, CENSORED_NOT, 20 + i));
+    record_sort(record);
+    struct twin *twin;
+    assert_ok(twin_new(model, &layout, record, &twin));
+    struct engine *engine = engine_new(model, &layout, NULL);
+    double phi = log(2), f[4], jacobian[4];
+    assert_ok(twin_predict(engine, twin, &phi, NULL, f, jacobian));
+    /* W1: 0..2 area 4, 2..5 from 3 to 0 area 4.5, then 0: at 4: 4 + 2 * (3 + 1) / 2 = 8.
+     */
+    assert_relative(f[0], 2 * 4.0 + (10 + 6) + 10, 1e-7);
+    assert_relative(f[1], 2 * 8 + 21 + (4 + 8) / 2.0 + 22, 1e-7);
+    assert_relative(f[2], 2 * 8.5 + 21 + 30 + 36, 1e-7);
+    assert_relative(f[3], 2 * 8.5 + 21 + 30 + 32 + 50, 1e-7);
+    assert_relative(jacobian[2], 2 * 8.5, 1e-7);
+    engine_destroy(&engine);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+static const char bolus_text[] = "model bolus version 1 \"one pool\"\ntime h\n"
+                                 "[parameters]\nk = 0.1 1/h (0.01, 1) lognormal sd 0.3\n"
+                                 "[doses]\niv -> x mg\n"
+                                 "[equations]\nd/dt(x) = -k*x\n"
+                                 "[observations]\n"
+                                 "seen : x ~ add(1 mg) limits 2 .. 80 mg\n";
+
+static void twin__rows_at_one_time_keep_their_order(void **state)
+{
+    (void)state;
+    struct model *model = parse(bolus_text);
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = record_new("1", "min");
+    assert_ok(record_measurement(record, 0, "seen", NULL, 5, CENSORED_NOT, 0));
+    assert_ok(record_dose(record, 0, "iv", "mg", 50, 0, 1));
+    assert_ok(record_measurement(record, 0, "seen", "ug", 50000, CENSORED_NOT, 2));
+    assert_ok(record_measurement(record, 60, "seen", NULL, 1, CENSORED_NOT, 3));
+    assert_ok(record_measurement(record, 60, "other", NULL, 1, CENSORED_NOT, 4));
+    assert_ok(record_measurement(record, 60, "seen", NULL, 90, CENSORED_NOT, 5));
+    struct twin *twin;
+    assert_ok(twin_new(model, &layout, record, &twin));
+    assert_int_equal(twin_measurements(twin), 4); /* "other" is no observation */
+    assert_near(twin_measurement(twin, 1)->value, 50, 1e-12);
+    assert_near(twin_measurement(twin, 2)->time, 1, 1e-12);
+    assert_int_equal(twin_measurement(twin, 2)->censoring, CENSORED_BELOW);
+    assert_near(twin_measurement(twin, 2)->value, 2, 0);
+    assert_int_equal(twin_measurement(twin, 3)->censoring, CENSORED_ABOVE);
+    assert_near(twin_measurement(twin, 3)->value, 80, 0);
+    struct engine *engine = engine_new(model, &layout, NULL);
+    double phi = log(0.1), f[4];
+    assert_ok(twin_predict(engine, twin, &phi, NULL, f, NULL));
+    assert_near(f[0], 0, 0);
+    assert_near(f[1], 50, 0);
+    assert_relative(f[2], 50 * exp(-0.1), 1e-8);
+    engine_destroy(&engine);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+static void twin__simulates_between_and_beyond_the_rows(void **state)
+{
+    (void)state;
+    struct model *model = parse(bolus_text);
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = record_new("1", "h");
+    assert_ok(record_dose(record, 1, "iv", "mg", 50, 0, 0));
+    struct twin *twin;
+    assert_ok(twin_new(model, &layout, record, &twin));
+    struct engine *engine = engine_new(model, &layout, NULL);
+    static const double times[] = {0, 1, 2, 11};
+    double parameters[] = {0.2}, out[8];
+    assert_ok(twin_simulate(engine, twin, parameters, times, 4, out));
+    for (size_t i = 0; i < 4; i++) {
+        double expected = times[i] < 1 ? 0 : 50 * exp(-0.2 * (times[i] - 1));
+        assert_near(out[2 * i], expected,
+                    1e-7 * 50); /* the state, then the observation */
+        assert_near(out[2 * i + 1], expected, 1e-7 * 50);
+    }
+    engine_destroy(&engine);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+static void twin__refuses_what_would_be_another_patient(void **state)
+{
+    (void)state;
+    struct model *model = parse(bolus_text);
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct twin *twin;
+    struct record *record = record_new("1", "h");
+    assert_ok(record_dose(record, 0, "oral", "mg", 50, 0, 0));
+    assert_refused(ERR_NOT_FOUND, "'oral'", twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    record = record_new("1", "h");
+    assert_ok(record_dose(record, 0, "iv", "mmol", 50, 0, 0));
+    assert_refused(ERR_RANGE, "mmol", twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
+    model = parse("model c version 1 \"c\"\ntime h\n"
+                  "[parameters]\nk = 1 1/kg (0.01, 9) lognormal sd 0.3\n[covariates]\n"
+                  "WT kg\n[equations]\nm = k*WT\n[observations]\nseen : m ~ add(1 1)\n");
+    assert_ok(prior_layout(model, &layout));
+    record = record_new("1", "h");
+    assert_refused(ERR_NOT_FOUND, "'WT'", twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(twin__derivatives_are_right_across_every_stop),
+        cmocka_unit_test(twin__covariates_move_as_declared),
+        cmocka_unit_test(twin__rows_at_one_time_keep_their_order),
+        cmocka_unit_test(twin__simulates_between_and_beyond_the_rows),
+        cmocka_unit_test(twin__refuses_what_would_be_another_patient),
+    };
+    return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
+}
