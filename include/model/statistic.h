@@ -31,8 +31,7 @@
     X(POPULATION_SCORE, "score of the parameters that do not differ between patients")   \
     X(POPULATION_INFORMATION, "svec of their information")                               \
     X(POPULATION_CROSS, "their cross-information with the typical values, times x")      \
-    X(LIKELIHOOD,                                                                        \
-      "-2 log L, the same by quadrature, 1 if the fit failed; exact form only")
+    X(LIKELIHOOD, "-2 log L, skew, 1 if the fit failed; exact form only")
 
 enum statistic_block {
 #define STATISTIC_NAME(name, meaning) STATISTIC_##name,
@@ -53,6 +52,9 @@ struct statistic {
 
 /* Largest dimension a study may have. */
 #define STATISTIC_DIMENSION_MAX ((size_t)1 << 20)
+
+/* Of the layout and its constants, as terms state it: nodes refuse another. */
+#define STATISTIC_VERSION 1
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic);

@@ -8,18 +8,19 @@
  * layout.
  *
  * It adds nothing up, clips nothing in integers and adds no noise (privacy/clip,
- * privacy/noise do, in the node). The private form bounds each block so that little is left
- * for the integer clip to do; its theorem does not depend on that. A patient whose fit
- * failed teaches nothing but counts. Called by node/ and sim/. */
+ * privacy/noise do, in the node). The private form bounds each block so that little is
+ * left for the integer clip to do; its theorem does not depend on that. A patient whose
+ * fit failed teaches nothing but counts. Called by node/ and sim/. */
 
-/* Write the vector [statistic->dimension] of this fitted patient. ERR_NUMERIC when the fit
- * cannot be turned into moments; the caller then sends update_uninformed. */
+/* Write the vector [statistic->dimension] of this fitted patient. ERR_NUMERIC when the
+ * fit cannot be turned into moments; the caller then sends update_uninformed. */
 enum err update_vector(struct engine *engine, const struct twin *twin,
                        const struct prior *prior, const struct fit *fit,
                        const struct statistic *statistic, double *vector);
 
 /* The vector of a patient of whom nothing is known but that there is one: count and
  * covariates x [k]. */
-void update_uninformed(const struct statistic *statistic, const double *x, double *vector);
+void update_uninformed(const struct statistic *statistic, const double *x,
+                       double *vector);
 
 #endif

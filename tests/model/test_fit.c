@@ -1,0 +1,217 @@
+#include "trial.h"
+
+#include "numerics/linalg.h"
+
+static const char line_text[] = "model line version 1 \"a straight line\"\ntime a\n"
+                                "[parameters]\n"
+                                "a = 150 cm (-999, 999) normal sd 8 cm\n"
+                                "b = 6 cm/a (-99, 99) normal sd 1.7 cm/a\n"
+                                "[population]\ncorrelated a, b 0.6\n"
+                                "[equations]\nheight = a + b*time\n"
+                                "[observations]\nseen : height ~ add(0.7 cm)\n";
+
+static struct record *line_record(void)
+{
+    static const double times[] = {-1, -0.3, 0.2, 0.9}, values[] = {138, 143, 147, 155};
+    struct record *record = record_new("1", "a");
+    for (size_t i = 0; i < 4; i++)
+        assert_ok(record_measurement(record, times[i], "seen", "cm", values[i],
+                                     CENSORED_NOT, i));
+    return record;
+}
+
+/* In a linear model the mode, its covariance and the marginal likelihood are the textbook
+ * ones: y ~ N(F m, F Omega F' + s^2 I). */
+static void fit__of_a_line_is_exact(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_model(&trial, line_text);
+    struct record *record = line_record();
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct fit *fit;
+    assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+    assert_true(fit->converged);
+    double v[16], r[4], vr[4], log_det, square = 0, f[8];
+    for (size_t i = 0; i < 4; i++) {
+        const struct twin_measurement *y = twin_measurement(trial.twins[0], i);
+        f[2 * i] = 1;
+        f[2 * i + 1] = y->time;
+        vr[i] = r[i] = y->value - 150 - 6 * y->time;
+    }
+    double fo[8];
+    linalg_multiply(4, 2, 2, f, prior->omega, fo);
+    linalg_multiply_nt(4, 2, 4, fo, f, v);
+    for (size_t i = 0; i < 4; i++)
+        v[5 * i] += 0.49;
+    assert_ok(linalg_spd_solve(4, v, 1, vr));
+    for (size_t i = 0; i < 4; i++)
+        square += r[i] * vr[i];
+    assert_ok(linalg_cholesky(4, v));
+    log_det = linalg_lower_log_det(4, v);
+    assert_relative(fit->minus2_log_likelihood, 4 * log(2 * M_PI) + log_det + square,
+                    1e-11);
+    for (size_t a = 0; a < 2; a++) {
+        double mode = a ? 6 : 150;
+        for (size_t i = 0; i < 4; i++)
+            mode += fo[2 * i + a] * vr[i];
+        assert_relative(fit->phi[a], mode, 1e-10);
+    }
+    struct fit_moments *moments;
+    assert_ok(fit_moments(trial.engine, trial.twins[0], prior, fit, &moments));
+    assert_near(moments->skew, 0, 1e-12);
+    fit_moments_destroy(&moments);
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
+static void fit__without_measurements_is_the_prior(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_model(&trial, line_text);
+    struct record *record = record_new("1", "a");
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct fit *fit;
+    assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+    assert_true(fit->converged);
+    assert_near(fit->phi[0], 150, 1e-12);
+    assert_near(fit->minus2_log_likelihood, 0, 1e-12);
+    for (size_t i = 0; i < 4; i++)
+        assert_near(fit->covariance[i], prior->omega[i], 1e-12);
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
+/* Theophylline at the published FOCEI estimates, patient by patient: individual estimates
+ * and contributions that another program (nlmixr2) computed, its OBJI without log 2 pi.
+ */
+static void fit__of_theophylline_agrees_with_another_program(void **state)
+{
+    (void)state;
+    static const char text[] = "model theoph version 1 \"t\"\ntime h\n"
+                               "[parameters]\n"
+                               "ka = 1.588799 1/h (0.01, 99) lognormal sd 0.6343028\n"
+                               "CL = 2.749447 L/h (0.01, 99) lognormal sd 0.2630893\n"
+                               "V = 31.80107 L (0.1, 999) lognormal sd 0.1387443\n"
+                               "[doses]\noral -> depot mg\n"
+                               "[equations]\nd/dt(depot) = -ka*depot\n"
+                               "d/dt(central) = ka*depot - CL/V*central\n"
+                               "Cp = central/V\n"
+                               "[observations]\nlevel : Cp ~ add(0.69362 mg/L)\n";
+    static const double expected[12][4] = {{1.733342, 1.711846, 29.03155, 12.58544},
+                                           {1.938619, 3.178101, 31.96738, 17.92579},
+                                           {2.306716, 2.829464, 33.53919, 0.272467},
+                                           {1.19962, 2.701506, 31.39115, 11.03559},
+                                           {1.523348, 2.367679, 27.55003, 29.22699},
+                                           {1.081768, 3.990145, 38.61503, 7.737662},
+                                           {0.7349377, 3.18404, 33.60888, 2.17037},
+                                           {1.344808, 3.243284, 34.92871, 6.984562},
+                                           {6.217581, 2.878693, 31.79997, 8.421027},
+                                           {0.7639438, 1.878011, 26.77671, 7.86673},
+                                           {3.382227, 3.668293, 36.46339, 3.363518},
+                                           {0.9453929, 2.427434, 25.98545, 9.213773}};
+    struct trial trial;
+    trial_model(&trial, text);
+    trial_read(&trial, "theoph/data.csv", NULL);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    assert_int_equal(trial.count, 12);
+    for (size_t i = 0; i < 12; i++) {
+        struct fit *fit;
+        assert_ok(fit_new(trial.engine, trial.twins[i], prior, &fit));
+        for (size_t a = 0; a < 3; a++)
+            assert_relative(exp(fit->phi[a]), expected[i][a], 2e-3);
+        double objective = fit->minus2_log_likelihood - (double)fit->n * log(2 * M_PI);
+        assert_near(objective, expected[i][3], 5e-3);
+        fit_destroy(&fit);
+    }
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* A lag that starts on the wrong side of the first measurements predicts nothing there
+ * and has no slope towards the right side. */
+static void fit__finds_the_mode_on_the_other_side_of_a_measurement(void **state)
+{
+    (void)state;
+    static const char text[] = "model lagged version 1 \"t\"\ntime h\n"
+                               "[parameters]\n"
+                               "k = 0.2 1/h (0.01, 9) lognormal sd 0.3\n"
+                               "tl = 1.5 h (0.01, 9) lognormal sd 0.7\n"
+                               "[doses]\niv -> x mg lag tl\n"
+                               "[equations]\nd/dt(x) = -k*x\n"
+                               "[observations]\nseen : x ~ add(2 mg)\n";
+    struct trial trial;
+    trial_model(&trial, text);
+    struct record *record = record_new("1", "h");
+    assert_ok(record_dose(record, 0, "iv", "mg", 100, 0, 0));
+    for (size_t i = 1; i <= 4; i++)
+        assert_ok(record_measurement(record, (double)i, "seen", NULL,
+                                     100 * exp(-0.2 * ((double)i - 0.8)), CENSORED_NOT,
+                                     i));
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct fit *fit;
+    assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+    assert_true(fit->converged);
+    assert_near(exp(fit->phi[1]), 0.8, 0.05);
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
+static void fit__that_fails_stays_on_the_prior_and_says_so(void **state)
+{
+    (void)state;
+    static const char text[] = "model bad version 1 \"t\"\ntime h\n"
+                               "[parameters]\n"
+                               "a = 2 1 (0.01, 9) lognormal sd 0.3\n"
+                               "[equations]\nf = ln(a - time/(1 h))\n"
+                               "[observations]\nseen : f ~ add(1 1)\n";
+    struct trial trial;
+    trial_model(&trial, text);
+    struct record *record = record_new("1", "h");
+    assert_ok(record_measurement(record, 3, "seen", NULL, 1, CENSORED_NOT, 0));
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct fit *fit;
+    assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+    assert_false(fit->converged);
+    assert_non_null(strstr(fit->reason, "not finite"));
+    assert_near(fit->phi[0], log(2), 0);
+    assert_near(fit->covariance[0], 0.09, 1e-15);
+    struct fit_moments *moments;
+    assert_ok(fit_moments(trial.engine, trial.twins[0], prior, fit, &moments));
+    assert_near(moments->z[0], 0, 0);
+    assert_near(moments->w[0], 1, 0);
+    assert_near(moments->posterior[0], 1, 0);
+    fit_moments_destroy(&moments);
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fit__of_a_line_is_exact),
+        cmocka_unit_test(fit__without_measurements_is_the_prior),
+        cmocka_unit_test(fit__of_theophylline_agrees_with_another_program),
+        cmocka_unit_test(fit__finds_the_mode_on_the_other_side_of_a_measurement),
+        cmocka_unit_test(fit__that_fails_stays_on_the_prior_and_says_so),
+    };
+    return cmocka_run_group_tests_name("fit", tests, NULL, NULL);
+}
