@@ -1,0 +1,158 @@
+#include "trial.h"
+
+#include "fisher.h"
+
+/* Everything at once: correlated effects, covariates, a combined and a lognormal
+ * residual, a value below its limit, a parameter without random effect, a curved
+ * prediction. */
+static const char text[] = "model all version 1 \"t\"\ntime h\n"
+                           "[parameters]\n"
+                           "A = 20 1 (0.1, 999) lognormal sd 0.3 on W\n"
+                           "k = 0.3 1/h (0.01, 9) lognormal sd 0.4\n"
+                           "s = 1 1 (-9, 9) normal sd 0.5 on W\n"
+                           "c = 0.5 1 estimated log\n"
+                           "[population]\ncorrelated A, k -0.3\n"
+                           "[covariates]\nW 1\n"
+                           "[equations]\n"
+                           "f = A*exp(-k*time) + c\n"
+                           "g = exp(s)*(1 + c*time/(1 h))\n"
+                           "[observations]\n"
+                           "first : f ~ combined2(add 0.4 1, prop 0.1) lloq 1.5 1\n"
+                           "second : g ~ lognormal(0.2)\n";
+
+static double noise(uint64_t *seed)
+{
+    double sum = -6;
+    for (int i = 0; i < 12; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        sum += (double)(*seed >> 11) * 0x1p-53;
+    }
+    return sum;
+}
+
+static void draw(struct trial *trial, struct record **records, size_t count)
+{
+    uint64_t seed = 5;
+    for (size_t i = 0; i < count; i++) {
+        struct record *r = records[i] = record_new("x", "h");
+        double w = (double)(i % 3) / 2 - 0.5, a = 22 * exp(0.35 * noise(&seed) + 0.2 * w);
+        double k = 0.28 * exp(0.35 * noise(&seed)),
+               s = 0.8 + 0.6 * noise(&seed) + 0.5 * w;
+        assert_ok(record_covariate(r, 0, "W", NULL, w, 0));
+        for (size_t j = 0; j < 7; j++) {
+            double t = 0.5 + 1.7 * (double)j;
+            double f = (a * exp(-k * t) + 0.6) * (1 + 0.12 * noise(&seed));
+            double g = exp(s) * (1 + 0.6 * t) * exp(0.25 * noise(&seed));
+            assert_ok(record_measurement(r, t, "first", NULL, f, CENSORED_NOT, 2 * j));
+            if (j % 3 == i % 3)
+                assert_ok(
+                    record_measurement(r, t, "second", NULL, g, CENSORED_NOT, 2 * j + 1));
+        }
+        record_sort(r);
+        trial_take(trial, r);
+    }
+}
+
+/* The sum's score against central differences of the marginal likelihood itself: every
+ * fit is made anew on either side. */
+static void fisher__score_is_the_derivative_of_the_likelihood(void **state)
+{
+    (void)state;
+    enum { N = 9 };
+    struct record *records[N];
+    struct trial trial;
+    trial_model(&trial, text);
+    draw(&trial, records, N);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    prior->effects[1] = 0.15;
+    double rotation[] = {0.6, 0.8, 0, -0.8, 0.6, 0, 0, 0, 1};
+    assert_ok(prior_factor(prior, rotation)); /* the whitening must not matter */
+    struct statistic statistic;
+    statistic_layout(&trial.layout, true, &statistic);
+    double *sum = trial_sum(&trial, prior, &statistic);
+    struct space space;
+    struct view view;
+    space_init(&space, &trial.layout);
+    assert_int_equal(space.count, 5 + 4 + 3 + 1);
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    assert_near(view.patients, N, 1e-12);
+    assert_near(view.failed, 0, 0);
+    double *score = mem_new(space.count, sizeof *score), h = 1e-4;
+    fisher_score(&space, &view, score);
+    for (size_t i = 0; i < space.count; i++) {
+        const struct number *one = &space.numbers[i];
+        double cost[2];
+        for (int side = 0; side < 2; side++) {
+            struct prior *moved = prior_copy(prior);
+            *space_place(&space, moved, i) += side ? h : -h;
+            if (one->kind == NUMBER_COVARIANCE)
+                moved->omega[one->b * 3 + one->a] = moved->omega[one->a * 3 + one->b];
+            cost[side] = trial_cost(&trial, moved);
+            prior_destroy(&moved);
+        }
+        double expected = -0.5 * (cost[1] - cost[0]) / (2 * h);
+        if (!(fabs(score[i] - expected) <= 2e-5 * (1 + fabs(expected))))
+            fail_msg("number %zu: %.9g, differences give %.9g", i, score[i], expected);
+    }
+    struct prior *same = prior_copy(prior);
+    assert_relative(view.likelihood, trial_cost(&trial, same), 1e-12);
+    prior_destroy(&same);
+    mem_free(score);
+    mem_free(sum);
+    view_clear(&view);
+    space_clear(&space);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+    for (size_t i = 0; i < N; i++)
+        record_destroy(&records[i]);
+}
+
+/* A balanced line, where the information is known: per patient F' V^-1 F for B and
+ * tr(V^-1 F E F' V^-1 F E' F') / 2 for Omega, V = F Omega F' + s^2 I. One patient, so
+ * that products of means are means of products. */
+static void fisher__information_of_a_line_is_exact(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_model(&trial, "model line version 1 \"t\"\ntime h\n[parameters]\n"
+                        "a = 1 1 (-9, 9) normal sd 2\n"
+                        "[equations]\nf = a\n[observations]\nseen : f ~ add(3 1)\n");
+    struct record *record = record_new("x", "h");
+    for (size_t j = 0; j < 5; j++)
+        assert_ok(
+            record_measurement(record, (double)j, "seen", NULL, 2, CENSORED_NOT, j));
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct statistic statistic;
+    statistic_layout(&trial.layout, true, &statistic);
+    double *sum = trial_sum(&trial, prior, &statistic), j[9];
+    struct space space;
+    struct view view;
+    space_init(&space, &trial.layout);
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    fisher_information(&space, &view, j);
+    /* Of the mean of five: variance 4 + 9 / 5; within: four degrees of freedom. */
+    double v = 4 + 9.0 / 5, dv = 2 * 9.0 / 5; /* dv by log s */
+    assert_relative(j[0], 1 / v, 1e-8);
+    assert_near(j[1], 0, 0);
+    assert_relative(j[4], 0.5 / (v * v), 1e-8);
+    assert_relative(j[5], 0.5 * dv / (v * v), 1e-8);
+    assert_relative(j[8], 0.5 * dv * dv / (v * v) + 2 * 4.0, 1e-8);
+    mem_free(sum);
+    view_clear(&view);
+    space_clear(&space);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fisher__score_is_the_derivative_of_the_likelihood),
+        cmocka_unit_test(fisher__information_of_a_line_is_exact),
+    };
+    return cmocka_run_group_tests_name("fisher", tests, NULL, NULL);
+}
