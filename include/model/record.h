@@ -9,10 +9,10 @@
 /* record - what a hospital knows of one patient, before any model: doses, covariates and
  * measurements, each with its name, unit and time.
  *
- * It is not tied to a model: names are signals ("oral", "WT", "SBP"), units are written out,
- * times count in `time_unit` from the patient's own origin. Twins read it through a model,
- * the importer fills it, the node's store keeps it. Transparent: plain values. Called by
- * model/dataset, model/twin, node/ and sim/. */
+ * It is not tied to a model: names are signals ("oral", "WT", "SBP"), units are written
+ * out, times count in `time_unit` from the patient's own origin. Twins read it through a
+ * model, the importer fills it, the node's store keeps it. Transparent: plain values.
+ * Called by model/dataset, model/twin, node/ and sim/. */
 
 #define RECORD_ROWS_MAX ((size_t)1000000) /* of each kind, per patient */
 
@@ -54,6 +54,7 @@ struct record {
 
 struct record *record_new(const char *patient, const char *time_unit);
 void record_destroy(struct record **record);
+struct record *record_copy(const struct record *record);
 
 /* Append a row; texts are copied. ERR_RANGE past RECORD_ROWS_MAX or for a number that is
  * not finite. */

@@ -91,6 +91,32 @@ enum err record_measurement(struct record *record, double time, const char *quan
     return ERR_OK;
 }
 
+struct record *record_copy(const struct record *record)
+{
+    struct record *to = record_new(record->patient, record->time_unit);
+    to->doses = mem_copy(record->doses, record->dose_count * sizeof *to->doses);
+    to->dose_count = to->dose_capacity = record->dose_count;
+    to->covariates =
+        mem_copy(record->covariates, record->covariate_count * sizeof *to->covariates);
+    to->covariate_count = to->covariate_capacity = record->covariate_count;
+    to->measurements = mem_copy(record->measurements,
+                                record->measurement_count * sizeof *to->measurements);
+    to->measurement_count = to->measurement_capacity = record->measurement_count;
+    for (size_t i = 0; i < to->dose_count; i++) {
+        to->doses[i].input = mem_text(to->doses[i].input);
+        to->doses[i].unit = copy(to->doses[i].unit);
+    }
+    for (size_t i = 0; i < to->covariate_count; i++) {
+        to->covariates[i].name = mem_text(to->covariates[i].name);
+        to->covariates[i].unit = copy(to->covariates[i].unit);
+    }
+    for (size_t i = 0; i < to->measurement_count; i++) {
+        to->measurements[i].quantity = mem_text(to->measurements[i].quantity);
+        to->measurements[i].unit = copy(to->measurements[i].unit);
+    }
+    return to;
+}
+
 /* --- sorting ---------------------------------------------------------------------- */
 
 typedef bool comes_after(const void *a, const void *b);

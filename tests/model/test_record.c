@@ -60,6 +60,24 @@ static void record__keeps_equal_rows_as_they_came(void **state)
     }
 }
 
+static void record__a_copy_stands_alone(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    assert_ok(record_dose(r, 1, "oral", NULL, 2, 0, 1));
+    assert_ok(record_covariate(r, 0, "WT", "kg", 70, 0));
+    assert_ok(record_measurement(r, 2, "level", "mg/L", 3, CENSORED_BELOW, 2));
+    struct record *copy = record_copy(r);
+    record_destroy(&r);
+    assert_string_equal(copy->patient, "p");
+    assert_string_equal(copy->doses[0].input, "oral");
+    assert_null(copy->doses[0].unit);
+    assert_string_equal(copy->covariates[0].unit, "kg");
+    assert_int_equal(copy->measurements[0].censoring, CENSORED_BELOW);
+    assert_ok(record_dose(copy, 3, "oral", "mg", 2, 0, 3)); /* it grows on */
+    record_destroy(&copy);
+}
+
 static void record__stops_at_its_limit(void **state)
 {
     (void)state;
@@ -89,6 +107,7 @@ int main(void)
         cmocka_unit_test(record__keeps_what_it_is_given),
         cmocka_unit_test(record__sorts_by_time_then_order),
         cmocka_unit_test(record__keeps_equal_rows_as_they_came),
+        cmocka_unit_test(record__a_copy_stands_alone),
         cmocka_unit_test(record__stops_at_its_limit),
         cmocka_unit_test(record__refuses_what_is_no_number),
     };
