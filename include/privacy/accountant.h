@@ -78,7 +78,8 @@ struct privacy_loss {
     double attack_auc;     /* area under the attacker's ROC curve: Phi(mu / sqrt 2) */
     double attack_tpr_1pc; /* members found at 1 % false alarms: Phi(Phi^-1(0.01) + mu) */
 };
-/* ERR_RANGE for delta below 1e-30 or an epsilon above 100: that would protect nobody. */
+/* `discretisation` NULL: of continuous noise, for planning. ERR_RANGE for delta below
+ * 1e-30 or an epsilon above 100: that would protect nobody. */
 enum err accountant_loss(double mu2, const struct discretisation *discretisation,
                          double delta, struct privacy_loss *loss);
 

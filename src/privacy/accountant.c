@@ -262,8 +262,10 @@ enum err accountant_loss(double mu2, const struct discretisation *discretisation
     if (!(delta >= LOSS_DELTA_MIN && delta < 1))
         return err_set(ERR_RANGE, "delta %g, expected %g or more, below 1", delta,
                        LOSS_DELTA_MIN);
+    const struct discretisation none = {0},
+                                *more = discretisation ? discretisation : &none;
     double mu = sqrt(mu2), epsilon = 0;
-    double inner = delta * exp(-discretisation->log_delta) * (1 - 1e-9);
+    double inner = discretisation ? delta * exp(-more->log_delta) * (1 - 1e-9) : delta;
     enum err code = accountant_epsilon(mu, inner, &epsilon);
     if (code)
         return code;
@@ -273,7 +275,7 @@ enum err accountant_loss(double mu2, const struct discretisation *discretisation
                        epsilon, delta);
     *loss = (struct privacy_loss){
         .mu = mu,
-        .epsilon = epsilon + discretisation->epsilon,
+        .epsilon = epsilon + more->epsilon,
         .delta = delta,
         .attack_auc = normal_cdf(mu / sqrt(2)),
         .attack_tpr_1pc = accountant_tpr(mu, 0.01),

@@ -275,6 +275,10 @@ static void accountant__loss_states_the_attack_bounds(void **state)
     assert_ok(accountant_discretisation(200, 20, 1, &more));
     assert_ok(accountant_loss(mu * mu, &more, 1e-6, &loss));
     assert_near(loss.mu, 0.2367, 5e-5);
+    struct privacy_loss planned;
+    assert_ok(accountant_loss(mu * mu, NULL, 1e-6, &planned));
+    assert_near(planned.epsilon, 1, 1e-12);
+    assert_true(planned.epsilon < loss.epsilon);
     assert_true(loss.epsilon > 1);
     assert_near(loss.epsilon, 1, 1e-7);
     assert_near(loss.attack_auc, 0.566, 5e-4);
