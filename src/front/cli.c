@@ -400,6 +400,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     if (!err && cli.json && cli.result)
         json_print(cli.result, stdout);
     enum err flushed = err ? ERR_OK : flush_result();
+    fflush(stdout); /* what was printed comes before what went wrong */
     if (err || flushed)
         print_error(&cli, err ? err : flushed);
     int code = exit_code(err ? err : flushed);

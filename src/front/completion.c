@@ -38,7 +38,8 @@ static const char fish[] = "function _" FUNCTION "\n"
                            "    set -l words (commandline -opc) (commandline -ct)\n"
                            "    $words[1] help --complete -- $words[2..-1] 2>/dev/null\n"
                            "end\n"
-                           "complete -c " NAME " -a '(_" FUNCTION ")'\n";
+                           "complete -c " NAME " -f -a '(_" FUNCTION ")'\n"
+                           "complete -c " NAME " -n 'test -z \"$(_" FUNCTION ")\"' -F\n";
 
 enum err completion_script(FILE *out, const struct cli_program *program,
                            const char *shell)

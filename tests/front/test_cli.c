@@ -1,6 +1,7 @@
 #include "front/cli.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -319,6 +320,49 @@ static void cli__help_comes_in_all_forms(void **state)
     assert_non_null(strstr(got.err, "'more' is no word of it"));
 }
 
+static enum err style(struct cli *cli)
+{
+    printf("<%sgood%s %zu>\n", cli_style(cli, CLI_GOOD), cli_style(cli, CLI_PLAIN),
+           cli_width(cli));
+    return err_set(ERR_STATE, "red");
+}
+
+/* Runs it on a terminal of 100 columns and returns all that came there. */
+static const char *on_terminal(const char *term, const char *no_colour)
+{
+    static char said[2000];
+    struct winsize window = {.ws_row = 30, .ws_col = 100};
+    int terminal;
+    deed = style;
+    fflush(NULL);
+    pid_t child = forkpty(&terminal, NULL, NULL, &window);
+    if (child == 0) {
+        char *argv[] = {(char[]){"my-tool"}, (char[]){"init"}};
+        setenv("TERM", term, 1);
+        setenv("NO_COLOR", no_colour, 1);
+        exit(cli_main(&table, 2, argv));
+    }
+    size_t size = 0;
+    for (ssize_t more; size < sizeof said - 1 &&
+                       (more = read(terminal, said + size, sizeof said - 1 - size)) > 0;)
+        size += (size_t)more;
+    said[size] = '\0';
+    close(terminal);
+    waitpid(child, NULL, 0);
+    return said;
+}
+
+static void cli__colour_is_for_terminals_that_want_it(void **state)
+{
+    (void)state;
+    assert_string_equal(on_terminal("xterm", ""), "<\033[32mgood\033[0m 100>\r\n"
+                                                  "\033[31merror:\033[0m red\r\n");
+    assert_string_equal(on_terminal("xterm", "1"), "<good 100>\r\nerror: red\r\n");
+    assert_string_equal(on_terminal("dumb", ""), "<good 100>\r\nerror: red\r\n");
+    run("init", style);
+    assert_string_equal(got.out, "<good 80>\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +375,7 @@ int main(void)
         cmocka_unit_test(cli__a_result_that_cannot_be_written_is_a_failure),
         cmocka_unit_test(cli__closed_streams_are_not_reused),
         cmocka_unit_test(cli__an_interrupted_command_says_what_is_kept),
+        cmocka_unit_test(cli__colour_is_for_terminals_that_want_it),
         cmocka_unit_test(cli__help_comes_in_all_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,7 +124,7 @@ static void completion__has_three_shells(void **state)
     (void)state;
     char *zsh = script_of("zsh"), *fish = script_of("fish");
     assert_non_null(strstr(zsh, "#compdef my-tool\n_my_tool() {"));
-    assert_non_null(strstr(fish, "complete -c my-tool -a '(_my_tool)'"));
+    assert_non_null(strstr(fish, "complete -c my-tool -f -a '(_my_tool)'"));
     free(zsh);
     free(fish);
     assert_refused(ERR_USAGE, "shell 'tcsh'", completion_script(stdout, &table, "tcsh"));
