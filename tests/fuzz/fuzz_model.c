@@ -1,0 +1,57 @@
+/* fuzz_model - texts of strangers: what a hospital is asked to approve.
+ *
+ * A text is refused as ERR_FORMAT with its place, or it is a model. A model's canonical
+ * text is read again as the same model, and it can be evaluated. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_again(const struct model *model)
+{
+    struct model *again = NULL;
+    const char *canonical = model_canonical(model);
+    if (model_parse(canonical, strlen(canonical), "canonical", &again) != ERR_OK ||
+        strcmp(canonical, model_canonical(again)) != 0)
+        abort();
+    model_destroy(&again);
+}
+
+static void try_evaluation(const struct model *model)
+{
+    size_t parameters = model_parameters(model), states = model_states(model);
+    double typical[MODEL_PARAMETERS_MAX], covariates[MODEL_COVARIATES_MAX] = {0};
+    double x[MODEL_STATES_MAX] = {0}, rate[MODEL_STATES_MAX];
+    double *along = mem_new(parameters, sizeof(double));
+    double *dx = mem_new(states, sizeof(double));
+    struct evaluator *evaluator = evaluator_new(model, 1);
+    for (size_t i = 0; i < parameters; i++) {
+        typical[i] = model_parameter(model, i)->typical;
+        along[i] = 1;
+    }
+    evaluator_individual(evaluator, typical, along, covariates);
+    if (evaluator_initial(evaluator, 0, x, dx) == ERR_OK)
+        evaluator_rate(evaluator, 0, x, rate);
+    evaluator_destroy(&evaluator);
+    mem_free(along);
+    mem_free(dx);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct model *model = NULL;
+    enum err err = model_parse((const char *)data, size, "fuzz", &model);
+    if (err != ERR_OK) {
+        if (err != ERR_FORMAT || strncmp(err_text(), "fuzz:", 5) != 0)
+            abort();
+        return 0;
+    }
+    try_again(model);
+    try_evaluation(model);
+    model_destroy(&model);
+    return 0;
+}
