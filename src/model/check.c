@@ -6,13 +6,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "numerics/linalg.h"
 
 #define refuse(model, ...) source_refuse(&(model)->syntax->source, __VA_ARGS__)
 
-/* --- quantities and states ------------------------------------------------------- */
+/* --- quantities and states ------------------------------------------------------ */
 
 static enum err check_quantity(struct model *model, size_t index)
 {
@@ -62,7 +63,7 @@ static enum err check_state(struct model *model, size_t index)
     return ERR_OK;
 }
 
-/* --- parameters ------------------------------------------------------------------ */
+/* --- parameters ----------------------------------------------------------------- */
 
 static enum err transform_fits(struct model *model, const struct parameter_line *line,
                                double low, double high)
@@ -157,7 +158,7 @@ static enum err check_parameter(struct model *model, size_t index)
     return ERR_OK;
 }
 
-/* --- correlations ---------------------------------------------------------------- */
+/* --- correlations --------------------------------------------------------------- */
 
 static enum err correlate(struct model *model, const struct correlated_line *line,
                           size_t a, size_t b, size_t at)
@@ -230,7 +231,7 @@ static enum err correlations_fit(struct model *model)
                         "nothing can have all these correlations at once");
 }
 
-/* --- covariates and doses -------------------------------------------------------- */
+/* --- covariates and doses ------------------------------------------------------- */
 
 static enum err check_covariate(struct model *model, size_t index)
 {
@@ -317,9 +318,7 @@ static enum err check_input(struct model *model, size_t index)
     return ERR_OK;
 }
 
-/* --- observations
- * ------------------------------------------------------------------------------------------
- */
+/* --- observations --------------------------------------------------------------- */
 
 /* The check digit of every code: Luhn's, as LOINC defines it ("mod 10"). */
 static bool loinc_code_sound(const char *code, size_t size)
@@ -447,9 +446,7 @@ static enum err check_observation(struct model *model, size_t index)
     return ERR_OK;
 }
 
-/* --- [what-if]
- * ------------------------------------------------------------------------------------------------
- */
+/* --- [what-if] ------------------------------------------------------------------ */
 
 static enum err check_range(struct model *model, const struct range_line *line)
 {
@@ -477,9 +474,7 @@ static enum err check_range(struct model *model, const struct range_line *line)
     return ERR_OK;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------ */
 
 static enum err check_time(struct model *model)
 {
@@ -491,6 +486,13 @@ static enum err check_time(struct model *model)
                : refuse(model, model->syntax->time.at, E3001,
                         "time is measured in s, min, h, d and the like, not %s",
                         model->syntax->time.text);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct inserted *x = a, *y = b;
+    int place = (x->at > y->at) - (x->at < y->at);
+    return place ? place : (x->factor > y->factor) - (x->factor < y->factor);
 }
 
 #define CHECK_EACH(count, call)                                                          \
@@ -519,5 +521,7 @@ enum err model_check(struct model *model)
     CHECK_EACH(s->range_count, check_range(model, &s->ranges[i]));
     if (err == ERR_OK && !syntax_take(s, 1))
         err = refuse(model, 0, E4003, "the model needs more memory than a model may");
+    if (model->inserted_count > 1)
+        qsort(model->inserted, model->inserted_count, sizeof *model->inserted, by_place);
     return err;
 }

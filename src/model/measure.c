@@ -35,8 +35,7 @@ static size_t start_of(const struct expr *expr)
     return at;
 }
 
-/* --- refusals --------------------------------------------------------------------------
- */
+/* --- refusals ------------------------------------------------------------------- */
 
 static void describe(const struct unit *unit, char *text, size_t size)
 {
@@ -100,8 +99,7 @@ static enum err unit_too_big(const struct model *model, const struct expr *expr)
                   "the unit of this has too many names or too high a power");
 }
 
-/* --- conversion ------------------------------------------------------------------------
- */
+/* --- conversion ----------------------------------------------------------------- */
 
 enum err measure_convert(struct model *model, struct expr *expr,
                          const struct unit *target, enum model_error number,
@@ -128,8 +126,7 @@ enum err measure_convert(struct model *model, struct expr *expr,
     return ERR_OK;
 }
 
-/* --- operations ------------------------------------------------------------------------
- */
+/* --- operations ----------------------------------------------------------------- */
 
 static void measure_name(const struct syntax *s, struct expr *expr)
 {
@@ -347,8 +344,7 @@ enum err measure(struct model *model, struct expr *expr)
     return ERR_OK;
 }
 
-/* --- the units of states
- * ---------------------------------------------------------------- */
+/* --- the units of states -------------------------------------------------------- */
 
 static bool guess(const struct syntax *s, const struct expr *expr, struct unit *unit);
 

@@ -13,8 +13,7 @@
     (MODEL_PARAMETERS_MAX + MODEL_COVARIATES_MAX + MODEL_QUANTITIES_MAX +                \
      MODEL_STATES_MAX + MODEL_INPUTS_MAX + MODEL_OBSERVATIONS_MAX)
 
-/* --- declared names --------------------------------------------------------------------
- */
+/* --- declared names ------------------------------------------------------------- */
 
 /* The `position`-th declared name of the text; false past the last. */
 static bool declared(const struct syntax *s, size_t position, struct named *named)
@@ -75,8 +74,7 @@ enum err names_check(const struct syntax *syntax)
     return ERR_OK;
 }
 
-/* --- unknown names ---------------------------------------------------------------------
- */
+/* --- unknown names -------------------------------------------------------------- */
 
 /* 10 mmol/L is 10 mmol over something called L. */
 static bool looks_like_unit(const struct syntax *syntax, size_t at, const char *name)
@@ -111,8 +109,7 @@ enum err name_refuse_unknown(const struct syntax *syntax, size_t at, const char 
     return err_code();
 }
 
-/* --- formulas --------------------------------------------------------------------------
- */
+/* --- formulas ------------------------------------------------------------------- */
 
 /* Where a formula stands decides what it may see. */
 enum scope {
@@ -154,8 +151,7 @@ static bool formula(const struct syntax *s, size_t position, struct expr **expr,
     return true;
 }
 
-/* --- what names stand for --------------------------------------------------------------
- */
+/* --- what names stand for ------------------------------------------------------- */
 
 static enum err bind_name(const struct syntax *syntax, struct expr *expr)
 {
@@ -209,8 +205,7 @@ static enum err bind_doses(struct syntax *syntax)
     return ERR_OK;
 }
 
-/* --- the order of quantities -----------------------------------------------------------
- */
+/* --- the order of quantities ---------------------------------------------------- */
 
 #define NEED_WORDS (MODEL_QUANTITIES_MAX / 64)
 
@@ -297,8 +292,7 @@ static enum err order_quantities(struct syntax *syntax)
     return err;
 }
 
-/* --- who may see what ------------------------------------------------------------------
- */
+/* --- who may see what ----------------------------------------------------------- */
 
 static enum err check_scope(const struct syntax *syntax, const struct expr *expr,
                             enum scope scope)

@@ -23,7 +23,7 @@ struct parser {
     size_t nesting;
 };
 
-/* --- tokens ---------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------------- */
 
 static const struct source *source_of(const struct parser *parser)
 {
@@ -249,7 +249,7 @@ static enum err take_label(struct parser *parser, const char **label)
     return err == ERR_OK ? advance(parser) : err;
 }
 
-/* --- expressions ----------------------------------------------------------------- */
+/* --- expressions ---------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -565,8 +565,7 @@ static enum err expression(struct parser *parser, int level, struct expr **expr)
     return refuse_foreign(parser);
 }
 
-/* --- clause_words that several sections share -----------------------------------------
- */
+/* --- clause_words that several sections share ----------------------------------- */
 
 static enum err too_many(struct parser *parser, const char *what, int most)
 {
@@ -580,7 +579,7 @@ static enum err twice(struct parser *parser, const char *what)
                          what);
 }
 
-/* --- [parameters] ---------------------------------------------------------------- */
+/* --- [parameters] --------------------------------------------------------------- */
 
 static enum err take_bounds(struct parser *parser, struct parameter_line *line)
 {
@@ -725,7 +724,7 @@ static enum err parameter_statement(struct parser *parser)
     return err == ERR_OK ? parameter_tail(parser, line) : err;
 }
 
-/* --- [population] ---------------------------------------------------------------- */
+/* --- [population] --------------------------------------------------------------- */
 
 static enum err population_statement(struct parser *parser)
 {
@@ -752,7 +751,7 @@ static enum err population_statement(struct parser *parser)
     return err == ERR_OK ? take_line_end(parser) : err;
 }
 
-/* --- [covariates] ---------------------------------------------------------------- */
+/* --- [covariates] --------------------------------------------------------------- */
 
 static enum err covariate_number(struct parser *parser, const char *word, bool *has,
                                  double *value)
@@ -809,7 +808,7 @@ static enum err covariate_statement(struct parser *parser)
     return err == ERR_OK ? covariate_tail(parser, line) : err;
 }
 
-/* --- [individual] and [equations] ------------------------------------------------ */
+/* --- [individual] and [equations] ----------------------------------------------- */
 
 static enum err take_init(struct parser *parser, struct state_line *line)
 {
@@ -926,7 +925,7 @@ static enum err equation_statement(struct parser *parser)
     return rate ? state_statement(parser) : quantity_statement(parser, false);
 }
 
-/* --- [doses] --------------------------------------------------------------------- */
+/* --- [doses] -------------------------------------------------------------------- */
 
 static enum err take_conversion(struct parser *parser, struct input_line *line)
 {
@@ -988,7 +987,7 @@ static enum err dose_statement(struct parser *parser)
     return err == ERR_OK ? dose_tail(parser, line) : err;
 }
 
-/* --- [observations] -------------------------------------------------------------- */
+/* --- [observations] ------------------------------------------------------------- */
 
 static enum err take_amount(struct parser *parser, struct observation_line *line,
                             bool additive)
@@ -1151,7 +1150,7 @@ static enum err observation_statement(struct parser *parser)
     return err == ERR_OK ? observation_tail(parser, line) : err;
 }
 
-/* --- [what-if] ------------------------------------------------------------------- */
+/* --- [what-if] ------------------------------------------------------------------ */
 
 static enum err range_statement(struct parser *parser)
 {
@@ -1181,7 +1180,7 @@ static enum err range_statement(struct parser *parser)
     return err == ERR_OK ? take_line_end(parser) : err;
 }
 
-/* --- the whole text -------------------------------------------------------------- */
+/* --- the whole text ------------------------------------------------------------- */
 
 static const struct {
     const char *name;

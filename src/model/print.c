@@ -71,20 +71,12 @@ static void put_label(struct bytes *out, const char *label)
         put_words(out, "\"", label, "\"");
 }
 
-/* --- columns
- * ----------------------------------------------------------------------------- */
+/* --- columns -------------------------------------------------------------------- */
 
 #define CELLS_MAX 8
-#define CELL_WIDTH_MAX 48 /* longer formulas stand out instead of moving the rest away   \
-                           */
-
-static size_t width_of(const uint8_t *text, size_t size)
-{
-    size_t width = 0;
-    for (size_t i = 0; i < size; i++)
-        width += (text[i] & 0xc0) != 0x80; /* characters, not bytes */
-    return width;
-}
+#define CELL_WIDTH_MAX                                                                   \
+    48 /* longer formulas stand out instead of moving the rest away                      \
+        */
 
 /* Where the cell that begins at `at` ends: before the next one or the line's end. */
 static size_t cell_end(const struct bytes *lines, size_t at)
@@ -99,7 +91,7 @@ static void measure_columns(const struct bytes *lines, size_t widths[CELLS_MAX])
     size_t cell = 0;
     for (size_t at = 0, end; at < lines->size; at = end + 1) {
         end = cell_end(lines, at);
-        size_t width = width_of(lines->data + at, end - at);
+        size_t width = bytes_utf8_count(lines->data + at, end - at);
         if (width > widths[cell])
             widths[cell] = width < CELL_WIDTH_MAX ? width : CELL_WIDTH_MAX;
         cell = lines->data[end] == '\n' ? 0 : cell + 1;
@@ -114,7 +106,7 @@ static void flush_columns(struct bytes *out, struct bytes *lines)
     measure_columns(lines, widths);
     for (size_t at = 0, end; at < lines->size; at = end + 1) {
         end = cell_end(lines, at);
-        size_t width = width_of(lines->data + at, end - at);
+        size_t width = bytes_utf8_count(lines->data + at, end - at);
         if (width) {
             for (; owed; owed--)
                 bytes_u8(out, ' ');
@@ -132,7 +124,7 @@ static void flush_columns(struct bytes *out, struct bytes *lines)
     bytes_free(lines);
 }
 
-/* --- formulas -------------------------------------------------------------------- */
+/* --- formulas ------------------------------------------------------------------- */
 
 /* Binding strengths as in the grammar (parse.c): a part that binds less than its place
  * asks for is put in parentheses. */
@@ -181,17 +173,27 @@ static void put_infix(struct bytes *out, const struct expr *expr)
     put_expr(out, expr->arguments[1], power ? 7 : own + 1);
 }
 
+/* A unit that the lexer reads as one name after a number: mg, m2, mm[Hg], [iU]. */
+static bool is_atom(const char *unit)
+{
+    if (unit[0] == '[')
+        return strchr(unit, ']')[1] == 0;
+    for (const char *c = unit; *c; c++) {
+        if (*c == '[')
+            c = strchr(c, ']');
+        else if (strchr("/*.^+-({", *c) || (c == unit && *c >= '0' && *c <= '9'))
+            return false;
+    }
+    return true;
+}
+
 static void put_number_expr(struct bytes *out, const struct expr *expr)
 {
     put_number(out, expr->number);
-    if (!expr->unit)
-        return;
-    const char *text = expr->unit->text;
-    bool plain = true; /* a name the lexer reads as one atom after a number */
-    for (const char *c = text; *c; c++)
-        plain &= (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_' ||
-                 (*c >= '0' && *c <= '9' && c > text) || *c == '%';
-    put_words(out, plain ? " " : " [", text, plain ? "" : "]");
+    if (expr->unit && is_atom(expr->unit->text))
+        put_unit(out, expr->unit);
+    else if (expr->unit)
+        put_words(out, " [", expr->unit->text, "]");
 }
 
 static void put_expr(struct bytes *out, const struct expr *expr, int least)
@@ -223,7 +225,7 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
         put_text(out, ")");
 }
 
-/* --- sections -------------------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------------- */
 
 static void put_parameter(struct bytes *out, const struct parameter_line *line)
 {
@@ -440,8 +442,7 @@ static void put_range(struct bytes *out, const struct range_line *line)
     put_text(out, "\n");
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------ */
 
 #define PUT_SECTION(out, heading, count, put_line, array)                                \
     do {                                                                                 \

@@ -62,8 +62,8 @@ void source_place(const struct source *source, size_t at, size_t *line, size_t *
     *line = *column = 1;
     for (size_t i = 0; i < at; i++)
         *line += source->text[i] == '\n';
-    for (size_t i = line_start(source, at); i < at; i++)
-        *column += !is_continuation(source->text[i]);
+    size_t start = line_start(source, at);
+    *column += bytes_utf8_count(source->text + start, at - start);
 }
 
 /* The line of `at` with a caret below it; long lines are shown around the place. */
@@ -110,27 +110,6 @@ enum err source_refuse(const struct source *source, size_t at, enum model_error 
                    column, errors[number].name, sentence, drawing);
 }
 
-/* The bytes of the well-formed UTF-8 character at `p`, 0 when there is none (RFC 3629).
- */
-static size_t utf8_size(const unsigned char *p, size_t left)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (p[0] < 0x80)
-        return 1;
-    size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || size > left)
-        return 0;
-    uint32_t code = p[0] & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (p[i] & 0x3f);
-    }
-    if (code < least[size] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return 0;
-    return size;
-}
-
 /* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: with them a person who approves
  * a model would read another text than the parser. */
 static bool reorders(const unsigned char *p, size_t size)
@@ -146,7 +125,7 @@ enum err source_check(const struct source *source)
 {
     for (size_t i = 0; i < source->size;) {
         const unsigned char *p = (const unsigned char *)source->text + i;
-        size_t size = utf8_size(p, source->size - i);
+        size_t size = bytes_utf8_size(p, source->size - i);
         bool control =
             (p[0] < 0x20 && p[0] != '\n' && p[0] != '\t' && p[0] != '\r') || p[0] == 0x7f;
         if (size == 0)
@@ -240,7 +219,7 @@ static void read_sign(struct lexer *lexer, struct token *token)
         }
     if (!strchr("+-*/^()[]<>=:~,!", *p)) {
         token->kind = TOKEN_BAD;
-        token->size = utf8_size((const unsigned char *)p, left);
+        token->size = bytes_utf8_size(p, left);
     } else {
         token->sign[0] = *p;
         token->size = 1;

@@ -229,7 +229,7 @@ static enum err add_atom(struct unit *unit, int atom, double power)
     return ERR_OK;
 }
 
-/* --- reading --------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------- */
 
 struct reader {
     const char *text, *end, *at;
@@ -473,7 +473,7 @@ enum err unit_parse(const char *text, size_t size, struct unit *unit)
     return ERR_OK;
 }
 
-/* --- arithmetic ------------------------------------------------------------------ */
+/* --- arithmetic ----------------------------------------------------------------- */
 
 bool unit_same_dimension(const struct unit *a, const struct unit *b)
 {
@@ -569,7 +569,7 @@ enum err unit_tidy(const struct unit *a, struct unit *tidied)
     return ERR_OK;
 }
 
-/* --- writing --------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------- */
 
 static size_t write_side(const struct unit *unit, double sign, char *text, size_t size)
 {

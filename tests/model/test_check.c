@@ -103,8 +103,7 @@ static void check__spreads_are_those_of_the_transformed_parameter(void **state)
     release(&m);
 }
 
-/* --- the table of mistakes
- * --------------------------------------------------------------- */
+/* --- the table of mistakes ------------------------------------------------------ */
 
 static char *file_text(const char *name)
 {
@@ -182,8 +181,7 @@ static void check__every_mistake_has_its_number_place_and_hint(void **state)
     mem_free(text);
 }
 
-/* --- programs that use the language
- * ------------------------------------------------------ */
+/* --- programs that use the language --------------------------------------------- */
 
 static const char *unit_of(const struct model *m, const char *name)
 {
@@ -235,8 +233,32 @@ static void check__programs_have_the_units_that_their_readers_expect(void **stat
     assert_in_range(compared, 30, 100);
 }
 
-/* --- damage
- * ------------------------------------------------------------------------------ */
+/* Every model and every refusal that the page of the language shows is one. */
+static void check__the_page_of_the_language_is_true(void **state)
+{
+    (void)state;
+    char *page = file_text("../../models/README.md");
+    char *example = strstr(page, "```\nmodel ") + 4, *end = strstr(example, "```");
+    assert_non_null(end);
+    char *text = mem_text_n(example, (size_t)(end - example));
+    struct model *m;
+    assert_ok(check_text(text, &m));
+    release(&m);
+    char *line = strstr(text, "ka*depot - CLi/Vi*central");
+    char *spoilt = mem_format("%.*ska*depot - CLi*central/Vi/Vi%s", (int)(line - text),
+                              text, strchr(line, '\n'));
+    assert_int_equal(check_text(spoilt, &m), ERR_FORMAT);
+    char *shown = mem_format("oral.twin%s\nhint: %s\n", err_text() + 1, err_hint_text());
+    if (!strstr(page, shown))
+        fail_msg("models/README.md does not show\n%s", shown);
+    release(&m);
+    mem_free(shown);
+    mem_free(spoilt);
+    mem_free(text);
+    mem_free(page);
+}
+
+/* --- damage --------------------------------------------------------------------- */
 
 /* A damaged text is read or refused, never more; what is read has a canonical text that
  * is read as well and says the same. Under the sanitizers this is the stages' memory
@@ -304,6 +326,7 @@ int main(void)
         cmocka_unit_test(check__spreads_are_those_of_the_transformed_parameter),
         cmocka_unit_test(check__every_mistake_has_its_number_place_and_hint),
         cmocka_unit_test(check__programs_have_the_units_that_their_readers_expect),
+        cmocka_unit_test(check__the_page_of_the_language_is_true),
         cmocka_unit_test(check__damaged_texts_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

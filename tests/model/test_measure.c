@@ -74,13 +74,14 @@ static void measure__finds_the_unit_of_every_operation(void **state)
 static void measure__factors_are_inserted_where_units_differ(void **state)
 {
     (void)state;
-    struct model *m = checked("[equations]\nq = 1 h + 30 min\nr = q unit d\n");
+    struct model *m = checked("[equations]\nr = q unit d\nq = 1 h + 30 min\n");
     assert_int_equal(m->inserted_count, 2);
-    assert_near(m->inserted[0].factor, 1. / 60, 1e-16);
-    assert_near(m->inserted[1].factor, 1. / 24, 1e-16);
-    assert_string_equal(m->inserted[0].from, "min");
-    assert_string_equal(m->inserted[0].to, "h");
-    assert_near(m->syntax->quantities[0].expr->arguments[1]->factor, 1. / 60, 1e-16);
+    /* in the order of the text, though q is measured first */
+    assert_near(m->inserted[0].factor, 1. / 24, 1e-16);
+    assert_near(m->inserted[1].factor, 1. / 60, 1e-16);
+    assert_string_equal(m->inserted[1].from, "min");
+    assert_string_equal(m->inserted[1].to, "h");
+    assert_near(m->syntax->quantities[1].expr->arguments[1]->factor, 1. / 60, 1e-16);
     model_done(m);
 }
 

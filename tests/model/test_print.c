@@ -98,6 +98,40 @@ static void print__lines_stand_under_each_other(void **state)
     mem_free(printed);
 }
 
+/* Brackets stand around a unit where the lexer would not read it as one name. */
+static void print__brackets_stand_where_units_need_them(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"1 mg", "1 mg"},
+        {"1 [mg]", "1 mg"},
+        {"1 [mg/L]", "1 [mg/L]"},
+        {"1 mm[Hg]", "1 mm[Hg]"},
+        {"1 [iU]", "1 [iU]"},
+        {"1 [[iU]/L]", "1 [[iU]/L]"},
+        {"1 m2", "1 m2"},
+        {"1 [m^2]", "1 [m^2]"},
+        {"5 %", "5 %"},
+        {"1 [m-2]", "1 [m-2]"},
+        {"(2 m)^2", "(2 m)^2"},
+        {"(2 [m])^2*3", "(2 m)^2*3"},
+
+        {"1 \xc2\xb5g", "1 \xc2\xb5g"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = mem_format(HEAD "[equations]\nq = %s\n", rows[i][0]);
+        char *expected = mem_format("q = %s\n", rows[i][1]);
+        char *printed = canonical(text), *again = canonical(printed);
+        if (!strstr(printed, expected))
+            fail_msg("%s printed as %s", rows[i][0], printed);
+        assert_string_equal(printed, again);
+        mem_free(text);
+        mem_free(expected);
+        mem_free(printed);
+        mem_free(again);
+    }
+}
+
 /* Whatever the order of sections and clauses in a file, and wherever lines are broken. */
 static void print__one_text_for_one_model(void **state)
 {
@@ -125,6 +159,7 @@ int main(void)
         cmocka_unit_test(print__spacing_and_comments_do_not_matter),
         cmocka_unit_test(print__numbers_read_back),
         cmocka_unit_test(print__lines_stand_under_each_other),
+        cmocka_unit_test(print__brackets_stand_where_units_need_them),
         cmocka_unit_test(print__one_text_for_one_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
