@@ -1,0 +1,473 @@
+#include "coordinator/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* --- the heads of the hospitals' ledgers
+ * --------------------------------------------------- */
+
+struct head {
+    uint64_t length;
+    uint8_t head[HASH_BYTES];
+};
+
+static enum err head_read(struct coordinator *c, const uint8_t member[KEY_BYTES],
+                          struct head *head)
+{
+    struct query *query;
+    bool row;
+    *head = (struct head){0};
+    if (store_query(c->store, "SELECT length, head FROM heads WHERE member = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, member, KEY_BYTES);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (row) {
+        size_t size;
+        head->length = (uint64_t)query_get_int(query, 0);
+        memcpy(head->head, query_get_blob(query, 1, &size), HASH_BYTES);
+        query_reset(query);
+    }
+    return ERR_OK;
+}
+
+/* Remember a longer ledger. A shorter one, or another of the same length, is not taken:
+ * the answer repeats the one held, and the node finds out. */
+static enum err head_note(struct coordinator *c, const uint8_t member[KEY_BYTES],
+                          uint64_t length, const uint8_t head[HASH_BYTES], bool *behind)
+{
+    struct head held;
+    struct query *query;
+    if (head_read(c, member, &held) != ERR_OK)
+        return err_code();
+    *behind = length < held.length || (length == held.length && length > 0 &&
+                                       memcmp(head, held.head, HASH_BYTES) != 0);
+    if (*behind || length == held.length)
+        return ERR_OK;
+    if (store_query(c->store,
+                    "REPLACE INTO heads (member, length, head) VALUES (?, ?, ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, member, KEY_BYTES);
+    query_int(query, 2, (int64_t)length);
+    query_blob(query, 3, head, HASH_BYTES);
+    return query_run(query);
+}
+
+/* --- answers
+ * --------------------------------------------------------------------------------- */
+
+static enum err refuse(const struct coordinator *c, const struct bytes *frame,
+                       enum reason reason, struct bytes *answer,
+                       struct exchange_outcome *outcome)
+{
+    outcome->reason = reason;
+    return envelope_refuse(c->identity, codec_view(frame), reason, "", answer);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < size; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+/* --- polls without a study: what is new
+ * ------------------------------------------------------- */
+
+struct offers {
+    struct bytes storage;
+    struct view terms[WIRE_REPLY_TERMS_MAX];
+    size_t count;
+};
+
+static bool knows(const struct poll *poll, const uint8_t hash[HASH_BYTES])
+{
+    return terms_include(&poll->terms_known, hash);
+}
+
+static enum err gather_offers(struct coordinator *c, const struct envelope *question,
+                              const struct poll *poll, struct offers *offers)
+{
+    struct query *query;
+    bool row;
+    size_t total = 0;
+    enum err result = store_query(
+        c->store, "SELECT hash, terms FROM studies WHERE state = 'open' ORDER BY rowid",
+        &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        size_t hash_size, size;
+        const uint8_t *hash = query_get_blob(query, 0, &hash_size);
+        const void *data = query_get_blob(query, 1, &size);
+        struct arena *arena = codec_arena(size);
+        struct terms terms;
+        uint8_t opened[HASH_BYTES];
+        bool wanted = !knows(poll, hash) &&
+                      terms_open((struct view){data, size}, c->key, arena, &terms,
+                                 opened) == ERR_OK &&
+                      terms_include(&terms.participants, question->sender);
+        arena_destroy(&arena);
+        if (!wanted)
+            continue;
+        total += size;
+        if (offers->count == WIRE_REPLY_TERMS_MAX ||
+            (offers->count && total > WIRE_FRAME_MAX / 2)) {
+            query_reset(query);
+            break;
+        }
+        bytes_append(&offers->storage, data, size);
+        offers->terms[offers->count++].size = size;
+    }
+    const uint8_t *at = offers->storage.data;
+    for (size_t i = 0; i < offers->count; at += offers->terms[i++].size)
+        offers->terms[i].data = at;
+    return result;
+}
+
+/* --- polls about a study: links and the plan
+ * --------------------------------------------------- */
+
+static enum err note_joined(struct coordinator *c, const struct study *study,
+                            const uint8_t member[KEY_BYTES])
+{
+    struct query *query;
+    if (store_query(c->store,
+                    "INSERT OR IGNORE INTO joined (study, member) VALUES (?, ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    query_blob(query, 2, member, KEY_BYTES);
+    return query_run(query);
+}
+
+struct news {
+    struct bytes link_storage, plan;
+    struct view links[WIRE_REPLY_LINKS_MAX];
+    size_t link_count;
+};
+
+static enum err gather_plan(struct coordinator *c, const struct study *study,
+                            const uint8_t member[KEY_BYTES], struct news *news)
+{
+    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
+    struct attempt attempt;
+    bool contributed = false;
+    enum err result = rounds_current(c, study, arena, &attempt);
+    if (result == ERR_OK && terms_include(&attempt.plan.participants, member)) {
+        result = rounds_contributed(c, attempt.hash, member, &contributed);
+        if (result == ERR_OK && !contributed)
+            bytes_append(&news->plan, attempt.signed_plan.data, attempt.signed_plan.size);
+    }
+    bytes_free(&attempt.signed_plan);
+    arena_destroy(&arena);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+/* As many links as fit a frame; the plan only with the last of them, which it continues.
+ */
+static enum err gather_news(struct coordinator *c, const struct study *study,
+                            const struct envelope *question, const struct poll *poll,
+                            struct news *news)
+{
+    enum err result =
+        studies_links(c, study->terms.study, poll->chain_length, WIRE_REPLY_LINKS_MAX,
+                      &news->link_storage, news->links, &news->link_count);
+    size_t total = 0, fit = 0;
+    while (fit < news->link_count &&
+           (total += news->links[fit].size) <= WIRE_FRAME_MAX / 2)
+        fit++;
+    news->link_count = fit;
+    if (result == ERR_OK && poll->chain_length + fit == study->chain.length &&
+        study->open)
+        result = gather_plan(c, study, question->sender, news);
+    return result;
+}
+
+/* Whether the member may ask about this study, with the chain it holds. */
+static enum err open_asked(struct coordinator *c, const struct envelope *question,
+                           const struct poll *poll, struct study **study,
+                           enum reason *reason)
+{
+    uint8_t held[HASH_BYTES];
+    enum err result = studies_open(c, question->study, study);
+    if (result == ERR_NOT_FOUND)
+        *reason = REASON_UNKNOWN_STUDY;
+    else if (result != ERR_OK)
+        return result;
+    else if (!terms_include(&(*study)->terms.participants, question->sender))
+        *reason = REASON_NOT_PARTICIPANT;
+    else if (studies_head_at(c, *study, poll->chain_length, held) != ERR_OK ||
+             memcmp(held, poll->chain_head, HASH_BYTES) != 0)
+        *reason = REASON_WRONG_CHAIN;
+    return ERR_OK;
+}
+
+/* What a reply is made of, and where its views point. */
+struct findings {
+    struct study *study;
+    struct offers offers;
+    struct news news;
+    struct head head; /* shown before now */
+    bool behind;
+    char waiting[256];
+};
+
+static void findings_clear(struct findings *findings)
+{
+    study_destroy(&findings->study);
+    bytes_free(&findings->offers.storage);
+    bytes_free(&findings->news.link_storage);
+    bytes_free(&findings->news.plan);
+}
+
+static enum err find(struct coordinator *c, const struct envelope *question,
+                     const struct poll *poll, struct findings *found, enum reason *reason)
+{
+    snprintf(found->waiting, sizeof found->waiting, "nothing");
+    if (head_read(c, question->sender, &found->head) != ERR_OK ||
+        head_note(c, question->sender, poll->ledger_length, poll->ledger_head,
+                  &found->behind) != ERR_OK)
+        return err_code();
+    if (is_zero(question->study, STUDY_BYTES))
+        return gather_offers(c, question, poll, &found->offers);
+    enum err result = open_asked(c, question, poll, &found->study, reason);
+    if (result != ERR_OK || *reason != REASON_NONE)
+        return result;
+    if (found->study->open)
+        result = note_joined(c, found->study, question->sender);
+    if (result == ERR_OK && !found->behind)
+        result = gather_news(c, found->study, question, poll, &found->news);
+    if (result == ERR_OK)
+        result = rounds_waiting(c, found->study, found->waiting);
+    return result;
+}
+
+static enum err reply_with(struct coordinator *c, const struct envelope *question,
+                           const struct poll *poll, const struct findings *found,
+                           uint64_t now, struct bytes *answer)
+{
+    struct bytes body = {0};
+    struct reply reply = {
+        .retry_after_ms = (uint32_t)conf_integer(c->conf, "retry_ms"),
+        .waiting = found->waiting,
+        .now = now,
+        .ledger_length = found->head.length,
+        .plan = codec_view(&found->news.plan),
+        .terms = {found->offers.terms, found->offers.count},
+        .links = {found->news.links, found->news.link_count},
+    };
+    memcpy(reply.ledger_head, found->head.head, HASH_BYTES);
+    if (poll->roster_version < roster_fields(c->roster)->version)
+        reply.roster = roster_bytes(c->roster);
+    enum err result = codec_encode_reply(&reply, &body);
+    if (result == ERR_OK)
+        result = envelope_answer(c->identity, question, MESSAGE_REPLY, &body, answer);
+    bytes_free(&body);
+    return result;
+}
+
+static enum err answer_poll(struct coordinator *c, uint64_t now,
+                            const struct envelope *question, const struct bytes *frame,
+                            struct arena *arena, struct bytes *answer,
+                            struct exchange_outcome *outcome)
+{
+    struct poll poll;
+    struct findings found = {0};
+    enum reason reason = REASON_NONE;
+    if (codec_decode_poll(question->body, arena, &poll) != ERR_OK)
+        return refuse(c, frame, REASON_MALFORMED, answer, outcome);
+    enum err result = find(c, question, &poll, &found, &reason);
+    if (result == ERR_OK && reason != REASON_NONE)
+        result = refuse(c, frame, reason, answer, outcome);
+    else if (result == ERR_OK)
+        result = reply_with(c, question, &poll, &found, now, answer);
+    if (found.behind)
+        outcome->reason = REASON_LEDGER_BEHIND;
+    findings_clear(&found);
+    return result;
+}
+
+/* --- contributions
+ * ----------------------------------------------------------------------------- */
+
+/* The hash of what this member sent for this plan before; `found` false: nothing. */
+static enum err sent_before(struct coordinator *c, const uint8_t plan[HASH_BYTES],
+                            const uint8_t member[KEY_BYTES], uint8_t hash[HASH_BYTES],
+                            bool *found)
+{
+    struct query *query;
+    if (store_query(c->store,
+                    "SELECT hash FROM contributions WHERE plan = ? AND member = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, plan, HASH_BYTES);
+    query_blob(query, 2, member, KEY_BYTES);
+    if (query_step(query, found) != ERR_OK)
+        return err_code();
+    if (*found) {
+        size_t size;
+        memcpy(hash, query_get_blob(query, 0, &size), HASH_BYTES);
+        query_reset(query);
+    }
+    return ERR_OK;
+}
+
+static enum err keep(struct coordinator *c, const struct envelope *question,
+                     const struct contribution *contribution,
+                     const uint8_t hash[HASH_BYTES], uint64_t now)
+{
+    struct bytes vector = {0};
+    struct query *query;
+    for (size_t i = 0; i < contribution->vector.count; i++)
+        bytes_u64(&vector, contribution->vector.items[i]);
+    enum err result = store_query(
+        c->store,
+        "INSERT INTO contributions (plan, member, hash, vector, ledger_length,"
+        " ledger_head, received) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        &query);
+    if (result == ERR_OK) {
+        query_blob(query, 1, contribution->plan, HASH_BYTES);
+        query_blob(query, 2, question->sender, KEY_BYTES);
+        query_blob(query, 3, hash, HASH_BYTES);
+        query_blob(query, 4, vector.data, vector.size);
+        query_int(query, 5, (int64_t)contribution->ledger_length);
+        query_blob(query, 6, contribution->ledger_head, HASH_BYTES);
+        query_int(query, 7, (int64_t)now);
+        result = query_run(query);
+    }
+    bytes_free(&vector);
+    return result;
+}
+
+/* Whether a contribution that was not seen before belongs to the attempt in progress. */
+static enum err judge(struct coordinator *c, const struct study *study,
+                      const struct envelope *question,
+                      const struct contribution *contribution, uint64_t now,
+                      enum reason *reason)
+{
+    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
+    struct attempt attempt;
+    enum err result = rounds_current(c, study, arena, &attempt);
+    if (!study->open)
+        *reason = REASON_STUDY_CLOSED;
+    else if (result == ERR_NOT_FOUND)
+        *reason = REASON_WRONG_ROUND;
+    else if (result == ERR_OK)
+        *reason = plan_accepts(&attempt.plan, attempt.hash, question, contribution, now);
+    bytes_free(&attempt.signed_plan);
+    arena_destroy(&arena);
+    return *reason != REASON_NONE ? ERR_OK : result;
+}
+
+static enum err store_contribution(struct coordinator *c, const struct envelope *question,
+                                   const struct contribution *contribution,
+                                   const uint8_t hash[HASH_BYTES], uint64_t now,
+                                   enum reason *reason)
+{
+    bool behind = false;
+    enum err result = store_begin(c->store);
+    if (result != ERR_OK)
+        return result;
+    result = head_note(c, question->sender, contribution->ledger_length,
+                       contribution->ledger_head, &behind);
+    if (behind)
+        *reason = REASON_LEDGER_BEHIND;
+    if (result == ERR_OK && !behind)
+        result = keep(c, question, contribution, hash, now);
+    if (result == ERR_OK && !behind)
+        return store_commit(c->store);
+    store_rollback(c->store);
+    return result;
+}
+
+static enum err receipt(struct coordinator *c, const struct envelope *question,
+                        const struct contribution *contribution,
+                        const uint8_t hash[HASH_BYTES], struct bytes *answer)
+{
+    struct receipt receipt = {.ledger_length = contribution->ledger_length};
+    struct bytes body = {0};
+    memcpy(receipt.contribution, hash, HASH_BYTES);
+    memcpy(receipt.plan, contribution->plan, HASH_BYTES);
+    memcpy(receipt.ledger_head, contribution->ledger_head, HASH_BYTES);
+    enum err result = codec_encode_receipt(&receipt, &body);
+    if (result == ERR_OK)
+        result = envelope_answer(c->identity, question, MESSAGE_RECEIPT, &body, answer);
+    bytes_free(&body);
+    return result;
+}
+
+static enum err answer_contribution(struct coordinator *c, uint64_t now,
+                                    const struct envelope *question,
+                                    const struct bytes *frame, struct arena *arena,
+                                    struct bytes *answer,
+                                    struct exchange_outcome *outcome)
+{
+    struct contribution contribution;
+    struct study *study = NULL;
+    uint8_t hash[HASH_BYTES], before[HASH_BYTES];
+    bool found = false;
+    enum reason reason = REASON_NONE;
+    if (codec_decode_contribution(question->body, arena, &contribution) != ERR_OK)
+        return refuse(c, frame, REASON_MALFORMED, answer, outcome);
+    enum err result = envelope_hash((struct view){frame->data, frame->size}, hash);
+    if (result == ERR_OK)
+        result = sent_before(c, contribution.plan, question->sender, before, &found);
+    if (result == ERR_OK && found && memcmp(hash, before, HASH_BYTES) != 0)
+        reason = REASON_ANSWERED;
+    if (result == ERR_OK && !found) {
+        result = studies_open(c, question->study, &study);
+        if (result == ERR_NOT_FOUND) {
+            reason = REASON_UNKNOWN_STUDY;
+            result = ERR_OK;
+        } else if (result == ERR_OK) {
+            result = judge(c, study, question, &contribution, now, &reason);
+        }
+        if (result == ERR_OK && reason == REASON_NONE) {
+            result = store_contribution(c, question, &contribution, hash, now, &reason);
+            outcome->stored = result == ERR_OK && reason == REASON_NONE;
+        }
+    }
+    study_destroy(&study);
+    if (result == ERR_OK && reason != REASON_NONE)
+        return refuse(c, frame, reason, answer, outcome);
+    return result == ERR_OK ? receipt(c, question, &contribution, hash, answer) : result;
+}
+
+/* --- the door
+ * ------------------------------------------------------------------------------------ */
+
+enum err exchange_answer(struct coordinator *c, const struct clock *clock,
+                         const uint8_t curve[KEY_BYTES], const struct bytes *frame,
+                         struct bytes *answer, struct exchange_outcome *outcome)
+{
+    uint64_t now = clock_wall(clock);
+    struct roster_gate gate = {c->roster, curve, now};
+    struct envelope_rule rule = {
+        .kinds = 1u << MESSAGE_POLL | 1u << MESSAGE_CONTRIBUTION,
+        .admit = roster_admits,
+        .who = &gate,
+    };
+    struct envelope question;
+    struct arena *arena = codec_arena(frame->size);
+    memcpy(rule.consortium, c->consortium, HASH_BYTES);
+    memcpy(rule.recipient, c->key, KEY_BYTES);
+    *outcome = (struct exchange_outcome){.member = "?"};
+    enum err result = ERR_OK;
+    outcome->reason =
+        envelope_open(&rule, (struct view){frame->data, frame->size}, arena, &question);
+    if (outcome->reason == REASON_NONE) {
+        outcome->kind = question.kind;
+        outcome->member = coordinator_member_name(c, question.sender);
+        if (question.kind == MESSAGE_POLL)
+            result = answer_poll(c, now, &question, frame, arena, answer, outcome);
+        else
+            result =
+                answer_contribution(c, now, &question, frame, arena, answer, outcome);
+    }
+    arena_destroy(&arena);
+    return result;
+}

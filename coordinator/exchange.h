@@ -1,0 +1,30 @@
+#ifndef COORDINATOR_EXCHANGE_H
+#define COORDINATOR_EXCHANGE_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "coordinator/rounds.h"
+#include "wire/envelope.h"
+
+/* exchange - the coordinator's half of the protocol, without sockets: a frame in, the
+ * frame to answer with out.
+ *
+ * A contribution is stored and synced before its receipt exists, and counted once however
+ * often it comes. Frames that do not open are not answered: whoever sent one has shown no
+ * key. Called by coordinator/serve and by tests. */
+
+struct exchange_outcome {
+    enum reason reason; /* why it was refused or dropped; REASON_NONE */
+    uint32_t kind;      /* of the message; 0 when it did not open */
+    const char *member; /* name in the roster; "?" when it did not open */
+    bool stored;        /* a contribution was new */
+};
+
+/* ERR_OK also when the frame was refused (the answer says why) or dropped (`answer` stays
+ * empty). Errors are the store's. */
+enum err exchange_answer(struct coordinator *coordinator, const struct clock *clock,
+                         const uint8_t curve[KEY_BYTES], const struct bytes *frame,
+                         struct bytes *answer, struct exchange_outcome *outcome);
+
+#endif

@@ -1,0 +1,465 @@
+#include "coordinator/studies.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "privacy/accountant.h"
+#include "privacy/noise.h"
+#include "privacy/random.h"
+
+void study_destroy(struct study **study)
+{
+    if (!*study)
+        return;
+    prior_destroy(&(*study)->prior);
+    bytes_free(&(*study)->prior_bytes);
+    model_destroy(&(*study)->model);
+    arena_destroy(&(*study)->arena);
+    mem_free(*study);
+    *study = NULL;
+}
+
+/* --- making
+ * ------------------------------------------------------------------------------ */
+
+static enum err plan_noise(const struct study_request *request, struct terms *terms,
+                           double *multipliers)
+{
+    double mu;
+    if (accountant_mu(request->epsilon, request->delta, &mu) != ERR_OK ||
+        accountant_shares(mu, request->budget_ratio, request->rounds, multipliers) !=
+            ERR_OK)
+        return err_code();
+    for (uint32_t t = 0; t < request->rounds; t++) {
+        uint64_t norm_max;
+        if (noise_norm_max(multipliers[t], &norm_max) != ERR_OK)
+            return err_code();
+        if (norm_max > terms->norm_max)
+            terms->norm_max = norm_max;
+    }
+    terms->noise_multipliers = (struct reals){multipliers, request->rounds};
+    return ERR_OK;
+}
+
+static enum err name_free(struct coordinator *c, const char *name)
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store, "SELECT 1 FROM studies WHERE name = ?", &query) != ERR_OK)
+        return err_code();
+    query_text(query, 1, name);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    query_reset(query);
+    return row ? err_set(ERR_STATE, "a study called %s is there already", name) : ERR_OK;
+}
+
+static enum err keep_study(struct coordinator *c, const struct terms *terms,
+                           const struct bytes *bytes, const uint8_t hash[HASH_BYTES])
+{
+    struct query *query;
+    if (store_query(c->store,
+                    "INSERT INTO studies (study, hash, name, terms, state, created)"
+                    " VALUES (?, ?, ?, ?, 'open', ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, terms->study, STUDY_BYTES);
+    query_blob(query, 2, hash, HASH_BYTES);
+    query_text(query, 3, terms->name);
+    query_blob(query, 4, bytes->data, bytes->size);
+    query_int(query, 5, (int64_t)terms->issued);
+    return query_run(query);
+}
+
+static enum err sign_and_keep(struct coordinator *c, const struct study_request *request,
+                              struct terms *terms)
+{
+    struct prior *start = NULL;
+    struct bytes prior = {0}, participants = {0}, bytes = {0};
+    uint8_t hash[HASH_BYTES];
+    const struct members *members = &roster_fields(c->roster)->members;
+    enum err result = ERR_OK;
+    if (!request->prior)
+        result = prior_from_model(request->model, &start);
+    if (result == ERR_OK) {
+        prior_write(request->prior ? request->prior : start, &prior);
+        for (size_t i = 0; i < members->count; i++) /* ascending, as the roster is */
+            bytes_append(&participants, members->items[i].key, KEY_BYTES);
+        terms->prior = (struct view){prior.data, prior.size};
+        terms->participants = (struct keys){participants.data, members->count};
+        result = terms_sign(c->identity, terms, &bytes, hash);
+    }
+    if (result == ERR_OK)
+        result = keep_study(c, terms, &bytes, hash);
+    prior_destroy(&start);
+    bytes_free(&prior);
+    bytes_free(&participants);
+    bytes_free(&bytes);
+    return result;
+}
+
+enum err studies_create(struct coordinator *c, const struct study_request *request,
+                        uint64_t wall, uint8_t number[STUDY_BYTES])
+{
+    struct prior_layout layout;
+    struct statistic statistic;
+    if (!c->roster) {
+        err_set(ERR_STATE, "there is no roster yet, so nobody could take part");
+        return err_hint("see `gemel-coordinator help roster`");
+    }
+    if (request->rounds < 1 || request->rounds > WIRE_ROUNDS_MAX)
+        return err_set(ERR_RANGE, "a study has 1 to %d rounds, not %u", WIRE_ROUNDS_MAX,
+                       request->rounds);
+    if (name_free(c, request->name) != ERR_OK ||
+        prior_layout(request->model, &layout) != ERR_OK)
+        return err_code();
+    statistic_layout(&layout, false, &statistic);
+    const char *text = model_canonical(request->model);
+    struct terms terms = {
+        .name = request->name,
+        .purpose = request->purpose,
+        .issued = wall,
+        .model = {(const uint8_t *)text, strlen(text)},
+        .statistic = STATISTIC_VERSION,
+        .dimension = (uint32_t)statistic.dimension,
+        .rounds = request->rounds,
+        .epsilon = request->epsilon,
+        .delta = request->delta,
+        .noise_log2 = NOISE_LOG2,
+        .hospitals_min = request->hospitals_min,
+    };
+    if (statistic.dimension > WIRE_DIMENSION_MAX)
+        return err_set(ERR_RANGE, "the model's statistics are %zu numbers, at most %d",
+                       statistic.dimension, WIRE_DIMENSION_MAX);
+    random_bytes(terms.study, STUDY_BYTES);
+    memcpy(terms.consortium, c->consortium, HASH_BYTES);
+    model_hash(request->model, terms.model_hash);
+    double *multipliers = mem_new(request->rounds, sizeof *multipliers);
+    enum err result = plan_noise(request, &terms, multipliers);
+    if (result == ERR_OK)
+        result = sign_and_keep(c, request, &terms);
+    if (result == ERR_OK)
+        memcpy(number, terms.study, STUDY_BYTES);
+    mem_free(multipliers);
+    return result;
+}
+
+/* --- opening
+ * ----------------------------------------------------------------------------- */
+
+static enum err set_prior(struct study *study, struct view bytes)
+{
+    struct prior *prior;
+    if (prior_read(&study->layout, bytes.data, bytes.size, &prior) != ERR_OK)
+        return err_code();
+    prior_destroy(&study->prior);
+    study->prior = prior;
+    study->prior_bytes.size = 0;
+    bytes_append(&study->prior_bytes, bytes.data, bytes.size);
+    return ERR_OK;
+}
+
+static enum err read_terms(struct coordinator *c, struct query *query,
+                           struct study *study)
+{
+    struct view view;
+    view.data = query_get_blob(query, 0, &view.size);
+    const char *state = query_get_text(query, 1);
+    study->open = strcmp(state, "open") == 0;
+    snprintf(study->state, sizeof study->state, "%s", state);
+    study->arena = codec_arena(view.size);
+    if (terms_open(view, c->key, study->arena, &study->terms, study->hash) != ERR_OK ||
+        model_parse((const char *)study->terms.model.data, study->terms.model.size,
+                    study->terms.name, &study->model) != ERR_OK ||
+        prior_layout(study->model, &study->layout) != ERR_OK)
+        return err_code();
+    statistic_layout(&study->layout, false, &study->statistic);
+    study->chain = chain_start(&study->terms, study->hash);
+    return set_prior(study, study->terms.prior);
+}
+
+static enum err read_links(struct coordinator *c, struct study *study)
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store, "SELECT link FROM links WHERE study = ? ORDER BY round",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    enum err result;
+    while ((result = query_step(query, &row)) == ERR_OK && row) {
+        struct chain_link link;
+        struct view view;
+        view.data = query_get_blob(query, 0, &view.size);
+        struct arena *arena = codec_arena(view.size);
+        if (chain_extend(&study->chain, view, c->key, arena, &link) != REASON_NONE)
+            result = err_code();
+        else
+            result = set_prior(study, link.prior);
+        arena_destroy(&arena);
+        if (result != ERR_OK)
+            break;
+    }
+    query_reset(query);
+    return result;
+}
+
+enum err studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                      struct study **study)
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store, "SELECT terms, state FROM studies WHERE study = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, number, STUDY_BYTES);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return err_set(ERR_NOT_FOUND, "there is no such study");
+    struct study *opened = mem_new(1, sizeof *opened);
+    enum err result = read_terms(c, query, opened);
+    query_reset(query);
+    if (result == ERR_OK)
+        result = read_links(c, opened);
+    if (result != ERR_OK) {
+        study_destroy(&opened);
+        return result;
+    }
+    *study = opened;
+    return ERR_OK;
+}
+
+/* --- finding
+ * ----------------------------------------------------------------------------- */
+
+enum err studies_list(struct coordinator *c, uint8_t (**numbers)[STUDY_BYTES],
+                      size_t *count)
+{
+    struct query *query;
+    bool row;
+    uint8_t(*list)[STUDY_BYTES] = NULL;
+    size_t used = 0, room = 0;
+    enum err result =
+        store_query(c->store, "SELECT study FROM studies ORDER BY rowid", &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        size_t size;
+        const void *number = query_get_blob(query, 0, &size);
+        MEM_GROW(list, used + 1, &room);
+        if (size == STUDY_BYTES)
+            memcpy(list[used++], number, STUDY_BYTES);
+    }
+    if (result != ERR_OK) {
+        mem_free(list);
+        return result;
+    }
+    *numbers = list;
+    *count = used;
+    return ERR_OK;
+}
+
+enum err studies_find(struct coordinator *c, const char *text,
+                      uint8_t number[STUDY_BYTES])
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store, "SELECT study FROM studies WHERE name = ?", &query) !=
+        ERR_OK)
+        return err_code();
+    query_text(query, 1, text);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row) {
+        err_set(ERR_NOT_FOUND, "no study is called %s", text);
+        return err_hint("`gemel-coordinator study list` shows them");
+    }
+    size_t size;
+    const void *found = query_get_blob(query, 0, &size);
+    memcpy(number, found, size < STUDY_BYTES ? size : STUDY_BYTES);
+    query_reset(query);
+    return ERR_OK;
+}
+
+enum err studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                           const char *state)
+{
+    struct query *query;
+    if (store_query(c->store, "UPDATE studies SET state = ? WHERE study = ?", &query) !=
+        ERR_OK)
+        return err_code();
+    query_text(query, 1, state);
+    query_blob(query, 2, number, STUDY_BYTES);
+    return query_run(query);
+}
+
+/* --- the chain
+ * ----------------------------------------------------------------------------- */
+
+enum err studies_publish(struct coordinator *c, const struct study *study,
+                         const struct chain_link *link, const struct study_round *round,
+                         const char *report)
+{
+    struct bytes bytes = {0}, sum = {0};
+    uint8_t hash[HASH_BYTES];
+    struct query *query;
+    for (size_t i = 0; i < study->terms.dimension; i++)
+        bytes_f64(&sum, round->sum[i]);
+    enum err result = chain_sign(c->identity, link, &bytes, hash);
+    if (result == ERR_OK)
+        result = store_query(c->store,
+                             "INSERT INTO links (study, round, link, hash, prior, sum,"
+                             " noise, report) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                             &query);
+    if (result == ERR_OK) {
+        query_blob(query, 1, link->study, STUDY_BYTES);
+        query_int(query, 2, (int64_t)link->round);
+        query_blob(query, 3, bytes.data, bytes.size);
+        query_blob(query, 4, hash, HASH_BYTES);
+        query_blob(query, 5, link->prior.data, link->prior.size);
+        query_blob(query, 6, sum.data, sum.size);
+        query_real(query, 7, round->noise_stddev);
+        query_text(query, 8, report);
+        result = query_run(query);
+    }
+    if (result == ERR_OK && link->round == study->terms.rounds)
+        result = studies_set_state(c, link->study, "finished");
+    bytes_free(&bytes);
+    bytes_free(&sum);
+    return result;
+}
+
+void studies_rounds_free(struct study_round *rounds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        prior_destroy(&rounds[i].prior);
+        mem_free(rounds[i].sum);
+    }
+    mem_free(rounds);
+}
+
+static enum err read_round(const struct study *study, struct query *query,
+                           struct study_round *round)
+{
+    struct cursor cursor = {0};
+    cursor.data = query_get_blob(query, 0, &cursor.size);
+    round->noise_stddev = query_get_real(query, 1);
+    round->sum = mem_new(study->terms.dimension, sizeof(double));
+    enum err result = ERR_OK;
+    for (size_t i = 0; result == ERR_OK && i < study->terms.dimension; i++)
+        result = cursor_f64(&cursor, &round->sum[i]);
+    return result == ERR_OK ? cursor_end(&cursor) : result;
+}
+
+enum err studies_rounds(struct coordinator *c, const struct study *study,
+                        struct study_round **rounds, size_t *count)
+{
+    struct query *query;
+    bool row;
+    size_t used = 0, room = study->chain.length;
+    struct view before = study->terms.prior; /* the prior a round was fitted under */
+    struct bytes kept = {0};
+    if (store_query(c->store,
+                    "SELECT sum, noise, prior FROM links WHERE study = ? ORDER BY round",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    struct study_round *list = mem_new(room, sizeof *list);
+    enum err result;
+    while ((result = query_step(query, &row)) == ERR_OK && row && used < room) {
+        size_t size;
+        if ((result = prior_read(&study->layout, before.data, before.size,
+                                 &list[used].prior)) == ERR_OK)
+            result = read_round(study, query, &list[used++]);
+        if (result != ERR_OK)
+            break;
+        const void *prior = query_get_blob(query, 2, &size);
+        kept.size = 0;
+        bytes_append(&kept, prior, size);
+        before = (struct view){kept.data, kept.size};
+    }
+    query_reset(query);
+    bytes_free(&kept);
+    if (result != ERR_OK) {
+        studies_rounds_free(list, used);
+        return result;
+    }
+    *rounds = list;
+    *count = used;
+    return ERR_OK;
+}
+
+enum err studies_report(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                        uint64_t round, char **report)
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store, "SELECT report FROM links WHERE study = ? AND round = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, number, STUDY_BYTES);
+    query_int(query, 2, (int64_t)round);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return err_set(ERR_NOT_FOUND, "round %llu has not been published",
+                       (unsigned long long)round);
+    *report = mem_text(query_get_text(query, 0));
+    query_reset(query);
+    return ERR_OK;
+}
+
+enum err studies_links(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                       uint64_t from, size_t most, struct bytes *storage,
+                       struct view *links, size_t *count)
+{
+    struct query *query;
+    bool row;
+    size_t used = 0;
+    if (store_query(c->store,
+                    "SELECT link FROM links WHERE study = ? AND round > ? ORDER BY round"
+                    " LIMIT ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, number, STUDY_BYTES);
+    query_int(query, 2, (int64_t)from);
+    query_int(query, 3, (int64_t)most);
+    enum err result;
+    while ((result = query_step(query, &row)) == ERR_OK && row) {
+        size_t size;
+        const void *data = query_get_blob(query, 0, &size);
+        bytes_append(storage, data, size);
+        links[used++].size = size;
+    }
+    const uint8_t *at = storage->data; /* only now does the storage stay where it is */
+    for (size_t i = 0; i < used; at += links[i++].size)
+        links[i].data = at;
+    *count = used;
+    return result;
+}
+
+enum err studies_head_at(struct coordinator *c, const struct study *study,
+                         uint64_t length, uint8_t head[HASH_BYTES])
+{
+    struct query *query;
+    bool row;
+    if (length == 0) {
+        memcpy(head, study->hash, HASH_BYTES);
+        return ERR_OK;
+    }
+    if (store_query(c->store, "SELECT hash FROM links WHERE study = ? AND round = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)length);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return err_set(ERR_NOT_FOUND, "round %llu has not been published",
+                       (unsigned long long)length);
+    size_t size;
+    const void *found = query_get_blob(query, 0, &size);
+    memcpy(head, found, HASH_BYTES);
+    query_reset(query);
+    return ERR_OK;
+}

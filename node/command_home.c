@@ -1,0 +1,179 @@
+#include "node/commands.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "node/patients.h"
+#include "node/serve.h"
+
+#define INVITE_FILE_MAX ((size_t)65536)
+
+static void fingerprint_of(const struct node *node, char text[ROSTER_FINGERPRINT_SIZE])
+{
+    uint8_t keys[2 * KEY_BYTES];
+    memcpy(keys, node->key, KEY_BYTES);
+    identity_curve(node->identity, keys + KEY_BYTES);
+    roster_fingerprint(keys, sizeof keys, text);
+}
+
+enum err command_init(struct cli *cli)
+{
+    struct node *node;
+    char fingerprint[ROSTER_FINGERPRINT_SIZE];
+    if (node_create(cli_directory(cli), cli_text(cli, "name", ""), &node) != ERR_OK)
+        return err_code();
+    fingerprint_of(node, fingerprint);
+    struct json *json = json_new_object();
+    json_set_text(json, "folder", cli_directory(cli));
+    json_set_text(json, "name", conf_text(node->conf, "name"));
+    json_set_text(json, "fingerprint", fingerprint);
+    cli_result(cli, json);
+    if (!cli_is_json(cli)) {
+        printf("node       %s\n", conf_text(node->conf, "name"));
+        printf("folder     %s\n", cli_directory(cli));
+        printf("identity   %s\n", fingerprint);
+        cli_say(cli, "the key of the encrypted store is store.key in that folder (0400); "
+                     "keep a copy apart from backups");
+        cli_say(cli, "next: gemel-node enrol INVITATION, gemel-node import FILE.csv");
+    }
+    node_destroy(&node);
+    return ERR_OK;
+}
+
+enum err command_enrol(struct cli *cli)
+{
+    struct node *node;
+    struct bytes invite = {0};
+    char mine[ROSTER_FINGERPRINT_SIZE], theirs[ROSTER_FINGERPRINT_SIZE];
+    char *request = NULL;
+    const char *out = cli_text(cli, "output", NULL);
+    if (file_read(cli_argument(cli, 0), INVITE_FILE_MAX, &invite) != ERR_OK)
+        return err_code();
+    enum err result = node_open(cli_directory(cli), &node);
+    if (result != ERR_OK) {
+        bytes_free(&invite);
+        return result;
+    }
+    result = node_pin(node, (const char *)invite.data, invite.size);
+    if (result == ERR_OK) {
+        struct enrol_request fields = {.name = conf_text(node->conf, "name"),
+                                       .issued = clock_wall(&clock_machine)};
+        memcpy(fields.consortium, node->consortium.id, HASH_BYTES);
+        memcpy(fields.key, node->key, KEY_BYTES);
+        identity_curve(node->identity, fields.curve);
+        result = roster_request_text(node->identity, &fields, &request);
+    }
+    if (result == ERR_OK && out)
+        result = file_write(out, request, strlen(request), 0644);
+    if (result == ERR_OK) {
+        uint8_t keys[3 * KEY_BYTES];
+        memcpy(keys, node->consortium.governance_key, KEY_BYTES);
+        memcpy(keys + KEY_BYTES, node->consortium.coordinator_key, KEY_BYTES);
+        memcpy(keys + 2 * KEY_BYTES, node->consortium.coordinator_curve, KEY_BYTES);
+        roster_fingerprint(keys, sizeof keys, theirs);
+        fingerprint_of(node, mine);
+        struct json *json = json_new_object();
+        json_set_text(json, "consortium", node->consortium.name);
+        json_set_text(json, "endpoint", node->consortium.endpoint);
+        json_set_text(json, "invitation_fingerprint", theirs);
+        json_set_text(json, "request_fingerprint", mine);
+        json_set_text(json, "request", request);
+        cli_result(cli, json);
+        if (!cli_is_json(cli)) {
+            if (!out)
+                fputs(request, stdout);
+            cli_say(cli, "consortium  %s at %s", node->consortium.name,
+                    node->consortium.endpoint);
+            cli_say(cli, "invitation  %s   compare by telephone with the operator",
+                    theirs);
+            cli_say(cli, "request     %s   the operator compares this one", mine);
+        }
+    }
+    mem_free(request);
+    node_destroy(&node);
+    bytes_free(&invite);
+    return result;
+}
+
+/* What a running daemon left for us to read. */
+static enum err status_of_daemon(struct cli *cli)
+{
+    char *path = serve_status_path(cli_directory(cli));
+    struct bytes text = {0};
+    struct json *json = NULL;
+    enum err result = file_read(path, 65536, &text);
+    if (result == ERR_OK)
+        result = json_parse((const char *)text.data, text.size, &json);
+    if (result != ERR_OK) {
+        result = err_set(ERR_LOCKED, "another process is using %s", cli_directory(cli));
+    } else {
+        if (!cli_is_json(cli)) {
+            printf("daemon     running, process %.0f, as of %s\n",
+                   json_get_real(json, "pid"), json_get_text(json, "time"));
+            printf("study      %s\n", json_get_text(json, "study"));
+            printf("waiting    %s\n", json_get_text(json, "waiting"));
+        }
+        cli_result(cli, json);
+    }
+    bytes_free(&text);
+    mem_free(path);
+    return result;
+}
+
+static void print_status(struct cli *cli, struct node *node, size_t patients,
+                         size_t measurements, double mu2)
+{
+    char fingerprint[ROSTER_FINGERPRINT_SIZE];
+    const struct node_consortium *c = &node->consortium;
+    fingerprint_of(node, fingerprint);
+    bool member = c->roster && roster_by_key(c->roster, node->key);
+    struct json *json = json_new_object();
+    json_set_text(json, "name", conf_text(node->conf, "name"));
+    json_set_text(json, "fingerprint", fingerprint);
+    json_set_text(json, "consortium", c->known ? c->name : NULL);
+    json_set_boolean(json, "member", member);
+    json_set_integer(json, "patients", (int64_t)patients);
+    json_set_integer(json, "measurements", (int64_t)measurements);
+    json_set_integer(json, "ledger_entries", (int64_t)ledger_length(node->ledger));
+    json_set_real(json, "mu_spent_most", mu2);
+    json_set_text(json, "store", store_library());
+    cli_result(cli, json);
+    if (cli_is_json(cli))
+        return;
+    printf("node       %s\n", conf_text(node->conf, "name"));
+    printf("identity   %s\n", fingerprint);
+    printf("consortium %s%s\n", c->known ? c->name : "none yet",
+           !c->known ? ""
+           : member  ? ", member"
+                     : ", not in a roster this node has seen");
+    printf("patients   %zu with %zu measurements\n", patients, measurements);
+    printf("ledger     %llu releases charged\n",
+           (unsigned long long)ledger_length(node->ledger));
+    printf("store      %s\n", store_library());
+    printf("research use only; not a medical device\n");
+}
+
+enum err command_status(struct cli *cli)
+{
+    struct node *node;
+    size_t patients, measurements;
+    double mu2;
+    enum err result = node_open(cli_directory(cli), &node);
+    if (result == ERR_LOCKED)
+        return status_of_daemon(cli);
+    if (result != ERR_OK)
+        return result;
+    result = patients_count(node, &patients);
+    if (result == ERR_OK)
+        result = patients_measurements(node, &measurements);
+    if (result == ERR_OK)
+        result = ledger_spent_most(node->ledger, NULL, &mu2);
+    if (result == ERR_OK)
+        print_status(cli, node, patients, measurements, mu2 > 0 ? sqrt(mu2) : 0);
+    node_destroy(&node);
+    return result;
+}

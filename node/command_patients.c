@@ -1,0 +1,207 @@
+#include "node/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "node/patients.h"
+
+#define IMPORT_FILE_MAX ((size_t)4 << 30)
+
+/* --- import
+ * ---------------------------------------------------------------------------------- */
+
+/* One line a bad row, `line,column,reason`: what to hand to whoever made the file. */
+static enum err write_rejects(struct cli *cli, const char *csv)
+{
+    const struct dataset_reject *rejects;
+    size_t count = dataset_rejects(&rejects);
+    if (count == 0)
+        return err_code();
+    char *path = cli_text(cli, "rejects", NULL) ? mem_text(cli_text(cli, "rejects", NULL))
+                                                : mem_format("%s.rejects", csv);
+    struct bytes text = {0};
+    const char header[] = "line,column,reason\n";
+    bytes_append(&text, header, sizeof header - 1);
+    for (size_t i = 0; i < count; i++) {
+        char *line = mem_format("%zu,%s,\"%s\"\n", rejects[i].line, rejects[i].column,
+                                rejects[i].reason);
+        bytes_append(&text, line, strlen(line));
+        mem_free(line);
+    }
+    char *sentence = mem_text(err_text());
+    enum err written = file_write(path, text.data, text.size, 0600);
+    if (written == ERR_OK) {
+        err_set(ERR_FORMAT, "%s", sentence);
+        err_hint("nothing was imported; %zu reasons by line are in %s", count, path);
+    }
+    mem_free(sentence);
+    bytes_free(&text);
+    mem_free(path);
+    return err_code();
+}
+
+static struct json *columns_json(const struct dataset *dataset)
+{
+    struct json *columns = json_new_array();
+    for (size_t i = 0; i < dataset_columns(dataset); i++) {
+        const struct dataset_column *c = dataset_column(dataset, i);
+        struct json *column = json_new_object();
+        json_set_text(column, "column", c->column);
+        json_set_text(column, "role", c->role);
+        json_set_text(column, "name", c->name);
+        json_set_text(column, "unit", c->unit);
+        json_set_integer(column, "used", (int64_t)c->used);
+        json_set_integer(column, "missing", (int64_t)c->missing);
+        json_add(columns, column);
+    }
+    return columns;
+}
+
+static void report_import(struct cli *cli, const struct dataset *dataset,
+                          const struct patients_import *report, bool dry_run)
+{
+    struct json *json = json_new_object();
+    json_set_boolean(json, "dry_run", dry_run);
+    json_set_boolean(json, "repeated", report->repeated);
+    json_set_integer(json, "patients_new", (int64_t)report->patients_new);
+    json_set_integer(json, "patients_known", (int64_t)report->patients_known);
+    json_set_integer(json, "rows_new", (int64_t)report->rows_new);
+    json_set_integer(json, "rows_known", (int64_t)report->rows_known);
+    json_set(json, "columns", columns_json(dataset));
+    cli_result(cli, json);
+    if (cli_is_json(cli))
+        return;
+    printf("%-12s %-12s %-16s %-10s %9s %9s\n", "column", "role", "name", "unit", "used",
+           "missing");
+    for (size_t i = 0; i < dataset_columns(dataset); i++) {
+        const struct dataset_column *c = dataset_column(dataset, i);
+        printf("%-12s %-12s %-16s %-10s %9zu %9zu\n", c->column, c->role,
+               c->name ? c->name : "", c->unit ? c->unit : "", c->used, c->missing);
+    }
+    if (report->repeated)
+        printf("this very file was imported before; nothing changed\n");
+    else
+        printf("%s%zu patients new, %zu known; %zu rows stored, %zu held already\n",
+               dry_run ? "would be: " : "", report->patients_new, report->patients_known,
+               report->rows_new, report->rows_known);
+}
+
+static void stored(void *context, size_t done, size_t total)
+{
+    cli_progress(context, "storing patients", done, total);
+}
+
+enum err command_import(struct cli *cli)
+{
+    const char *csv = cli_argument(cli, 0), *spec = cli_text(cli, "spec", NULL);
+    const char *model_path = cli_text(cli, "model", NULL);
+    bool dry_run = cli_given(cli, "dry-run");
+    struct node *node = NULL;
+    struct model *model = NULL;
+    struct dataset *dataset = NULL;
+    struct bytes file = {0};
+    struct patients_import report;
+    uint8_t hash[HASH_BYTES];
+    if (!spec && !model_path) {
+        err_set(ERR_USAGE, "import needs to know what the columns mean");
+        return err_hint(
+            "name the columns with --spec FILE, or a model with --model FILE");
+    }
+    enum err result = node_open(cli_directory(cli), &node);
+    if (result == ERR_OK && model_path)
+        result = model_load(model_path, &model);
+    if (result == ERR_OK)
+        result = file_read(csv, IMPORT_FILE_MAX, &file);
+    if (result == ERR_OK) {
+        bytes_hash("gemel/import/1", file.data, file.size, hash);
+        result = dataset_read(csv, spec, model, &dataset);
+        if (result == ERR_FORMAT)
+            result = write_rejects(cli, csv);
+    }
+    if (result == ERR_OK)
+        result = patients_import(node, dataset, csv, hash, clock_wall(&clock_machine),
+                                 dry_run, stored, cli, &report);
+    if (result == ERR_OK)
+        report_import(cli, dataset, &report, dry_run);
+    bytes_free(&file);
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+    node_destroy(&node);
+    return result;
+}
+
+/* --- patients
+ * ---------------------------------------------------------------------------------- */
+
+enum err command_patients_list(struct cli *cli)
+{
+    struct node *node;
+    struct patient *patients;
+    size_t count;
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    enum err result = patients_list(node, &patients, &count);
+    if (result == ERR_OK) {
+        struct json *list = json_new_array();
+        for (size_t i = 0; i < count; i++) {
+            char pseudonym[2 * LEDGER_PSEUDONYM_BYTES + 1];
+            struct json *patient = json_new_object();
+            bytes_to_hex(patients[i].pseudonym, LEDGER_PSEUDONYM_BYTES, pseudonym);
+            json_set_text(patient, "patient", patients[i].name);
+            json_set_text(patient, "pseudonym", pseudonym);
+            json_add(list, patient);
+            if (!cli_is_json(cli))
+                printf("%-24s %s\n", patients[i].name, pseudonym);
+        }
+        struct json *json = json_new_object();
+        json_set(json, "patients", list);
+        cli_result(cli, json);
+        patients_free(patients, count);
+    }
+    node_destroy(&node);
+    return result;
+}
+
+static void print_record(struct cli *cli, const struct record *record)
+{
+    struct json *rows = json_new_array();
+    for (size_t i = 0; i < record->measurement_count; i++) {
+        const struct record_measurement *m = &record->measurements[i];
+        struct json *row = json_new_object();
+        json_set_real(row, "time", m->time);
+        json_set_text(row, "quantity", m->quantity);
+        json_set_real(row, "value", m->value);
+        json_set_text(row, "unit", m->unit);
+        json_add(rows, row);
+        if (!cli_is_json(cli))
+            printf("%12g %-6s %-16s %12g %s\n", m->time, record->time_unit, m->quantity,
+                   m->value, m->unit ? m->unit : "");
+    }
+    struct json *json = json_new_object();
+    json_set_text(json, "patient", record->patient);
+    json_set_text(json, "time_unit", record->time_unit);
+    json_set_integer(json, "doses", (int64_t)record->dose_count);
+    json_set_integer(json, "covariates", (int64_t)record->covariate_count);
+    json_set(json, "measurements", rows);
+    cli_result(cli, json);
+}
+
+enum err command_patients_show(struct cli *cli)
+{
+    struct node *node;
+    struct record *record = NULL;
+    int64_t id;
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    enum err result = patients_find(node, cli_argument(cli, 0), &id);
+    if (result == ERR_OK)
+        result = patients_record(node, id, &record);
+    if (result == ERR_OK)
+        print_record(cli, record);
+    record_destroy(&record);
+    node_destroy(&node);
+    return result;
+}

@@ -1,0 +1,18 @@
+#include "node/commands.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "node/serve.h"
+
+enum err command_serve(struct cli *cli)
+{
+    struct node *node;
+    log_setup(stderr, cli_given(cli, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+              &clock_machine);
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    enum err result = serve_run(node, cli, cli_given(cli, "once"));
+    node_destroy(&node);
+    return result;
+}

@@ -1,0 +1,195 @@
+#include "node/commands.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "node/serve.h"
+#include "node/studies.h"
+#include "privacy/accountant.h"
+
+enum err command_study_fetch(struct cli *cli)
+{
+    struct node *node;
+    size_t studies = 0;
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    enum err result = serve_fetch(node, &studies);
+    if (result == ERR_OK) {
+        struct json *json = json_new_object();
+        json_set_integer(json, "studies_new", (int64_t)studies);
+        cli_result(cli, json);
+        if (!cli_is_json(cli))
+            printf("%zu new studies offered\n", studies);
+    }
+    node_destroy(&node);
+    return result;
+}
+
+/* mu of all rounds together, as the terms' multipliers give it. */
+static double terms_mu(const struct terms *terms)
+{
+    double mu2 = 0;
+    for (size_t i = 0; i < terms->noise_multipliers.count; i++)
+        mu2 +=
+            1 / (terms->noise_multipliers.items[i] * terms->noise_multipliers.items[i]);
+    return sqrt(mu2);
+}
+
+static struct json *study_json(const struct study *study)
+{
+    struct json *json = json_new_object();
+    const struct terms *terms = &study->terms;
+    char digits[2 * HASH_BYTES + 1];
+    json_set_text(json, "name", terms->name);
+    bytes_to_hex(terms->study, STUDY_BYTES, digits);
+    json_set_text(json, "study", digits);
+    json_set_text(json, "state", study_state_name(study->state));
+    json_set_text(json, "purpose", terms->purpose);
+    json_set_text(json, "model", model_name(study->model));
+    bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
+    json_set_text(json, "model_hash", digits);
+    json_set_integer(json, "rounds", terms->rounds);
+    json_set_integer(json, "rounds_published", (int64_t)study->chain.length);
+    json_set_integer(json, "hospitals", (int64_t)terms->participants.count);
+    json_set_integer(json, "hospitals_min", terms->hospitals_min);
+    json_set_integer(json, "numbers_a_round", terms->dimension);
+    json_set_real(json, "epsilon", terms->epsilon);
+    json_set_real(json, "delta", terms->delta);
+    json_set_real(json, "mu", terms_mu(terms));
+    return json;
+}
+
+static void print_study(const struct node *node, const struct study *study)
+{
+    const struct terms *terms = &study->terms;
+    char digits[2 * HASH_BYTES + 1];
+    double mu = terms_mu(terms);
+    printf("study      %s (%s)\n", terms->name, study_state_name(study->state));
+    printf("purpose    %s\n", terms->purpose);
+    bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
+    printf("model      %s, %s\n", model_name(study->model), digits);
+    printf("rounds     %llu of %u published\n", (unsigned long long)study->chain.length,
+           terms->rounds);
+    printf("hospitals  %zu invited, at least %u in every sum\n",
+           terms->participants.count, terms->hospitals_min);
+    printf(
+        "leaves     %u noised numbers a round for all patients together, nothing else\n",
+        terms->dimension);
+    printf(
+        "privacy    epsilon %g at delta %g for each patient over all rounds (mu %.4f)\n",
+        terms->epsilon, terms->delta, mu);
+    printf("           holds even if all other hospitals and the coordinator work "
+           "together\n");
+    printf(
+        "           an attacker finds at most %.2f %% of members at 1 %% false alarms\n",
+        100 * accountant_tpr(mu, 0.01));
+    if (studies_permit(node, terms) != ERR_OK)
+        printf("settings   do not permit it: %s\n", err_text());
+}
+
+/* `each` sees every study; stops at an error. */
+static enum err open_each(struct cli *cli, struct node *node, struct json *list)
+{
+    uint8_t(*numbers)[STUDY_BYTES] = NULL;
+    size_t count = 0;
+    enum err result = studies_list(node, &numbers, &count);
+    for (size_t i = 0; result == ERR_OK && i < count; i++) {
+        struct study *study;
+        if ((result = studies_open(node, numbers[i], &study)) != ERR_OK)
+            break;
+        char digits[2 * STUDY_BYTES + 1];
+        bytes_to_hex(study->terms.study, STUDY_BYTES, digits);
+        if (!cli_is_json(cli))
+            printf("%.8s  %-10s  %3llu/%-3u  %s\n", digits,
+                   study_state_name(study->state),
+                   (unsigned long long)study->chain.length, study->terms.rounds,
+                   study->terms.name);
+        json_add(list, study_json(study));
+        study_destroy(&study);
+    }
+    mem_free(numbers);
+    return result;
+}
+
+enum err command_study_list(struct cli *cli)
+{
+    struct node *node;
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    struct json *json = json_new_object(), *list = json_new_array();
+    enum err result = open_each(cli, node, list);
+    json_set(json, "studies", list);
+    if (result == ERR_OK)
+        cli_result(cli, json);
+    else
+        json_destroy(&json);
+    node_destroy(&node);
+    return result;
+}
+
+static enum err open_named(struct cli *cli, struct node **node, struct study **study)
+{
+    uint8_t number[STUDY_BYTES];
+    if (node_open(cli_directory(cli), node) != ERR_OK)
+        return err_code();
+    if (studies_find(*node, cli_argument(cli, 0), number) != ERR_OK ||
+        studies_open(*node, number, study) != ERR_OK) {
+        enum err result = err_code();
+        node_destroy(node);
+        return result;
+    }
+    return ERR_OK;
+}
+
+enum err command_study_show(struct cli *cli)
+{
+    struct node *node;
+    struct study *study;
+    if (open_named(cli, &node, &study) != ERR_OK)
+        return err_code();
+    cli_result(cli, study_json(study));
+    if (!cli_is_json(cli)) {
+        print_study(node, study);
+        if (cli_given(cli, "model"))
+            fputs(model_canonical(study->model), stdout);
+    }
+    study_destroy(&study);
+    node_destroy(&node);
+    return ERR_OK;
+}
+
+static enum err decide(struct cli *cli, enum study_state decision)
+{
+    struct node *node;
+    struct study *study;
+    if (open_named(cli, &node, &study) != ERR_OK)
+        return err_code();
+    enum err result = ERR_OK;
+    if (decision == STUDY_APPROVED)
+        result = studies_permit(node, &study->terms);
+    if (result == ERR_OK)
+        result = studies_decide(node, study->terms.study, decision,
+                                clock_wall(&clock_machine));
+    if (result == ERR_OK) {
+        study->state = decision;
+        cli_result(cli, study_json(study));
+        if (!cli_is_json(cli))
+            print_study(node, study);
+    }
+    study_destroy(&study);
+    node_destroy(&node);
+    return result;
+}
+
+enum err command_study_approve(struct cli *cli)
+{
+    return decide(cli, STUDY_APPROVED);
+}
+
+enum err command_study_decline(struct cli *cli)
+{
+    return decide(cli, STUDY_DECLINED);
+}

@@ -1,0 +1,42 @@
+#ifndef NODE_COMMANDS_H
+#define NODE_COMMANDS_H
+
+#include "front/cli.h"
+
+/* commands - what each line of node/main.c's table runs, by file:
+ *   command_home.c       init, status, enrol
+ *   command_patients.c   import, patients list, patients show
+ *   command_model.c      model check, show, fmt, simulate, explain
+ *   command_calibrate.c  calibrate
+ *   command_study.c      study fetch, list, show, approve, decline
+ *   command_budget.c     budget show, budget plan
+ *   command_serve.c      serve */
+
+enum err command_init(struct cli *cli);
+enum err command_status(struct cli *cli);
+enum err command_enrol(struct cli *cli);
+
+enum err command_import(struct cli *cli);
+enum err command_patients_list(struct cli *cli);
+enum err command_patients_show(struct cli *cli);
+
+enum err command_model_check(struct cli *cli);
+enum err command_model_show(struct cli *cli);
+enum err command_model_fmt(struct cli *cli);
+enum err command_model_simulate(struct cli *cli);
+enum err command_model_explain(struct cli *cli);
+
+enum err command_calibrate(struct cli *cli);
+
+enum err command_study_fetch(struct cli *cli);
+enum err command_study_list(struct cli *cli);
+enum err command_study_show(struct cli *cli);
+enum err command_study_approve(struct cli *cli);
+enum err command_study_decline(struct cli *cli);
+
+enum err command_budget_show(struct cli *cli);
+enum err command_budget_plan(struct cli *cli);
+
+enum err command_serve(struct cli *cli);
+
+#endif

@@ -1,0 +1,238 @@
+#include "node/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "privacy/random.h"
+
+void exchange_news_clear(struct exchange_news *news)
+{
+    bytes_free(&news->plan);
+    *news = (struct exchange_news){0};
+}
+
+static struct view view_of(const struct bytes *bytes)
+{
+    return (struct view){bytes->data, bytes->size};
+}
+
+/* --- asking
+ * ------------------------------------------------------------------------------ */
+
+/* Round and attempt last contributed to; zeros: none. */
+static enum err last_sent(struct node *node, const uint8_t study[STUDY_BYTES],
+                          uint64_t *round, uint32_t *attempt)
+{
+    struct query *query;
+    bool row;
+    *round = 0, *attempt = 0;
+    if (store_query(node->store,
+                    "SELECT round, attempt FROM outbox WHERE study = ?"
+                    " ORDER BY round DESC, attempt DESC LIMIT 1",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study, STUDY_BYTES);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (row) {
+        *round = (uint64_t)query_get_int(query, 0);
+        *attempt = (uint32_t)query_get_int(query, 1);
+    }
+    query_reset(query);
+    return ERR_OK;
+}
+
+static void address(const struct node *node, struct envelope *envelope)
+{
+    memcpy(envelope->consortium, node->consortium.id, HASH_BYTES);
+    memcpy(envelope->recipient, node->consortium.coordinator_key, KEY_BYTES);
+}
+
+enum err exchange_ask(struct node *node, struct exchange *exchange, struct study *study,
+                      struct bytes *frame)
+{
+    struct poll poll = {.ledger_length = ledger_length(node->ledger)};
+    struct envelope envelope = {.kind = MESSAGE_POLL};
+    struct bytes known = {0}, body = {0};
+    const struct roster *roster = node->consortium.roster;
+    *exchange = (struct exchange){0};
+    random_bytes(exchange->nonce, NONCE_BYTES);
+    memcpy(envelope.nonce, exchange->nonce, NONCE_BYTES);
+    address(node, &envelope);
+    ledger_head(node->ledger, poll.ledger_head);
+    if (roster) {
+        poll.roster_version = roster_fields(roster)->version;
+        memcpy(poll.roster_hash, roster_hash(roster), HASH_BYTES);
+    }
+    enum err result = ERR_OK;
+    if (study) {
+        memcpy(exchange->study, study->terms.study, STUDY_BYTES);
+        memcpy(envelope.study, study->terms.study, STUDY_BYTES);
+        poll.chain_length = study->chain.length;
+        memcpy(poll.chain_head, study->chain.head, HASH_BYTES);
+        result = last_sent(node, envelope.study, &envelope.round, &envelope.attempt);
+    } else {
+        result = studies_known(node, &known);
+    }
+    poll.terms_known = (struct keys){known.data, known.size / HASH_BYTES};
+    if (result == ERR_OK)
+        result = codec_encode_poll(&poll, &body);
+    envelope.body = view_of(&body);
+    if (result == ERR_OK)
+        result = envelope_seal(node->identity, &envelope, frame);
+    bytes_free(&known);
+    bytes_free(&body);
+    return result;
+}
+
+/* --- taking answers
+ * ------------------------------------------------------------------------ */
+
+static enum err refused(struct view body, struct arena *arena)
+{
+    struct refusal refusal;
+    enum reason reason;
+    if (codec_decode_refusal(body, arena, &refusal) != ERR_OK ||
+        reason_from_number(refusal.reason, &reason) != ERR_OK)
+        return err_code();
+    reason_set(reason);
+    if (refusal.detail && *refusal.detail)
+        err_wrap("%s", refusal.detail);
+    return err_wrap("the coordinator refused");
+}
+
+static enum err open_answer(const struct node *node, const struct exchange *exchange,
+                            enum message_kind kind, struct view frame,
+                            struct arena *arena, struct envelope *envelope)
+{
+    struct envelope_rule rule = {.kinds = 1u << kind | 1u << MESSAGE_REFUSAL,
+                                 .nonce = exchange->nonce,
+                                 .admit = envelope_pinned,
+                                 .who = node->consortium.coordinator_key};
+    memcpy(rule.consortium, node->consortium.id, HASH_BYTES);
+    memcpy(rule.recipient, node->key, KEY_BYTES);
+    if (envelope_open(&rule, frame, arena, envelope) != REASON_NONE)
+        return err_code();
+    return envelope->kind == MESSAGE_REFUSAL ? refused(envelope->body, arena) : ERR_OK;
+}
+
+/* The coordinator repeats the highest ledger head this node has shown. It has to be on
+ * our chain: otherwise this store is an older copy, or not the one that was charged. */
+static enum err check_ledger(struct node *node, const struct reply *reply)
+{
+    uint8_t head[HASH_BYTES];
+    if (reply->ledger_length == 0)
+        return ERR_OK;
+    if (reply->ledger_length <= ledger_length(node->ledger) &&
+        ledger_head_at(node->ledger, reply->ledger_length, head) == ERR_OK &&
+        bytes_equal(head, reply->ledger_head, HASH_BYTES))
+        return ERR_OK;
+    reason_set(REASON_LEDGER_BEHIND);
+    err_hint("an older copy of the store was put back; put the newest one back");
+    return err_code();
+}
+
+static enum err take_fields(struct node *node, const struct reply *reply,
+                            struct study *study, uint64_t wall,
+                            struct exchange_news *news, bool *contradicted)
+{
+    if (check_ledger(node, reply) != ERR_OK)
+        return err_code();
+    if (reply->roster.size) {
+        if (node_roster(node, reply->roster) != ERR_OK)
+            return err_code();
+        news->roster = true;
+    }
+    for (size_t i = 0; i < reply->terms.count; i++) {
+        bool fresh;
+        if (studies_offer(node, reply->terms.items[i], wall, &fresh) != ERR_OK)
+            return err_code();
+        news->studies += fresh;
+    }
+    if (reply->links.count && !study)
+        return err_set(ERR_FORMAT, "the answer has links of a study not asked about");
+    for (size_t i = 0; i < reply->links.count; i++) {
+        if (studies_extend(node, study, reply->links.items[i], contradicted) != ERR_OK)
+            return err_code();
+        news->links++;
+    }
+    return ERR_OK;
+}
+
+static void note_fields(const struct reply *reply, struct exchange_news *news)
+{
+    news->retry_after_ms = reply->retry_after_ms;
+    snprintf(news->waiting, sizeof news->waiting, "%s", reply->waiting);
+    bytes_append(&news->plan, reply->plan.data, reply->plan.size);
+}
+
+/* After a contradiction was rolled back with everything else: remember it. */
+static void distrust(struct node *node, const struct study *study, uint64_t wall)
+{
+    char text[1024], hint[512];
+    snprintf(text, sizeof text, "%s", err_text());
+    snprintf(hint, sizeof hint,
+             "the study is distrusted from now on; tell the consortium");
+    studies_decide(node, study->terms.study, STUDY_DISTRUSTED, wall);
+    err_set(ERR_VERIFY, "%s", text);
+    err_hint("%s", hint);
+}
+
+enum err exchange_take(struct node *node, const struct clock *clock,
+                       const struct exchange *exchange, struct study *study,
+                       const struct bytes *frame, struct exchange_news *news)
+{
+    struct arena *arena = codec_arena(frame->size);
+    struct envelope envelope;
+    struct reply reply;
+    struct exchange_news fresh = {0};
+    uint64_t wall = clock_wall(clock);
+    enum err result =
+        open_answer(node, exchange, MESSAGE_REPLY, view_of(frame), arena, &envelope);
+    if (result == ERR_OK)
+        result = codec_decode_reply(envelope.body, arena, &reply);
+    if (result == ERR_OK && (result = store_begin(node->store)) == ERR_OK) {
+        bool contradicted = false;
+        result = take_fields(node, &reply, study, wall, &fresh, &contradicted);
+        if (result == ERR_OK)
+            result = store_commit(node->store);
+        else
+            store_rollback(node->store);
+        if (contradicted)
+            distrust(node, study, wall);
+    }
+    if (result == ERR_OK) {
+        note_fields(&reply, &fresh);
+        *news = fresh;
+    }
+    arena_destroy(&arena);
+    return result;
+}
+
+enum err exchange_receipt(struct node *node, const struct exchange *exchange,
+                          const struct bytes *sent, const struct bytes *answer)
+{
+    struct arena *arena = codec_arena(answer->size);
+    struct envelope envelope;
+    struct receipt receipt;
+    uint8_t hash[HASH_BYTES];
+    enum err result =
+        open_answer(node, exchange, MESSAGE_RECEIPT, view_of(answer), arena, &envelope);
+    if (result == ERR_OK)
+        result = codec_decode_receipt(envelope.body, arena, &receipt);
+    if (result == ERR_OK)
+        result = envelope_hash(view_of(sent), hash);
+    if (result == ERR_OK && !bytes_equal(hash, receipt.contribution, HASH_BYTES))
+        result = err_set(ERR_VERIFY, "the receipt is for another contribution");
+    struct query *query;
+    if (result == ERR_OK &&
+        (result = store_query(node->store,
+                              "UPDATE outbox SET acknowledged = 1 WHERE nonce = ?",
+                              &query)) == ERR_OK) {
+        query_blob(query, 1, exchange->nonce, NONCE_BYTES);
+        result = query_run(query);
+    }
+    arena_destroy(&arena);
+    return result;
+}

@@ -1,0 +1,126 @@
+#include "node/commands.h"
+
+/* gemel-node - the hospital's program. This table is its whole face: help, completion and
+ * man pages are made from it. What a line runs is in the command_*.c file of its noun. */
+
+#define COUNT(options) (options), sizeof(options) / sizeof *(options)
+
+static const struct cli_option init_options[] = {
+    {"name", 0, "NAME", "the hospital's name in the consortium", true, false},
+};
+static const struct cli_option enrol_options[] = {
+    {"output", 'o', "FILE", "write the request there; else to standard output", false,
+     false},
+};
+static const struct cli_option import_options[] = {
+    {"spec", 0, "FILE", "what the columns mean (docs/formats.md)", false, false},
+    {"model", 0, "FILE", "take columns by the names in this model", false, false},
+    {"dry-run", 'n', NULL, "check and report, store nothing", false, false},
+    {"rejects", 0, "FILE", "where to list bad rows; FILE.csv.rejects otherwise", false,
+     false},
+};
+static const struct cli_option show_model_options[] = {
+    {"program", 0, NULL, "list the compiled register program as well", false, false},
+};
+static const struct cli_option fmt_options[] = {
+    {"write", 'w', NULL, "rewrite the file instead of printing", false, false},
+};
+static const struct cli_option simulate_options[] = {
+    {"set", 0, "NAME=VALUE", "a parameter or covariate, in the model's unit", false,
+     true},
+    {"dose", 0, "DOSE", "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT]'", false,
+     true},
+    {"at", 0, "FROM:STEP:TO", "times to report, in the model's unit", true, false},
+    {"solver", 0, "NAME", "bdf or adams; bdf unless given", false, false},
+};
+static const struct cli_option calibrate_options[] = {
+    {"model", 0, "FILE", "the twin's model; with the file's own prior", false, false},
+    {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
+    {"patient", 0, "ID", "only this patient; all otherwise", false, true},
+};
+static const struct cli_option study_show_options[] = {
+    {"model", 0, NULL, "print the model's text as well", false, false},
+};
+static const struct cli_option plan_options[] = {
+    {"noise-multiplier", 0, "Z", "noise over clipping norm, in every round", false,
+     false},
+    {"epsilon", 0, "E", "find the multiplier for this epsilon instead", false, false},
+    {"rounds", 0, "T", "number of rounds; 1 unless given", false, false},
+    {"delta", 0, "D", "1e-6 unless given", false, false},
+};
+static const struct cli_option serve_options[] = {
+    {"once", 0, NULL, "end when every approved study is finished", false, false},
+    {"debug", 0, NULL, "log more", false, false},
+};
+
+static const struct cli_command commands[] = {
+    {"init", "", "set up this hospital's node in a folder",
+     "Makes the settings file, a key for the encrypted store (store.key, 0400), the "
+     "store "
+     "and this node's identity. Refuses a folder that holds a node already.",
+     "gemel-node init --name \"St Anna\" -C st-anna", COUNT(init_options), command_init},
+    {"enrol", "INVITATION", "answer a consortium's invitation with a request to join",
+     "Pins the keys in the invitation and prints a request, signed by this node, for the "
+     "operator. Both sides compare fingerprints by telephone.",
+     "gemel-node enrol demo.invite -o st-anna.request -C st-anna", COUNT(enrol_options),
+     command_enrol},
+    {"status", "", "show what this node is and holds", "Also while the daemon runs.",
+     "gemel-node status -C st-anna", NULL, 0, command_status},
+    {"import", "FILE", "bring patients' records into the encrypted store",
+     "All or nothing: one bad row and nothing is stored; the bad rows are listed by line "
+     "and reason. Importing a file again, or an overlapping one, stores nothing twice.",
+     "gemel-node import data.csv --model blood_pressure.twin -C st-anna",
+     COUNT(import_options), command_import},
+    {"patients list", "", "list the patients and their pseudonyms", "", "", NULL, 0,
+     command_patients_list},
+    {"patients show", "PATIENT", "show one patient's record", "", "", NULL, 0,
+     command_patients_show},
+    {"model check", "FILE", "check a model's text: names, units, values", "",
+     "gemel-node model check models/theophylline.twin", NULL, 0, command_model_check},
+    {"model show", "FILE", "list what a model holds, with units and inserted factors", "",
+     "gemel-node model show models/theophylline.twin", COUNT(show_model_options),
+     command_model_show},
+    {"model fmt", "FILE", "print a model in its canonical form, whose hash is approved",
+     "", "gemel-node model fmt models/theophylline.twin", COUNT(fmt_options),
+     command_model_fmt},
+    {"model simulate", "FILE", "carry a twin forward in time", "",
+     "gemel-node model simulate models/theophylline.twin --dose 'oral 320 mg @ 0 h' "
+     "--at 0:1:24",
+     COUNT(simulate_options), command_model_simulate},
+    {"model explain", "NUMBER", "explain a numbered error of the language", "",
+     "gemel-node model explain E3001", NULL, 0, command_model_explain},
+    {"calibrate", "", "fit the twins of the patients under a population prior",
+     "The most probable parameters of every patient and their spread (Laplace). A fit "
+     "that fails says so and stays on the prior. Research use only.",
+     "gemel-node calibrate --study sbp -C st-anna", COUNT(calibrate_options),
+     command_calibrate},
+    {"study fetch", "", "ask the coordinator once for new studies", "", "", NULL, 0,
+     command_study_fetch},
+    {"study list", "", "list the studies offered to this hospital", "", "", NULL, 0,
+     command_study_list},
+    {"study show", "NAME", "show a study's terms: what leaves, and what it costs", "", "",
+     COUNT(study_show_options), command_study_show},
+    {"study approve", "NAME", "let this hospital take part", "", "", NULL, 0,
+     command_study_approve},
+    {"study decline", "NAME", "refuse, or stop taking part", "", "", NULL, 0,
+     command_study_decline},
+    {"budget show", "", "show what the patients' privacy has cost so far", "", "", NULL,
+     0, command_budget_show},
+    {"budget plan", "", "what a study would cost, or how much noise it needs", "",
+     "gemel-node budget plan --epsilon 1 --rounds 8 --delta 1e-6", COUNT(plan_options),
+     command_budget_plan},
+    {"serve", "", "run the daemon: answer the approved studies' rounds",
+     "Connects outward only. Every contribution is charged to the ledger and synced "
+     "before it is sent. Ctrl-C stops cleanly; killed and started again it carries on.",
+     "gemel-node serve -C st-anna", COUNT(serve_options), command_serve},
+};
+
+static const struct cli_program program = {
+    "gemel-node",
+    "a hospital's node: keeps records, calibrates twins, learns with others in private",
+    commands, sizeof commands / sizeof *commands};
+
+int main(int argc, char **argv)
+{
+    return cli_main(&program, argc, argv);
+}

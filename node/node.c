@@ -1,0 +1,256 @@
+#include "node/node.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "privacy/accountant.h"
+#include "wire/envelope.h"
+
+static const struct conf_setting settings[] = {
+    {"name", CONF_TEXT, NULL, 0, 0, "the hospital's name, as the consortium sees it"},
+    {"epsilon_max", CONF_REAL, "1", 1e-3, 20,
+     "what a patient's privacy may cost over all studies together, at delta below"},
+    {"delta", CONF_REAL, "1e-6", 1e-12, 1e-3,
+     "the probability with which epsilon may be exceeded; well below 1 / patients"},
+    {"hospitals_min", CONF_INTEGER, "3", 2, 1024,
+     "refuse studies that may publish sums of fewer hospitals"},
+    {"patients_min", CONF_INTEGER, "5", 1, 1e7,
+     "send nothing while fewer patients than this take part"},
+    {"poll_seconds", CONF_INTEGER, "10", 1, 3600,
+     "the longest pause between two questions to the coordinator"},
+    {"answer_seconds", CONF_INTEGER, "30", 1, 600,
+     "how long to wait for an answer of the coordinator"},
+    {"threads", CONF_INTEGER, "0", 0, 256, "threads that fit twins; 0: one a processor"},
+};
+
+static const char schema_first[] = HOME_SCHEMA
+    "CREATE TABLE patients (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " pseudonym BLOB NOT NULL UNIQUE, time_unit TEXT NOT NULL, added INTEGER NOT NULL);"
+    "CREATE TABLE doses (id INTEGER PRIMARY KEY,"
+    " patient INTEGER NOT NULL REFERENCES patients, time REAL NOT NULL,"
+    " input TEXT NOT NULL, unit TEXT, amount REAL NOT NULL, duration REAL NOT NULL,"
+    " rank INTEGER NOT NULL);"
+    "CREATE INDEX doses_of ON doses (patient, time, rank);"
+    "CREATE TABLE covariates (id INTEGER PRIMARY KEY,"
+    " patient INTEGER NOT NULL REFERENCES patients, time REAL NOT NULL,"
+    " name TEXT NOT NULL, unit TEXT, value REAL NOT NULL, rank INTEGER NOT NULL);"
+    "CREATE INDEX covariates_of ON covariates (patient, time, rank);"
+    "CREATE TABLE measurements (id INTEGER PRIMARY KEY,"
+    " patient INTEGER NOT NULL REFERENCES patients, time REAL NOT NULL,"
+    " quantity TEXT NOT NULL, unit TEXT, value REAL NOT NULL,"
+    " censoring INTEGER NOT NULL, rank INTEGER NOT NULL);"
+    "CREATE INDEX measurements_of ON measurements (patient, time, rank);"
+    "CREATE TABLE imports (id INTEGER PRIMARY KEY, file TEXT NOT NULL,"
+    " hash BLOB NOT NULL UNIQUE, imported INTEGER NOT NULL, rows INTEGER NOT NULL,"
+    " patients INTEGER NOT NULL);"
+    "CREATE TABLE studies (study BLOB PRIMARY KEY NOT NULL, hash BLOB NOT NULL,"
+    " name TEXT NOT NULL, terms BLOB NOT NULL, state TEXT NOT NULL,"
+    " received INTEGER NOT NULL, decided INTEGER);"
+    "CREATE TABLE links (study BLOB NOT NULL, round INTEGER NOT NULL,"
+    " link BLOB NOT NULL, hash BLOB NOT NULL, prior BLOB NOT NULL,"
+    " PRIMARY KEY (study, round));"
+    "CREATE TABLE outbox (study BLOB NOT NULL, round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, plan BLOB NOT NULL, nonce BLOB NOT NULL,"
+    " frame BLOB NOT NULL, acknowledged INTEGER NOT NULL,"
+    " PRIMARY KEY (study, round, attempt));"
+    "CREATE TABLE twins (patient INTEGER NOT NULL REFERENCES patients,"
+    " model BLOB NOT NULL, prior BLOB NOT NULL, fitted INTEGER NOT NULL,"
+    " converged INTEGER NOT NULL, minus2_log_likelihood REAL NOT NULL,"
+    " phi BLOB NOT NULL, covariance BLOB NOT NULL, PRIMARY KEY (patient, model));";
+
+static const char *const migrations[] = {schema_first, LEDGER_SCHEMA};
+static const struct store_schema schema = {"gemel-node", migrations,
+                                           sizeof migrations / sizeof *migrations};
+static const struct home_kind kind = {"gemel-node", settings,
+                                      sizeof settings / sizeof *settings, &schema};
+
+/* --- opening
+ * ---------------------------------------------------------------------------- */
+
+static void consortium_clear(struct node_consortium *consortium)
+{
+    mem_free(consortium->name);
+    mem_free(consortium->endpoint);
+    roster_destroy(&consortium->roster);
+    *consortium = (struct node_consortium){0};
+}
+
+void node_destroy(struct node **node)
+{
+    if (!*node)
+        return;
+    consortium_clear(&(*node)->consortium);
+    ledger_destroy(&(*node)->ledger);
+    identity_destroy(&(*node)->identity);
+    home_destroy(&(*node)->home);
+    mem_free(*node);
+    *node = NULL;
+}
+
+static enum err read_identity(struct node *node)
+{
+    struct bytes secret = {0};
+    enum err result = home_get(node->home, "identity", &secret);
+    if (result == ERR_OK && secret.size != IDENTITY_SECRET_BYTES)
+        result = err_set(ERR_STORAGE, "the identity kept in the store has %zu bytes",
+                         secret.size);
+    if (result == ERR_OK)
+        result = identity_read(secret.data, &node->identity);
+    bytes_free(&secret);
+    if (result == ERR_OK)
+        identity_public(node->identity, node->key);
+    return result;
+}
+
+static enum err take_invite(struct node *node, const char *text, size_t size)
+{
+    struct arena *arena = codec_arena(size);
+    struct enrol_invite invite;
+    enum err result = roster_invite_read(text, size, arena, &invite);
+    if (result == ERR_OK) {
+        struct node_consortium *c = &node->consortium;
+        c->known = true;
+        c->name = mem_text(invite.consortium_name);
+        c->endpoint = mem_text(invite.endpoint);
+        memcpy(c->governance_key, invite.governance_key, KEY_BYTES);
+        memcpy(c->coordinator_key, invite.coordinator_key, KEY_BYTES);
+        memcpy(c->coordinator_curve, invite.coordinator_curve, KEY_BYTES);
+        envelope_consortium(c->name, c->governance_key, c->id);
+    }
+    arena_destroy(&arena);
+    return result;
+}
+
+static enum err read_consortium(struct node *node)
+{
+    struct bytes kept = {0};
+    enum err result = home_get(node->home, "invite", &kept);
+    if (result == ERR_OK)
+        result = take_invite(node, (const char *)kept.data, kept.size);
+    if (result == ERR_OK && (result = home_get(node->home, "roster", &kept)) == ERR_OK)
+        result = roster_new((struct view){kept.data, kept.size},
+                            node->consortium.governance_key, &node->consortium.roster);
+    bytes_free(&kept);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+static struct node *node_around(struct home *home)
+{
+    struct node *node = mem_new(1, sizeof *node);
+    node->home = home;
+    node->store = home_store(home);
+    node->conf = home_conf(home);
+    return node;
+}
+
+enum err node_open(const char *folder, struct node **node)
+{
+    struct home *home;
+    if (home_open(folder, &kind, &home) != ERR_OK)
+        return err_code();
+    struct node *opened = node_around(home);
+    enum err result = read_identity(opened);
+    if (result == ERR_OK)
+        result = ledger_new(opened->store, &opened->ledger);
+    if (result == ERR_OK)
+        result = read_consortium(opened);
+    if (result != ERR_OK) {
+        node_destroy(&opened);
+        return result;
+    }
+    *node = opened;
+    return ERR_OK;
+}
+
+enum err node_create(const char *folder, const char *name, struct node **node)
+{
+    size_t size = strlen(name);
+    if (size == 0 || size > WIRE_NAME_BYTES_MAX)
+        return err_set(ERR_RANGE, "a hospital's name has 1 to %d bytes, not %zu",
+                       WIRE_NAME_BYTES_MAX, size);
+    const char *values[sizeof settings / sizeof *settings] = {name};
+    struct home *home;
+    if (home_create(folder, &kind, values, &home) != ERR_OK)
+        return err_code();
+    struct node *made = node_around(home);
+    enum err result = identity_new(&made->identity);
+    if (result == ERR_OK) {
+        identity_public(made->identity, made->key);
+        result = home_set(home, "identity", identity_secret(made->identity),
+                          IDENTITY_SECRET_BYTES);
+    }
+    if (result == ERR_OK)
+        result = ledger_new(made->store, &made->ledger);
+    if (result != ERR_OK) {
+        node_destroy(&made);
+        return result;
+    }
+    *node = made;
+    return ERR_OK;
+}
+
+enum err node_settings(const char *folder, struct conf **conf)
+{
+    return home_settings(folder, &kind, conf);
+}
+
+enum err node_cap(const struct node *node, double *mu2)
+{
+    double mu;
+    if (accountant_mu(conf_real(node->conf, "epsilon_max"),
+                      conf_real(node->conf, "delta"), &mu) != ERR_OK)
+        return err_code();
+    *mu2 = mu * mu;
+    return ERR_OK;
+}
+
+/* --- the consortium
+ * ------------------------------------------------------------------------ */
+
+enum err node_pin(struct node *node, const char *text, size_t size)
+{
+    struct node_consortium before = node->consortium;
+    node->consortium = (struct node_consortium){0};
+    enum err result = take_invite(node, text, size);
+    if (result == ERR_OK && before.known &&
+        (memcmp(before.id, node->consortium.id, HASH_BYTES) != 0 ||
+         memcmp(before.coordinator_key, node->consortium.coordinator_key, KEY_BYTES) !=
+             0))
+        result = err_set(ERR_STATE, "this node belongs to the consortium %s already",
+                         before.name);
+    if (result == ERR_OK)
+        result = home_set(node->home, "invite", text, size);
+    if (result != ERR_OK) {
+        consortium_clear(&node->consortium);
+        node->consortium = before;
+        return result;
+    }
+    node->consortium.roster = before.roster;
+    before.roster = NULL;
+    consortium_clear(&before);
+    return ERR_OK;
+}
+
+enum err node_roster(struct node *node, struct view signed_roster)
+{
+    struct node_consortium *c = &node->consortium;
+    struct roster *next;
+    if (roster_new(signed_roster, c->governance_key, &next) != ERR_OK)
+        return err_code();
+    enum err result = roster_follows(c->roster, next);
+    if (result == ERR_OK && memcmp(roster_consortium(next), c->id, HASH_BYTES) != 0)
+        result = err_set(ERR_DENIED, "the roster is another consortium's");
+    if (result == ERR_OK &&
+        memcmp(roster_fields(next)->coordinator_key, c->coordinator_key, KEY_BYTES) != 0)
+        result = err_set(ERR_DENIED, "the roster names another coordinator than the one "
+                                     "this node was invited by");
+    if (result == ERR_OK)
+        result = home_set(node->home, "roster", signed_roster.data, signed_roster.size);
+    if (result != ERR_OK) {
+        roster_destroy(&next);
+        return result;
+    }
+    roster_destroy(&c->roster);
+    c->roster = next;
+    return ERR_OK;
+}

@@ -1,0 +1,60 @@
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/home.h"
+#include "privacy/identity.h"
+#include "privacy/ledger.h"
+#include "wire/roster.h"
+
+/* node - one hospital's opened home: store, settings, identity, ledger, and what it knows
+ * of its consortium.
+ *
+ * Everything in node/ works on one of these. It holds no socket: node/serve does. */
+
+/* What the invitation pinned; `known` false before `enrol`. */
+struct node_consortium {
+    bool known;
+    char *name, *endpoint;
+    uint8_t id[HASH_BYTES];
+    uint8_t governance_key[KEY_BYTES];
+    uint8_t coordinator_key[KEY_BYTES], coordinator_curve[KEY_BYTES];
+    struct roster *roster; /* NULL: none received yet */
+};
+
+struct node {
+    struct home *home;
+    struct store *store;
+    const struct conf *conf;
+    struct identity *identity;
+    uint8_t key[KEY_BYTES];
+    struct ledger *ledger;
+    struct node_consortium consortium;
+};
+
+#define NODE_PATIENTS_MAX ((size_t)10000000)
+
+/* Set up a home in `folder` for the hospital `name` (1 to 100 bytes of UTF-8). */
+enum err node_create(const char *folder, const char *name, struct node **node);
+
+/* Open it: checks the ledger's whole chain, the roster's signature and the identity. */
+enum err node_open(const char *folder, struct node **node);
+void node_destroy(struct node **node);
+
+/* The settings alone, for commands that must work beside a running daemon. */
+enum err node_settings(const char *folder, struct conf **conf);
+
+/* The most a patient may be charged over all studies: mu^2 of epsilon_max at delta. */
+enum err node_cap(const struct node *node, double *mu2);
+
+/* Pin an invitation's keys. ERR_STATE when another consortium is pinned already; the same
+ * again is fine. */
+enum err node_pin(struct node *node, const char *text, size_t size);
+
+/* Take a newer roster (the signed bytes) into use: signature, order, membership. */
+enum err node_roster(struct node *node, struct view signed_roster);
+
+#endif

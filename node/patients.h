@@ -1,0 +1,48 @@
+#ifndef NODE_PATIENTS_H
+#define NODE_PATIENTS_H
+
+#include <stdint.h>
+
+#include "model/dataset.h"
+#include "model/record.h"
+#include "node/node.h"
+
+/* patients - records in and out of the encrypted store.
+ *
+ * It does not parse files (model/dataset does) and fits nothing. Importing is all or
+ * nothing and idempotent: a row that the store holds already, equal in every field, is
+ * not stored twice, however files overlap; rows alike inside one file are as many as the
+ * file says. */
+
+struct patients_import {
+    size_t patients_new, patients_known;
+    size_t rows_new, rows_known; /* doses, covariates and measurements */
+    bool repeated;               /* this very file was imported before */
+};
+
+/* Store every record of `dataset`, read from the file `name` with hash `hash`. `dry_run`:
+ * count and roll back. `progress` may be NULL. */
+enum err patients_import(struct node *node, const struct dataset *dataset,
+                         const char *name, const uint8_t hash[HASH_BYTES], uint64_t wall,
+                         bool dry_run,
+                         void (*progress)(void *context, size_t done, size_t total),
+                         void *context, struct patients_import *report);
+
+struct patient {
+    int64_t id;
+    const char *name;
+    uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES];
+};
+
+enum err patients_count(struct node *node, size_t *count);
+enum err patients_measurements(struct node *node, size_t *count);
+
+/* All patients in order of id. Caller frees with patients_free. */
+enum err patients_list(struct node *node, struct patient **patients, size_t *count);
+void patients_free(struct patient *patients, size_t count);
+
+/* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. */
+enum err patients_record(struct node *node, int64_t id, struct record **record);
+enum err patients_find(struct node *node, const char *name, int64_t *id);
+
+#endif

@@ -1,0 +1,240 @@
+#include "node/serve.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "node/exchange.h"
+
+#define PAUSE_AFTER_LOSS_MS 1000
+
+struct service {
+    struct node *node;
+    struct cli *cli;
+    struct link_client *link;
+    bool lost;       /* the coordinator did not answer last time */
+    bool progressed; /* something was stored or sent in this turn */
+    unsigned pause_ms;
+    size_t unfinished; /* approved studies that still have rounds to come */
+};
+
+char *serve_status_path(const char *folder)
+{
+    return file_join(folder, "status.json");
+}
+
+static void write_status(struct service *s, const char *study, const char *waiting)
+{
+    struct json *json = json_new_object();
+    char now[CLOCK_TEXT_SIZE];
+    clock_text(clock_wall(&clock_machine), now);
+    json_set_integer(json, "pid", getpid());
+    json_set_text(json, "time", now);
+    json_set_boolean(json, "coordinator_reachable", !s->lost);
+    json_set_text(json, "study", study);
+    json_set_text(json, "waiting", waiting);
+    char *text = json_format(json), *path = serve_status_path(home_folder(s->node->home));
+    if (file_write(path, text, strlen(text), 0600) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "status.write");
+    mem_free(path);
+    mem_free(text);
+    json_destroy(&json);
+}
+
+static enum err connect_link(struct node *node, struct link_client **link)
+{
+    const struct node_consortium *c = &node->consortium;
+    if (!c->known) {
+        err_set(ERR_STATE, "this node belongs to no consortium yet");
+        return err_hint("take an invitation: gemel-node enrol FILE");
+    }
+    const char *endpoint = c->roster ? roster_fields(c->roster)->endpoint : c->endpoint;
+    return link_client_new(endpoint, c->coordinator_curve, node->identity, link);
+}
+
+static unsigned deadline_ms(const struct node *node)
+{
+    return (unsigned)conf_integer(node->conf, "answer_seconds") * 1000;
+}
+
+static enum err ask(struct node *node, struct link_client *link,
+                    const struct bytes *frame, struct bytes *answer)
+{
+    return link_client_ask(link, frame, deadline_ms(node), cli_interrupt_fd(), answer);
+}
+
+/* One question and its answer; `study` NULL: rosters and offers. */
+static enum err converse(struct node *node, struct link_client *link, struct study *study,
+                         struct exchange_news *news)
+{
+    struct exchange exchange;
+    struct bytes frame = {0}, answer = {0};
+    enum err result = exchange_ask(node, &exchange, study, &frame);
+    if (result == ERR_OK)
+        result = ask(node, link, &frame, &answer);
+    if (result == ERR_OK)
+        result = exchange_take(node, &clock_machine, &exchange, study, &answer, news);
+    bytes_free(&frame);
+    bytes_free(&answer);
+    return result;
+}
+
+enum err serve_fetch(struct node *node, size_t *studies)
+{
+    struct link_client *link;
+    struct exchange_news news = {0};
+    if (connect_link(node, &link) != ERR_OK)
+        return err_code();
+    enum err result = converse(node, link, NULL, &news);
+    if (result == ERR_GONE)
+        err_hint("is the coordinator running, and is this hospital in its roster?");
+    if (result == ERR_OK)
+        *studies = news.studies;
+    exchange_news_clear(&news);
+    link_client_destroy(&link);
+    return result;
+}
+
+/* --- a study's turn
+ * -------------------------------------------------------------------------- */
+
+static void fitted(void *context, size_t done, size_t total)
+{
+    cli_progress(context, "fitting twins", done, total);
+}
+
+static bool interrupted(void *context)
+{
+    (void)context;
+    return cli_interrupted();
+}
+
+static enum err answer_plan(struct service *s, struct study *study,
+                            const struct bytes *plan)
+{
+    struct answer_progress progress = {fitted, interrupted, s->cli};
+    struct exchange exchange;
+    struct bytes frame = {0}, answer = {0};
+    struct view view = {plan->data, plan->size};
+    enum err result = exchange_answer(s->node, &clock_machine, study, view, &progress,
+                                      &exchange, &frame);
+    if (result == ERR_OK)
+        result = ask(s->node, s->link, &frame, &answer);
+    if (result == ERR_OK)
+        result = exchange_receipt(s->node, &exchange, &frame, &answer);
+    if (result == ERR_OK) {
+        char *name = log_quote(study->terms.name);
+        log_event(LOG_LEVEL_INFO, "round.sent", "study=%s round=%llu bytes=%zu", name,
+                  (unsigned long long)study->chain.length + 1, frame.size);
+        mem_free(name);
+        s->progressed = true;
+    }
+    bytes_free(&frame);
+    bytes_free(&answer);
+    return result;
+}
+
+static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
+{
+    struct study *study;
+    struct exchange_news news = {0};
+    if (studies_open(s->node, number, &study) != ERR_OK)
+        return err_code();
+    enum err result = ERR_OK;
+    if (study->state == STUDY_APPROVED && study->chain.length < study->terms.rounds) {
+        result = converse(s->node, s->link, study, &news);
+        if (result == ERR_OK && news.links) {
+            log_event(LOG_LEVEL_INFO, "prior.taken", "round=%llu",
+                      (unsigned long long)study->chain.length);
+            s->progressed = true;
+        }
+        if (result == ERR_OK && news.plan.size)
+            result = answer_plan(s, study, &news.plan);
+        if (result == ERR_OK && news.retry_after_ms < s->pause_ms)
+            s->pause_ms = news.retry_after_ms;
+        if (result == ERR_OK)
+            write_status(s, study->terms.name, news.waiting);
+        s->unfinished += study->chain.length < study->terms.rounds;
+    }
+    exchange_news_clear(&news);
+    study_destroy(&study);
+    return result;
+}
+
+/* --- the loop
+ * -------------------------------------------------------------------------------- */
+
+/* What went wrong with one question is said and survived; what is wrong with this node
+ * ends the loop. */
+static enum err survive(struct service *s, enum err result)
+{
+    if (result == ERR_GONE) {
+        if (!s->lost)
+            log_error(LOG_LEVEL_WARNING, "coordinator.lost");
+        s->lost = true;
+        s->pause_ms = PAUSE_AFTER_LOSS_MS;
+        return ERR_OK;
+    }
+    if (result == ERR_OK && s->lost)
+        log_event(LOG_LEVEL_INFO, "coordinator.found", "again=1");
+    s->lost = false;
+    if (result == ERR_OK || result == ERR_INTERRUPTED)
+        return ERR_OK;
+    if (result == ERR_STORAGE || result == ERR_LOCKED || result == ERR_KEY)
+        return result;
+    log_error(LOG_LEVEL_ERROR, "refused");
+    return ERR_OK;
+}
+
+static enum err turn(struct service *s)
+{
+    struct exchange_news news = {0};
+    uint8_t(*numbers)[STUDY_BYTES] = NULL;
+    size_t count = 0;
+    s->progressed = false;
+    s->unfinished = 0;
+    s->pause_ms = (unsigned)conf_integer(s->node->conf, "poll_seconds") * 1000;
+    enum err result = survive(s, converse(s->node, s->link, NULL, &news));
+    if (news.studies)
+        log_event(LOG_LEVEL_INFO, "study.offered", "count=%zu", news.studies);
+    exchange_news_clear(&news);
+    if (result == ERR_OK)
+        result = studies_list(s->node, &numbers, &count);
+    for (size_t i = 0; result == ERR_OK && !s->lost && !cli_interrupted() && i < count;
+         i++)
+        result = survive(s, study_turn(s, numbers[i]));
+    mem_free(numbers);
+    return result;
+}
+
+static void pause_for(unsigned ms)
+{
+    struct pollfd wake = {.fd = cli_interrupt_fd(), .events = POLLIN};
+    poll(&wake, 1, (int)ms);
+}
+
+enum err serve_run(struct node *node, struct cli *cli, bool once)
+{
+    struct service s = {.node = node, .cli = cli};
+    if (connect_link(node, &s.link) != ERR_OK)
+        return err_code();
+    log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d", (int)getpid());
+    enum err result = ERR_OK;
+    while (result == ERR_OK && !cli_interrupted()) {
+        result = turn(&s);
+        if (result == ERR_OK && once && !s.lost && s.unfinished == 0)
+            break;
+        if (result == ERR_OK && !s.progressed && !cli_interrupted())
+            pause_for(s.pause_ms);
+    }
+    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
+    char *path = serve_status_path(home_folder(node->home));
+    unlink(path);
+    mem_free(path);
+    link_client_destroy(&s.link);
+    return result;
+}

@@ -1,0 +1,27 @@
+#ifndef NODE_SERVE_H
+#define NODE_SERVE_H
+
+#include "front/cli.h"
+#include "node/studies.h"
+#include "wire/link.h"
+
+/* serve - the daemon's loop and the single question: the only part of the node that
+ * talks.
+ *
+ * Outbound only. It asks the coordinator, believes what node/exchange believes, answers
+ * plans, and sleeps. Losing the coordinator is not an error: it says so once and asks
+ * again. A refusal of policy or budget is logged and that study is left alone until the
+ * next plan. */
+
+/* Ask once for rosters and new studies. */
+enum err serve_fetch(struct node *node, size_t *studies);
+
+/* Until interrupted; or, `once`, until every approved study is finished or cannot go on.
+ */
+enum err serve_run(struct node *node, struct cli *cli, bool once);
+
+/* The file that tells `status` about a running daemon: DIR/status.json, no patient data.
+ */
+char *serve_status_path(const char *folder); /* caller frees */
+
+#endif

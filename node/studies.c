@@ -1,0 +1,418 @@
+#include "node/studies.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/statistic.h"
+#include "privacy/accountant.h"
+
+static const char *const state_names[] = {"offered", "approved", "declined",
+                                          "distrusted"};
+
+const char *study_state_name(enum study_state state)
+{
+    return state_names[state];
+}
+
+static enum err state_from_name(const char *name, enum study_state *state)
+{
+    for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++)
+        if (name && strcmp(name, state_names[i]) == 0) {
+            *state = (enum study_state)i;
+            return ERR_OK;
+        }
+    return err_set(ERR_STORAGE, "a study's state in the store is not one of ours");
+}
+
+void study_destroy(struct study **study)
+{
+    if (!*study)
+        return;
+    prior_destroy(&(*study)->prior);
+    bytes_free(&(*study)->prior_bytes);
+    model_destroy(&(*study)->model);
+    arena_destroy(&(*study)->arena);
+    mem_free(*study);
+    *study = NULL;
+}
+
+/* --- opening
+ * ----------------------------------------------------------------------------- */
+
+/* Model, layout, dimension and starting prior of terms whose signature holds. */
+static enum err read_model(struct study *study)
+{
+    const struct terms *terms = &study->terms;
+    struct statistic statistic;
+    uint8_t hash[HASH_BYTES];
+    if (model_parse((const char *)terms->model.data, terms->model.size, terms->name,
+                    &study->model) != ERR_OK)
+        return err_code();
+    model_hash(study->model, hash);
+    if (!bytes_equal(hash, terms->model_hash, HASH_BYTES))
+        return err_set(ERR_VERIFY, "the study's model is not the one its hash names");
+    if (terms->statistic != STATISTIC_VERSION)
+        return err_set(ERR_VERIFY,
+                       "the study asks for version %u of the statistic, this "
+                       "node knows %d",
+                       terms->statistic, STATISTIC_VERSION);
+    if (prior_layout(study->model, &study->layout) != ERR_OK)
+        return err_code();
+    statistic_layout(&study->layout, false, &statistic);
+    if (statistic.dimension != terms->dimension)
+        return err_set(ERR_VERIFY, "the study asks for %u numbers, its model gives %zu",
+                       terms->dimension, statistic.dimension);
+    return ERR_OK;
+}
+
+static enum err set_prior(struct study *study, struct view bytes)
+{
+    struct prior *prior;
+    if (prior_read(&study->layout, bytes.data, bytes.size, &prior) != ERR_OK)
+        return err_code();
+    prior_destroy(&study->prior);
+    study->prior = prior;
+    study->prior_bytes.size = 0;
+    bytes_append(&study->prior_bytes, bytes.data, bytes.size);
+    return ERR_OK;
+}
+
+static enum err study_read(struct node *node, struct view signed_terms,
+                           struct study **study)
+{
+    struct study *s = mem_new(1, sizeof *s);
+    s->arena = codec_arena(signed_terms.size);
+    enum err result = terms_open(signed_terms, node->consortium.coordinator_key, s->arena,
+                                 &s->terms, s->hash);
+    if (result == ERR_OK &&
+        memcmp(s->terms.consortium, node->consortium.id, HASH_BYTES) != 0)
+        result = err_set(ERR_DENIED, "the study is another consortium's");
+    if (result == ERR_OK)
+        result = read_model(s);
+    if (result == ERR_OK)
+        result = set_prior(s, s->terms.prior);
+    if (result != ERR_OK) {
+        study_destroy(&s);
+        return result;
+    }
+    s->chain = chain_start(&s->terms, s->hash);
+    *study = s;
+    return ERR_OK;
+}
+
+/* The links held were verified when they came; here their order and hashes are. */
+static enum err read_links(struct node *node, struct study *study)
+{
+    struct query *query;
+    bool row;
+    if (store_query(node->store, "SELECT link FROM links WHERE study = ? ORDER BY round",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    enum err result;
+    while ((result = query_step(query, &row)) == ERR_OK && row) {
+        struct chain_link link;
+        struct view view;
+        view.data = query_get_blob(query, 0, &view.size);
+        struct arena *arena = codec_arena(view.size);
+        if (chain_extend(&study->chain, view, node->consortium.coordinator_key, arena,
+                         &link) != REASON_NONE)
+            result = err_code();
+        else
+            result = set_prior(study, link.prior);
+        arena_destroy(&arena);
+        if (result != ERR_OK)
+            break;
+    }
+    query_reset(query);
+    return result;
+}
+
+enum err studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
+                      struct study **study)
+{
+    struct query *query;
+    bool row;
+    struct study *opened = NULL;
+    enum study_state state = STUDY_OFFERED;
+    if (store_query(node->store, "SELECT terms, state FROM studies WHERE study = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, number, STUDY_BYTES);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return err_set(ERR_NOT_FOUND, "there is no such study");
+    struct view view;
+    view.data = query_get_blob(query, 0, &view.size);
+    enum err result = state_from_name(query_get_text(query, 1), &state);
+    if (result == ERR_OK)
+        result = study_read(node, view, &opened);
+    query_reset(query);
+    if (result == ERR_OK)
+        result = read_links(node, opened);
+    if (result != ERR_OK) {
+        study_destroy(&opened);
+        return result;
+    }
+    opened->state = state;
+    *study = opened;
+    return ERR_OK;
+}
+
+/* --- offers and decisions
+ * ------------------------------------------------------------------ */
+
+static enum err offered_before(struct node *node, const struct study *study, bool *before)
+{
+    struct query *query;
+    if (store_query(node->store, "SELECT hash FROM studies WHERE study = ?", &query) !=
+        ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    enum err result = query_step(query, before);
+    if (result == ERR_OK && *before) {
+        size_t size;
+        const void *hash = query_get_blob(query, 0, &size);
+        if (size != HASH_BYTES || memcmp(hash, study->hash, HASH_BYTES) != 0)
+            result = err_set(ERR_VERIFY,
+                             "the coordinator offers other terms under the number of the "
+                             "study %s",
+                             study->terms.name);
+        query_reset(query);
+    }
+    return result;
+}
+
+enum err studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
+                       bool *fresh)
+{
+    struct study *study;
+    bool before;
+    if (study_read(node, signed_terms, &study) != ERR_OK)
+        return err_code();
+    enum err result = offered_before(node, study, &before);
+    if (result == ERR_OK && !terms_include(&study->terms.participants, node->key))
+        result = err_set(ERR_DENIED, "this hospital is not a participant of the study %s",
+                         study->terms.name);
+    struct query *query;
+    if (result == ERR_OK && !before &&
+        (result =
+             store_query(node->store,
+                         "INSERT INTO studies (study, hash, name, terms, state, received)"
+                         " VALUES (?, ?, ?, ?, 'offered', ?)",
+                         &query)) == ERR_OK) {
+        query_blob(query, 1, study->terms.study, STUDY_BYTES);
+        query_blob(query, 2, study->hash, HASH_BYTES);
+        query_text(query, 3, study->terms.name);
+        query_blob(query, 4, signed_terms.data, signed_terms.size);
+        query_int(query, 5, (int64_t)wall);
+        result = query_run(query);
+    }
+    study_destroy(&study);
+    *fresh = result == ERR_OK && !before;
+    return result;
+}
+
+enum err studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES], size_t *count)
+{
+    struct query *query;
+    bool row;
+    uint8_t(*list)[STUDY_BYTES] = NULL;
+    size_t used = 0, room = 0;
+    enum err result =
+        store_query(node->store, "SELECT study FROM studies ORDER BY rowid", &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        size_t size;
+        const void *number = query_get_blob(query, 0, &size);
+        MEM_GROW(list, used + 1, &room);
+        if (size == STUDY_BYTES)
+            memcpy(list[used++], number, STUDY_BYTES);
+    }
+    if (result != ERR_OK) {
+        mem_free(list);
+        return result;
+    }
+    *numbers = list;
+    *count = used;
+    return ERR_OK;
+}
+
+enum err studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
+                       enum study_state *state)
+{
+    struct query *query;
+    bool row;
+    if (store_query(node->store, "SELECT state FROM studies WHERE study = ?", &query) !=
+        ERR_OK)
+        return err_code();
+    query_blob(query, 1, number, STUDY_BYTES);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return err_set(ERR_NOT_FOUND, "there is no such study");
+    enum err result = state_from_name(query_get_text(query, 0), state);
+    query_reset(query);
+    return result;
+}
+
+enum err studies_find(struct node *node, const char *text, uint8_t number[STUDY_BYTES])
+{
+    struct query *query;
+    bool row;
+    size_t found = 0, length = strlen(text);
+    enum err result = store_query(
+        node->store, "SELECT study, name FROM studies ORDER BY rowid", &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        size_t size;
+        char digits[2 * STUDY_BYTES + 1];
+        const void *each = query_get_blob(query, 0, &size);
+        const char *name = query_get_text(query, 1);
+        if (size != STUDY_BYTES)
+            continue;
+        bytes_to_hex(each, size, digits);
+        if (strcmp(name, text) == 0 ||
+            (length >= 4 && strncmp(digits, text, length) == 0)) {
+            memcpy(number, each, STUDY_BYTES);
+            found++;
+        }
+    }
+    if (result != ERR_OK)
+        return result;
+    if (found == 1)
+        return ERR_OK;
+    result = found ? err_set(ERR_RANGE, "%zu studies are called %s", found, text)
+                   : err_set(ERR_NOT_FOUND, "no study is called %s", text);
+    err_hint(found ? "use the first digits of its number, as `study list` shows it"
+                   : "`gemel-node study fetch` asks the coordinator for new ones");
+    return result;
+}
+
+enum err studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
+                        enum study_state decision, uint64_t wall)
+{
+    struct query *query;
+    enum study_state state;
+    if (studies_state(node, number, &state) != ERR_OK)
+        return err_code();
+    if (state == STUDY_DISTRUSTED)
+        return err_set(ERR_VERIFY, "the coordinator contradicted itself in this study; "
+                                   "nothing is sent for it any more");
+    if (store_query(node->store,
+                    "UPDATE studies SET state = ?, decided = ? WHERE study = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_text(query, 1, state_names[decision]);
+    query_int(query, 2, (int64_t)wall);
+    query_blob(query, 3, number, STUDY_BYTES);
+    return query_run(query);
+}
+
+enum err studies_known(struct node *node, struct bytes *hashes)
+{
+    struct query *query;
+    bool row;
+    enum err result = store_query(
+        node->store, "SELECT hash FROM studies ORDER BY hash LIMIT 256", &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        size_t size;
+        const void *hash = query_get_blob(query, 0, &size);
+        bytes_append(hashes, hash, size);
+    }
+    return result;
+}
+
+enum err studies_permit(const struct node *node, const struct terms *terms)
+{
+    int64_t hospitals_min = conf_integer(node->conf, "hospitals_min");
+    double delta = conf_real(node->conf, "delta"), cap, mu2 = 0;
+    if (terms->hospitals_min < hospitals_min)
+        return err_set(
+            ERR_DENIED,
+            "the study may publish sums of %u hospitals; hospitals_min is %lld",
+            terms->hospitals_min, (long long)hospitals_min);
+    if (node_cap(node, &cap) != ERR_OK)
+        return err_code();
+    for (size_t i = 0; i < terms->noise_multipliers.count; i++) {
+        double z = terms->noise_multipliers.items[i];
+        mu2 += 1 / (z * z);
+    }
+    if (mu2 > cap)
+        return err_set(
+            ERR_DENIED,
+            "all rounds of the study together cost more than epsilon_max %g at "
+            "delta %g permits a patient",
+            conf_real(node->conf, "epsilon_max"), delta);
+    return ERR_OK;
+}
+
+/* --- the chain
+ * ----------------------------------------------------------------------------- */
+
+/* A link for a round that is held already: the same one, or proof of two tongues. */
+static enum err compare_held(struct node *node, struct study *study, struct view link,
+                             uint64_t round, bool *held, bool *contradicted)
+{
+    struct query *query;
+    if (store_query(node->store, "SELECT link FROM links WHERE study = ? AND round = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)round);
+    enum err result = query_step(query, held);
+    if (result != ERR_OK || !*held)
+        return result;
+    struct view mine;
+    mine.data = query_get_blob(query, 0, &mine.size);
+    *contradicted = chain_equivocates(mine, link, node->consortium.coordinator_key);
+    if (*contradicted)
+        result = reason_set(REASON_EQUIVOCATION);
+    query_reset(query);
+    return result;
+}
+
+static enum err keep_link(struct node *node, struct study *study, struct view bytes,
+                          const struct chain_link *link)
+{
+    struct query *query;
+    if (store_query(node->store,
+                    "INSERT INTO links (study, round, link, hash, prior)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)link->round);
+    query_blob(query, 3, bytes.data, bytes.size);
+    query_blob(query, 4, study->chain.head, HASH_BYTES);
+    query_blob(query, 5, link->prior.data, link->prior.size);
+    return query_run(query);
+}
+
+enum err studies_extend(struct node *node, struct study *study, struct view bytes,
+                        bool *contradicted)
+{
+    struct chain chain = study->chain;
+    struct chain_link link;
+    uint8_t hash[HASH_BYTES];
+    bool held = false;
+    *contradicted = false;
+    struct arena *arena = codec_arena(2 * bytes.size);
+    enum err result =
+        chain_open(bytes, node->consortium.coordinator_key, arena, &link, hash);
+    if (result == ERR_OK)
+        result = compare_held(node, study, bytes, link.round, &held, contradicted);
+    if (result == ERR_OK && !held) {
+        if (chain_extend(&chain, bytes, node->consortium.coordinator_key, arena, &link) !=
+            REASON_NONE)
+            result = err_code();
+        else if (set_prior(study, link.prior) != ERR_OK)
+            result = err_wrap("the prior of round %llu", (unsigned long long)link.round);
+        if (result == ERR_OK) {
+            study->chain = chain;
+            result = keep_link(node, study, bytes, &link);
+        }
+    }
+    arena_destroy(&arena);
+    return result;
+}

@@ -1,0 +1,11 @@
+#ifndef SIM_COMMANDS_H
+#define SIM_COMMANDS_H
+
+#include "front/cli.h"
+
+/* commands - what each line of sim/main.c's table runs, all in command_estimate.c. */
+
+enum err command_pooled(struct cli *cli);
+enum err command_federate(struct cli *cli);
+
+#endif
