@@ -14,7 +14,7 @@
 /* model_impl - the stages behind model/model.h, in the order a text passes them:
  *
  *   token.c      text to tokens; every refusal with number, place and caret
- *   parse.c      tokens to a syntax tree; the tree back to canonical text
+ *   parse.c      tokens to a syntax tree
  *   print.c      the tree back to its canonical text
  *   names.c      what names stand for, in which order quantities come
  *   measure.c    units of formulas, with the factors between them
@@ -88,6 +88,9 @@ struct source {
     X(E2009,                                                                             \
       "Only parameters that differ between patients (lognormal, logitnormal, normal) "   \
       "can be correlated, and a pair only once.")                                        \
+    X(E2010,                                                                             \
+      "A parameter is learned, and no formula names it: no record could say anything "   \
+      "about it. Use it, or make it fixed, or take it out.")                             \
     X(E3001,                                                                             \
       "Two quantities of different dimension are added, compared, assigned or "          \
       "returned by one function. Units of the same dimension (mg and ug, h and min) "    \
@@ -307,6 +310,7 @@ struct parameter_line {
     bool spread_is_cv;
     double spread_value;
     struct unit_text spread_unit;
+    bool used; /* check: a formula names it */
     struct place {
         const char *name;
         size_t at;

@@ -153,7 +153,7 @@ static bool formula(const struct syntax *s, size_t position, struct expr **expr,
 
 /* --- what names stand for ------------------------------------------------------- */
 
-static enum err bind_name(const struct syntax *syntax, struct expr *expr)
+static enum err bind_name(struct syntax *syntax, struct expr *expr)
 {
     struct named named = {NULL, 0, SYMBOL_NONE, 0};
     if (strcmp(expr->name, "time") == 0)
@@ -174,12 +174,14 @@ static enum err bind_name(const struct syntax *syntax, struct expr *expr)
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s is an observation and has no value in a formula",
                              expr->name);
+    if (named.kind == SYMBOL_PARAMETER)
+        syntax->parameters[named.index].used = true;
     expr->symbol = named.kind;
     expr->index = named.index;
     return ERR_OK;
 }
 
-static enum err bind(const struct syntax *syntax, struct expr *expr)
+static enum err bind(struct syntax *syntax, struct expr *expr)
 {
     if (expr->op == OP_NAME)
         return bind_name(syntax, expr);
@@ -315,6 +317,17 @@ static enum err check_scope(const struct syntax *syntax, const struct expr *expr
     return ERR_OK;
 }
 
+static enum err check_used(const struct syntax *syntax)
+{
+    for (size_t i = 0; i < syntax->parameter_count; i++) {
+        const struct parameter_line *line = &syntax->parameters[i];
+        if (!line->used && line->spread != SPREAD_FIXED)
+            return source_refuse(&syntax->source, line->at, E2010,
+                                 "%s is learned, but no formula uses it", line->name);
+    }
+    return ERR_OK;
+}
+
 enum err names_resolve(struct syntax *syntax)
 {
     struct expr *expr;
@@ -327,5 +340,5 @@ enum err names_resolve(struct syntax *syntax)
     for (size_t i = 0; formula(syntax, i, &expr, &scope); i++)
         if (expr && check_scope(syntax, expr, scope) != ERR_OK)
             return err_code();
-    return ERR_OK;
+    return check_used(syntax);
 }

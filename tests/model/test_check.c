@@ -89,7 +89,8 @@ static void check__spreads_are_those_of_the_transformed_parameter(void **state)
                               "d = 0.5 1 (0, 1) logitnormal sd 0.7\n"
                               "e = 3 L (0, 9) estimated\n"
                               "f = -3 L estimated\n"
-                              "[population]\ncorrelated all\n",
+                              "[population]\ncorrelated all\n"
+                              "[equations]\nq = a + b + c + d*e + f\n",
                          &m));
     assert_near(m->parameters[0].between_sd, sqrt(log(1.25)), 1e-15);
     assert_near(m->parameters[1].between_sd, 0.5, 0);
