@@ -172,6 +172,17 @@ static void accountant__delta_is_its_definition(void **state)
             assert_ok(accountant_delta(mu, epsilon, &delta));
             assert_relative(delta, (double)direct, 1e-12 + 1e-17 / mu / delta * mu);
         }
+    const double tiny[][3] = {/* mu, epsilon, delta, in 80-digit arithmetic */
+                              {0.009, 0.05, 2.1689688693605388e-11},
+                              {0.001, 0.004, 7.1595624349382469e-9},
+                              {0.0001, 0.0001, 8.33196363992521e-6},
+                              {1e-05, 6e-05, 1.5636167037498356e-15},
+                              {1e-06, 0, 3.9894228040141604e-7}};
+    for (size_t i = 0; i < sizeof tiny / sizeof *tiny; i++) {
+        double delta = 0;
+        assert_ok(accountant_delta(tiny[i][0], tiny[i][1], &delta));
+        assert_relative(delta, tiny[i][2], 1e-12);
+    }
     double zero = 1;
     assert_ok(accountant_delta(0, 1, &zero));
     assert_true(zero == 0);

@@ -57,6 +57,14 @@ static void clip__no_record_exceeds_the_bound(void **state)
     random_destroy(&random);
 }
 
+static long double length(const int64_t *integers, size_t dim)
+{
+    long double squares = 0;
+    for (size_t j = 0; j < dim; j++)
+        squares += (long double)integers[j] * integers[j];
+    return sqrtl(squares);
+}
+
 /* Vectors as long as they come, filled with what is worst for rounding, for the norm's
  * computation and for overflow: equal numbers one unit in the last place around the
  * bound, the smallest and the largest doubles, one giant among dwarfs. */
@@ -78,9 +86,14 @@ static void clip__holds_for_long_and_adversarial_vectors(void **state)
                     vector[j] = fills[f];
                 assert_ok(clip_quantise(vector, dims[i], 1, norm_max, 0, integers));
                 assert_true(norm_is_within(integers, dims[i], norm_max));
+                long double root = sqrtl((long double)dims[i]);
+                long double whole = fminl(fabsl(fills[f]) * root, (long double)norm_max);
+                assert_true(length(integers, dims[i]) >= whole * (1 - 1e-8L) - root);
                 vector[dims[i] / 2] = -DBL_MAX;
                 assert_ok(clip_quantise(vector, dims[i], 1, norm_max, 0, integers));
                 assert_true(norm_is_within(integers, dims[i], norm_max));
+                assert_true(length(integers, dims[i]) >=
+                            (long double)norm_max * (1 - 1e-8L) - root);
             }
         }
     free(vector);

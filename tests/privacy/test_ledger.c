@@ -164,6 +164,8 @@ static void ledger__tells_what_was_charged_to_whom(void **state)
         double most = 0;
         assert_ok(ledger_spent_most(fixture->ledger, NULL, &most));
         assert_true(most == 0.3125);
+        assert_ok(ledger_spent_most(fixture->ledger, first.study, &most));
+        assert_true(most == 0.3125);
         assert_ok(ledger_spent_most(fixture->ledger, other.study, &most));
         assert_true(most == 0.0625);
         assert_ok(ledger_spent_most(fixture->ledger, (const uint8_t *)"0123456789abcdef",
@@ -453,6 +455,78 @@ static void ledger__notices_every_change(void **state)
     assert_int_equal(ledger_length(fixture->ledger), 6);
 }
 
+/* An entry whose hash holds, by who knows the format and writes the store: `list` is what
+ * stands in it, whatever its order. */
+static void forge(struct fixture *fixture, const struct ledger_entry *entry,
+                  const pseudonym *list, uint64_t count)
+{
+    struct bytes body = {0};
+    uint8_t hash[HASH_BYTES];
+    struct query *query;
+    uint64_t number = ledger_length(fixture->ledger) + 1;
+    ledger_head(fixture->ledger, hash);
+    bytes_append(&body, hash, sizeof hash);
+    bytes_u64(&body, number);
+    bytes_append(&body, entry->study, sizeof entry->study);
+    bytes_u64(&body, entry->round);
+    bytes_u32(&body, entry->attempt);
+    bytes_f64(&body, entry->noise_multiplier);
+    bytes_u64(&body, entry->wall);
+    bytes_u64(&body, entry->dimension);
+    bytes_u32(&body, entry->noise_log2);
+    bytes_u64(&body, count);
+    bytes_hash("gemel/ledger-patients/1", list, count * sizeof *list, hash);
+    bytes_append(&body, hash, sizeof hash);
+    bytes_hash("gemel/ledger/1", body.data, body.size, hash);
+    bytes_free(&body);
+    assert_ok(store_query(fixture->store,
+                          "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          &query));
+    const int64_t numbers[] = {(int64_t)number,
+                               0,
+                               (int64_t)entry->round,
+                               entry->attempt,
+                               0,
+                               (int64_t)entry->wall,
+                               (int64_t)entry->dimension,
+                               entry->noise_log2,
+                               (int64_t)count};
+    for (int i = 0; i < 9; i++)
+        query_int(query, i + 1, numbers[i]);
+    query_blob(query, 2, entry->study, sizeof entry->study);
+    query_real(query, 5, entry->noise_multiplier);
+    query_blob(query, 10, hash, sizeof hash);
+    assert_ok(query_run(query));
+    assert_ok(store_query(fixture->store, "INSERT INTO ledger_patients VALUES (?, 0, ?)",
+                          &query));
+    query_int(query, 1, (int64_t)number);
+    query_blob(query, 2, list, count * sizeof *list);
+    assert_ok(query_run(query));
+}
+
+static void ledger__refuses_forms_that_it_never_writes(void **state)
+{
+    struct fixture *fixture = *state;
+    const pseudonym sorted[] = {{1}, {2}}, unsorted[] = {{2}, {1}}, twice[] = {{1}, {1}};
+    struct ledger_entry good = release(1, 4), costless = release(1, 0x1p40);
+    struct {
+        const struct ledger_entry *entry;
+        const pseudonym *list;
+        enum err expected;
+    } forgeries[] = {{&good, sorted, ERR_OK}, /* the forger knows the format */
+                     {&good, unsorted, ERR_VERIFY},
+                     {&good, twice, ERR_VERIFY},
+                     {&costless, sorted, ERR_VERIFY}};
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        struct ledger *ledger = NULL;
+        assert_ok(store_begin(fixture->store));
+        forge(fixture, forgeries[i].entry, forgeries[i].list, 2);
+        assert_int_equal(ledger_new(fixture->store, &ledger), forgeries[i].expected);
+        ledger_destroy(&ledger);
+        store_rollback(fixture->store);
+    }
+}
+
 /* A tail cut off whole leaves a chain that holds: only a head kept outside shows it. */
 static void ledger__shows_a_cut_tail_to_who_kept_a_head(void **state)
 {
@@ -488,6 +562,7 @@ int main(void)
         TEST(ledger__follows_every_golden_row),
         TEST(ledger__accepts_exactly_the_planned_rounds),
         TEST(ledger__notices_every_change),
+        TEST(ledger__refuses_forms_that_it_never_writes),
         TEST(ledger__shows_a_cut_tail_to_who_kept_a_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
 #include "privacy/random.h"
 
+#include <malloc.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +128,47 @@ static void random__fresh_streams_differ(void **state)
     random_destroy(&two);
 }
 
+/* Neither the first seed nor a word handed out is left anywhere in the stream's memory.
+ */
+static void random__forgets_what_it_handed_out(void **state)
+{
+    (void)state;
+    struct random *random = random_new_seeded(seed);
+    size_t size = malloc_usable_size(random);
+    assert_true(size >= 32768);
+    for (size_t i = 0; i < 5000; i++) {
+        uint64_t word = random_u64(random);
+        if (i % 97 == 0)
+            assert_null(memmem(random, size, &word, sizeof word));
+    }
+    assert_null(memmem(random, size, seed, sizeof seed));
+    random_destroy(&random);
+}
+
+/* A bare clone runs no fork watch: the block at hand is shared, the next one is not. */
+static void random__a_bare_clone_draws_its_own_blocks(void **state)
+{
+    (void)state;
+    struct random *random = NULL;
+    assert_ok(random_new(&random));
+    random_u64(random);
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    long child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0UL);
+    assert_true(child >= 0);
+    uint64_t mine = 0, theirs = 0;
+    for (size_t i = 0; i < 5000; i++)
+        mine = random_u64(random);
+    if (child == 0)
+        _exit(write(pipes[1], &mine, sizeof mine) == sizeof mine ? 0 : 1);
+    assert_int_equal(read(pipes[0], &theirs, sizeof theirs), sizeof theirs);
+    waitpid((pid_t)child, NULL, 0);
+    assert_int_not_equal(mine, theirs);
+    close(pipes[0]);
+    close(pipes[1]);
+    random_destroy(&random);
+}
+
 /* The parent and its child draw from copies of one stream in the middle of a block, with
  * bits to spare: neither words nor spare bits may be shared. */
 static void random__a_child_draws_its_own(void **state)
@@ -161,7 +205,9 @@ int main(void)
         cmocka_unit_test(random__blocks_are_chained_as_described),
         cmocka_unit_test(random__below_is_uniform),
         cmocka_unit_test(random__fresh_streams_differ),
+        cmocka_unit_test(random__forgets_what_it_handed_out),
         cmocka_unit_test(random__a_child_draws_its_own),
+        cmocka_unit_test(random__a_bare_clone_draws_its_own_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
