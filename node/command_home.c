@@ -58,7 +58,8 @@ enum err command_enrol(struct cli *cli)
         bytes_free(&invite);
         return result;
     }
-    result = node_pin(node, (const char *)invite.data, invite.size);
+    result = node_pin(node, (const char *)invite.data, invite.size,
+                      clock_wall(&clock_machine));
     if (result == ERR_OK) {
         struct enrol_request fields = {.name = conf_text(node->conf, "name"),
                                        .issued = clock_wall(&clock_machine)};

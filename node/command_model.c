@@ -1,17 +1,14 @@
 #include "node/commands.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/model.h"
+#include "model/regimen.h"
 #include "model/twin.h"
-
-#define TIMES_MAX ((size_t)1000000)
 
 static struct json *model_json(const struct model *model)
 {
@@ -102,72 +99,6 @@ enum err command_model_explain(struct cli *cli)
 /* --- simulate
  * ---------------------------------------------------------------------------------- */
 
-/* FROM:STEP:TO, all in the model's time unit. Caller frees. */
-static enum err parse_times(const char *text, double **times, size_t *count)
-{
-    char *copy = mem_text(text), *rest = NULL;
-    const char *const part[3] = {strtok_r(copy, ":", &rest), strtok_r(NULL, ":", &rest),
-                                 strtok_r(NULL, ":", &rest)};
-    double number[3] = {0};
-    bool sound = part[2] && !strtok_r(NULL, ":", &rest);
-    for (size_t i = 0; sound && i < 3; i++)
-        sound = csv_real(part[i], &number[i]) == ERR_OK;
-    mem_free(copy);
-    double from = number[0], step = number[1], to = number[2];
-    if (!sound || !(step > 0) || !(to >= from) ||
-        (to - from) / step >= (double)TIMES_MAX) {
-        err_set(ERR_USAGE,
-                "--at %s is not FROM:STEP:TO with STEP above 0 and at most %zu "
-                "times",
-                text, TIMES_MAX);
-        return err_hint("as in --at 0:0.5:24");
-    }
-    *count = (size_t)floor((to - from) / step * (1 + 1e-12)) + 1;
-    *times = mem_new(*count, sizeof **times);
-    for (size_t i = 0; i < *count; i++)
-        (*times)[i] = from + (double)i * step;
-    return ERR_OK;
-}
-
-static enum err bad_dose(const char *text)
-{
-    err_set(ERR_USAGE,
-            "--dose '%s' is not 'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION "
-            "UNIT]'",
-            text);
-    return err_hint("as in --dose 'oral 320 mg @ 0 h'");
-}
-
-#define DOSE_WORDS_MAX 9
-
-static enum err parse_dose(const char *text, const struct model *model, size_t order,
-                           struct record *record)
-{
-    char *copy = mem_text(text), *rest = NULL;
-    const char *word[DOSE_WORDS_MAX + 1];
-    size_t count = 0;
-    for (char *w = strtok_r(copy, " \t", &rest); w && count <= DOSE_WORDS_MAX;
-         w = strtok_r(NULL, " \t", &rest))
-        word[count++] = w;
-    double amount, time, duration = -1, factor;
-    bool timed = count == 9 && strcmp(word[6], "for") == 0;
-    enum err result = ERR_OK;
-    if ((count != 6 && !timed) || strcmp(word[3], "@") != 0 ||
-        csv_real(word[1], &amount) != ERR_OK || csv_real(word[4], &time) != ERR_OK ||
-        (timed && csv_real(word[7], &duration) != ERR_OK))
-        result = bad_dose(text);
-    if (result == ERR_OK &&
-        (result = unit_convert(word[5], model_time_unit(model), &factor)) == ERR_OK)
-        time *= factor;
-    if (result == ERR_OK && timed &&
-        (result = unit_convert(word[8], model_time_unit(model), &factor)) == ERR_OK)
-        duration *= factor;
-    if (result == ERR_OK)
-        result = record_dose(record, time, word[0], word[2], amount, duration, order);
-    mem_free(copy);
-    return result;
-}
-
 /* NAME=VALUE: a parameter's value goes to `parameters`, a covariate's to the record. */
 static enum err parse_setting(const char *text, const struct model *model, double start,
                               double *parameters, struct record *record)
@@ -256,7 +187,7 @@ static enum err read_settings(struct cli *cli, const struct model *model, double
         result =
             parse_setting(cli_text_at(cli, "set", i), model, start, parameters, record);
     for (size_t i = 0; result == ERR_OK && i < cli_repeats(cli, "dose"); i++)
-        result = parse_dose(cli_text_at(cli, "dose", i), model, i, record);
+        result = regimen_dose(cli_text_at(cli, "dose", i), record->dose_count, record);
     if (result == ERR_OK)
         record_sort(record);
     return result;
@@ -300,7 +231,7 @@ enum err command_model_simulate(struct cli *cli)
     size_t count = 0;
     if (model_load(cli_argument(cli, 0), &model) != ERR_OK)
         return err_code();
-    enum err result = parse_times(cli_text(cli, "at", ""), &times, &count);
+    enum err result = regimen_times(cli_text(cli, "at", ""), &times, &count);
     if (result == ERR_OK)
         result = simulate(cli, model, times, count);
     mem_free(times);

@@ -102,11 +102,17 @@ static enum err read_identity(struct node *node)
     return result;
 }
 
-static enum err take_invite(struct node *node, const char *text, size_t size)
+/* `wall` 0: it was taken in time, long ago. */
+static enum err take_invite(struct node *node, const char *text, size_t size,
+                            uint64_t wall)
 {
     struct arena *arena = codec_arena(size);
     struct enrol_invite invite;
     enum err result = roster_invite_read(text, size, arena, &invite);
+    if (result == ERR_OK && wall >= invite.expires) {
+        err_set(ERR_DENIED, "the invitation has expired");
+        result = err_hint("ask the operator for a new one: gemel-coordinator invite");
+    }
     if (result == ERR_OK) {
         struct node_consortium *c = &node->consortium;
         c->known = true;
@@ -126,7 +132,7 @@ static enum err read_consortium(struct node *node)
     struct bytes kept = {0};
     enum err result = home_get(node->home, "invite", &kept);
     if (result == ERR_OK)
-        result = take_invite(node, (const char *)kept.data, kept.size);
+        result = take_invite(node, (const char *)kept.data, kept.size, 0);
     if (result == ERR_OK && (result = home_get(node->home, "roster", &kept)) == ERR_OK)
         result = roster_new((struct view){kept.data, kept.size},
                             node->consortium.governance_key, &node->consortium.roster);
@@ -207,11 +213,11 @@ enum err node_cap(const struct node *node, double *mu2)
 /* --- the consortium
  * ------------------------------------------------------------------------ */
 
-enum err node_pin(struct node *node, const char *text, size_t size)
+enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall)
 {
     struct node_consortium before = node->consortium;
     node->consortium = (struct node_consortium){0};
-    enum err result = take_invite(node, text, size);
+    enum err result = take_invite(node, text, size, wall);
     if (result == ERR_OK && before.known &&
         (memcmp(before.id, node->consortium.id, HASH_BYTES) != 0 ||
          memcmp(before.coordinator_key, node->consortium.coordinator_key, KEY_BYTES) !=

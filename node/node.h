@@ -50,9 +50,9 @@ enum err node_settings(const char *folder, struct conf **conf);
 /* The most a patient may be charged over all studies: mu^2 of epsilon_max at delta. */
 enum err node_cap(const struct node *node, double *mu2);
 
-/* Pin an invitation's keys. ERR_STATE when another consortium is pinned already; the same
- * again is fine. */
-enum err node_pin(struct node *node, const char *text, size_t size);
+/* Pin an invitation's keys. ERR_DENIED once it has expired, ERR_STATE when another consortium
+ * is pinned already; the same again is fine. `wall`: Unix seconds. */
+enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall);
 
 /* Take a newer roster (the signed bytes) into use: signature, order, membership. */
 enum err node_roster(struct node *node, struct view signed_roster);

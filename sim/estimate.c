@@ -41,38 +41,11 @@ struct members {
     size_t count;
 };
 
-static char *copied(const char *text)
-{
-    return text ? mem_text(text) : NULL;
-}
-
 /* A copy: contribute destroys what it is given. */
 static enum err copy_record(void *source, size_t index, struct record **record)
 {
     const struct members *members = source;
-    const struct record *from = dataset_record(members->dataset, members->indices[index]);
-    struct record *to = record_new(from->patient, from->time_unit);
-    to->doses = mem_copy(from->doses, from->dose_count * sizeof *to->doses);
-    to->covariates =
-        mem_copy(from->covariates, from->covariate_count * sizeof *to->covariates);
-    to->measurements =
-        mem_copy(from->measurements, from->measurement_count * sizeof *to->measurements);
-    to->dose_count = from->dose_count;
-    to->covariate_count = from->covariate_count;
-    to->measurement_count = from->measurement_count;
-    for (size_t i = 0; i < to->dose_count; i++) {
-        to->doses[i].input = mem_text(from->doses[i].input);
-        to->doses[i].unit = copied(from->doses[i].unit);
-    }
-    for (size_t i = 0; i < to->covariate_count; i++) {
-        to->covariates[i].name = mem_text(from->covariates[i].name);
-        to->covariates[i].unit = copied(from->covariates[i].unit);
-    }
-    for (size_t i = 0; i < to->measurement_count; i++) {
-        to->measurements[i].quantity = mem_text(from->measurements[i].quantity);
-        to->measurements[i].unit = copied(from->measurements[i].unit);
-    }
-    *record = to;
+    *record = record_copy(dataset_record(members->dataset, members->indices[index]));
     return ERR_OK;
 }
 
