@@ -4,9 +4,9 @@
 #     ./build.sh                  everything, tests included
 #     ./build.sh TARGET...        only these, as gemel-sim
 #
-# demo.sh and test.sh begin with it. For Debian 12 and 13 and Ubuntu 24.04; elsewhere install
-# what corresponds to the list below and it only builds. When nothing is missing and nothing
-# has changed it takes a fraction of a second and touches nothing.
+# demo.sh and test.sh begin with it. For Debian 12 and 13; where there is no dpkg, install what
+# corresponds to the list below, and it only builds. When nothing is missing and nothing has
+# changed it takes a fraction of a second and touches nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -135,6 +135,8 @@ static void arguments__refusals_say_what_to_write(void **state)
          "usage: my-tool model show FILE"},
         {"budget plan", "budget plan: --model FILE is missing",
          "usage: my-tool budget plan"},
+        {"budget nafld plan", "'plan' is one argument too many",
+         "usage: my-tool budget ["},
         {"init x", "'x' is one argument too many", "usage: my-tool init [options]"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -29,10 +29,8 @@ static void read_back(FILE *file, char *text, size_t size)
     fclose(file);
 }
 
-/* Runs a line (split at spaces) in a child. `stdout_path` NULL: what it prints is kept.
- */
-static void run_to(const char *stdout_path, const char *line,
-                   enum err (*doing)(struct cli *))
+/* Runs a line (split at spaces) in a child, printing to `descriptor`; -1: it is kept. */
+static void run_to(int descriptor, const char *line, enum err (*doing)(struct cli *))
 {
     FILE *out = tmpfile(), *err = tmpfile();
     deed = doing;
@@ -44,7 +42,7 @@ static void run_to(const char *stdout_path, const char *line,
         snprintf(copy, sizeof copy, "%s", line);
         for (char *word; (word = strtok_r(rest, " ", &rest));)
             argv[argc++] = word;
-        dup2(stdout_path ? open(stdout_path, O_WRONLY) : fileno(out), STDOUT_FILENO);
+        dup2(descriptor >= 0 ? descriptor : fileno(out), STDOUT_FILENO);
         dup2(fileno(err), STDERR_FILENO);
         exit(cli_main(&table, argc, argv));
     }
@@ -58,7 +56,7 @@ static void run_to(const char *stdout_path, const char *line,
 
 static void run(const char *line, enum err (*doing)(struct cli *))
 {
-    run_to(NULL, line, doing);
+    run_to(-1, line, doing);
 }
 
 static enum err say_and_print(struct cli *cli)
@@ -221,15 +219,30 @@ static void cli__options_and_arguments_are_at_hand(void **state)
 static void cli__a_result_that_cannot_be_written_is_a_failure(void **state)
 {
     (void)state;
-    run_to("/dev/full", "model check a", say_and_print);
+    int full = open("/dev/full", O_WRONLY);
+    run_to(full, "model check a", say_and_print);
     assert_int_equal(got.code, 1);
     assert_non_null(strstr(got.err, "error: the result could not be written to standard "
                                     "output: No space left on device"));
-    run_to("/dev/full", "help", NULL);
+    run_to(full, "help", NULL);
     assert_int_equal(got.code, 1);
-    run_to("/dev/full", "model check a --json", say_and_print);
+    run_to(full, "model check a --json", say_and_print);
     assert_int_equal(got.code, 1);
     assert_non_null(strstr(got.err, "\"code\": \"ERR_STORAGE\""));
+    close(full);
+}
+
+static void cli__a_closed_pipe_is_a_failure_too(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    run_to(ends[1], "model check a", say_and_print);
+    close(ends[1]);
+    assert_int_equal(got.code, 1);
+    assert_non_null(
+        strstr(got.err, "could not be written to standard output: Broken pipe"));
 }
 
 static enum err open_a_file(struct cli *cli)
@@ -373,6 +386,7 @@ int main(void)
         cmocka_unit_test(cli__numbers_are_strict_and_limited),
         cmocka_unit_test(cli__options_and_arguments_are_at_hand),
         cmocka_unit_test(cli__a_result_that_cannot_be_written_is_a_failure),
+        cmocka_unit_test(cli__a_closed_pipe_is_a_failure_too),
         cmocka_unit_test(cli__closed_streams_are_not_reused),
         cmocka_unit_test(cli__an_interrupted_command_says_what_is_kept),
         cmocka_unit_test(cli__colour_is_for_terminals_that_want_it),
