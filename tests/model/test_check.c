@@ -89,8 +89,9 @@ static void check__spreads_are_those_of_the_transformed_parameter(void **state)
                               "d = 0.5 1 (0, 1) logitnormal sd 0.7\n"
                               "e = 3 L (0, 9) estimated\n"
                               "f = -3 L estimated\n"
+                              "g = 1 L (-5, 5) estimated\n"
                               "[population]\ncorrelated all\n"
-                              "[equations]\nq = a + b + c + d*e + f\n",
+                              "[equations]\nq = a + b + c + d*e + f + g\n",
                          &m));
     assert_near(m->parameters[0].between_sd, sqrt(log(1.25)), 1e-15);
     assert_near(m->parameters[1].between_sd, 0.5, 0);
@@ -99,8 +100,37 @@ static void check__spreads_are_those_of_the_transformed_parameter(void **state)
     assert_int_equal(m->parameters[4].transform, TRANSFORM_LOG);
     assert_int_equal(m->parameters[4].kind, PARAMETER_POPULATION);
     assert_int_equal(m->parameters[5].transform, TRANSFORM_IDENTITY);
+    assert_int_equal(m->parameters[6].transform, TRANSFORM_IDENTITY);
     assert_true(m->correlated[0][3] && m->correlated[2][1] && !m->correlated[0][4]);
     assert_near(m->parameters[0].low, 0, 0);
+    release(&m);
+}
+
+static void check__observations_are_kept_in_one_unit(void **state)
+{
+    (void)state;
+    struct model *m;
+    assert_ok(check_text(HEAD
+                         "[observations]\n"
+                         "a : 1 [mg/L] ~ combined1(add 100 ug/L fixed, prop 5 %)"
+                         " limits 500 .. 9000 ug/L\n"
+                         "b : 1 [mg/L] ~ add(1 mg/L) unit ng/mL uloq 2 mg/L lloq 3 ug/L\n"
+                         "c : 1 [mg/L] ~ lognormal(0.2)\n"
+                         "d : 50 % ~ bernoulli\n",
+                         &m));
+    const struct model_observation *o = m->observations;
+    assert_near(o[0].additive, 0.1, 1e-16);
+    assert_near(o[0].proportional, 0.05, 1e-17);
+    assert_true(o[0].additive_fixed && !o[0].proportional_fixed);
+    assert_near(o[0].limit_low, 0.5, 1e-15);
+    assert_near(o[0].limit_high, 9, 1e-15);
+    assert_string_equal(o[1].unit, "ng/mL");
+    assert_near(o[1].additive, 1000, 1e-12);
+    assert_near(o[1].limit_low, 3, 1e-15);
+    assert_near(o[1].limit_high, 2000, 1e-12);
+    assert_near(o[2].additive, 0.2, 0);
+    assert_true(isinf(o[2].limit_low) && isinf(o[2].limit_high));
+    assert_near(m->syntax->observations[3].expr->factor, 0.01, 1e-17);
     release(&m);
 }
 
@@ -325,6 +355,7 @@ int main(void)
         cmocka_unit_test(check__units_are_carried_through),
         cmocka_unit_test(check__doses_arrive_in_the_unit_of_their_state),
         cmocka_unit_test(check__spreads_are_those_of_the_transformed_parameter),
+        cmocka_unit_test(check__observations_are_kept_in_one_unit),
         cmocka_unit_test(check__every_mistake_has_its_number_place_and_hint),
         cmocka_unit_test(check__programs_have_the_units_that_their_readers_expect),
         cmocka_unit_test(check__the_page_of_the_language_is_true),

@@ -112,6 +112,8 @@ static void measure__states_take_their_unit_from_what_is_known(void **state)
         {"[equations]\nd/dt(A) = -A/(1 h)\n[doses]\nx -> A mg\n", "mg"},
         {"[equations]\nd/dt(A) = -A/(1 h) init 5 [mg/L]\n", "mg/L"},
         {"[equations]\nd/dt(A) = 3 [mg/min] - A/(1 h)\n", "mg"},
+        {"[equations]\nd/dt(A) = sqrt(4 [mg2/h2])\n", "mg"},
+        {"[equations]\nd/dt(A) = (2 mg)^2/(1 [mg*h])\n", "mg"},
         {"[equations]\nd/dt(A) = B/(1 h)\nd/dt(B) = -B/(1 h) init 2 mg\n", "mg"},
         {"[equations]\nd/dt(A) = r\nr = B/(1 h)\nd/dt(B) = 0 unit mg\n", "mg"},
         {"[equations]\nd/dt(A) = -A/(1 h)\n[doses]\nx -> A mg/m2 fraction S\n"

@@ -117,6 +117,21 @@ static void unit__cancels_equal_names(void **state)
     assert_refused(ERR_RANGE, "at most 99", unit_power(&rate, 100, &rate));
 }
 
+/* A tenth has no exact double: ten of them are one all the same. */
+static void unit__powers_that_rounding_touches_are_whole(void **state)
+{
+    (void)state;
+    struct unit tenth, product = UNIT_ONE, microgram;
+    double value = NAN;
+    assert_ok(unit_parse("mg^0.1", 6, &tenth));
+    for (int i = 0; i < 10; i++)
+        assert_ok(unit_multiply(&product, &tenth, &product));
+    assert_true(product.atoms[0].power != 1);
+    assert_ok(unit_parse("ug", 2, &microgram));
+    assert_ok(unit_factor(&product, &microgram, &value));
+    assert_true(value == 1000);
+}
+
 static void unit__writes_what_it_reads(void **state)
 {
     (void)state;
@@ -182,6 +197,7 @@ int main(void)
         cmocka_unit_test(unit__converts_exactly),
         cmocka_unit_test(unit__refuses_what_it_does_not_know),
         cmocka_unit_test(unit__cancels_equal_names),
+        cmocka_unit_test(unit__powers_that_rounding_touches_are_whole),
         cmocka_unit_test(unit__writes_what_it_reads),
         cmocka_unit_test(unit__limits_the_names_of_a_product),
         cmocka_unit_test(unit__is_tidied_without_changing_its_dimension),
