@@ -64,20 +64,10 @@ enum err command_budget_plan(struct cli *cli)
 static enum err spent(struct node *node, double delta, struct privacy_loss *loss)
 {
     double mu2;
-    struct discretisation total = {0};
-    if (ledger_spent_most(node->ledger, NULL, &mu2) != ERR_OK)
+    struct discretisation total;
+    if (ledger_spent_most(node->ledger, NULL, &mu2) != ERR_OK ||
+        ledger_discretisation(node->ledger, &total) != ERR_OK)
         return err_code();
-    for (uint64_t i = 0; i < ledger_length(node->ledger); i++) {
-        struct ledger_entry entry;
-        struct discretisation one;
-        uint64_t patients;
-        if (ledger_read(node->ledger, i, &entry, &patients) != ERR_OK ||
-            accountant_discretisation((size_t)entry.dimension, entry.noise_log2, 1,
-                                      &one) != ERR_OK)
-            return err_code();
-        total.epsilon += one.epsilon;
-        total.log_delta += one.log_delta;
-    }
     return accountant_loss(mu2, &total, delta, loss);
 }
 
