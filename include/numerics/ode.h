@@ -8,7 +8,7 @@
 
 /* ode - carry a system x' = f(t, x) and its forward sensitivities S' = (df/dx) S + df/dp
  * from one time to the next within a tolerance. The only door to SUNDIALS CVODES
- * (Hindmarsh et al., ACM TOMS 31:363, 2005; Serban and Hindmarsh, ASME IDETC 2005).
+ * (Hindmarsh et al., ACM TOMS 31:363, 2005).
  *
  * Between two calls of ode_restart the right-hand side is smooth: whoever has jumps
  * (doses, infusion ends, switches at known times) restarts at each of them. It knows
@@ -23,7 +23,7 @@ struct ode_system {
     int (*rate_directions)(void *context, double t, const double *x, const double *s,
                            double *dxdt, double *dsdt); /* both at once */
     int (*jacobian)(void *context, double t, const double *x,
-                    double *dfdx /* [row][col] */); /* NULL: by differences */
+                    double *dfdx /* [row][col] */); /* of ODE_BDF; else may be NULL */
     void *context;
 };
 

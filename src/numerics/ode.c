@@ -8,7 +8,8 @@
 #include <cvodes/cvodes.h>
 #include <nvector/nvector_serial.h>
 #include <sundials/sundials_config.h>
-#include <sunlinsol/sunlinsol_dense.h>
+#include <sundials/sundials_dense.h>
+#include <sundials/sundials_linearsolver.h>
 #include <sunmatrix/sunmatrix_dense.h>
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
 
@@ -20,31 +21,31 @@
 /* CVODES refuses to begin an interval shorter than a few ulps of its ends. */
 #define INTERVAL_ULPS 8
 
+/* States and sensitivities are one vector y = (x, s_1, ..., s_d): the states first, then
+ * each direction's column, as the callbacks want them. One corrector serves all of them
+ * (the simultaneous corrector of Maly and Petzold, Appl. Numer. Math. 20:57, 1996): its
+ * matrix is I - gamma df/dx, once for every block. CVODES' own sensitivities do the same
+ * with d + 1 vectors, whose handling costs more than the models of this house do. */
 struct ode {
     struct ode_system system;
     struct ode_options options;
+    size_t length; /* of y */
 
     SUNContext sundials;
     void *cvodes;
-    N_Vector x, absolute;
-    N_Vector *s, *s_absolute; /* [directions], NULL without */
-    SUNMatrix matrix;
+    N_Vector y, absolute;
+    SUNMatrix matrix; /* of one block */
     SUNLinearSolver linear;
-    SUNNonlinearSolver nonlinear, nonlinear_s;
-
-    /* CVODES keeps every direction in a vector of its own; the callbacks see one block.
-     */
-    double *s_block, *dsdt_block; /* [directions][states] */
-    double *x_rate;               /* [states] */
-    double *jacobian;             /* [states][states] */
+    SUNNonlinearSolver nonlinear;
+    sunindextype *pivots; /* [states] */
+    double *jacobian;     /* [states][states] */
 
     bool scaled; /* CVODES knows the present scales */
     double t_start;
     size_t steps_before; /* of earlier restarts */
 };
 
-/* --- what CVODES calls
- * ------------------------------------------------------------------ */
+/* --- what CVODES calls ---------------------------------------------------------- */
 
 /* 0, or 1 (try a smaller step), as CVODES wants it. */
 static int verdict(int said, size_t count, const double *values)
@@ -54,38 +55,26 @@ static int verdict(int said, size_t count, const double *values)
     return said != 0;
 }
 
-static int on_rate(sunrealtype t, N_Vector x, N_Vector dxdt, void *user)
+static int on_rate(sunrealtype t, N_Vector y, N_Vector dydt, void *user)
 {
     struct ode *ode = user;
-    double *out = NV_DATA_S(dxdt);
-    int said = ode->system.rate(ode->system.context, t, NV_DATA_S(x), out);
-    return verdict(said, ode->system.states, out);
+    const struct ode_system *system = &ode->system;
+    const double *x = NV_DATA_S(y);
+    double *out = NV_DATA_S(dydt);
+    size_t n = system->states;
+    int said = system->directions
+                   ? system->rate_directions(system->context, t, x, x + n, out, out + n)
+                   : system->rate(system->context, t, x, out);
+    return verdict(said, ode->length, out);
 }
 
-static int on_directions(int directions, sunrealtype t, N_Vector x, N_Vector dxdt,
-                         N_Vector *s, N_Vector *dsdt, void *user, N_Vector work1,
-                         N_Vector work2)
-{
-    (void)dxdt, (void)work1, (void)work2;
-    struct ode *ode = user;
-    size_t states = ode->system.states, count = (size_t)directions;
-    for (size_t k = 0; k < count; k++)
-        memcpy(ode->s_block + k * states, NV_DATA_S(s[k]), states * sizeof(double));
-    int said = ode->system.rate_directions(ode->system.context, t, NV_DATA_S(x),
-                                           ode->s_block, ode->x_rate, ode->dsdt_block);
-    said = verdict(said, count * states, ode->dsdt_block);
-    for (size_t k = 0; k < count && !said; k++)
-        memcpy(NV_DATA_S(dsdt[k]), ode->dsdt_block + k * states, states * sizeof(double));
-    return said;
-}
-
-static int on_jacobian(sunrealtype t, N_Vector x, N_Vector dxdt, SUNMatrix matrix,
+static int on_jacobian(sunrealtype t, N_Vector y, N_Vector dydt, SUNMatrix matrix,
                        void *user, N_Vector work1, N_Vector work2, N_Vector work3)
 {
-    (void)dxdt, (void)work1, (void)work2, (void)work3;
+    (void)dydt, (void)work1, (void)work2, (void)work3;
     struct ode *ode = user;
     size_t n = ode->system.states;
-    int said = ode->system.jacobian(ode->system.context, t, NV_DATA_S(x), ode->jacobian);
+    int said = ode->system.jacobian(ode->system.context, t, NV_DATA_S(y), ode->jacobian);
     said = verdict(said, n * n, ode->jacobian);
     for (size_t j = 0; j < n && !said; j++) {
         double *column = SUNDenseMatrix_Column(matrix, (sunindextype)j);
@@ -93,6 +82,37 @@ static int on_jacobian(sunrealtype t, N_Vector x, N_Vector dxdt, SUNMatrix matri
             column[i] = ode->jacobian[i * n + j];
     }
     return said;
+}
+
+/* The linear solver: one LU factorisation, solved for every block. */
+static SUNLinearSolver_Type block_type(SUNLinearSolver linear)
+{
+    (void)linear;
+    return SUNLINEARSOLVER_DIRECT;
+}
+
+static int block_setup(SUNLinearSolver linear, SUNMatrix matrix)
+{
+    struct ode *ode = linear->content;
+    sunindextype n = (sunindextype)ode->system.states;
+    sunindextype bad =
+        SUNDlsMat_denseGETRF(SUNDenseMatrix_Cols(matrix), n, n, ode->pivots);
+    return bad ? SUNLS_LUFACT_FAIL : 0;
+}
+
+static int block_solve(SUNLinearSolver linear, SUNMatrix matrix, N_Vector to,
+                       N_Vector from, sunrealtype tolerance)
+{
+    (void)tolerance;
+    struct ode *ode = linear->content;
+    size_t n = ode->system.states;
+    double *out = NV_DATA_S(to);
+    if (to != from)
+        memcpy(out, NV_DATA_S(from), ode->length * sizeof(double));
+    for (size_t at = 0; at < ode->length; at += n)
+        SUNDlsMat_denseGETRS(SUNDenseMatrix_Cols(matrix), (sunindextype)n, ode->pivots,
+                             out + at);
+    return 0;
 }
 
 /* SUNDIALS would print words of its own; ours are made from the code it returns. The
@@ -135,8 +155,7 @@ static bool messages_off(struct ode *ode)
 }
 #endif
 
-/* --- begin and end
- * ---------------------------------------------------------------------- */
+/* --- begin and end -------------------------------------------------------------- */
 
 static enum err options_check(const struct ode_system *system,
                               const struct ode_options *options)
@@ -147,6 +166,8 @@ static enum err options_check(const struct ode_system *system,
     if (system->directions > DIRECTIONS_MAX)
         return err_set(ERR_RANGE, "a system of %zu directions, at most %zu",
                        system->directions, DIRECTIONS_MAX);
+    if (options->method == ODE_BDF && !system->jacobian)
+        return err_set(ERR_RANGE, "BDF without a Jacobian");
     double relative = options->relative_tolerance, absolute = options->absolute_tolerance;
     if (!(relative >= 1e-14 && relative <= 0.1))
         return err_set(ERR_RANGE, "relative tolerance %g outside [1e-14, 0.1]", relative);
@@ -162,79 +183,49 @@ static enum err options_check(const struct ode_system *system,
     return ERR_OK;
 }
 
-/* Newton with a dense matrix for BDF (CVODES' own iteration), plain functional iteration
- * for Adams. */
+/* Newton with the blocks' matrix for BDF, plain functional iteration for Adams. */
 static bool solver_attach(struct ode *ode)
 {
-    int directions = (int)ode->system.directions;
-    if (ode->options.method == ODE_BDF) {
-        sunindextype n = (sunindextype)ode->system.states;
-        ode->matrix = SUNDenseMatrix(n, n, ode->sundials);
-        ode->linear = SUNLinSol_Dense(ode->x, ode->matrix, ode->sundials);
-        return ode->matrix && ode->linear &&
-               !CVodeSetLinearSolver(ode->cvodes, ode->linear, ode->matrix) &&
-               (!ode->system.jacobian || !CVodeSetJacFn(ode->cvodes, on_jacobian));
+    if (ode->options.method == ODE_ADAMS) {
+        ode->nonlinear = SUNNonlinSol_FixedPoint(ode->y, 0, ode->sundials);
+        return ode->nonlinear && !CVodeSetNonlinearSolver(ode->cvodes, ode->nonlinear);
     }
-    ode->nonlinear = SUNNonlinSol_FixedPoint(ode->x, 0, ode->sundials);
-    if (!ode->nonlinear || CVodeSetNonlinearSolver(ode->cvodes, ode->nonlinear))
+    sunindextype n = (sunindextype)ode->system.states;
+    ode->pivots = mem_new(ode->system.states, sizeof *ode->pivots);
+    ode->matrix = SUNDenseMatrix(n, n, ode->sundials);
+    ode->linear = SUNLinSolNewEmpty(ode->sundials);
+    if (!ode->matrix || !ode->linear)
         return false;
-    if (directions == 0)
-        return true;
-    ode->nonlinear_s = SUNNonlinSol_FixedPointSens(directions, ode->x, 0, ode->sundials);
-    return ode->nonlinear_s &&
-           !CVodeSetNonlinearSolverSensStg(ode->cvodes, ode->nonlinear_s);
+    ode->linear->content = ode;
+    ode->linear->ops->gettype = block_type;
+    ode->linear->ops->setup = block_setup;
+    ode->linear->ops->solve = block_solve;
+    return !CVodeSetLinearSolver(ode->cvodes, ode->linear, ode->matrix) &&
+           !CVodeSetJacFn(ode->cvodes, on_jacobian);
 }
 
 static bool tolerances_set(struct ode *ode)
 {
-    double relative = ode->options.relative_tolerance;
-    for (size_t k = 0; k < ode->system.directions; k++)
-        memcpy(NV_DATA_S(ode->s_absolute[k]), NV_DATA_S(ode->absolute),
-               ode->system.states * sizeof(double));
-    ode->scaled = !CVodeSVtolerances(ode->cvodes, relative, ode->absolute) &&
-                  (ode->system.directions == 0 ||
-                   !CVodeSensSVtolerances(ode->cvodes, relative, ode->s_absolute));
+    ode->scaled =
+        !CVodeSVtolerances(ode->cvodes, ode->options.relative_tolerance, ode->absolute);
     return ode->scaled;
 }
 
-static bool vectors_new(struct ode *ode)
-{
-    size_t n = ode->system.states, d = ode->system.directions;
-    ode->x = N_VNew_Serial((sunindextype)n, ode->sundials);
-    ode->absolute = N_VNew_Serial((sunindextype)n, ode->sundials);
-    if (!ode->x || !ode->absolute)
-        return false;
-    memset(NV_DATA_S(ode->x), 0, n * sizeof(double));
-    ode->x_rate = mem_new(n, sizeof(double));
-    ode->jacobian = mem_new(n * n, sizeof(double));
-    ode_scale(ode, ode->options.state_scale);
-    if (d == 0)
-        return true;
-    ode->s = N_VCloneVectorArray((int)d, ode->x);
-    ode->s_absolute = N_VCloneVectorArray((int)d, ode->x);
-    ode->s_block = mem_new(d * n, sizeof(double));
-    ode->dsdt_block = mem_new(d * n, sizeof(double));
-    for (size_t k = 0; ode->s && k < d; k++)
-        memset(NV_DATA_S(ode->s[k]), 0, n * sizeof(double));
-    return ode->s && ode->s_absolute;
-}
-
-/* Staggered: the states' corrector converges first, on the cheap right-hand side alone;
- * the sensitivities, linear in themselves, then need one or two iterations. */
 static bool cvodes_new(struct ode *ode)
 {
-    if (!context_open(ode) || !vectors_new(ode))
+    if (!context_open(ode))
         return false;
+    ode->y = N_VNew_Serial((sunindextype)ode->length, ode->sundials);
+    ode->absolute = N_VNew_Serial((sunindextype)ode->length, ode->sundials);
     ode->cvodes =
         CVodeCreate(ode->options.method == ODE_BDF ? CV_BDF : CV_ADAMS, ode->sundials);
-    if (!messages_off(ode) || CVodeInit(ode->cvodes, on_rate, 0, ode->x) ||
-        CVodeSetUserData(ode->cvodes, ode))
+    if (!ode->y || !ode->absolute || !messages_off(ode))
         return false;
-    if (ode->system.directions && (CVodeSensInit(ode->cvodes, (int)ode->system.directions,
-                                                 CV_STAGGERED, on_directions, ode->s) ||
-                                   CVodeSetSensErrCon(ode->cvodes, SUNTRUE)))
-        return false;
-    return tolerances_set(ode) && solver_attach(ode);
+    memset(NV_DATA_S(ode->y), 0, ode->length * sizeof(double));
+    ode_scale(ode, ode->options.state_scale);
+    return !CVodeInit(ode->cvodes, on_rate, 0, ode->y) &&
+           !CVodeSetUserData(ode->cvodes, ode) && tolerances_set(ode) &&
+           solver_attach(ode);
 }
 
 enum err ode_new(const struct ode_system *system, const struct ode_options *options,
@@ -246,6 +237,8 @@ enum err ode_new(const struct ode_system *system, const struct ode_options *opti
     struct ode *out = mem_new(1, sizeof *out);
     out->system = *system;
     out->options = *options;
+    out->length = system->states * (1 + system->directions);
+    out->jacobian = mem_new(system->states * system->states, sizeof(double));
     if (!cvodes_new(out)) {
         ode_destroy(&out);
         return err_set(ERR_NUMERIC, "CVODES refuses a system of %zu states",
@@ -261,30 +254,21 @@ void ode_destroy(struct ode **ode)
     struct ode *gone = *ode;
     if (!gone)
         return;
-    int directions = (int)gone->system.directions;
     if (gone->cvodes)
         CVodeFree(&gone->cvodes);
     if (gone->nonlinear)
         SUNNonlinSolFree(gone->nonlinear);
-    if (gone->nonlinear_s)
-        SUNNonlinSolFree(gone->nonlinear_s);
     if (gone->linear)
-        SUNLinSolFree(gone->linear);
+        SUNLinSolFreeEmpty(gone->linear);
     if (gone->matrix)
         SUNMatDestroy(gone->matrix);
-    if (gone->s)
-        N_VDestroyVectorArray(gone->s, directions);
-    if (gone->s_absolute)
-        N_VDestroyVectorArray(gone->s_absolute, directions);
     if (gone->absolute)
         N_VDestroy(gone->absolute);
-    if (gone->x)
-        N_VDestroy(gone->x);
+    if (gone->y)
+        N_VDestroy(gone->y);
     if (gone->sundials)
         SUNContext_Free(&gone->sundials);
-    mem_free(gone->s_block);
-    mem_free(gone->dsdt_block);
-    mem_free(gone->x_rate);
+    mem_free(gone->pivots);
     mem_free(gone->jacobian);
     mem_free(gone);
     *ode = NULL;
@@ -293,14 +277,14 @@ void ode_destroy(struct ode **ode)
 void ode_scale(struct ode *ode, const double *state_scale)
 {
     double *absolute = NV_DATA_S(ode->absolute);
-    for (size_t i = 0; i < ode->system.states; i++)
+    size_t n = ode->system.states;
+    for (size_t i = 0; i < ode->length; i++)
         absolute[i] =
-            ode->options.absolute_tolerance * (state_scale ? state_scale[i] : 1);
+            ode->options.absolute_tolerance * (state_scale ? state_scale[i % n] : 1);
     ode->scaled = false;
 }
 
-/* --- moving
- * ----------------------------------------------------------------------------- */
+/* --- moving --------------------------------------------------------------------- */
 
 static size_t steps_since_restart(const struct ode *ode)
 {
@@ -311,17 +295,16 @@ static size_t steps_since_restart(const struct ode *ode)
 
 enum err ode_restart(struct ode *ode, double t, const double *x, const double *s)
 {
-    size_t n = ode->system.states, d = ode->system.directions;
+    size_t n = ode->system.states;
+    double *y = NV_DATA_S(ode->y);
     ode->steps_before += steps_since_restart(ode);
     ode->t_start = t;
-    memcpy(NV_DATA_S(ode->x), x, n * sizeof(double));
-    for (size_t k = 0; k < d; k++)
-        memcpy(NV_DATA_S(ode->s[k]), s + k * n, n * sizeof(double));
-    if (verdict(0, n, x) || verdict(0, d * n, s))
+    memcpy(y, x, n * sizeof(double));
+    if (ode->length > n)
+        memcpy(y + n, s, (ode->length - n) * sizeof(double));
+    if (verdict(0, ode->length, y))
         return err_set(ERR_NUMERIC, "the values at time %g are not finite", t);
-    if (CVodeReInit(ode->cvodes, t, ode->x) ||
-        (d && CVodeSensReInit(ode->cvodes, CV_STAGGERED, ode->s)) ||
-        (!ode->scaled && !tolerances_set(ode)))
+    if (CVodeReInit(ode->cvodes, t, ode->y) || (!ode->scaled && !tolerances_set(ode)))
         return err_set(ERR_NUMERIC, "CVODES does not begin again at time %g", t);
     return ERR_OK;
 }
@@ -346,12 +329,6 @@ static enum err refuse(const struct ode *ode, int flag, double t)
     case CV_REPTD_RHSFUNC_ERR:
     case CV_UNREC_RHSFUNC_ERR:
         return err_set(ERR_NUMERIC, "at time %g a rate is not finite", reached);
-    case CV_SRHSFUNC_FAIL:
-    case CV_FIRST_SRHSFUNC_ERR:
-    case CV_REPTD_SRHSFUNC_ERR:
-    case CV_UNREC_SRHSFUNC_ERR:
-        return err_set(ERR_NUMERIC, "at time %g a derivative of a rate is not finite",
-                       reached);
     default:
         return err_set(ERR_NUMERIC, "CVODES gives up at time %g with code %d", reached,
                        flag);
@@ -368,15 +345,14 @@ static int carry(struct ode *ode, double t, double t_stop)
     if (flag >= 0)
         flag = CVodeSetStopTime(ode->cvodes, t_stop);
     if (flag >= 0)
-        flag = CVode(ode->cvodes, t, ode->x, &reached, CV_NORMAL);
-    if (flag >= 0 && ode->system.directions)
-        flag = CVodeGetSens(ode->cvodes, &reached, ode->s);
+        flag = CVode(ode->cvodes, t, ode->y, &reached, CV_NORMAL);
     return flag;
 }
 
 enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double *s)
 {
-    size_t n = ode->system.states, d = ode->system.directions;
+    size_t n = ode->system.states;
+    const double *y = NV_DATA_S(ode->y);
     assert(t >= ode->t_start && t_stop >= t);
     double ulps = INTERVAL_ULPS * DBL_EPSILON * fmax(fabs(t), fabs(ode->t_start));
     if (t - ode->t_start > ulps) {
@@ -384,9 +360,9 @@ enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double
         if (flag < 0)
             return refuse(ode, flag, t);
     }
-    memcpy(x, NV_DATA_S(ode->x), n * sizeof(double));
-    for (size_t k = 0; k < d; k++)
-        memcpy(s + k * n, NV_DATA_S(ode->s[k]), n * sizeof(double));
+    memcpy(x, y, n * sizeof(double));
+    if (ode->length > n)
+        memcpy(s, y + n, (ode->length - n) * sizeof(double));
     return ERR_OK;
 }
 
