@@ -287,9 +287,8 @@ void evaluator_covariates(struct evaluator *evaluator, double t, const double *c
 
 void evaluator_between(struct evaluator *evaluator, double from, double to)
 {
-    double margin = PIECE_MARGIN * fmax(fabs(from), fabs(to));
-    if (!isfinite(margin))
-        margin = 0;
+    double size = fmax(isfinite(from) ? fabs(from) : 0, isfinite(to) ? fabs(to) : 0);
+    double margin = PIECE_MARGIN * size + DBL_MIN;
     bool room = to - from > 2 * margin;
     evaluator->from = room ? from + margin : from + (to - from) / 2;
     evaluator->to = room ? to - margin : evaluator->from;
@@ -393,17 +392,34 @@ static enum err steady_refuse(const struct evaluator *evaluator, const char *why
                    why);
 }
 
-/* Take the step if the rates are finite where it leads; false: x is as before. */
-static bool steady_take(struct evaluator *evaluator, double t, double *x,
-                        const double *step)
+/* The share of a step that leaves every state at least a tenth of itself: amounts and
+ * concentrations do not change sign, and a pole (km + x = 0) lies on the other side. */
+static double steady_share(const struct evaluator *evaluator, const double *x,
+                           const double *step)
 {
     const struct program *program = evaluator->program;
+    double share = 1;
+    for (size_t i = 0; i < program->steady_count; i++) {
+        double value = x[program->steady[i]];
+        if (value * step[i] < 0 && fabs(step[i]) > 0.9 * fabs(value))
+            share = fmin(share, 0.9 * fabs(value / step[i]));
+    }
+    return share;
+}
+
+/* Take this share of the step if the rates are finite where it leads; false: x is as
+ * before. */
+static bool steady_take(struct evaluator *evaluator, double t, double *x,
+                        const double *step, double share)
+{
+    const struct program *program = evaluator->program;
+    double before[MODEL_STATES_MAX];
+    memcpy(before, x, evaluator->states * sizeof(double));
     for (size_t i = 0; i < program->steady_count; i++)
-        x[program->steady[i]] += step[i];
+        x[program->steady[i]] += share * step[i];
     if (evaluator_rate(evaluator, t, x, evaluator->dxdt) == 0)
         return true;
-    for (size_t i = 0; i < program->steady_count; i++)
-        x[program->steady[i]] -= step[i];
+    memcpy(x, before, evaluator->states * sizeof(double));
     return false;
 }
 
@@ -424,24 +440,45 @@ static bool steady_reached(const struct evaluator *evaluator, const double *x,
 
 /* f(t, x) = 0 over the steady states, the others held: pseudo-transient continuation
  * (Kelley and Keyes, SIAM J. Numer. Anal. 35:508, 1998). It follows the dynamics, so that
- * from where it starts it ends where the patient would, not in a root beyond a pole, and
- * turns into Newton's iteration as its steps grow. */
-static enum err steady_solve(struct evaluator *evaluator, double t, double *x)
+ * from where it starts it ends where the patient would, and turns into Newton's iteration
+ * as its steps grow. Returns whether it arrived. */
+static bool steady_search(struct evaluator *evaluator, double t, double *x,
+                          bool keep_signs)
 {
     double step[MODEL_STATES_MAX] = {0};
     if (evaluator_jacobian(evaluator, t, x, evaluator->dfdx))
-        return steady_refuse(evaluator, "cannot be sought from where it begins");
+        return false;
     double dt = 1 / steady_speed(evaluator), newton = 1e12 * dt;
     for (int i = 0; i < STEADY_STEPS_MAX && dt > 0; i++) {
-        if (!steady_step(evaluator, t, x, dt, step) ||
-            !steady_take(evaluator, t, x, step)) {
+        if (!steady_step(evaluator, t, x, dt, step)) {
             dt *= STEADY_SHRINK;
             continue;
         }
-        if (dt >= newton && steady_reached(evaluator, x, step))
-            return ERR_OK;
-        dt = fmin(dt * STEADY_GROWTH, 1e16 * newton);
+        bool close = steady_reached(evaluator, x, step);
+        double share = keep_signs && !close ? steady_share(evaluator, x, step) : 1;
+        if (!steady_take(evaluator, t, x, step, share)) {
+            dt *= STEADY_SHRINK;
+            continue;
+        }
+        if (dt >= newton && close)
+            return true;
+        if (share == 1)
+            dt = fmin(dt * STEADY_GROWTH, 1e16 * newton);
     }
+    return false;
+}
+
+/* Amounts first: whatever is positive at the start stays so. Over-basal variables may
+ * have to change sign. */
+static enum err steady_solve(struct evaluator *evaluator, double t, double *x)
+{
+    double start[MODEL_STATES_MAX];
+    memcpy(start, x, evaluator->states * sizeof(double));
+    if (steady_search(evaluator, t, x, true))
+        return ERR_OK;
+    memcpy(x, start, evaluator->states * sizeof(double));
+    if (steady_search(evaluator, t, x, false))
+        return ERR_OK;
     return steady_refuse(evaluator, "was not found");
 }
 

@@ -261,6 +261,57 @@ static void evaluator__follows_stepping_and_sloping_covariates(void **state)
 
 /* --- initial values --------------------------------------------------------------- */
 
+/* A turnover with Michaelis-Menten loss feeding a second pool: kin = vmax r/(km + r)
+ * gives r = kin km/(vmax - kin); q follows r from a start that the text gives. */
+static void evaluator__solves_steady_states_with_derivatives(void **state)
+{
+    (void)state;
+    struct model *model =
+        parsed("model steady version 1\n"
+               "time h\n"
+               "[parameters]\n"
+               "kin = 3 mg/h lognormal sd 0.3\n"
+               "vmax = 10 mg/h lognormal sd 0.3\n"
+               "km = 5 mg lognormal sd 0.3\n"
+               "q0 = 7 mg lognormal sd 0.3\n"
+               "kq = 0.2 1/h lognormal sd 0.3\n"
+               "[equations]\n"
+               "d/dt(r) = kin - vmax*r/(km + r) + kq*(p - q0) init steady"
+               " unit mg\n"
+               "d/dt(q) = kq*(r - q) init steady\n"
+               "d/dt(p) = -kq*p init q0\n"
+               "[observations]\n"
+               "o : r + q + p ~ add(0.1 mg)\n");
+    struct evaluator *evaluator = evaluator_new(model, 5);
+    double *along = along_parameters(model), x[3], dx[15];
+    for (size_t round = 0; round < 20; round++) {
+        double kin = 1 + 8 * spread(round), vmax = 10,
+               km = 5e-3 * pow(10, (double)round / 3);
+        double parameters[5] = {kin, vmax, km, 7, 0.2};
+        evaluator_individual(evaluator, parameters, along, NULL);
+        assert_ok(evaluator_initial(evaluator, 0, x, dx));
+        double gap = vmax - kin, r = kin * km / gap;
+        double slopes[3] = {km * vmax / (gap * gap), -kin * km / (gap * gap), kin / gap};
+        for (size_t i = 0; i < 2; i++) {
+            assert_relative(x[i], r, 1e-12);
+            for (size_t k = 0; k < 3; k++)
+                assert_relative(dx[i * 5 + k], slopes[k], 1e-11);
+            assert_near(dx[i * 5 + 4], 0, 1e-12 * r);
+        }
+        assert_near(x[2], 7, 0);
+        assert_near(dx[2 * 5 + 3], 1, 0);
+        /* p - q0 is 0 at the start, but not along q0 alone: r must not feel either. */
+        assert_near(dx[3], 0, 1e-12 * r);
+    }
+    /* Production above the largest possible loss: there is no steady state. */
+    double impossible[5] = {12, 10, 5, 7, 0.2};
+    evaluator_individual(evaluator, impossible, along, NULL);
+    assert_refused(ERR_NUMERIC, "steady state", evaluator_initial(evaluator, 0, x, dx));
+    mem_free(along);
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
 /* Nothing grown is an equilibrium too, and the wrong one. */
 static void evaluator__does_not_settle_in_an_unstable_equilibrium(void **state)
 {
@@ -400,6 +451,34 @@ static void evaluator__lists_switching_times_with_derivatives(void **state)
     model_destroy(&model);
 }
 
+static void evaluator__keeps_the_branch_of_a_piece_at_its_ends(void **state)
+{
+    (void)state;
+    struct model *model =
+        parsed("model pieces version 1\n"
+               "time h\n"
+               "[parameters]\n"
+               "k = 1 1/h lognormal sd 0.3\n"
+               "[equations]\n"
+               "d/dt(a) = piecewise(k, time < 2 h, 2*k, time <= 4 h, 3*k)"
+               " unit 1\n"
+               "[observations]\n"
+               "o : a ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, 0);
+    static const double ends[] = {-INFINITY, 2, 4, INFINITY};
+    double parameters[1] = {1}, x[1] = {0}, rate;
+    evaluator_individual(evaluator, parameters, NULL, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        evaluator_between(evaluator, ends[i], ends[i + 1]);
+        for (double t = fmax(ends[i], 0); t <= fmin(ends[i + 1], 6); t += 0.5) {
+            assert_int_equal(evaluator_rate(evaluator, t, x, &rate), 0);
+            assert_near(rate, (double)i + 1, 0);
+        }
+    }
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
 static void evaluator__refuses_a_period_without_end(void **state)
 {
     (void)state;
@@ -437,8 +516,8 @@ static void evaluator__runs_the_largest_model(void **state)
         listing_add(&text, "k%d = %g 1/h lognormal sd 0.3\n", i, 0.5 + i);
     listing_add(&text, "[equations]\nd/dt(x0) = -k0*x0 init 1 mg\n");
     for (int i = 1; i < MODEL_STATES_MAX; i++)
-        listing_add(&text, "d/dt(x%d) = k%d*x%d - k%d*x%d init 1 mg\n", i, i - 1,
-                    i - 1, i, i);
+        listing_add(&text, "d/dt(x%d) = k%d*x%d - k%d*x%d init 1 mg\n", i, i - 1, i - 1,
+                    i, i);
     listing_add(&text, "[observations]\no : x63 ~ add(0.1 mg)\n");
     struct model *model = NULL;
     assert_ok(model_parse((char *)text.data, text.size, "chain.twin", &model));
@@ -480,10 +559,12 @@ int main(void)
         cmocka_unit_test(evaluator__hill_at_zero_has_finite_derivatives),
         cmocka_unit_test(evaluator__says_when_a_value_is_not_finite),
         cmocka_unit_test(evaluator__follows_stepping_and_sloping_covariates),
+        cmocka_unit_test(evaluator__solves_steady_states_with_derivatives),
         cmocka_unit_test(evaluator__does_not_settle_in_an_unstable_equilibrium),
         cmocka_unit_test(evaluator__refuses_a_steady_state_that_is_not_one_point),
         cmocka_unit_test(evaluator__modifiers_of_doses_have_derivatives),
         cmocka_unit_test(evaluator__lists_switching_times_with_derivatives),
+        cmocka_unit_test(evaluator__keeps_the_branch_of_a_piece_at_its_ends),
         cmocka_unit_test(evaluator__refuses_a_period_without_end),
         cmocka_unit_test(evaluator__runs_the_largest_model),
     };
