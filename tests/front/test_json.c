@@ -122,6 +122,7 @@ static void json__parse_refuses_with_the_line_and_without_the_value(void **state
         {"[\"\xff\"]", "line 1"},
         {"", "line 1"},
         {"[\"a\\u0000b\"]", "line 1"},
+        {"[1 \"120\"]", "line 1"},
         {"[01]", "line 1"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
