@@ -45,7 +45,7 @@ static const struct cli_command commands[] = {
      "The governance key is not the coordinator's: make it with `roster key` on another "
      "machine and give only its public half here.",
      "gemel-coordinator init --name demo --endpoint tcp://127.0.0.1:7443 --governance "
-     "KEY",
+     "\"$(cat governance.pub)\"",
      COUNT(init_options), command_init},
     {"invite", "", "make the invitation that hospitals answer", "",
      "gemel-coordinator invite -o demo.invite", COUNT(invite_options), command_invite},
@@ -55,7 +55,8 @@ static const struct cli_command commands[] = {
      command_site_list},
     {"roster key", "FILE", "make a governance key and print its public half",
      "Keep the file offline: whoever has it decides who belongs.",
-     "gemel-coordinator roster key governance.key", NULL, 0, command_roster_key},
+     "gemel-coordinator roster key governance.key > governance.pub", NULL, 0,
+     command_roster_key},
     {"roster draft", "", "write the next roster, for the governance key to sign", "",
      "gemel-coordinator roster draft -o roster.draft", COUNT(draft_options),
      command_roster_draft},
