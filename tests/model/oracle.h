@@ -108,10 +108,10 @@ static inline long double oracle_choice(const struct oracle *oracle,
 {
     if (expr->op == OP_SELECT)
         return oracle_value(
-            oracle, expr->arguments[oracle_value(oracle, expr->arguments[0]) ? 1 : 2]);
+            oracle, expr->arguments[oracle_value(oracle, expr->arguments[0]) != 0 ? 1 : 2]);
     if (expr->op == OP_PIECEWISE) {
         size_t i = 0;
-        while (i + 1 < expr->count && !oracle_value(oracle, expr->arguments[i + 1]))
+        while (i + 1 < expr->count && oracle_value(oracle, expr->arguments[i + 1]) == 0)
             i += 2;
         return oracle_value(oracle, expr->arguments[i]);
     }
