@@ -1,0 +1,274 @@
+#!/usr/bin/env bash
+# consortium.sh - four hospitals and a coordinator as real processes: one study in peace, one
+# under kill -9, and what they must refuse.
+#
+#     consortium.sh FOLDER        FOLDER holds the programs; ctest gives it
+#
+# node/ and coordinator/ never link each other, so that only processes can show them together.
+# People and pressures are made up, by a fixed seed; the noise is real and differs each time, so
+# nothing here depends on what was learned, only on everybody having learned the same.
+set -euo pipefail
+export LC_ALL=C OPENBLAS_NUM_THREADS=1
+PATH=$(cd "$1" && pwd):$PATH
+model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/blood_pressure.twin
+work=$(mktemp -d)
+declare -A pid=()
+trap 'kill -9 "${pid[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+cd "$work"
+
+hospitals=(A B C D)
+people=400
+failed=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    failed=1
+}
+same() { # WHAT GOT EXPECTED
+    [ "$2" = "$3" ] || fail "$1: $2, expected $3"
+}
+# A condition of awk's, on numbers as the programs print them.
+holds() { # WHAT CONDITION
+    awk "BEGIN { exit !($2) }" || fail "$1: $2"
+}
+# The command must end with this exit code and say this on stderr.
+refuses() { # CODE PATTERN COMMAND...
+    local code=$1 pattern=$2 got=0
+    shift 2
+    "$@" >refused.out 2>refused.err || got=$?
+    same "exit code of $*" "$got" "$code"
+    grep -qE -- "$pattern" refused.err || fail "$*: \"$(cat refused.err)\" lacks $pattern"
+}
+# The first value of a name in a JSON object on stdin.
+value() { # NAME
+    tr -d '\n' | sed -E "s/.*\"$1\": *(\"[^\"]*\"|[^,} ]*).*/\\1/"
+}
+budget() { # HOSPITAL NAME
+    gemel-node budget show -C "$1" --json | value "$2"
+}
+patients() { # HOSPITAL
+    gemel-node status -C "$1" --json | value patients
+}
+set_up() { # FOLDER NAME VALUE
+    sed -i "s/^$2:.*/$2: $3/" "$1"/*.yaml
+    grep -q "^$2: $3" "$1"/*.yaml || fail "no setting $2 in $1"
+}
+
+# --- who runs ----------------------------------------------------------------------------------
+
+start() { # A HOSPITAL, OR coordinator
+    if [ "$1" = coordinator ]; then
+        gemel-coordinator serve -C coordinator --quiet 2>>coordinator.log &
+    else
+        gemel-node serve --once -C "$1" --quiet 2>>"$1.log" &
+    fi
+    pid[$1]=$!
+}
+running() {
+    [ -n "${pid[$1]-}" ] && kill -0 "${pid[$1]}" 2>/dev/null
+}
+# Whoever does not end by itself in a minute hangs.
+wait_for() { # WHO
+    local left=600 code=0
+    while running "$1" && [ $left -gt 0 ]; do
+        sleep 0.1
+        left=$((left - 1))
+    done
+    [ $left -gt 0 ] || { fail "$1 does not end"; kill -9 "${pid[$1]}"; }
+    wait "${pid[$1]}" || code=$?
+    unset "pid[$1]"
+    same "exit code of $1" "$code" 0
+}
+stop() { # WHO; Ctrl-C's cousin
+    kill "${pid[$1]}"
+    wait_for "$1"
+}
+offer() { # STUDY ROUNDS
+    gemel-coordinator study create --name "$1" --purpose "Level and slope" --model "$model" \
+        --epsilon 1 --delta 1e-6 --rounds "$2" -C coordinator --quiet >/dev/null
+    start coordinator
+    for h in "${hospitals[@]}"; do
+        gemel-node study fetch -C "$h" --quiet >/dev/null
+    done
+}
+
+# --- a consortium ------------------------------------------------------------------------------
+
+join() { # HOSPITAL
+    gemel-node init --name "$1" -C "$1" --quiet >/dev/null
+    set_up "$1" epsilon_max 2
+    set_up "$1" answer_seconds 1
+    gemel-node enrol demo.invite -o "$1.request" -C "$1" --quiet
+}
+made_up() { # HOSPITAL: logarithms on a line of their own for everybody
+    awk -v h="$1" -v people="$people" 'BEGIN {
+        srand(index("ABCDE", h))
+        print "ID,TIME,SBP,AGE,MALE"
+        for (p = 1; p <= people; p++) {
+            age = 40 + int(40 * rand()); male = int(2 * rand())
+            level = 4.9 + 0.2 * (rand() - 0.5) + 0.004 * (age - 60)
+            slope = 0.05 + 0.2 * (rand() - 0.5)
+            for (t = -3; t <= 3; t += 2)
+                printf "%s%d,%d,%.0f,%d,%d\n", h, p, t,
+                    exp(level + slope * t / 10 + 0.3 * (rand() - 0.5)), age, male
+        } }'
+}
+
+port=18443
+while (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+key=$(gemel-coordinator roster key governance.key --quiet)
+gemel-coordinator init --name demo --endpoint "tcp://127.0.0.1:$port" --governance "$key" \
+    -C coordinator --quiet >/dev/null
+set_up coordinator retry_ms 200
+set_up coordinator round_seconds 600
+gemel-coordinator invite -o demo.invite -C coordinator --quiet
+for h in "${hospitals[@]}"; do
+    join "$h"
+    made_up "$h" >"$h.csv"
+    gemel-node import "$h.csv" --model "$model" -C "$h" --quiet >/dev/null
+    same "patients of $h" "$(patients "$h")" "$people"
+    gemel-coordinator site add "$h.request" -C coordinator --quiet >/dev/null
+done
+gemel-coordinator roster draft -o roster.draft -C coordinator --quiet >/dev/null
+gemel-coordinator roster sign roster.draft --key governance.key -o roster.signed --quiet
+gemel-coordinator roster install roster.signed -C coordinator --quiet >/dev/null
+
+# --- what is refused before anything runs ------------------------------------------------------
+
+cp A.csv bad.csv
+echo "A1,later,120,50,1" >>bad.csv
+refuses 1 'bad.csv' gemel-node import bad.csv --model "$model" -C A
+same "patients after a bad file" "$(patients A)" "$people"
+same "lines of bad.csv.rejects" "$(wc -l <bad.csv.rejects)" 2
+grep -q "^$((4 * people + 2)),TIME," bad.csv.rejects || fail "the reject: $(cat bad.csv.rejects)"
+if grep -qr later bad.csv.rejects refused.err; then fail "a refusal shows a value"; fi
+gemel-node import A.csv --model "$model" -C A --quiet --json >again.json
+same "rows new of a file imported before" "$(value rows_new <again.json)" 0
+
+mkdir empty
+refuses 10 . gemel-node status -C empty
+refuses 10 . gemel-coordinator status -C empty
+cp -r A copy
+chmod u+w copy/store.key
+cp B/store.key copy/store.key
+refuses 12 . gemel-node budget show -C copy
+sed '/^trend/s/time/tume/' "$model" >broken.twin
+refuses 1 'broken\.twin:[0-9]+:[0-9]+: ' \
+    gemel-node import A.csv --model broken.twin -C A
+line=$(grep -n '^trend' broken.twin | cut -d: -f1)
+column=$(sed -n "${line}p" broken.twin | awk '{ print index($0, "tume") }')
+refuses 1 "broken\\.twin:$line:$column: " gemel-node calibrate --model broken.twin -C A
+
+# tests/golden/calibration_sigma.csv: epsilon 1, delta 1e-6, one round.
+planned=$(gemel-node budget plan --epsilon 1 --delta 1e-6 --rounds 1 --json)
+z=$(value noise_multiplier <<<"$planned")
+holds "noise multiplier" "$z > 4.2246788 && $z < 4.2246790"
+planned=$(gemel-node budget plan --noise-multiplier 4.22467888932684 --json)
+epsilon=$(value epsilon <<<"$planned")
+holds "epsilon of it" "$epsilon > 0.99999999 && $epsilon < 1.00000001"
+
+# --- a study in peace --------------------------------------------------------------------------
+
+offer peace 3
+set_up A epsilon_max 0.5
+refuses 5 'epsilon' gemel-node study approve peace -C A
+same "state after a refusal" "$(gemel-node study show peace -C A --json | value state)" '"offered"'
+set_up A epsilon_max 2
+for h in "${hospitals[@]}"; do
+    gemel-node study approve peace -C "$h" --quiet >/dev/null
+done
+refuses 11 . gemel-coordinator study list -C coordinator
+
+# A hospital that the roster does not have.
+join E
+refuses 7 . gemel-node study fetch -C E
+
+for h in "${hospitals[@]}"; do start "$h"; done
+for h in "${hospitals[@]}"; do wait_for "$h"; done
+stop coordinator
+
+# Everybody is at the end, paid once a round and no more, and holds the coordinator's prior. What a
+# hospital holds is seen through twins of two people measured once, at the centre of the covariates:
+# there the model is linear, level = m + w (y - m) and slope = n + v (y - m) with y = log SBP, and two
+# of them give m and n, whatever was learned about the spreads.
+learned() { # STUDY ROUNDS RELEASES
+    local json expected held first='' h
+    gemel-coordinator study show "$1" -C coordinator >shown
+    same "rounds of $1" "$(grep -c '^round' shown)" "$2"
+    same "rounds of $1 with all hospitals" \
+        "$(grep -c "^round.* hospitals ${#hospitals[@]}, " shown)" "$2"
+    grep -q "^study .*(finished)" shown || fail "$1 is not finished"
+    json=$(gemel-coordinator prior show "$1" -C coordinator --json)
+    same "round of $1's prior" "$(value round <<<"$json")" "$2"
+    expected=$(grep '"typical"' <<<"$json" | tr -dc '0-9.eE+\n-')
+    for h in "${hospitals[@]}"; do
+        json=$(gemel-node study show "$1" -C "$h" --json)
+        same "rounds of $1 that $h has" "$(value rounds_published <<<"$json")" "$2"
+        same "releases of $h" "$(budget "$h" releases)" "$3"
+        held=$(gemel-node calibrate --study "$1" --patient low --patient high -C "$h" --json |
+            grep -E '"(level|slope)"' | sed 's/.*: //; s/,//')
+        first=${first:-$held}
+        same "what $h holds of $1, beside ${hospitals[0]}" "$held" "$first"
+        printf '%s\n' "$held" "$expected" | awk '
+            { x[NR] = $1 }
+            END {
+                if (NR != 6) exit 1
+                y = log(100); z = log(200)
+                w = (x[3] - x[1]) / (z - y); v = (x[4] - x[2]) / (z - y)
+                m = (x[1] - w * y) / (1 - w); n = x[2] - v * (y - m)
+                exit !((m - x[5]) ^ 2 < 1e-12 && (n - x[6]) ^ 2 < 1e-12 && w > 0.01)
+            }' || fail "$h's prior of $1 is not the coordinator's: $held, $expected"
+    done
+}
+printf 'ID,TIME,SBP,AGE,MALE\nlow,0,100,60,0\nhigh,0,200,60,0\n' >probes.csv
+for h in "${hospitals[@]}"; do
+    gemel-node import probes.csv --model "$model" -C "$h" --quiet >/dev/null
+    spent=$(budget "$h" epsilon_spent_most)
+    holds "epsilon that $h's patients spent" "$spent > 0.999 && $spent <= 1 + 1e-9"
+done
+learned peace 3 3
+
+# --- a study under kill -9 ---------------------------------------------------------------------
+
+offer storm 8
+for h in "${hospitals[@]}"; do gemel-node study approve storm -C "$h" --quiet >/dev/null; done
+start A
+for _ in {1..200}; do
+    [ ! -e A/status.json ] || break
+    sleep 0.05
+done
+refuses 11 . gemel-node import A.csv --model "$model" -C A
+gemel-node status -C A --quiet >/dev/null || fail "no status beside a daemon"
+for h in B C D; do start "$h"; done
+
+kills=0
+strike() { # AFTER WHO
+    sleep "$1"
+    running "$2" || return 0 # has all rounds
+    kill -9 "${pid[$2]}"
+    wait "${pid[$2]}" 2>/dev/null || true
+    kills=$((kills + 1))
+    start "$2"
+}
+# A line can be lost with who would have written it: then the next kill comes late, no more.
+until_opened() { # ROUND
+    for _ in {1..300}; do
+        ! grep -q "name=storm.*round $1 attempt" coordinator.log || return 0
+        sleep 0.01
+    done
+}
+after=(0 .01 .02 .03 .05 .08 .13 .2)
+for round in {1..8}; do
+    until_opened "$round"
+    strike "${after[round - 1]}" "${hospitals[round % 4]}"
+    strike "${after[(3 * round) % 8]}" coordinator
+    strike "${after[(5 * round) % 8]}" "${hospitals[(round + 1) % 4]}"
+done
+for h in "${hospitals[@]}"; do wait_for "$h"; done
+stop coordinator
+learned storm 8 11
+[ $kills -ge 16 ] || fail "only $kills processes were killed before all rounds were done"
+if grep 'name=storm.*attempt 2' coordinator.log >&2; then fail "a round was charged twice"; fi
+
+[ $failed = 0 ] || { tail -n 40 ./*.log >&2; exit 1; }
+echo "3 rounds in peace, 8 under $kills kills: one charge a round, one prior for all"
