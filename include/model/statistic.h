@@ -16,6 +16,13 @@
  * vector's norm is at most 1, the clipping norm. Bounds and weights are public constants
  * of the layout: they never depend on data.
  *
+ * In the private form z is shortened to the norm min(reach, radius / sqrt lambda) in the
+ * coordinates zeta = (I - V)^-1/2 z in which a patient of a right prior is N(0, I),
+ * lambda the largest eigenvalue of I - V: then |z| <= radius, and the expectation of the
+ * shortened zeta zeta' is kappa I with a known kappa, which takes the place of the I in
+ * the second moment: the scores still vanish at the right prior, whatever a patient's
+ * records. Blocks with a known middle are centred on it, which halves their bound.
+ *
  * Blocks, in whitened coordinates (docs/statistics.md): */
 
 #define STATISTIC_LIST(X)                                                                \
@@ -45,7 +52,8 @@ struct statistic {
     size_t p, k, q, m, dimension;
     size_t offset[STATISTIC_BLOCKS], size[STATISTIC_BLOCKS];
     double factor[STATISTIC_BLOCKS]; /* vector entry = block's number * factor */
-    double radius;                   /* private form: z is clipped to this norm */
+    double bound[STATISTIC_BLOCKS];  /* largest norm of each block; infinite if exact */
+    double radius, reach;            /* of z and of zeta; infinite if exact */
     double information_cap;          /* private form: a patient counts for at most this
                                         much residual or population information */
 };
@@ -58,6 +66,26 @@ struct statistic {
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic);
+/* What shortening a standard normal zeta in p dimensions to norm `reach` does to its
+ * moments (Huber 1981, 8.2). */
+struct shortening {
+    double kappa;       /* E zeta zeta' = kappa I */
+    double mean_slope;  /* d E zeta by a shift of zeta's mean, against 1 */
+    double shape_slope; /* d E (zeta zeta' - kappa I) by a covariance I + D, against D:
+                           its part without a trace ... */
+    double scale_slope; /* ... and its trace */
+    double mean_loss, shape_loss; /* variance of the estimates that solve these scores,
+                                     against that without shortening: 1 or more */
+};
+struct shortening statistic_shortening(size_t p, double reach);
+
+/* How far a patient's zeta may reach whose I - V has this largest eigenvalue. */
+double statistic_reach(const struct statistic *statistic, double largest);
+
+/* The middles that the private form takes off every patient's I - V (this times I) and
+ * a a' (this times 1 1'); 0 in the exact form. */
+double statistic_middle(const struct statistic *statistic, enum statistic_block block);
+
 const char *statistic_name(enum statistic_block block);
 const char *statistic_meaning(enum statistic_block block);
 

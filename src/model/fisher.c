@@ -57,8 +57,7 @@ double *space_place(const struct space *space, const struct prior *prior, size_t
     return &prior->population[one->a];
 }
 
-/* --- the blocks of a sum
- * ---------------------------------------------------------------- */
+/* --- the blocks of a sum ----------------------------------------------------------- */
 
 static double *block(const struct statistic *statistic, const double *sum,
                      enum statistic_block which)
@@ -87,7 +86,23 @@ static void congruence(size_t p, const double *b, const double *m, double *out)
     mem_free(half);
 }
 
-static enum err view_naturalise(struct view *view)
+/* Give the blocks that are centred in the private form their middles back. */
+static void view_uncentre(struct view *view, const struct statistic *s)
+{
+    double information = view->patients * statistic_middle(s, STATISTIC_INFORMATION);
+    double in_square = view->patients * statistic_middle(s, STATISTIC_INFORMATION_SQUARE);
+    for (size_t i = 0; i < s->p * s->p; i++) {
+        view->information[i] += i % (s->p + 1) == 0 ? information : 0;
+        view->square[i] += in_square;
+    }
+}
+
+void view_naturalise(struct view *view)
+{
+    congruence(view->prior->p, view->inverse, view->information, view->precision);
+}
+
+static enum err view_invert(struct view *view)
 {
     size_t p = view->prior->p;
     view->inverse = mem_new(p * p, sizeof *view->inverse);
@@ -96,7 +111,7 @@ static enum err view_naturalise(struct view *view)
         view->inverse[a * p + a] = 1;
     if (p && linalg_solve(p, view->prior->factor, p, view->inverse) != ERR_OK)
         return err_wrap("the prior's factor");
-    congruence(p, view->inverse, view->information, view->precision);
+    view_naturalise(view);
     return ERR_OK;
 }
 
@@ -128,7 +143,8 @@ enum err view_init(struct view *view, const struct statistic *s,
         view->skew = likelihood[1];
         view->failed = likelihood[2];
     }
-    return view_naturalise(view);
+    view_uncentre(view, s);
+    return view_invert(view);
 }
 
 void view_clear(struct view *view)
@@ -151,8 +167,7 @@ void view_clear(struct view *view)
     *view = (struct view){0};
 }
 
-/* --- score
- * ------------------------------------------------------------------------------ */
+/* --- score ------------------------------------------------------------------------- */
 
 /* d log L / dB = L^-T sum z x'; d log L / d Omega = L^-T (sum z z' + W - I) L^-1 / 2, of
  * which an entry off the diagonal counts twice. */
@@ -214,12 +229,9 @@ void fisher_profile(const struct space *space, const struct view *view,
     mem_free(scores);
 }
 
-/* --- information
- * ------------------------------------------------------------------------ */
+/* --- information ------------------------------------------------------------------- */
 
-/* M = L^-1 E L^-T for the direction E of covariance entry (a, b), from columns of L^-1.
- */
-static void direction(size_t p, const double *inverse, const struct number *one,
+void fisher_direction(size_t p, const double *inverse, const struct number *one,
                       double *m)
 {
     for (size_t r = 0; r < p; r++) {
@@ -242,7 +254,8 @@ static void covariance_information(const struct space *space, const struct view 
     size_t entries = residual - first;
     double *directions = mem_new(entries * p * p, sizeof *directions);
     for (size_t i = 0; i < entries; i++)
-        direction(p, view->inverse, &space->numbers[first + i], directions + i * p * p);
+        fisher_direction(p, view->inverse, &space->numbers[first + i],
+                         directions + i * p * p);
     for (size_t i = 0; i < entries; i++) {
         const double *mi = directions + i * p * p;
         for (size_t j = 0; j <= i; j++) {

@@ -65,6 +65,14 @@ void fisher_score(const struct space *space, const struct view *view, double *sc
 void fisher_information(const struct space *space, const struct view *view,
                         double *information);
 
+/* M = L^-1 E L^-T [p][p], the change of the whitened covariance with entry (a, b): E is 1
+ * there and at (b, a). `inverse` is L^-1. */
+void fisher_direction(size_t p, const double *inverse, const struct number *one,
+                      double *m);
+
+/* `precision` anew, after `information` was changed. */
+void view_naturalise(struct view *view);
+
 /* Take from the scores of covariances and residuals what a step `effects` [p][k] of B
  * will take from them to second order: (z - A E x) in the place of z, with E = L^-1 step.
  */

@@ -32,8 +32,7 @@
 
 #define SKEW_MAX 0.999
 
-/* --- one evaluation at z
- * ------------------------------------------------------------------ */
+/* --- one evaluation at z ----------------------------------------------------------- */
 
 struct point {
     double objective;          /* O */
@@ -152,8 +151,7 @@ static double log_det(size_t p, const double *curvature)
     return linalg_lower_log_det(p, lower);
 }
 
-/* --- the mode
- * ----------------------------------------------------------------------------- */
+/* --- the mode ---------------------------------------------------------------------- */
 
 /* The quadratic model around a point, in the eigenvectors of its Hessian: H = A + B,
  * where B is what secants have shown A to lack (Dennis, Gay, Welsch 1981: NL2SOL). */
@@ -441,8 +439,7 @@ void fit_destroy(struct fit **fit)
     *fit = NULL;
 }
 
-/* --- moments for the population step
- * ------------------------------------------------------- */
+/* --- moments for the population step ----------------------------------------------- */
 
 static struct fit_moments *moments_new(size_t p, size_t q, size_t m)
 {

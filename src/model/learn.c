@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "fisher.h"
 #include "numerics/linalg.h"
+#include "weigh.h"
 
 /* One step multiplies no variance by less or more than this. */
 #define EIGEN_LOW 0.25
@@ -40,8 +41,7 @@ const char *learn_verdict_name(enum learn_verdict verdict)
     return names[verdict];
 }
 
-/* --- moving a prior
- * --------------------------------------------------------------------- */
+/* --- moving a prior ---------------------------------------------------------------- */
 
 /* Does "may correlate" split the parameters into blocks? */
 static bool in_blocks(const struct prior_layout *layout)
@@ -181,8 +181,7 @@ static enum err move(const struct space *space, const struct view *view,
     return err;
 }
 
-/* --- the rounds so far
- * ------------------------------------------------------------------ */
+/* --- the rounds so far ------------------------------------------------------------- */
 
 struct history {
     struct space space;
@@ -220,8 +219,7 @@ static void history_clear(struct history *history)
     space_clear(&history->space);
 }
 
-/* --- the exact form
- * --------------------------------------------------------------------- */
+/* --- the exact form ---------------------------------------------------------------- */
 
 static double cost(const struct view *view)
 {
@@ -406,8 +404,81 @@ static enum err learn_exactly(const struct history *history, double tolerance,
     return err;
 }
 
-/* --- the step
- * --------------------------------------------------------------------------- */
+/* --- the private form
+ * ------------------------------------------------------------------- */
+
+/* Sampling and noise together: the inverse information of the last round, what shortening
+ * lost included, plus what the noise leaves. */
+static enum err private_errors(const struct history *history, const struct statistic *s,
+                               const struct weighed *weighed, struct prior *next)
+{
+    const struct space *space = &history->space;
+    const struct view *last = &history->views[history->count - 1];
+    size_t n = space->count;
+    double *information = mem_new(n * n, sizeof *information);
+    double *covariance = mem_new(n * n, sizeof *covariance);
+    struct shortening loss = statistic_shortening(s->p, s->reach);
+    fisher_information(space, last, information);
+    enum err err = linalg_spd_inverse(n, information, covariance);
+    for (size_t e = 0; err == ERR_OK && e < n; e++) {
+        enum number_kind kind = space->numbers[e].kind;
+        double *variance = &covariance[e * n + e], noise = weighed->noise[e * n + e];
+        if (kind == NUMBER_EFFECT)
+            *variance *= loss.mean_loss;
+        if (kind == NUMBER_COVARIANCE)
+            *variance *= loss.shape_loss;
+        if (kind == NUMBER_RESIDUAL) /* noise of a variance, error of a logarithm */
+            noise /= 4 * weighed->value[e] * weighed->value[e];
+        *variance += noise;
+    }
+    if (err == ERR_OK)
+        errors_of(space, covariance, next);
+    mem_free(information);
+    mem_free(covariance);
+    return err;
+}
+
+static enum err learn_privately(const struct history *history, const struct statistic *s,
+                                double patients_min, struct prior **next,
+                                struct learn_report *report)
+{
+    const struct space *space = &history->space;
+    const struct view *last = &history->views[history->count - 1];
+    size_t n = space->count;
+    struct weighed weighed;
+    double *step = mem_new(n, sizeof *step);
+    enum err err =
+        weigh_rounds(space, s, history->rounds, history->views, history->count, &weighed);
+    report->patients = weighed.patients;
+    if (err == ERR_OK && weighed.patients < patients_min)
+        err = err_set(ERR_NUMERIC, "too few patients");
+    for (size_t e = 0; err == ERR_OK && e < n; e++) {
+        double at = *space_place(space, last->prior, e);
+        step[e] = weighed.value[e] - at;
+        if (space->numbers[e].kind == NUMBER_RESIDUAL)
+            step[e] = (weighed.value[e] / exp(2 * at) - 1) / 2;
+    }
+    if (err == ERR_OK)
+        err = move(space, last, step, next);
+    if (err == ERR_OK) {
+        (*next)->patients = weighed.patients;
+        report->effects = weighed.effects;
+        report->covariance = weighed.covariance;
+        report->residual = weighed.residual;
+        report->population = weighed.population;
+        if (weighed.effects == LEARN_HELD || weighed.covariance == LEARN_HELD ||
+            weighed.covariance == LEARN_DIAGONAL || weighed.residual == LEARN_HELD ||
+            weighed.population == LEARN_HELD)
+            snprintf(report->reason, sizeof report->reason,
+                     "held what noise would decide so far");
+        err = private_errors(history, s, &weighed, *next);
+    }
+    mem_free(step);
+    weighed_clear(&weighed);
+    return err;
+}
+
+/* --- the step ---------------------------------------------------------------------- */
 
 static enum err check(const struct prior_layout *layout,
                       const struct statistic *statistic, const struct learn_round *rounds,
@@ -454,8 +525,8 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         .population = layout->q ? LEARN_MOVED : LEARN_ABSENT,
     };
     err = history_init(&history, layout, statistic, rounds, count);
-    if (err == ERR_OK) {
-        const struct view *view = &history.views[count - 1];
+    const struct view *view = &history.views[count - 1];
+    if (err == ERR_OK && statistic->exact) {
         report->patients = view->patients;
         report->failed = view->failed;
         report->minus2_log_likelihood = view->likelihood;
@@ -464,6 +535,12 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         if (view->patients < chosen.patients_min)
             *next = hold(view->prior, report, "too few patients");
         else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK)
+            *next = hold(view->prior, report, err_text());
+    } else if (err == ERR_OK) {
+        report->failed = report->minus2_log_likelihood = report->skew = report->gain =
+            NAN;
+        if (learn_privately(&history, statistic, chosen.patients_min, next, report) !=
+            ERR_OK)
             *next = hold(view->prior, report, err_text());
     }
     history_clear(&history);

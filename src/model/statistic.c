@@ -8,23 +8,29 @@
  * only sets the step, so that a coarse value of it serves. Chosen on virtual patients
  * with the utility bench; not tuned per study, because that would have to be charged. */
 static const double weights[STATISTIC_BLOCKS] = {
-    [STATISTIC_COUNT] = 0.03,
-    [STATISTIC_COVARIATES] = 0.04,
-    [STATISTIC_EFFECT_SCORE] = 0.34,
-    [STATISTIC_OMEGA_SCORE] = 0.42,
-    [STATISTIC_INFORMATION] = 0.03,
-    [STATISTIC_INFORMATION_SQUARE] = 0.03,
+    [STATISTIC_COUNT] = 0.01,
+    [STATISTIC_COVARIATES] = 0.03,
+    [STATISTIC_EFFECT_SCORE] = 0.30,
+    [STATISTIC_OMEGA_SCORE] = 0.52,
+    [STATISTIC_INFORMATION] = 0.02,
+    [STATISTIC_INFORMATION_SQUARE] = 0.01,
     [STATISTIC_RESIDUAL_SCORE] = 0.05,
-    [STATISTIC_RESIDUAL_INFORMATION] = 0.03,
-    [STATISTIC_RESIDUAL_SHAPE] = 0.01,
+    [STATISTIC_RESIDUAL_INFORMATION] = 0.01,
+    [STATISTIC_RESIDUAL_SHAPE] = 0.005,
     [STATISTIC_POPULATION_SCORE] = 0.05,
-    [STATISTIC_POPULATION_INFORMATION] = 0.03,
-    [STATISTIC_POPULATION_CROSS] = 0.01,
+    [STATISTIC_POPULATION_INFORMATION] = 0.01,
+    [STATISTIC_POPULATION_CROSS] = 0.005,
 };
 
+/* zeta reaches this quantile of its length at a right prior, and z this much less far:
+ * clipping bias and lost efficiency against noise, for I - V around 0.5 to 0.9. */
+#define REACH_QUANTILE_NORMAL 0.385 /* normal quantile of 0.65 */
+#define RADIUS_SHARE 0.65           /* of the squared reach */
+
 /* A patient's residual and population scores count for at most this much information:
- * about four independent measurements. */
+ * about four independent measurements; and for at most this many of their own sds. */
 #define INFORMATION_CAP 8.0
+#define SCORE_SDS 3.0
 
 const char *statistic_name(enum statistic_block block)
 {
@@ -46,38 +52,94 @@ const char *statistic_meaning(enum statistic_block block)
     return meanings[block];
 }
 
-/* Radius of z: the square root of the upper quartile of chi-square with p degrees of
- * freedom (Wilson-Hilferty), where clipping bias and noise balance for the sizes
- * hospitals have. */
-static double clipping_radius(size_t p)
+/* Distribution function of chi-square with p degrees of freedom, by the recurrence
+ * F_(p+2) = F_p - (x/2)^(p/2) e^(-x/2) / Gamma(p/2 + 1). */
+static double chi_square(size_t p, double x)
 {
-    double n = (double)p, spread = 2 / (9 * n),
-           root = 1 - spread + 0.6744898 * sqrt(spread);
-    return sqrt(n * root * root * root);
+    double half = x / 2, value = p % 2 ? erf(sqrt(half)) : -expm1(-half);
+    for (double d = p % 2 ? 0.5 : 1; d + 0.75 < (double)p / 2; d++)
+        value -= exp(d * log(half) - half - lgamma(d + 1));
+    return value > 0 ? value : 0;
+}
+
+struct shortening statistic_shortening(size_t p, double reach)
+{
+    if (p == 0 || !isfinite(reach))
+        return (struct shortening){1, 1, 1, 1, 1, 1};
+    double n = (double)p, r2 = reach * reach, outside = 1 - chi_square(p, r2);
+    double kappa = chi_square(p + 2, r2) + r2 * outside / n;
+    /* E 1/r beyond the reach; 1/r times the density of p is that of p - 1. */
+    double inverse = p == 1 ? 0
+                            : exp(lgamma((n - 1) / 2) - lgamma(n / 2)) / M_SQRT2 *
+                                  (1 - chi_square(p - 1, r2));
+    double fourth = chi_square(p + 4, r2) + r2 * r2 * outside / (n * (n + 2));
+    struct shortening out = {
+        .kappa = kappa,
+        .mean_slope = 1 - outside + (1 - 1 / n) * reach * inverse,
+        .shape_slope = kappa - 2 * r2 * outside / (n * (n + 2)),
+        .scale_slope = kappa - r2 * outside / n,
+    };
+    out.mean_loss = kappa / (out.mean_slope * out.mean_slope);
+    out.shape_loss = fourth / (out.shape_slope * out.shape_slope);
+    return out;
+}
+
+double statistic_reach(const struct statistic *statistic, double largest)
+{
+    if (statistic->exact || !(largest > 0))
+        return statistic->reach;
+    return fmin(statistic->reach, statistic->radius / sqrt(largest));
+}
+
+double statistic_middle(const struct statistic *statistic, enum statistic_block block)
+{
+    bool centred =
+        block == STATISTIC_INFORMATION || block == STATISTIC_INFORMATION_SQUARE;
+    return !statistic->exact && centred ? 0.5 : 0;
+}
+
+/* The largest norm of a shortened z z' - kappa (I - V), (I - V) with eigenvalues up to l.
+ * At one l it is largest for (I - V) = l I, and there at |z| = 0 or at its largest. With
+ * c = kappa l that is sqrt((|z|^2 - c)^2 + (p - 1) c^2) or c sqrt p. Up to l = radius^2 /
+ * reach^2 all of it grows with l; from there |z| stays, c grows and the norm, convex in
+ * c, is largest at one of the ends. */
+static double second_moment_bound(const struct statistic *s)
+{
+    double n = (double)s->p, r2 = s->radius * s->radius, largest = 0;
+    const double eigenvalues[] = {r2 / (s->reach * s->reach), 1};
+    for (int i = 0; i < 2; i++) {
+        double reach = statistic_reach(s, eigenvalues[i]);
+        double c = statistic_shortening(s->p, reach).kappa * eigenvalues[i];
+        largest = fmax(largest, hypot(r2 - c, sqrt(n - 1) * c));
+        largest = fmax(largest, c * sqrt(n));
+    }
+    return largest;
 }
 
 /* The largest norm each block can have when |z| <= radius, |x| <= sqrt k, 0 <= V <= I and
  * the information is capped. */
-static void bounds(const struct statistic *s, double bound[STATISTIC_BLOCKS])
+static void private_bounds(struct statistic *s)
 {
-    double p = (double)s->p, k = (double)s->k, r2 = s->radius * s->radius;
-    double cap = s->information_cap, score = 3 * sqrt(cap);
-    bound[STATISTIC_COUNT] = 1;
-    bound[STATISTIC_COVARIATES] = k;
-    bound[STATISTIC_EFFECT_SCORE] = s->radius * sqrt(k);
-    /* |zz' - A|_F is convex in A on 0 <= A <= I, so largest at a projection: A orthogonal
-     * to z gives r^4 + p - 1, the largest of them. */
-    bound[STATISTIC_OMEGA_SCORE] = sqrt(r2 * r2 + p - 1);
-    bound[STATISTIC_INFORMATION] = sqrt(p);
-    bound[STATISTIC_INFORMATION_SQUARE] = p;
-    bound[STATISTIC_RESIDUAL_SCORE] = score;
-    bound[STATISTIC_RESIDUAL_INFORMATION] = cap;
+    double p = (double)s->p, k = (double)s->k, cap = s->information_cap;
+    /* Wilson and Hilferty's quantile of chi-square. */
+    double spread = p > 0 ? 2 / (9 * p) : 0;
+    double root = 1 - spread + REACH_QUANTILE_NORMAL * sqrt(spread);
+    s->reach = sqrt(p * root * root * root);
+    s->radius = sqrt(RADIUS_SHARE) * s->reach;
+    s->bound[STATISTIC_COUNT] = 1;
+    s->bound[STATISTIC_COVARIATES] = k;
+    s->bound[STATISTIC_EFFECT_SCORE] = s->radius * sqrt(k);
+    s->bound[STATISTIC_OMEGA_SCORE] = s->p ? second_moment_bound(s) : 1;
+    s->bound[STATISTIC_INFORMATION] = sqrt(p) / 2;
+    s->bound[STATISTIC_INFORMATION_SQUARE] = p / 2;
+    s->bound[STATISTIC_RESIDUAL_SCORE] = SCORE_SDS * sqrt(cap);
+    s->bound[STATISTIC_RESIDUAL_INFORMATION] = cap;
     /* Both are dimensionless and below 1 per direction (V (I - V) <= 1/4 and its split).
      */
-    bound[STATISTIC_RESIDUAL_SHAPE] = sqrt(p) / 4;
-    bound[STATISTIC_POPULATION_SCORE] = score;
-    bound[STATISTIC_POPULATION_INFORMATION] = cap;
-    bound[STATISTIC_POPULATION_CROSS] = sqrt(cap * k);
+    s->bound[STATISTIC_RESIDUAL_SHAPE] = sqrt(p) / 4;
+    s->bound[STATISTIC_POPULATION_SCORE] = SCORE_SDS * sqrt(cap);
+    s->bound[STATISTIC_POPULATION_INFORMATION] = cap;
+    s->bound[STATISTIC_POPULATION_CROSS] = sqrt(cap * k);
 }
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
@@ -98,17 +160,21 @@ void statistic_layout(const struct prior_layout *layout, bool exact,
     s.size[STATISTIC_POPULATION_INFORMATION] = LINALG_SVEC_DIM(q);
     s.size[STATISTIC_POPULATION_CROSS] = q * p * k;
     s.size[STATISTIC_LIKELIHOOD] = exact ? 3 : 0;
-    s.radius = exact || p == 0 ? INFINITY : clipping_radius(p);
-    s.information_cap = exact ? INFINITY : INFORMATION_CAP;
-    double total = 0, bound[STATISTIC_BLOCKS];
+    s.radius = s.reach = s.information_cap = INFINITY;
+    double total = 0;
     for (size_t b = 0; b < STATISTIC_BLOCKS; b++) {
         s.offset[b] = s.dimension;
         s.dimension += s.size[b];
+        s.bound[b] = INFINITY;
+        s.factor[b] = 1;
         total += s.size[b] ? weights[b] : 0;
     }
-    if (!exact)
-        bounds(&s, bound);
-    for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
-        s.factor[b] = exact || !s.size[b] ? 1 : sqrt(weights[b] / total) / bound[b];
+    if (!exact) {
+        s.information_cap = INFORMATION_CAP;
+        private_bounds(&s);
+        for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
+            if (s.size[b])
+                s.factor[b] = sqrt(weights[b] / total) / s.bound[b];
+    }
     *statistic = s;
 }

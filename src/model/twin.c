@@ -13,8 +13,7 @@
 #define ABSOLUTE_FRACTION 1e-5
 #define STEPS_MAX 200000
 
-/* --- what a twin holds
- * ------------------------------------------------------------------ */
+/* --- what a twin holds ------------------------------------------------------------- */
 
 struct dose {
     double time, amount,
@@ -240,8 +239,7 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
             transform_back(model_parameter(model, layout->population[i]), gamma[i]);
 }
 
-/* --- the engine
- * ------------------------------------------------------------------------- */
+/* --- the engine -------------------------------------------------------------------- */
 
 struct flow { /* evaluator and solver for one number of directions */
     size_t directions;
@@ -374,8 +372,7 @@ const bool *engine_moving(const struct engine *engine)
     return engine->with.moving;
 }
 
-/* --- the schedule of one run
- * ------------------------------------------------------------ */
+/* --- the schedule of one run ------------------------------------------------------- */
 
 enum stop_kind { STOP_COVARIATE, STOP_DOSE, STOP_END, STOP_BREAK, STOP_READ };
 
@@ -750,8 +747,7 @@ static enum err run_all(struct run *run, read_function *read, void *context)
     return err;
 }
 
-/* --- prediction at the measurements
- * ------------------------------------------------------ */
+/* --- prediction at the measurements ------------------------------------------------ */
 
 struct prediction {
     double *f, *jacobian;    /* the caller's */
@@ -818,8 +814,7 @@ enum err twin_predict(struct engine *engine, const struct twin *twin, const doub
     return err;
 }
 
-/* --- simulation at asked times
- * ------------------------------------------------------------ */
+/* --- simulation at asked times ----------------------------------------------------- */
 
 static enum err read_everything(struct run *run, size_t index, void *context)
 {

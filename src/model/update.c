@@ -6,17 +6,29 @@
 #include "base/memory.h"
 #include "numerics/linalg.h"
 
+/* An eigenvalue of I - V below this is a direction the records say nothing about. */
+#define EIGEN_NONE 1e-9
+
 static double *block(const struct statistic *statistic, double *vector,
                      enum statistic_block which)
 {
     return vector + statistic->offset[which];
 }
 
+/* Scale every block, and shorten one that is past its bound all the same (the mean's
+ * distance from the mode, rounding). */
 static void scale_blocks(const struct statistic *statistic, double *vector)
 {
-    for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
+    for (size_t b = 0; b < STATISTIC_BLOCKS; b++) {
+        double *entry = vector + statistic->offset[b], square = 0;
         for (size_t i = 0; i < statistic->size[b]; i++)
-            vector[statistic->offset[b] + i] *= statistic->factor[b];
+            square += entry[i] * entry[i];
+        double scale = statistic->factor[b];
+        if (sqrt(square) > statistic->bound[b])
+            scale *= statistic->bound[b] / sqrt(square);
+        for (size_t i = 0; i < statistic->size[b]; i++)
+            entry[i] *= scale;
+    }
 }
 
 static void write_covariates(const struct statistic *statistic, const double *x,
@@ -32,42 +44,78 @@ static void write_covariates(const struct statistic *statistic, const double *x,
         linalg_svec(k, square, block(statistic, vector, STATISTIC_COVARIATES));
 }
 
+/* What of z remains in the private form: z stands in the range of I - V, in whose
+ * eigenvectors it is shortened as statistic.h says. Returns the kappa of this patient's
+ * reach. */
+static double shorten(const struct statistic *statistic,
+                      const struct fit_moments *moments, double *z)
+{
+    size_t p = statistic->p;
+    double known[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX],
+        value[MODEL_PARAMETERS_MAX];
+    double *vector = mem_new(p * p, sizeof *vector), square = 0, part;
+    for (size_t i = 0; i < p * p; i++)
+        known[i] = (i % (p + 1) == 0) - moments->posterior[i];
+    memset(z, 0, p * sizeof *z);
+    bool usable = p && linalg_eigen(p, known, value, vector) == ERR_OK;
+    for (size_t i = 0; usable && i < p; i++) {
+        if (value[i] < EIGEN_NONE)
+            continue;
+        part = 0;
+        for (size_t a = 0; a < p; a++)
+            part += vector[a * p + i] * moments->z[a];
+        square += part * part / value[i];
+        for (size_t a = 0; a < p; a++)
+            z[a] += vector[a * p + i] * part;
+    }
+    double reach = statistic_reach(statistic, usable ? value[p - 1] : 0);
+    double share = square > reach * reach ? reach / sqrt(square) : 1;
+    for (size_t a = 0; a < p; a++)
+        z[a] *= share;
+    mem_free(vector);
+    return statistic_shortening(p, reach).kappa;
+}
+
 static void write_scores(const struct statistic *statistic,
                          const struct fit_moments *moments, const double *x,
                          double *vector)
 {
     size_t p = statistic->p, k = statistic->k;
-    double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], norm = 0;
-    for (size_t a = 0; a < p; a++)
-        norm += moments->z[a] * moments->z[a];
-    norm = sqrt(norm);
-    double shrink = norm > statistic->radius ? statistic->radius / norm : 1;
+    double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], z[MODEL_PARAMETERS_MAX];
+    double kappa = 1;
+    memcpy(z, moments->z, p * sizeof *z);
+    if (!statistic->exact)
+        kappa = shorten(statistic, moments, z);
     double *effect = block(statistic, vector, STATISTIC_EFFECT_SCORE);
     for (size_t a = 0; a < p; a++) {
-        double z = shrink * moments->z[a];
         for (size_t c = 0; c < k; c++)
-            effect[a * k + c] = z * x[c];
-        for (size_t b = 0; b < p; b++)
-            square[a * p + b] =
-                z * shrink * moments->z[b] + moments->w[a * p + b] - (a == b);
+            effect[a * k + c] = z[a] * x[c];
+        for (size_t b = 0; b < p; b++) /* W - I = (W - V) - (I - V) */
+            square[a * p + b] = z[a] * z[b] + moments->w[a * p + b] -
+                                moments->posterior[a * p + b] -
+                                kappa * ((a == b) - moments->posterior[a * p + b]);
     }
     linalg_svec(p, square, block(statistic, vector, STATISTIC_OMEGA_SCORE));
 }
 
-static void write_information(const struct statistic *statistic,
-                              const struct fit_moments *moments, double *vector)
+/* `posterior` V [p][p]; NULL: I, of a patient of whom nothing is known. */
+static void write_information(const struct statistic *statistic, const double *posterior,
+                              double *vector)
 {
     size_t p = statistic->p;
-    double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
-    for (size_t i = 0; i < p * p; i++)
-        square[i] = (i % (p + 1) == 0) - moments->posterior[i];
+    double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], a[MODEL_PARAMETERS_MAX];
+    double middle = statistic_middle(statistic, STATISTIC_INFORMATION);
+    for (size_t i = 0; i < p * p; i++) {
+        double one = i % (p + 1) == 0;
+        square[i] = one * (1 - middle) - (posterior ? posterior[i] : one);
+    }
     linalg_svec(p, square, block(statistic, vector, STATISTIC_INFORMATION));
-    double a[MODEL_PARAMETERS_MAX];
     for (size_t i = 0; i < p; i++)
-        a[i] = square[i * p + i];
+        a[i] = 1 - (posterior ? posterior[i * (p + 1)] : 1);
+    middle = statistic_middle(statistic, STATISTIC_INFORMATION_SQUARE);
     for (size_t i = 0; i < p; i++)
         for (size_t j = 0; j < p; j++)
-            square[i * p + j] = a[i] * a[j];
+            square[i * p + j] = a[i] * a[j] - middle;
     linalg_svec(p, square, block(statistic, vector, STATISTIC_INFORMATION_SQUARE));
 }
 
@@ -84,21 +132,16 @@ static double capped_weight(const struct statistic *statistic, size_t size,
     return norm > statistic->information_cap ? statistic->information_cap / norm : 1;
 }
 
-/* Scores at most three of their own standard deviations, at the cap. */
 static void write_capped(const struct statistic *statistic,
                          enum statistic_block score_block,
                          enum statistic_block information_block, double weight,
                          size_t size, const double *score, const double *information,
                          double *vector)
 {
-    double *out = block(statistic, vector, score_block), norm = 0;
-    for (size_t i = 0; i < size; i++)
-        norm += weight * weight * score[i] * score[i];
-    double limit = 3 * sqrt(statistic->information_cap);
-    double shrink = sqrt(norm) > limit ? limit / sqrt(norm) : 1;
-    for (size_t i = 0; i < size; i++)
-        out[i] = weight * shrink * score[i];
     double square[4 * MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    double *out = block(statistic, vector, score_block);
+    for (size_t i = 0; i < size; i++)
+        out[i] = weight * score[i];
     for (size_t i = 0; i < size * size; i++)
         square[i] = weight * information[i];
     linalg_svec(size, square, block(statistic, vector, information_block));
@@ -147,7 +190,7 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
     write_scores(statistic, moments, x, vector);
-    write_information(statistic, moments, vector);
+    write_information(statistic, moments->posterior, vector);
     write_residual(statistic, moments, vector);
     write_population(statistic, moments, x, vector);
     if (statistic->size[STATISTIC_LIKELIHOOD]) {
@@ -167,6 +210,7 @@ void update_uninformed(const struct statistic *statistic, const double *x, doubl
 {
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
+    write_information(statistic, NULL, vector);
     if (statistic->size[STATISTIC_LIKELIHOOD])
         block(statistic, vector, STATISTIC_LIKELIHOOD)[2] = 1;
     scale_blocks(statistic, vector);

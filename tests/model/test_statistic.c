@@ -18,8 +18,8 @@ static void statistic__blocks_follow_each_other(void **state)
         for (size_t b = 0; b < STATISTIC_BLOCKS; b++) {
             assert_int_equal(s.offset[b], at);
             at += s.size[b];
-            assert_non_null(statistic_name(b));
-            assert_non_null(statistic_meaning(b));
+            assert_non_null(statistic_name((enum statistic_block)b));
+            assert_non_null(statistic_meaning((enum statistic_block)b));
         }
         assert_int_equal(s.dimension, at);
         assert_int_equal(s.size[STATISTIC_LIKELIHOOD], exact ? 3 : 0);
