@@ -1,0 +1,229 @@
+#include "node/patients.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "check.h"
+#include "scratch.h"
+
+static const char years[] = "model bp version 1 \"t\"\ntime a\n"
+                            "[parameters]\nlevel = 4.8 1 normal sd 0.15\n"
+                            "[covariates]\nAGE a centre 60 scale 40\n"
+                            "[equations]\np = exp(level)*1 mm[Hg]\n"
+                            "[observations]\nSBP : p ~ lognormal(0.15)\n";
+
+static struct node *node_in(void *state)
+{
+    struct node *node;
+    char *folder = scratch_path(state, "home");
+    assert_ok(node_create(folder, "St Anna", &node));
+    free(folder);
+    return node;
+}
+
+/* Import a table written here. `model`: the text whose unit of time it counts in. */
+static enum err import(void *state, struct node *node, const char *model,
+                       const char *table, bool dry_run, struct patients_import *report)
+{
+    char *csv = scratch_path(state, "t.csv"), *twin = scratch_path(state, "t.twin");
+    struct model *loaded;
+    struct dataset *dataset;
+    uint8_t hash[HASH_BYTES];
+    assert_ok(file_write(csv, table, strlen(table), 0600));
+    assert_ok(file_write(twin, model, strlen(model), 0600));
+    assert_ok(model_load(twin, &loaded));
+    assert_ok(dataset_read(csv, NULL, loaded, &dataset));
+    bytes_hash("gemel/import/1", table, strlen(table), hash);
+    *report = (struct patients_import){0};
+    enum err err =
+        patients_import(node, dataset, "t.csv", hash, 1, dry_run, NULL, NULL, report);
+    dataset_destroy(&dataset);
+    model_destroy(&loaded);
+    free(csv);
+    free(twin);
+    return err;
+}
+
+static void holds(struct node *node, size_t patients, size_t measurements)
+{
+    size_t count;
+    assert_ok(patients_count(node, &count));
+    assert_int_equal(count, patients);
+    assert_ok(patients_measurements(node, &count));
+    assert_int_equal(count, measurements);
+}
+
+static const char two_people[] = "ID,TIME,SBP,AGE\n"
+                                 "anna,0,120,50\nanna,1,125,50\nanna,2,130,50\n"
+                                 "bert,0,140,60\n";
+
+static void patients__a_file_imported_again_changes_nothing(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_false(report.repeated);
+    assert_int_equal(report.patients_new, 2);
+    assert_int_equal(report.rows_new, 4 + 2); /* each person's age once */
+    holds(node, 2, 4);
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_true(report.repeated);
+    assert_int_equal(report.rows_new + report.patients_new, 0);
+    holds(node, 2, 4);
+    node_destroy(&node);
+}
+
+/* Another file (its bytes differ) with the same people, in another order. */
+static void patients__the_same_rows_in_another_file_change_nothing(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_ok(import(*state, node, years,
+                     "ID,TIME,SBP,AGE\nbert,0,140,60\nanna,0,120,50\nanna,1,125,50\n"
+                     "anna,2,130,50\n",
+                     false, &report));
+    assert_false(report.repeated);
+    assert_int_equal(report.patients_known, 2);
+    assert_int_equal(report.patients_new + report.rows_new, 0);
+    assert_int_equal(report.rows_known, 6);
+    holds(node, 2, 4);
+    node_destroy(&node);
+}
+
+static void patients__overlapping_files_give_their_union(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    int64_t id;
+    struct record *record;
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_ok(import(*state, node, years,
+                     "ID,TIME,SBP,AGE\nanna,1,125,50\nanna,2,131,50\nanna,3,135,50\n"
+                     "carl,0,150,70\n",
+                     false, &report));
+    assert_int_equal(report.patients_new, 1);
+    assert_int_equal(report.patients_known, 1);
+    holds(node, 3, 7); /* at time 2 two values: both were measured */
+    assert_ok(patients_find(node, "anna", &id));
+    assert_ok(patients_record(node, id, &record));
+    const double times[] = {0, 1, 2, 2, 3};
+    double sum = 0;
+    assert_int_equal(record->measurement_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_near(record->measurements[i].time, times[i], 0);
+        sum += record->measurements[i].value;
+    }
+    assert_near(sum, 120 + 125 + 130 + 131 + 135, 0);
+    record_destroy(&record);
+    node_destroy(&node);
+}
+
+/* Two like readings in a file were two readings; the file with three brings one more. */
+static void patients__rows_alike_are_as_many_as_the_fullest_file_says(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    const char *tables[] = {
+        "ID,TIME,SBP,AGE\na,0,120,50\na,0,120,50\n",
+        "ID,TIME,SBP,AGE\na,0,120,50\na,0,120,50\na,0,120,50\n",
+        "ID,TIME,SBP,AGE\na,0,120,50\n",
+    };
+    const size_t held[] = {2, 3, 3};
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(import(*state, node, years, tables[i], false, &report));
+        holds(node, 1, held[i]);
+    }
+    node_destroy(&node);
+}
+
+/* The second patient of the file is refused after the first one was stored. */
+static void patients__a_refused_file_leaves_nothing_behind(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    char days[sizeof years];
+    const char *table = "ID,TIME,SBP,AGE\nnew,0,111,40\nanna,9,122,50\n";
+    memcpy(days, years, sizeof years);
+    memcpy(strstr(days, "time a"), "time d", 6);
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_refused(ERR_RANGE, "patient 2 of the file counts time in d",
+                   import(*state, node, days, table, false, &report));
+    assert_null(strstr(err_text(), "anna")); /* names stay out of sentences */
+    holds(node, 2, 4);
+    assert_ok(import(*state, node, years, table, false, &report));
+    assert_false(report.repeated); /* the refusal did not note the file either */
+    holds(node, 3, 6);
+    node_destroy(&node);
+}
+
+static void patients__a_dry_run_counts_and_stores_nothing(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    assert_ok(import(*state, node, years, two_people, true, &report));
+    assert_int_equal(report.patients_new, 2);
+    assert_int_equal(report.rows_new, 6);
+    holds(node, 0, 0);
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_false(report.repeated);
+    holds(node, 2, 4);
+    node_destroy(&node);
+}
+
+/* The ledger knows patients by pseudonym: one a patient, the same for ever. */
+static void patients__keep_their_pseudonyms(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    struct patient *before, *after;
+    size_t count, again;
+    char *folder = scratch_path(*state, "home");
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_ok(patients_list(node, &before, &count));
+    node_destroy(&node);
+    assert_ok(node_open(folder, &node));
+    assert_ok(import(*state, node, years, "ID,TIME,SBP,AGE\nbert,5,141,60\nanna,5,1,50\n",
+                     false, &report));
+    assert_ok(patients_list(node, &after, &again));
+    assert_int_equal(count, 2);
+    assert_int_equal(again, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(before[i].name, after[i].name);
+        assert_memory_equal(before[i].pseudonym, after[i].pseudonym,
+                            LEDGER_PSEUDONYM_BYTES);
+    }
+    assert_memory_not_equal(after[0].pseudonym, after[1].pseudonym,
+                            LEDGER_PSEUDONYM_BYTES);
+    patients_free(before, count);
+    patients_free(after, again);
+    node_destroy(&node);
+    free(folder);
+}
+
+static void patients__unknown_ones_are_not_found(void **state)
+{
+    struct node *node = node_in(*state);
+    struct record *record;
+    int64_t id;
+    assert_refused(ERR_NOT_FOUND, "no patient", patients_find(node, "zoe", &id));
+    assert_refused(ERR_NOT_FOUND, "no patient", patients_record(node, 7, &record));
+    node_destroy(&node);
+}
+
+#define IN_SCRATCH(test)                                                                 \
+    cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(patients__a_file_imported_again_changes_nothing),
+        IN_SCRATCH(patients__the_same_rows_in_another_file_change_nothing),
+        IN_SCRATCH(patients__overlapping_files_give_their_union),
+        IN_SCRATCH(patients__rows_alike_are_as_many_as_the_fullest_file_says),
+        IN_SCRATCH(patients__a_refused_file_leaves_nothing_behind),
+        IN_SCRATCH(patients__a_dry_run_counts_and_stores_nothing),
+        IN_SCRATCH(patients__keep_their_pseudonyms),
+        IN_SCRATCH(patients__unknown_ones_are_not_found),
+    };
+    return cmocka_run_group_tests_name("patients", tests, NULL, NULL);
+}
