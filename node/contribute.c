@@ -12,19 +12,28 @@
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
 
-#define THREADS_MAX 256
+#define THREADS_MAX ((size_t)256)
 
 /* What the threads share; everything below `lock` is under it. */
 struct pool {
     const struct contribute_task *task;
-    struct statistic statistic;
+    const struct statistic *statistic;
+    contribute_bound *bound;
+    const void *limits;
     pthread_mutex_t lock;
     size_t next, done;
     uint64_t *sum;
     struct contribute_report report;
-    enum err
-        failed; /* the first refusal, with its sentence: err's text is a thread's own */
+    size_t reason_index; /* whose reason the report holds */
+    enum err failed; /* the first refusal, with its sentence: err's text is a thread's */
     char text[1024];
+};
+
+/* What became of one patient. */
+struct outcome {
+    size_t index, measurements;
+    bool converged, unusable;
+    char reason[200];
 };
 
 static void keep_failure(struct pool *pool, enum err code)
@@ -36,7 +45,7 @@ static void keep_failure(struct pool *pool, enum err code)
 }
 
 /* The next patient's record; false: none left, or somebody failed. */
-static bool take(struct pool *pool, struct record **record)
+static bool take(struct pool *pool, struct record **record, size_t *index)
 {
     const struct contribute_task *task = pool->task;
     bool taken = false;
@@ -45,7 +54,8 @@ static bool take(struct pool *pool, struct record **record)
         keep_failure(pool,
                      err_set(ERR_INTERRUPTED, "stopped; nothing was sent or charged"));
     if (pool->failed == ERR_OK && pool->next < task->patients) {
-        enum err err = task->record(task->source, pool->next++, record);
+        *index = pool->next++;
+        enum err err = task->record(task->source, *index, record);
         if (err == ERR_OK)
             taken = true;
         else
@@ -56,18 +66,23 @@ static bool take(struct pool *pool, struct record **record)
 }
 
 static void give(struct pool *pool, const int64_t *integers, enum err err,
-                 const struct contribute_report *one)
+                 const struct outcome *outcome)
 {
     const struct contribute_task *task = pool->task;
+    struct contribute_report *report = &pool->report;
     pthread_mutex_lock(&pool->lock);
     if (err != ERR_OK)
         keep_failure(pool, err);
     else
-        fixedpoint_add(pool->sum, integers, pool->statistic.dimension);
-    pool->report.converged += one->converged;
-    pool->report.stayed += one->stayed;
-    pool->report.unusable += one->unusable;
-    pool->report.measurements += one->measurements;
+        fixedpoint_add(pool->sum, integers, pool->statistic->dimension);
+    report->measurements += outcome->measurements;
+    report->converged += outcome->converged;
+    report->unusable += outcome->unusable;
+    report->stayed += !outcome->converged && !outcome->unusable;
+    if (*outcome->reason && (!*report->reason || outcome->index < pool->reason_index)) {
+        memcpy(report->reason, outcome->reason, sizeof report->reason);
+        pool->reason_index = outcome->index;
+    }
     pool->done++;
     if (task->progress)
         task->progress(task->context, pool->done, task->patients);
@@ -76,28 +91,31 @@ static void give(struct pool *pool, const int64_t *integers, enum err err,
 
 /* Whatever goes wrong with one patient's numbers, the patient is in the sum and counts.
  */
-static void fill_vector(struct pool *pool, struct engine *engine,
+static void fill_vector(const struct pool *pool, struct engine *engine,
                         const struct record *record, double *vector,
-                        struct contribute_report *one)
+                        struct outcome *outcome)
 {
     const struct contribute_task *task = pool->task;
     struct twin *twin = NULL;
     struct fit *fit = NULL;
     if (twin_new(task->model, task->layout, record, &twin) != ERR_OK) {
-        double centre[MODEL_COVARIATES_MAX + 1] = {
-            1}; /* covariates unknown: the middle */
-        update_uninformed(&pool->statistic, centre, vector);
-        one->unusable = 1;
+        double middle[MODEL_COVARIATES_MAX + 1] = {1}; /* covariates unknown */
+        update_uninformed(pool->statistic, middle, vector);
+        outcome->unusable = true;
+        snprintf(outcome->reason, sizeof outcome->reason, "%s", err_text());
         return;
     }
-    one->measurements = twin_measurements(twin);
-    if (fit_new(engine, twin, task->prior, &fit) != ERR_OK || !fit->converged ||
-        update_vector(engine, twin, task->prior, fit, &pool->statistic, vector) !=
-            ERR_OK) {
-        update_uninformed(&pool->statistic, twin_x(twin), vector);
-        one->stayed = 1;
-    } else {
-        one->converged = 1;
+    outcome->measurements = twin_measurements(twin);
+    enum err err = fit_new(engine, twin, task->prior, &fit);
+    outcome->converged = err == ERR_OK && fit->converged;
+    if (outcome->converged) {
+        err = update_vector(engine, twin, task->prior, fit, pool->statistic, vector);
+        outcome->converged = err == ERR_OK;
+    }
+    if (!outcome->converged) {
+        update_uninformed(pool->statistic, twin_x(twin), vector);
+        snprintf(outcome->reason, sizeof outcome->reason, "%s",
+                 err == ERR_OK ? fit->reason : err_text());
     }
     fit_destroy(&fit);
     twin_destroy(&twin);
@@ -107,22 +125,18 @@ static void *work(void *argument)
 {
     struct pool *pool = argument;
     const struct contribute_task *task = pool->task;
-    size_t dimension = pool->statistic.dimension;
+    size_t dimension = pool->statistic->dimension;
     double *vector = mem_new(dimension, sizeof *vector);
     int64_t *integers = mem_new(dimension, sizeof *integers);
     struct engine *engine = engine_new(task->model, task->layout, NULL);
     struct record *record = NULL;
-    while (take(pool, &record)) {
-        struct contribute_report one = {0};
-        enum err err;
-        fill_vector(pool, engine, record, vector, &one);
+    struct outcome outcome = {0};
+    while (take(pool, &record, &outcome.index)) {
+        fill_vector(pool, engine, record, vector, &outcome);
         record_destroy(&record);
-        if (task->exact)
-            err = fixedpoint_quantise_exact(vector, dimension, task->step, integers);
-        else
-            err = clip_quantise(vector, dimension, task->step, task->norm_max,
-                                pool->statistic.factor[STATISTIC_COUNT], integers);
-        give(pool, integers, err, &one);
+        give(pool, integers, pool->bound(pool->limits, vector, dimension, integers),
+             &outcome);
+        outcome = (struct outcome){0};
     }
     engine_destroy(&engine);
     bytes_wipe(vector, dimension * sizeof *vector);
@@ -130,24 +144,6 @@ static void *work(void *argument)
     mem_free(vector);
     mem_free(integers);
     return NULL;
-}
-
-/* Before any record is opened, so that nothing about the draw depends on one. */
-static enum err draw_noise(const struct contribute_task *task, size_t dimension,
-                           uint64_t *sum)
-{
-    struct random *fresh = NULL;
-    int64_t *noise = mem_new(dimension, sizeof *noise);
-    enum err err = task->random ? ERR_OK : random_new(&fresh);
-    if (err == ERR_OK)
-        err =
-            noise_fill(task->random ? task->random : fresh, NOISE_LOG2, dimension, noise);
-    if (err == ERR_OK)
-        fixedpoint_add(sum, noise, dimension);
-    random_destroy(&fresh);
-    bytes_wipe(noise, dimension * sizeof *noise);
-    mem_free(noise);
-    return err;
 }
 
 static size_t thread_count(const struct contribute_task *task)
@@ -171,26 +167,73 @@ static void run_threads(struct pool *pool)
         pthread_join(threads[i], NULL);
 }
 
-enum err contribute(const struct contribute_task *task, uint64_t *sum,
-                    struct contribute_report *report)
+enum err contribute_add(const struct contribute_task *task,
+                        const struct statistic *statistic, contribute_bound *bound,
+                        const void *limits, uint64_t *sum,
+                        struct contribute_report *report)
 {
-    struct pool pool = {.task = task, .sum = sum};
-    statistic_layout(task->layout, task->exact, &pool.statistic);
-    size_t dimension = pool.statistic.dimension;
-    memset(sum, 0, dimension * sizeof *sum);
-    enum err err = task->exact ? ERR_OK : draw_noise(task, dimension, sum);
-    if (err == ERR_OK) {
-        pthread_mutex_init(&pool.lock, NULL);
-        run_threads(&pool);
-        pthread_mutex_destroy(&pool.lock);
-        if (pool.failed != ERR_OK)
-            err = err_set(pool.failed, "%s", pool.text);
-    }
-    if (err != ERR_OK) {
-        bytes_wipe(sum, dimension * sizeof *sum);
-        return err;
+    struct pool pool = {.task = task,
+                        .statistic = statistic,
+                        .bound = bound,
+                        .limits = limits,
+                        .sum = sum};
+    pthread_mutex_init(&pool.lock, NULL);
+    run_threads(&pool);
+    pthread_mutex_destroy(&pool.lock);
+    if (pool.failed != ERR_OK) {
+        bytes_wipe(sum, statistic->dimension * sizeof *sum);
+        return err_set(pool.failed, "%s", pool.text);
     }
     pool.report.patients = task->patients;
     *report = pool.report;
     return ERR_OK;
+}
+
+/* --- the private form ----------------------------------------------------------------
+ */
+
+struct limits {
+    double step, count;
+    uint64_t norm_max;
+};
+
+static enum err clipped(const void *limits, const double *vector, size_t dimension,
+                        int64_t *integers)
+{
+    const struct limits *l = limits;
+    return clip_quantise(vector, dimension, l->step, l->norm_max, l->count, integers);
+}
+
+static enum err draw_noise(const struct contribute_task *task, size_t dimension,
+                           uint64_t *sum)
+{
+    struct random *fresh = NULL;
+    int64_t *noise = mem_new(dimension, sizeof *noise);
+    enum err err = task->random ? ERR_OK : random_new(&fresh);
+    if (err == ERR_OK)
+        err =
+            noise_fill(task->random ? task->random : fresh, NOISE_LOG2, dimension, noise);
+    if (err == ERR_OK)
+        fixedpoint_add(sum, noise, dimension);
+    random_destroy(&fresh);
+    bytes_wipe(noise, dimension * sizeof *noise);
+    mem_free(noise);
+    return err;
+}
+
+enum err contribute(const struct contribute_task *task, uint64_t *sum,
+                    struct contribute_report *report)
+{
+    struct statistic statistic;
+    statistic_layout(task->layout, false, &statistic);
+    struct limits limits = {task->step, statistic.factor[STATISTIC_COUNT],
+                            task->norm_max};
+    memset(sum, 0, statistic.dimension * sizeof *sum);
+    /* Before any record is opened, so that nothing about the draw depends on one. */
+    enum err err = draw_noise(task, statistic.dimension, sum);
+    if (err != ERR_OK) {
+        bytes_wipe(sum, statistic.dimension * sizeof *sum);
+        return err;
+    }
+    return contribute_add(task, &statistic, clipped, &limits, sum, report);
 }

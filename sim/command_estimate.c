@@ -1,222 +1,9 @@
 #include "sim/commands.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/csv.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "model/fit.h"
-#include "model/observe.h"
-#include "sim/estimate.h"
-
-/* --- the result, as one object
- * --------------------------------------------------------------- */
-
-static const struct model_parameter *row_parameter(const struct model *model,
-                                                   const struct estimate *e, size_t row)
-{
-    size_t p = e->layout.p;
-    return model_parameter(model, row < p ? e->layout.individual[row]
-                                          : e->layout.population[row - p]);
-}
-
-static double between_sd(const struct prior *prior, size_t row)
-{
-    return row < prior->p ? sqrt(prior->omega[row * prior->p + row]) : 0;
-}
-
-static double typical_se(const struct prior *prior, size_t row)
-{
-    return row < prior->p ? prior->standard_error[row * prior->k]
-                          : prior->standard_error[prior->p * prior->k + row - prior->p];
-}
-
-static struct json *parameters_json(const struct model *model, const struct estimate *e)
-{
-    struct json *parameters = json_new_object();
-    for (size_t row = 0; row < e->prior->p + e->prior->q; row++) {
-        struct json *one = json_new_object();
-        json_set_real(one, "typical", prior_typical(model, &e->layout, e->prior, row));
-        json_set_real(one, "between_sd", between_sd(e->prior, row));
-        json_set_real(one, "se", typical_se(e->prior, row));
-        json_set(parameters, row_parameter(model, e, row)->name, one);
-    }
-    return parameters;
-}
-
-static struct json *effects_json(const struct model *model, const struct estimate *e)
-{
-    struct json *effects = json_new_object();
-    const struct prior *prior = e->prior;
-    for (size_t a = 0; a < prior->p; a++) {
-        struct json *row = json_new_object();
-        for (size_t c = 1; c < prior->k; c++) {
-            if (!e->layout.effect[a][c])
-                continue;
-            struct json *one = json_new_object();
-            json_set_real(one, "effect", prior->effects[a * prior->k + c]);
-            json_set_real(one, "se", prior->standard_error[a * prior->k + c]);
-            json_set(row, model_covariate(model, e->layout.covariate[c])->name, one);
-        }
-        if (json_count(row))
-            json_set(effects, row_parameter(model, e, a)->name, row);
-        else
-            json_destroy(&row);
-    }
-    return effects;
-}
-
-static struct json *correlation_json(const struct prior *prior)
-{
-    struct json *rows = json_new_array();
-    for (size_t a = 0; a < prior->p; a++) {
-        struct json *row = json_new_array();
-        for (size_t b = 0; b < prior->p; b++)
-            json_add(row, json_new_real(prior->omega[a * prior->p + b] /
-                                        (between_sd(prior, a) * between_sd(prior, b))));
-        json_add(rows, row);
-    }
-    return rows;
-}
-
-static struct json *residual_json(const struct model *model, const struct estimate *e)
-{
-    struct json *all = json_new_object();
-    for (size_t o = 0; o < model_observations(model); o++) {
-        struct residual residual;
-        struct json *one = json_new_object();
-        prior_residual(model, &e->layout, e->prior, o, &residual);
-        json_set_real(one, "additive", residual.additive);
-        json_set_real(one, "proportional", residual.proportional);
-        json_set(all, model_observation(model, o)->name, one);
-    }
-    return all;
-}
-
-static struct json *result_json(const struct model *model, const struct estimate *e,
-                                double delta)
-{
-    struct json *json = json_new_object();
-    bool noisy = !isnan(e->epsilon);
-    json_set_real(json, "minus2_log_likelihood", e->minus2_log_likelihood);
-    json_set_real(json, "objf",
-                  e->minus2_log_likelihood - (double)e->measurements * log(2 * acos(-1)));
-    json_set_real(json, "minus2_log_likelihood_quadrature", e->quadrature);
-    json_set_integer(json, "rounds", e->rounds);
-    json_set_boolean(json, "converged", e->converged);
-    json_set(json, "parameters", parameters_json(model, e));
-    json_set(json, "covariate_effects", effects_json(model, e));
-    json_set(json, "correlation", correlation_json(e->prior));
-    json_set(json, "residual", residual_json(model, e));
-    json_set_real(json, "epsilon", e->epsilon);
-    json_set_real(json, "delta", noisy ? delta : NAN);
-    json_set_real(json, "mu", e->mu);
-    json_set_text(json, "privacy",
-                  noisy ? "simulated noise, each hospital its own"
-                        : "none: simulation "
-                          "without noise");
-    json_set_boolean(json, "laplace_doubtful", e->last.laplace_doubtful);
-    json_set_text(json, "note", e->last.reason);
-    json_set_integer(json, "patients", (int64_t)e->patients);
-    json_set_integer(json, "measurements", (int64_t)e->measurements);
-    json_set_integer(json, "fits_failed", (int64_t)e->failed);
-    json_set_integer(json, "records_unusable", (int64_t)e->unusable);
-    return json;
-}
-
-static void print_result(const struct model *model, const struct estimate *e,
-                         double delta)
-{
-    printf("-2 log L   %.4f (Laplace) after %u rounds%s\n", e->minus2_log_likelihood,
-           e->rounds, e->converged ? ", converged" : "");
-    if (!isnan(e->epsilon))
-        printf(
-            "privacy    epsilon %.4g at delta %g for each patient, at every hospital by "
-            "itself\n",
-            e->epsilon, delta);
-    printf("%-16s %14s %-10s %12s %12s\n", "parameter", "typical", "unit", "se",
-           "between sd");
-    for (size_t row = 0; row < e->prior->p + e->prior->q; row++)
-        printf("%-16s %14.6g %-10s %12.4g %12.4g\n", row_parameter(model, e, row)->name,
-               prior_typical(model, &e->layout, e->prior, row),
-               row_parameter(model, e, row)->unit, typical_se(e->prior, row),
-               between_sd(e->prior, row));
-    for (size_t a = 0; a < e->prior->p; a++)
-        for (size_t c = 1; c < e->prior->k; c++)
-            if (e->layout.effect[a][c])
-                printf("%s on %-10s %14.6g %-10s %12.4g\n",
-                       model_covariate(model, e->layout.covariate[c])->name,
-                       row_parameter(model, e, a)->name,
-                       e->prior->effects[a * e->prior->k + c], "",
-                       e->prior->standard_error[a * e->prior->k + c]);
-    for (size_t o = 0; o < model_observations(model); o++) {
-        struct residual residual;
-        prior_residual(model, &e->layout, e->prior, o, &residual);
-        printf("residual error of %s: additive %.6g, proportional %.6g\n",
-               model_observation(model, o)->name, residual.additive,
-               residual.proportional);
-    }
-    if (*e->last.reason)
-        printf("note       %s\n", e->last.reason);
-}
-
-/* --- individuals
- * -------------------------------------------------------------------------------- */
-
-static enum err add_individual(struct engine *engine, const struct estimate *e,
-                               const struct record *record, struct bytes *text)
-{
-    const struct model *model = engine_model(engine);
-    double values[MODEL_PARAMETERS_MAX];
-    struct twin *twin;
-    struct fit *fit;
-    if (twin_new(model, &e->layout, record, &twin) != ERR_OK)
-        return ERR_OK; /* counted as unusable; it has no estimates */
-    enum err err = fit_new(engine, twin, e->prior, &fit);
-    if (err == ERR_OK) {
-        char *id = csv_quote(record->patient);
-        twin_parameters(model, &e->layout, fit->phi, e->prior->population, values);
-        bytes_append(text, id, strlen(id));
-        mem_free(id);
-        for (size_t a = 0; a < e->layout.p; a++) {
-            char number[40];
-            int size = snprintf(number, sizeof number, ",%.10g",
-                                values[e->layout.individual[a]]);
-            bytes_append(text, number, (size_t)size);
-        }
-        bytes_append(text, "\n", 1);
-        fit_destroy(&fit);
-    }
-    twin_destroy(&twin);
-    return err;
-}
-
-static enum err write_individuals(const char *path, const struct model *model,
-                                  const struct dataset *dataset, const struct estimate *e)
-{
-    struct bytes text = {0};
-    struct engine *engine = engine_new(model, &e->layout, NULL);
-    enum err err = ERR_OK;
-    bytes_append(&text, "ID", 2);
-    for (size_t a = 0; a < e->layout.p; a++) {
-        const char *name = row_parameter(model, e, a)->name;
-        bytes_append(&text, ",", 1);
-        bytes_append(&text, name, strlen(name));
-    }
-    bytes_append(&text, "\n", 1);
-    for (size_t i = 0; err == ERR_OK && i < dataset_patients(dataset); i++)
-        err = add_individual(engine, e, dataset_record(dataset, i), &text);
-    engine_destroy(&engine);
-    if (err == ERR_OK)
-        err = file_write(path, text.data, text.size, 0600);
-    bytes_free(&text);
-    return err;
-}
-
-/* --- options
- * ------------------------------------------------------------------------------------ */
+#include "sim/result.h"
 
 static enum err read_options(struct cli *cli, bool federated,
                              struct estimate_options *options)
@@ -224,74 +11,122 @@ static enum err read_options(struct cli *cli, bool federated,
     int64_t rounds, seed, threads;
     *options = (struct estimate_options){.delta = 1e-6};
     if (federated &&
-        (cli_real(cli, "noise-multiplier", 0, 0, 1e6, &options->noise_multiplier) !=
+        (cli_real(cli, "noise-multiplier", 0, 0, 1e5, &options->noise_multiplier) !=
              ERR_OK ||
-         cli_real(cli, "delta", 1e-6, 1e-30, 0.1, &options->delta) != ERR_OK))
+         cli_real(cli, "delta", 1e-6, 1e-30, 0.1, &options->delta) != ERR_OK ||
+         cli_integer(cli, "seed", 1, 0, INT64_MAX, &seed) != ERR_OK))
         return err_code();
     int64_t preset =
         options->noise_multiplier > 0 ? ESTIMATE_ROUNDS_NOISY : ESTIMATE_ROUNDS_EXACT;
-    if (cli_integer(cli, "rounds", preset, 1, 1000, &rounds) != ERR_OK ||
-        cli_integer(cli, "seed", 1, 0, INT64_MAX, &seed) != ERR_OK ||
+    if (cli_integer(cli, "rounds", preset, 1, ESTIMATE_ROUNDS_MAX, &rounds) != ERR_OK ||
         cli_integer(cli, "threads", 0, 0, 256, &threads) != ERR_OK ||
         cli_real(cli, "start-factor", 1, 0.01, 100, &options->start_factor) != ERR_OK)
         return err_code();
     options->rounds = (uint32_t)rounds;
-    options->seed = (uint64_t)seed;
+    options->seed = federated ? (uint64_t)seed : 0;
     options->threads = (size_t)threads;
     return ERR_OK;
 }
 
+/* Number the labels in the order in which they appear. */
 static enum err assign(struct cli *cli, const struct dataset *dataset, size_t *hospital,
                        size_t *hospitals)
 {
     char **labels;
     size_t count = dataset_patients(dataset), distinct = 0;
-    const char *column = cli_text(cli, "column", "HOSPITAL");
-    if (dataset_labels(dataset, cli_text(cli, "hospitals", ""), column, &labels) !=
-        ERR_OK)
+    size_t *first = mem_new(count, sizeof *first); /* patient of each hospital */
+    if (dataset_labels(dataset, cli_text(cli, "hospitals", ""),
+                       cli_text(cli, "column", NULL), &labels) != ERR_OK) {
+        mem_free(first);
         return err_code();
+    }
     for (size_t i = 0; i < count; i++) {
-        size_t first = 0;
-        while (strcmp(labels[first], labels[i]) != 0)
-            first++;
-        hospital[i] = first == i ? distinct++ : hospital[first];
+        size_t h = 0;
+        while (h < distinct && strcmp(labels[first[h]], labels[i]) != 0)
+            h++;
+        if (h == distinct)
+            first[distinct++] = i;
+        hospital[i] = h;
     }
     for (size_t i = 0; i < count; i++)
         mem_free(labels[i]);
     mem_free(labels);
+    mem_free(first);
     *hospitals = distinct;
     return ERR_OK;
+}
+
+static enum err say_result(struct cli *cli, const struct model *model,
+                           const struct dataset *dataset, const struct estimate *e,
+                           const struct estimate_options *options)
+{
+    const char *individuals = cli_text(cli, "individuals", NULL);
+    if (individuals && result_individuals(individuals, model, dataset, e) != ERR_OK)
+        return err_code();
+    result_warn(cli, e, options->noise_multiplier > 0);
+    cli_result(cli, result_json(model, e, options->delta));
+    if (!cli_is_json(cli))
+        result_print(cli, model, e, options->delta);
+    return ERR_OK;
+}
+
+static void show_progress(void *context, const char *what, size_t done, size_t total)
+{
+    cli_progress(context, what, done, total);
+}
+
+static void show_round(void *context, uint32_t round, double multiplier,
+                       const struct learn_report *report)
+{
+    if (multiplier > 0)
+        cli_say(context, "round %2u  noise multiplier %.4g", round, multiplier);
+    else
+        cli_say(context, "round %2u  -2 log L %.6f  still to gain %.2g", round,
+                report->minus2_log_likelihood, report->gain);
+}
+
+static bool interrupted(void *context)
+{
+    (void)context;
+    return cli_interrupted();
 }
 
 static enum err estimate(struct cli *cli, bool federated, const struct model *model,
                          const struct dataset *dataset)
 {
     struct estimate_options options;
+    const struct estimate_watch watch = {show_progress, show_round, interrupted, cli};
     struct estimate *e = mem_new(1, sizeof *e);
     size_t *hospital = mem_new(dataset_patients(dataset), sizeof *hospital),
            hospitals = 1;
-    const char *individuals = cli_text(cli, "individuals", NULL);
     enum err err = read_options(cli, federated, &options);
     if (err == ERR_OK && federated)
         err = assign(cli, dataset, hospital, &hospitals);
     if (err == ERR_OK && options.noise_multiplier == 0)
         cli_say(cli, "NO PRIVACY: exact sums without noise, possible only in gemel-sim");
     if (err == ERR_OK)
-        err = estimate_run(cli, model, dataset, hospital, hospitals, &options, e);
-    if (err == ERR_OK && individuals)
-        err = write_individuals(individuals, model, dataset, e);
+        err = estimate_run(model, dataset, hospital, hospitals, &options, &watch, e);
     if (err == ERR_OK) {
-        struct json *json = result_json(model, e, options.delta);
-        json_set_integer(json, "hospitals", (int64_t)hospitals);
-        cli_result(cli, json);
-        if (!cli_is_json(cli))
-            print_result(model, e, options.delta);
-    }
-    if (e->prior)
+        err = say_result(cli, model, dataset, e, &options);
         estimate_clear(e);
+    }
     mem_free(hospital);
     mem_free(e);
     return err;
+}
+
+/* Every bad row of a refused table, on stderr. */
+static void say_rejects(struct cli *cli)
+{
+    const struct dataset_reject *rejects;
+    size_t count = dataset_rejects(&rejects), shown = count < 20 ? count : 20;
+    if (count < 2)
+        return; /* the error says it all */
+    for (size_t i = 0; i < shown; i++)
+        cli_say(cli, "line %zu: %s%s%s", rejects[i].line, rejects[i].column,
+                *rejects[i].column ? ": " : "", rejects[i].reason);
+    if (shown < count)
+        cli_say(cli, "and %zu more", count - shown);
 }
 
 static enum err run(struct cli *cli, bool federated)
@@ -303,8 +138,16 @@ static enum err run(struct cli *cli, bool federated)
     enum err err = dataset_read(cli_text(cli, "data", ""), cli_text(cli, "spec", NULL),
                                 model, &dataset);
     if (err == ERR_OK) {
-        err = estimate(cli, federated, model, dataset);
+        for (size_t i = 0; i < dataset_notes(dataset); i++)
+            cli_say(cli, "note: %s", dataset_note(dataset, i));
+        if (dataset_measurements(dataset) == 0)
+            err = err_set(ERR_FORMAT, "%s holds no measurement of model %s",
+                          cli_text(cli, "data", ""), model_name(model));
+        else
+            err = estimate(cli, federated, model, dataset);
         dataset_destroy(&dataset);
+    } else {
+        say_rejects(cli);
     }
     model_destroy(&model);
     return err;

@@ -3,9 +3,9 @@
 
 #include "front/cli.h"
 
-/* commands - what each line of sim/main.c's table runs, all in command_estimate.c. */
+/* commands - what each line of sim/main.c's table runs. */
 
-enum err command_pooled(struct cli *cli);
-enum err command_federate(struct cli *cli);
+enum err command_pooled(struct cli *cli);   /* command_estimate.c */
+enum err command_federate(struct cli *cli); /* command_estimate.c */
 
 #endif

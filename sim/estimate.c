@@ -5,118 +5,131 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "node/contribute.h"
 #include "privacy/accountant.h"
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
+#include "sim/exact.h"
+
+struct hospital {
+    const struct dataset *dataset;
+    size_t *members; /* indices of its patients in the data set */
+    size_t count;
+    struct random *random; /* of its noise; NULL without */
+};
 
 struct run {
-    struct cli *cli;
     const struct model *model;
-    const struct dataset *dataset;
-    const size_t *hospital;
-    size_t hospitals, patients;
     const struct estimate_options *options;
+    const struct estimate_watch *watch;
     struct estimate *estimate;
+    struct hospital *hospitals;
     struct statistic statistic;
     struct learn_round *rounds;
-    double *multipliers;    /* [rounds]; NULL without noise */
-    struct random **random; /* [hospitals] */
+    double *multipliers; /* [rounds]; NULL without noise */
     char label[64];
 };
 
-/* What one integer is worth without noise: the same for every split, fine enough that
- * rounding is far below 1e-9 of any sum, coarse enough that sums of millions fit. */
-static double exact_step(size_t patients)
+/* --- one round --------------------------------------------------------------------- */
+
+static enum err lend_record(void *source, size_t index, struct record **record)
 {
-    return ldexp(1, -40 + (int)ceil(log2((double)patients + 1)));
-}
-
-/* --- one hospital, one round
- * --------------------------------------------------------------- */
-
-struct members {
-    const struct dataset *dataset;
-    size_t *indices;
-    size_t count;
-};
-
-/* A copy: contribute destroys what it is given. */
-static enum err copy_record(void *source, size_t index, struct record **record)
-{
-    const struct members *members = source;
-    *record = record_copy(dataset_record(members->dataset, members->indices[index]));
+    const struct hospital *hospital = source;
+    *record = record_copy(dataset_record(hospital->dataset, hospital->members[index]));
     return ERR_OK;
 }
 
 static bool interrupted(void *context)
 {
-    (void)context;
-    return cli_interrupted();
+    const struct estimate_watch *watch = ((const struct run *)context)->watch;
+    return watch->interrupted && watch->interrupted(watch->context);
 }
 
 static void fitted(void *context, size_t done, size_t total)
 {
-    struct run *run = context;
-    cli_progress(run->cli, run->label, done, total);
+    const struct run *run = context;
+    if (run->watch->progress)
+        run->watch->progress(run->watch->context, run->label, done, total);
 }
 
-static enum err add_hospital(struct run *run, const struct prior *prior,
-                             double multiplier, size_t which, uint64_t *total,
-                             struct contribute_report *all)
+static struct contribute_task task_of(struct run *run, const struct prior *prior,
+                                      size_t h)
 {
-    struct members members = {run->dataset, mem_new(run->patients, sizeof(size_t)), 0};
-    struct contribute_report report;
-    uint64_t *sum = mem_new(run->statistic.dimension, sizeof *sum);
-    for (size_t i = 0; i < run->patients; i++)
-        if (run->hospital[i] == which)
-            members.indices[members.count++] = i;
-    struct contribute_task task = {
+    return (struct contribute_task){
         .model = run->model,
         .layout = &run->estimate->layout,
         .prior = prior,
-        .patients = members.count,
-        .record = copy_record,
-        .source = &members,
-        .exact = multiplier == 0,
-        .step = exact_step(run->patients),
-        .random = run->random ? run->random[which] : NULL,
+        .patients = run->hospitals[h].count,
+        .record = lend_record,
+        .source = &run->hospitals[h],
+        .random = run->hospitals[h].random,
         .threads = run->options->threads,
         .progress = fitted,
         .interrupted = interrupted,
         .context = run,
     };
+}
+
+static void add_report(struct contribute_report *all, const struct contribute_report *one)
+{
+    all->patients += one->patients;
+    all->converged += one->converged;
+    all->stayed += one->stayed;
+    all->unusable += one->unusable;
+    all->measurements += one->measurements;
+    if (!*all->reason)
+        memcpy(all->reason, one->reason, sizeof all->reason);
+}
+
+/* The ring sum of all hospitals, and what one integer of it is worth. `exact` NULL: in
+ * the private form under `multiplier`. */
+static enum err sum_ring(struct run *run, const struct statistic *statistic,
+                         const struct prior *prior, const struct exact *exact,
+                         double multiplier, uint64_t *total, double *step,
+                         struct contribute_report *all)
+{
+    uint64_t *sum = mem_new(statistic->dimension, sizeof *sum), norm_max = 0;
     enum err err = ERR_OK;
-    if (multiplier > 0) {
-        err = noise_step(multiplier, &task.step);
-        if (err == ERR_OK)
-            err = noise_norm_max(multiplier, &task.norm_max);
-    }
-    if (err == ERR_OK)
-        err = contribute(&task, sum, &report);
-    if (err == ERR_OK) {
-        fixedpoint_add_ring(total, sum, run->statistic.dimension);
-        all->measurements += report.measurements;
-        all->stayed += report.stayed;
-        all->unusable += report.unusable;
+    memset(total, 0, statistic->dimension * sizeof *total);
+    *all = (struct contribute_report){0};
+    *step = exact ? exact->step : 0;
+    if (!exact && (err = noise_step(multiplier, step)) == ERR_OK)
+        err = noise_norm_max(multiplier, &norm_max);
+    for (size_t h = 0; err == ERR_OK && h < run->estimate->hospitals; h++) {
+        struct contribute_task task = task_of(run, prior, h);
+        struct contribute_report report;
+        task.step = *step;
+        task.norm_max = norm_max;
+        err = exact ? exact_sum(&task, statistic, exact, sum, &report)
+                    : contribute(&task, sum, &report);
+        if (err != ERR_OK)
+            break;
+        fixedpoint_add_ring(total, sum, statistic->dimension);
+        add_report(all, &report);
     }
     mem_free(sum);
-    mem_free(members.indices);
+    if (err == ERR_OK && all->unusable)
+        err = err_set(ERR_FORMAT, "%zu of %zu records cannot be read by the model: %s",
+                      all->unusable, all->patients, all->reason);
     return err;
 }
 
-/* The real sum of all hospitals under `prior`; caller frees. */
-static enum err sum_up(struct run *run, const struct prior *prior, double multiplier,
-                       double **real, struct contribute_report *all)
+/* The real sum of all hospitals under `prior`; multiplier 0: exact. Caller frees. */
+static enum err sum_up(struct run *run, const struct statistic *statistic,
+                       const struct prior *prior, double multiplier, double **real,
+                       struct contribute_report *all)
 {
-    size_t dimension = run->statistic.dimension;
+    size_t dimension = statistic->dimension;
     uint64_t *total = mem_new(dimension, sizeof *total);
     int64_t *integers = mem_new(dimension, sizeof *integers);
-    double step = exact_step(run->patients);
-    enum err err = multiplier > 0 ? noise_step(multiplier, &step) : ERR_OK;
-    *all = (struct contribute_report){0};
-    for (size_t h = 0; err == ERR_OK && h < run->hospitals; h++)
-        err = add_hospital(run, prior, multiplier, h, total, all);
+    double step;
+    enum err err = ERR_RANGE;
+    if (multiplier > 0)
+        err = sum_ring(run, statistic, prior, NULL, multiplier, total, &step, all);
+    for (unsigned grade = 0; multiplier == 0 && err == ERR_RANGE && grade < EXACT_GRADES;
+         grade++) {
+        struct exact exact = exact_grade(run->estimate->patients, grade);
+        err = sum_ring(run, statistic, prior, &exact, 0, total, &step, all);
+    }
     if (err == ERR_OK) {
         *real = mem_new(dimension, sizeof **real);
         fixedpoint_signed(total, dimension, integers);
@@ -127,9 +140,35 @@ static enum err sum_up(struct run *run, const struct prior *prior, double multip
     return err;
 }
 
-/* --- the start and the end
- * --------------------------------------------------------------------- */
+static enum err one_round(struct run *run, uint32_t round)
+{
+    struct estimate *e = run->estimate;
+    double multiplier = run->multipliers ? run->multipliers[round] : 0, *sum = NULL;
+    struct contribute_report all;
+    struct prior *next;
+    snprintf(run->label, sizeof run->label, "round %u", round + 1);
+    enum err err = sum_up(run, &run->statistic, e->prior, multiplier, &sum, &all);
+    if (err != ERR_OK)
+        return err_wrap("round %u", round + 1);
+    e->noise_stddev = multiplier * sqrt((double)e->hospitals);
+    run->rounds[round] = (struct learn_round){prior_copy(e->prior), sum, e->noise_stddev};
+    err = learn_step(run->model, &e->layout, &run->statistic, run->rounds, round + 1,
+                     NULL, &next, &e->last);
+    if (err != ERR_OK)
+        return err_wrap("round %u", round + 1);
+    prior_destroy(&e->prior);
+    e->prior = next;
+    e->rounds = round + 1;
+    e->converged = e->last.converged;
+    if (run->watch->learned)
+        run->watch->learned(run->watch->context, round + 1, multiplier, &e->last);
+    return ERR_OK;
+}
 
+/* --- the start and the end --------------------------------------------------------- */
+
+/* Typical values, spreads and residual errors off by a factor; a typical value that would
+ * leave its bounds stays. */
 static enum err start_prior(struct run *run, struct prior **prior)
 {
     const struct prior_layout *layout = &run->estimate->layout;
@@ -141,17 +180,16 @@ static enum err start_prior(struct run *run, struct prior **prior)
     struct prior *start = *prior;
     for (size_t a = 0; a < start->p + start->q; a++) {
         bool individual = a < start->p;
-        const struct model_parameter *p =
+        const struct model_parameter *parameter =
             model_parameter(run->model, individual ? layout->individual[a]
                                                    : layout->population[a - start->p]);
-        double off = p->typical * factor;
-        if (!(off > p->low && off < p->high))
-            off = p->typical;
-        double phi = transform_forward(p, off);
+        double off = parameter->typical * factor;
+        if (!(off > parameter->low && off < parameter->high))
+            continue;
         if (individual)
-            start->effects[a * start->k] = phi;
+            start->effects[a * start->k] = transform_forward(parameter, off);
         else
-            start->population[a - start->p] = phi;
+            start->population[a - start->p] = transform_forward(parameter, off);
     }
     for (size_t i = 0; i < start->p * start->p; i++)
         start->omega[i] *= factor * factor;
@@ -160,33 +198,29 @@ static enum err start_prior(struct run *run, struct prior **prior)
     return prior_factor(start, NULL);
 }
 
-/* -2 log L at the final prior: an exact pass, also after noisy rounds, which only a
- * simulator can make. */
+/* What is to be said of the final prior, by an exact pass. */
 static enum err judge(struct run *run)
 {
     struct estimate *e = run->estimate;
     struct contribute_report all;
+    struct statistic statistic;
     double *sum = NULL;
-    struct random **kept = run->random;
-    run->random = NULL;
-    statistic_layout(&e->layout, true, &run->statistic);
+    statistic_layout(&e->layout, true, &statistic);
     snprintf(run->label, sizeof run->label, "likelihood");
-    enum err err = sum_up(run, e->prior, 0, &sum, &all);
-    run->random = kept;
+    enum err err = sum_up(run, &statistic, e->prior, 0, &sum, &all);
     if (err != ERR_OK)
-        return err;
-    const double *block = sum + run->statistic.offset[STATISTIC_LIKELIHOOD];
+        return err_wrap("likelihood");
+    const double *block = sum + statistic.offset[STATISTIC_LIKELIHOOD];
     e->minus2_log_likelihood = block[0];
-    e->quadrature = block[1];
+    e->skew = block[1] / (double)e->patients;
     e->measurements = all.measurements;
     e->failed = all.stayed;
-    e->unusable = all.unusable;
+    memcpy(e->reason, all.reason, sizeof e->reason);
     mem_free(sum);
     return ERR_OK;
 }
 
-/* --- privacy
- * ------------------------------------------------------------------------------------ */
+/* --- privacy ----------------------------------------------------------------------- */
 
 static enum err plan_noise(struct run *run)
 {
@@ -209,43 +243,32 @@ static enum err plan_noise(struct run *run)
         return err_code();
     e->mu = loss.mu;
     e->epsilon = loss.epsilon;
-    run->random = mem_new(run->hospitals, sizeof(struct random *));
-    for (size_t h = 0; h < run->hospitals; h++) {
+    for (size_t h = 0; h < e->hospitals; h++) {
         uint8_t seed[RANDOM_SEED_BYTES] = {0};
         memcpy(seed, &o->seed, sizeof o->seed);
-        memcpy(seed + 8, &h, sizeof h);
-        run->random[h] = random_new_seeded(seed);
+        memcpy(seed + sizeof o->seed, &h, sizeof h);
+        run->hospitals[h].random = random_new_seeded(seed);
     }
     return ERR_OK;
 }
 
-/* --- the rounds
- * --------------------------------------------------------------------------------- */
+/* --- the whole --------------------------------------------------------------------- */
 
-static enum err one_round(struct run *run, uint32_t round)
+static void admit(struct run *run, const struct dataset *dataset, const size_t *hospital)
 {
-    struct estimate *e = run->estimate;
-    double multiplier = run->multipliers ? run->multipliers[round] : 0, *sum = NULL;
-    struct contribute_report all;
-    struct prior *next;
-    snprintf(run->label, sizeof run->label, "round %u", round + 1);
-    enum err err = sum_up(run, e->prior, multiplier, &sum, &all);
-    if (err != ERR_OK)
-        return err;
-    run->rounds[round] = (struct learn_round){prior_copy(e->prior), sum,
-                                              multiplier * sqrt((double)run->hospitals)};
-    err = learn_step(run->model, &e->layout, &run->statistic, run->rounds, round + 1,
-                     NULL, &next, &e->last);
-    if (err != ERR_OK)
-        return err;
-    prior_destroy(&e->prior);
-    e->prior = next;
-    e->rounds = round + 1;
-    e->converged = e->last.converged;
-    if (!run->multipliers)
-        cli_say(run->cli, "round %2u  -2 log L %.6f", round + 1,
-                e->last.minus2_log_likelihood);
-    return ERR_OK;
+    size_t patients = dataset_patients(dataset);
+    for (size_t h = 0; h < run->estimate->hospitals; h++)
+        run->hospitals[h].dataset = dataset;
+    for (size_t i = 0; i < patients; i++)
+        run->hospitals[hospital[i]].count++;
+    for (size_t h = 0; h < run->estimate->hospitals; h++) {
+        run->hospitals[h].members = mem_new(run->hospitals[h].count, sizeof(size_t));
+        run->hospitals[h].count = 0;
+    }
+    for (size_t i = 0; i < patients; i++) {
+        struct hospital *one = &run->hospitals[hospital[i]];
+        one->members[one->count++] = i;
+    }
 }
 
 static void run_clear(struct run *run)
@@ -255,33 +278,34 @@ static void run_clear(struct run *run)
         prior_destroy(&prior);
         mem_free((double *)run->rounds[i].sum);
     }
-    for (size_t h = 0; run->random && h < run->hospitals; h++)
-        random_destroy(&run->random[h]);
-    mem_free(run->random);
+    for (size_t h = 0; h < run->estimate->hospitals; h++) {
+        random_destroy(&run->hospitals[h].random);
+        mem_free(run->hospitals[h].members);
+    }
+    mem_free(run->hospitals);
     mem_free(run->rounds);
     mem_free(run->multipliers);
 }
 
-enum err estimate_run(struct cli *cli, const struct model *model,
-                      const struct dataset *dataset, const size_t *hospital,
-                      size_t hospitals, const struct estimate_options *options,
-                      struct estimate *estimate)
+enum err estimate_run(const struct model *model, const struct dataset *dataset,
+                      const size_t *hospital, size_t hospitals,
+                      const struct estimate_options *options,
+                      const struct estimate_watch *watch, struct estimate *estimate)
 {
-    struct run run = {.cli = cli,
-                      .model = model,
-                      .dataset = dataset,
-                      .hospital = hospital,
-                      .hospitals = hospitals,
-                      .patients = dataset_patients(dataset),
-                      .options = options,
-                      .estimate = estimate};
-    *estimate = (struct estimate){.mu = NAN, .epsilon = NAN, .patients = run.patients};
+    bool noisy = options->noise_multiplier > 0;
+    struct run run = {
+        .model = model, .options = options, .watch = watch, .estimate = estimate};
+    *estimate = (struct estimate){.hospitals = hospitals,
+                                  .patients = dataset_patients(dataset),
+                                  .mu = NAN,
+                                  .epsilon = NAN};
     enum err err = prior_layout(model, &estimate->layout);
     if (err != ERR_OK)
         return err;
-    bool noisy = options->noise_multiplier > 0;
     statistic_layout(&estimate->layout, !noisy, &run.statistic);
     run.rounds = mem_new(options->rounds, sizeof *run.rounds);
+    run.hospitals = mem_new(hospitals, sizeof *run.hospitals);
+    admit(&run, dataset, hospital);
     err = noisy ? plan_noise(&run) : ERR_OK;
     if (err == ERR_OK)
         err = start_prior(&run, &estimate->prior);

@@ -5,39 +5,42 @@
 
 #define COUNT(options) (options), sizeof(options) / sizeof *(options)
 
-#define COMMON_OPTIONS                                                                     \
+#define FIT_OPTIONS                                                                        \
     {"model", 0, "FILE", "the twin's model, with the starting prior", true, false},        \
         {"data", 0, "FILE", "the patients' table (docs/formats.md)", true, false},         \
-        {"spec", 0, "FILE", "what its columns mean", false, false},                        \
+        {"spec", 0,    "FILE", "what its columns mean, where names are not enough",        \
+         false,  false},                                                                   \
         {"individuals", 0,    "FILE", "write every patient's parameters there",            \
          false,         false},                                                            \
         {"rounds", 0, "N", "at most so many; 60 without noise, 8 with", false, false},     \
         {"start-factor", 0, "F", "start off by this factor, for trials; 1", false, false}, \
-        {"seed", 0, "N", "of the simulated noise; 1 unless given", false, false},          \
-        {"threads", 0, "N", "0, the default: one a processor", false, false},
+    {                                                                                      \
+        "threads", 0, "N", "0, the default: one a processor", false, false                 \
+    }
 
-static const struct cli_option pooled_options[] = {COMMON_OPTIONS};
+static const struct cli_option pooled_options[] = {FIT_OPTIONS};
 static const struct cli_option federate_options[] = {
-    COMMON_OPTIONS{"hospitals", 0, "FILE", "table of ID and each patient's hospital",
-                   true, false},
-    {"column", 0, "NAME", "its column; HOSPITAL unless given", false, false},
+    FIT_OPTIONS,
+    {"hospitals", 0, "FILE", "table of ID and each patient's hospital", true, false},
+    {"column", 0, "NAME", "its column; the first beside ID unless given", false, false},
     {"noise-multiplier", 0, "Z",
-     "noise over clipping norm in T equal rounds; 0: no privacy", true, false},
+     "noise over clipping norm in N equal rounds; 0: no privacy", true, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
+    {"seed", 0, "N", "of the simulated noise; 1 unless given", false, false},
 };
 
 static const struct cli_command commands[] = {
     {"pooled", "", "fit all patients on one machine: the reference",
      "The same estimator as the consortium's, with all records in one place: Fisher "
-     "scoring "
-     "on the Laplace (FOCEI) likelihood.",
+     "scoring on the Laplace (FOCEI) likelihood, without noise.",
      "gemel-sim pooled --model models/theophylline.twin --data "
      "tests/data/theoph/data.csv",
      COUNT(pooled_options), command_pooled},
     {"federate", "", "fit the patients split into hospitals, in memory",
-     "Without noise (--noise-multiplier 0) the result equals the pooled fit whatever the "
-     "split; that is for trials only. With noise every hospital adds its own, and the "
-     "epsilon printed holds at each by itself.",
+     "Without noise (--noise-multiplier 0) the result equals the pooled fit bit for bit, "
+     "whatever the split; that is for trials only. With noise the privacy of N equal "
+     "rounds of multiplier Z is dealt out so that most goes to the last ones; every "
+     "hospital adds its own noise, and the epsilon printed holds at each by itself.",
      "gemel-sim federate --model models/theophylline.twin --data "
      "tests/data/theoph/data.csv --hospitals tests/data/theoph/hospitals.csv --column "
      "H_EQUAL --noise-multiplier 0",
@@ -45,8 +48,8 @@ static const struct cli_command commands[] = {
 };
 
 static const struct cli_program program = {
-    "gemel-sim", "a consortium on one machine: reference fits, federated fits", commands,
-    sizeof commands / sizeof *commands};
+    "gemel-sim", "a consortium on one machine: reference fits, splits, virtual patients",
+    commands, sizeof commands / sizeof *commands};
 
 int main(int argc, char **argv)
 {

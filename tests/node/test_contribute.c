@@ -1,316 +1,380 @@
-#include "node/contribute.h"
-
-#include "base/memory.h"
 #include "check.h"
+
+#include <unistd.h>
+
 #include "model/fit.h"
 #include "model/update.h"
+#include "node/contribute.h"
+#include "privacy/clip.h"
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
 
-#define PEOPLE 40
-#define MULTIPLIER 4.0
+/* A straight line with a lognormal error and a covariate: quick to fit. */
+static const char line_text[] = "model line version 1 \"t\"\n"
+                                "time a\n"
+                                "[parameters]\n"
+                                "level = 4.8 1 normal sd 0.15 on AGE\n"
+                                "slope = 0 1/a normal sd 0.05\n"
+                                "[covariates]\n"
+                                "AGE a centre 60 scale 40\n"
+                                "[equations]\n"
+                                "f = exp(level + slope*time)*1 mm[Hg]\n"
+                                "[observations]\n"
+                                "SBP : f ~ lognormal(0.15)\n";
 
-static const char text[] = "model bp version 1 \"t\"\ntime a\n"
-                           "[parameters]\n"
-                           "level = 4.8 1 normal sd 0.15 on AGE\n"
-                           "slope = 0 1 normal sd 0.15\n"
-                           "[covariates]\nAGE a centre 60 scale 40\n"
-                           "[equations]\np = exp(level + slope*time/(10 a))*1 mm[Hg]\n"
-                           "[observations]\nSBP : p ~ lognormal(0.15)\n";
+#define PATIENTS 40
+#define MULTIPLIER 2.0
 
-/* A hospital in memory; records are made up by their index. */
-struct hospital {
-    struct model *model;
-    struct prior_layout layout;
-    struct prior *prior;
-    bool backwards;
-    size_t without_age, refuse_at, stop_at; /* an index; PEOPLE and above: nobody */
-    size_t given;
-};
+static struct model *model;
+static struct prior_layout layout;
+static struct prior *prior;
+static struct statistic statistic;
+static struct record *records[PATIENTS];
+static double step;
+static uint64_t norm_max;
 
-static struct record *person(const struct hospital *hospital, size_t index)
+static int setup(void **state)
 {
-    struct record *record = record_new("x", "a");
-    if (index != hospital->without_age)
-        assert_ok(record_covariate(record, -3, "AGE", NULL, 40 + (double)index, 0));
-    for (size_t i = 0; i < 4; i++) {
-        double time = -3 + 2 * (double)i;
-        double shift = 0.02 * (double)(index * 7 % 13) + 0.03 * (double)(i * index % 5);
-        assert_ok(record_measurement(record, time, "SBP", "mm[Hg]",
-                                     exp(4.7 + shift + 0.01 * time), CENSORED_NOT,
-                                     i + 1));
+    (void)state;
+    if (model_parse(line_text, strlen(line_text), "line", &model) != ERR_OK ||
+        prior_layout(model, &layout) != ERR_OK ||
+        prior_from_model(model, &prior) != ERR_OK ||
+        noise_step(MULTIPLIER, &step) != ERR_OK ||
+        noise_norm_max(MULTIPLIER, &norm_max) != ERR_OK) {
+        print_error("%s\n", err_text());
+        return -1;
     }
-    record_sort(record);
-    return record;
+    statistic_layout(&layout, false, &statistic);
+    for (int i = 0; i < PATIENTS; i++) {
+        records[i] = record_new("p", "a");
+        record_covariate(records[i], 0, "AGE", NULL, 30 + i, 0);
+        for (int j = 0; j <= i % 4; j++)
+            record_measurement(records[i], j, "SBP", NULL, 100 + (i * 37 + j * 11) % 60,
+                               CENSORED_NOT, (size_t)j + 1);
+    }
+    return 0;
 }
 
-static enum err give(void *source, size_t index, struct record **record)
+static int teardown(void **state)
 {
-    struct hospital *hospital = source;
-    if (index == hospital->refuse_at)
-        return err_set(ERR_STORAGE, "page 7 cannot be read");
-    hospital->given++;
-    *record = person(hospital, hospital->backwards ? PEOPLE - 1 - index : index);
+    (void)state;
+    for (size_t i = 0; i < PATIENTS; i++)
+        record_destroy(&records[i]);
+    prior_destroy(&prior);
+    model_destroy(&model);
+    return 0;
+}
+
+/* A hospital in memory: records in any order, a refusal or a draw on the way. */
+struct source {
+    struct record **records;
+    size_t count;
+    bool reversed;
+    size_t refuse_at; /* SIZE_MAX: never */
+    struct random *random;
+    uint64_t drawn; /* from `random` when the first record is asked for */
+    size_t asked;
+};
+
+static enum err lend(void *context, size_t index, struct record **record)
+{
+    struct source *source = context;
+    if (source->random && source->asked++ == 0)
+        source->drawn = random_u64(source->random);
+    if (index == source->refuse_at)
+        return err_set(ERR_STORAGE, "the disk is gone");
+    *record = record_copy(
+        source->records[source->reversed ? source->count - 1 - index : index]);
     return ERR_OK;
 }
 
-static bool stopped(void *context)
+static struct random *seeded(uint8_t seed)
 {
-    const struct hospital *hospital = context;
-    return hospital->given >= hospital->stop_at;
+    const uint8_t bytes[RANDOM_SEED_BYTES] = {seed};
+    return random_new_seeded(bytes);
 }
 
-static void open_hospital(struct hospital *hospital)
+static struct contribute_task task_of(struct source *source, struct random *random)
 {
-    *hospital = (struct hospital){
-        .without_age = PEOPLE, .refuse_at = PEOPLE, .stop_at = SIZE_MAX};
-    assert_ok(model_parse(text, sizeof text - 1, "t.twin", &hospital->model));
-    assert_ok(prior_layout(hospital->model, &hospital->layout));
-    assert_ok(prior_from_model(hospital->model, &hospital->prior));
+    return (struct contribute_task){
+        .model = model,
+        .layout = &layout,
+        .prior = prior,
+        .patients = source->count,
+        .record = lend,
+        .source = source,
+        .step = step,
+        .norm_max = norm_max,
+        .random = random,
+        .threads = 1,
+    };
 }
 
-static void close_hospital(struct hospital *hospital)
+static struct source everybody(void)
 {
-    prior_destroy(&hospital->prior);
-    model_destroy(&hospital->model);
+    return (struct source){.records = records, .count = PATIENTS, .refuse_at = SIZE_MAX};
 }
 
-static struct contribute_task task_of(struct hospital *hospital, bool exact)
+static void contribute_seeded(struct source *source, uint8_t seed, size_t threads,
+                              uint64_t *sum, struct contribute_report *report)
 {
-    struct contribute_task task = {.model = hospital->model,
-                                   .layout = &hospital->layout,
-                                   .prior = hospital->prior,
-                                   .patients = PEOPLE,
-                                   .record = give,
-                                   .source = hospital,
-                                   .exact = exact,
-                                   .step = ldexp(1, -32),
-                                   .threads = 1,
-                                   .interrupted = stopped,
-                                   .context = hospital};
-    if (!exact) {
-        assert_ok(noise_step(MULTIPLIER, &task.step));
-        assert_ok(noise_norm_max(MULTIPLIER, &task.norm_max));
-    }
-    return task;
-}
-
-/* The sum under a fixed seed; caller frees. */
-static uint64_t *sum_of(struct contribute_task task, struct contribute_report *report,
-                        struct statistic *statistic)
-{
-    const uint8_t seed[RANDOM_SEED_BYTES] = {42};
-    statistic_layout(task.layout, task.exact, statistic);
-    uint64_t *sum = mem_new(statistic->dimension, sizeof *sum);
-    if (!task.exact)
-        task.random = random_new_seeded(seed);
+    struct random *random = seeded(seed);
+    struct contribute_task task = task_of(source, random);
+    task.threads = threads;
     assert_ok(contribute(&task, sum, report));
-    random_destroy(&task.random);
-    return sum;
-}
-
-/* What is left of a sum under that seed without its noise. */
-static int64_t *without_noise(const uint64_t *sum, size_t dimension)
-{
-    const uint8_t seed[RANDOM_SEED_BYTES] = {42};
-    struct random *random = random_new_seeded(seed);
-    int64_t *rest = mem_new(dimension, sizeof *rest);
-    assert_ok(noise_fill(random, NOISE_LOG2, dimension, rest));
-    for (size_t i = 0; i < dimension; i++)
-        rest[i] = (int64_t)(sum[i] - (uint64_t)rest[i]);
     random_destroy(&random);
-    return rest;
 }
 
-static void contribute__does_not_depend_on_threads_or_order(void **state)
+static void contribute__adds_clipped_vectors_to_the_noise(void **state)
 {
     (void)state;
-    struct hospital hospital;
+    size_t dimension = statistic.dimension;
+    uint64_t *sum = calloc(dimension, sizeof *sum);
+    uint64_t *expected = calloc(dimension, sizeof *expected);
+    int64_t *integers = calloc(dimension, sizeof *integers);
+    double *vector = calloc(dimension, sizeof *vector);
+    struct source source = everybody();
     struct contribute_report report;
-    struct statistic statistic;
-    open_hospital(&hospital);
-    for (int exact = 0; exact < 2; exact++) {
-        struct contribute_task task = task_of(&hospital, exact);
-        hospital.backwards = false;
-        uint64_t *first = sum_of(task, &report, &statistic);
-        for (size_t threads = 1; threads <= 7; threads += 3) {
-            task.threads = threads;
-            hospital.backwards = !hospital.backwards;
-            uint64_t *other = sum_of(task, &report, &statistic);
-            assert_memory_equal(first, other, statistic.dimension * sizeof *first);
-            assert_int_equal(report.patients, PEOPLE);
-            assert_int_equal(report.measurements, 4 * PEOPLE);
-            mem_free(other);
-        }
-        mem_free(first);
-    }
-    close_hospital(&hospital);
-}
+    contribute_seeded(&source, 7, 1, sum, &report);
 
-/* The patients' vectors added up as doubles, one after the other. */
-static void contribute__exact_is_the_sum_of_the_vectors(void **state)
-{
-    (void)state;
-    struct hospital hospital;
-    struct contribute_report report;
-    struct statistic s;
-    open_hospital(&hospital);
-    struct contribute_task task = task_of(&hospital, true);
-    uint64_t *sum = sum_of(task, &report, &s);
-    assert_int_equal(report.converged, PEOPLE);
-    double *expected = mem_new(s.dimension, sizeof *expected),
-           *vector = mem_new(s.dimension, sizeof *vector);
-    struct engine *engine = engine_new(hospital.model, &hospital.layout, NULL);
-    for (size_t i = 0; i < PEOPLE; i++) {
-        struct record *record = person(&hospital, i);
+    struct random *random = seeded(7);
+    assert_ok(noise_fill(random, NOISE_LOG2, dimension, integers));
+    fixedpoint_add(expected, integers, dimension);
+    struct engine *engine = engine_new(model, &layout, NULL);
+    for (size_t i = 0; i < PATIENTS; i++) {
         struct twin *twin;
         struct fit *fit;
-        assert_ok(twin_new(hospital.model, &hospital.layout, record, &twin));
-        assert_ok(fit_new(engine, twin, hospital.prior, &fit));
-        assert_ok(update_vector(engine, twin, hospital.prior, fit, &s, vector));
-        for (size_t d = 0; d < s.dimension; d++)
-            expected[d] += vector[d];
+        assert_ok(twin_new(model, &layout, records[i], &twin));
+        assert_ok(fit_new(engine, twin, prior, &fit));
+        assert_ok(update_vector(engine, twin, prior, fit, &statistic, vector));
+        assert_ok(clip_quantise(vector, dimension, step, norm_max, vector[0], integers));
+        fixedpoint_add(expected, integers, dimension);
         fit_destroy(&fit);
         twin_destroy(&twin);
-        record_destroy(&record);
     }
-    for (size_t d = 0; d < s.dimension; d++)
-        assert_near((double)(int64_t)sum[d] * task.step, expected[d],
-                    PEOPLE * task.step + 1e-12 * fabs(expected[d]));
-    assert_near((double)(int64_t)sum[s.offset[STATISTIC_COUNT]] * task.step, PEOPLE, 0);
+    assert_memory_equal(sum, expected, dimension * sizeof *sum);
+    assert_int_equal(report.patients, PATIENTS);
+    assert_int_equal(report.converged, PATIENTS);
+    assert_int_equal(report.stayed + report.unusable, 0);
+    assert_int_equal(report.measurements, PATIENTS / 4 * (1 + 2 + 3 + 4));
+    assert_string_equal(report.reason, "");
     engine_destroy(&engine);
-    mem_free(expected);
-    mem_free(vector);
-    mem_free(sum);
-    close_hospital(&hospital);
+    random_destroy(&random);
+    free(sum), free(expected), free(integers), free(vector);
+}
+
+static void contribute__order_and_threads_change_no_bit(void **state)
+{
+    (void)state;
+    size_t size = statistic.dimension * sizeof(uint64_t);
+    uint64_t *first = calloc(1, size), *other = calloc(1, size);
+    struct contribute_report report;
+    struct source source = everybody();
+    contribute_seeded(&source, 1, 1, first, &report);
+    for (size_t threads = 0; threads <= 5; threads++) {
+        source.reversed = !source.reversed;
+        contribute_seeded(&source, 1, threads, other, &report);
+        assert_memory_equal(first, other, size);
+    }
+    contribute_seeded(&source, 2, 1, other, &report); /* another seed, another noise */
+    assert_memory_not_equal(first, other, size);
+    free(first), free(other);
+}
+
+static void contribute__draws_noise_before_a_record_is_asked_for(void **state)
+{
+    (void)state;
+    uint64_t *sum = calloc(statistic.dimension, sizeof *sum);
+    int64_t *noise = calloc(statistic.dimension, sizeof *noise);
+    struct random *random = seeded(3), *beside = seeded(3);
+    struct source source = everybody();
+    struct contribute_report report;
+    source.random = random;
+    struct contribute_task task = task_of(&source, random);
+    assert_ok(contribute(&task, sum, &report));
+    assert_ok(noise_fill(beside, NOISE_LOG2, statistic.dimension, noise));
+    assert_true(source.drawn == random_u64(beside));
+    random_destroy(&random);
+    random_destroy(&beside);
+    free(sum), free(noise);
+}
+
+static void contribute__fresh_noise_is_never_the_same(void **state)
+{
+    (void)state;
+    size_t size = statistic.dimension * sizeof(uint64_t);
+    uint64_t *a = calloc(1, size), *b = calloc(1, size);
+    struct source source = everybody();
+    struct contribute_task task = task_of(&source, NULL);
+    struct contribute_report report;
+    assert_ok(contribute(&task, a, &report));
+    assert_ok(contribute(&task, b, &report));
+    for (size_t i = 0; i < statistic.dimension; i++)
+        assert_true(a[i] != b[i]); /* twice the same: about 2^-20 a number */
+    free(a), free(b);
+}
+
+/* What cannot be fitted or even read counts like everybody else, and moves the sum no
+ * more than the bound allows. */
+static void contribute__everybody_counts_and_nobody_counts_more(void **state)
+{
+    (void)state;
+    struct record *odd[] = {records[0], record_new("q", "a"), record_new("r", "a"),
+                            record_new("s", "a")};
+    record_covariate(odd[1], 0, "AGE", NULL, 1e300, 0);
+    for (size_t i = 0; i < 50; i++) /* far out and well measured */
+        record_measurement(odd[1], (double)i, "SBP", NULL, 1e9, CENSORED_NOT, i);
+    record_measurement(odd[2], 0, "SBP", NULL, 120, CENSORED_NOT, 0); /* no AGE */
+    record_covariate(odd[3], 0, "AGE", NULL, 50, 0);
+    record_measurement(odd[3], 0, "SBP", NULL, -1, CENSORED_NOT, 0); /* no logarithm */
+    int64_t *noise = calloc(statistic.dimension, sizeof *noise);
+    uint64_t *sum = calloc(statistic.dimension, sizeof *sum);
+    struct contribute_report report;
+    struct random *random = seeded(5);
+    assert_ok(noise_fill(random, NOISE_LOG2, statistic.dimension, noise));
+    for (size_t i = 0; i < 4; i++) {
+        struct source one = {.records = &odd[i], .count = 1, .refuse_at = SIZE_MAX};
+        contribute_seeded(&one, 5, 1, sum, &report);
+        __int128 square = 0;
+        for (size_t j = 0; j < statistic.dimension; j++) {
+            int64_t own = (int64_t)(sum[j] - (uint64_t)noise[j]);
+            square += (__int128)own * own;
+        }
+        assert_true(square <= (__int128)norm_max * norm_max);
+        if (i != 1) /* only far out is anything scaled down */
+            assert_true((int64_t)(sum[0] - (uint64_t)noise[0]) ==
+                        (int64_t)llrint(statistic.factor[STATISTIC_COUNT] / step));
+        assert_int_equal(report.unusable, i == 2);
+        assert_int_equal(report.stayed, i == 3);
+    }
+    struct source all = {.records = odd, .count = 4, .refuse_at = SIZE_MAX};
+    contribute_seeded(&all, 5, 2, sum, &report);
+    assert_int_equal(report.unusable, 1);
+    assert_int_equal(report.stayed, 1);
+    assert_int_equal(report.patients, 4);
+    assert_non_null(
+        strstr(report.reason, "AGE")); /* the first one's, whoever came first */
+    random_destroy(&random);
+    for (size_t i = 1; i < 4; i++)
+        record_destroy(&odd[i]);
+    free(noise), free(sum);
 }
 
 /* Neighbouring hospitals: the last patient more or less moves the sum by no more than the
- * norm bound that the noise covers; also by a bound that cuts everybody short. */
-static void contribute__a_patient_moves_it_by_the_bound_at_most(void **state)
+ * bound that the noise covers; also by one so tight that it cuts everybody short. */
+static void contribute__neighbours_differ_by_the_bound_at_most(void **state)
 {
     (void)state;
-    struct hospital hospital;
+    size_t dimension = statistic.dimension;
+    uint64_t *before = calloc(dimension, sizeof *before);
+    uint64_t *after = calloc(dimension, sizeof *after);
     struct contribute_report report;
-    struct statistic s;
-    open_hospital(&hospital);
+    const uint64_t whole = norm_max;
     for (uint64_t part = 1; part <= 4; part += 3) {
-        struct contribute_task task = task_of(&hospital, false);
+        struct source source = everybody();
         double longest = 0;
-        task.norm_max /= part;
-        uint64_t *before = sum_of(task, &report, &s);
-        while (task.patients > 0) {
-            task.patients--;
-            uint64_t *after = sum_of(task, &report, &s);
-            double square = 0;
-            for (size_t d = 0; d < s.dimension; d++)
-                square += pow((double)(int64_t)(before[d] - after[d]), 2);
-            assert_true(square > 0 && square <= pow((double)task.norm_max, 2));
-            longest = fmax(longest, sqrt(square) / (double)task.norm_max);
-            mem_free(before);
-            before = after;
+        norm_max = whole / part;
+        contribute_seeded(&source, 9, 1, before, &report);
+        while (source.count > 0) {
+            source.count--;
+            contribute_seeded(&source, 9, 1, after, &report);
+            __int128 square = 0;
+            for (size_t j = 0; j < dimension; j++) {
+                int64_t moved = (int64_t)(before[j] - after[j]);
+                square += (__int128)moved * moved;
+            }
+            assert_true(square > 0 && square <= (__int128)norm_max * norm_max);
+            longest = fmax(longest, sqrt((double)square) / (double)norm_max);
+            memcpy(before, after, dimension * sizeof *before);
         }
         assert_true(part == 1 || longest > 0.99); /* and the room is used */
-        mem_free(before);
     }
-    close_hospital(&hospital);
+    norm_max = whole;
+    free(before), free(after);
 }
 
-/* Noise stands in every number, and without patients in the sum there is nothing else. */
-static void contribute__adds_the_noise_once(void **state)
+static bool at_once(void *context)
 {
-    (void)state;
-    struct hospital hospital;
-    struct contribute_report report;
-    struct statistic s;
-    open_hospital(&hospital);
-    struct contribute_task task = task_of(&hospital, false);
-    task.patients = 0;
-    uint64_t *sum = sum_of(task, &report, &s);
-    int64_t *rest = without_noise(sum, s.dimension);
-    for (size_t d = 0; d < s.dimension; d++) {
-        assert_int_equal(rest[d], 0);
-        assert_true(sum[d] != 0);
-    }
-    mem_free(sum);
-    mem_free(rest);
-    /* And a fresh draw differs each time. */
-    uint64_t *one = mem_new(s.dimension, sizeof *one),
-             *two = mem_new(s.dimension, sizeof *two);
-    assert_ok(contribute(&task, one, &report));
-    assert_ok(contribute(&task, two, &report));
-    assert_memory_not_equal(one, two, s.dimension * sizeof *one);
-    mem_free(one);
-    mem_free(two);
-    close_hospital(&hospital);
+    (void)context;
+    return true;
 }
 
-/* Whether a record can be used must not show in the number of patients. */
-static void contribute__counts_patients_of_no_use_like_others(void **state)
+static void contribute__refusals_leave_nothing_behind(void **state)
 {
     (void)state;
-    struct hospital hospital;
-    struct contribute_report report;
-    struct statistic s;
-    int64_t count[2];
-    open_hospital(&hospital);
-    for (int without = 0; without < 2; without++) {
-        if (without)
-            hospital.without_age = 11;
-        uint64_t *sum = sum_of(task_of(&hospital, false), &report, &s);
-        int64_t *rest = without_noise(sum, s.dimension);
-        count[without] = rest[s.offset[STATISTIC_COUNT]];
-        assert_int_equal(report.unusable, without);
-        assert_int_equal(report.patients, PEOPLE);
-        mem_free(sum);
-        mem_free(rest);
-    }
-    assert_true(count[0] > 0);
-    assert_int_equal(count[0], count[1]);
-    assert_int_equal(count[0] % PEOPLE, 0); /* the same for everybody */
-    close_hospital(&hospital);
+    uint64_t *sum = calloc(statistic.dimension, sizeof *sum);
+    struct contribute_report report = {.patients = 77};
+    for (size_t threads = 1; threads <= 2; threads++)
+        for (size_t kind = 0; kind < 4; kind++) {
+            struct source source = everybody();
+            struct contribute_task task = task_of(&source, NULL);
+            task.threads = threads;
+            source.refuse_at = kind == 0 ? 3 : SIZE_MAX;
+            if (kind == 1)
+                task.interrupted = at_once;
+            if (kind == 2)
+                task.step = NAN;
+            if (kind == 3)
+                task.norm_max = 0;
+            enum err err = contribute(&task, sum, &report);
+            assert_int_equal(err, kind == 0   ? ERR_STORAGE
+                                  : kind == 1 ? ERR_INTERRUPTED
+                                              : ERR_RANGE);
+            assert_int_equal(err_code(), err); /* in this thread, whoever refused */
+            if (kind == 0)
+                assert_string_equal(err_text(), "the disk is gone");
+            for (size_t i = 0; i < statistic.dimension; i++)
+                assert_true(sum[i] == 0);
+        }
+    assert_int_equal(report.patients, 77);
+    free(sum);
 }
 
-static void contribute__wipes_what_it_cannot_finish(void **state)
+struct seen {
+    size_t calls, last;
+    bool ended;
+};
+
+static void count_progress(void *context, size_t done, size_t total)
+{
+    struct seen *seen = context;
+    assert_int_equal(done, seen->last + 1);
+    seen->last = done;
+    seen->calls++;
+    seen->ended = done == total;
+}
+
+static void contribute__progress_counts_everybody_once(void **state)
 {
     (void)state;
-    struct hospital hospital;
+    uint64_t *sum = calloc(statistic.dimension, sizeof *sum);
+    struct source source = everybody();
+    struct contribute_task task = task_of(&source, NULL);
     struct contribute_report report;
-    struct statistic s;
-    open_hospital(&hospital);
-    statistic_layout(&hospital.layout, false, &s);
-    uint64_t *sum = mem_new(s.dimension, sizeof *sum);
-    for (size_t threads = 1; threads <= 4; threads += 3) {
-        struct contribute_task task = task_of(&hospital, false);
-        task.threads = threads;
-        hospital.refuse_at = 25;
-        assert_refused(ERR_STORAGE, "page 7 cannot be read",
-                       contribute(&task, sum, &report));
-        for (size_t d = 0; d < s.dimension; d++)
-            assert_true(sum[d] == 0);
-        hospital.refuse_at = PEOPLE;
-        hospital.given = 0;
-        hospital.stop_at = 10;
-        assert_refused(ERR_INTERRUPTED, "nothing was sent",
-                       contribute(&task, sum, &report));
-        for (size_t d = 0; d < s.dimension; d++)
-            assert_true(sum[d] == 0);
-        assert_int_equal(hospital.given, 10);
-        hospital.stop_at = SIZE_MAX;
-    }
-    mem_free(sum);
-    close_hospital(&hospital);
+    struct seen seen = {0};
+    task.threads = 3;
+    task.progress = count_progress;
+    task.context = &seen;
+    assert_ok(contribute(&task, sum, &report));
+    assert_int_equal(seen.calls, PATIENTS);
+    assert_true(seen.ended);
+    source.count = task.patients = 0; /* a hospital without patients sends noise alone */
+    assert_ok(contribute(&task, sum, &report));
+    assert_int_equal(report.patients, 0);
+    free(sum);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(contribute__does_not_depend_on_threads_or_order),
-        cmocka_unit_test(contribute__exact_is_the_sum_of_the_vectors),
-        cmocka_unit_test(contribute__a_patient_moves_it_by_the_bound_at_most),
-        cmocka_unit_test(contribute__adds_the_noise_once),
-        cmocka_unit_test(contribute__counts_patients_of_no_use_like_others),
-        cmocka_unit_test(contribute__wipes_what_it_cannot_finish),
+        cmocka_unit_test(contribute__adds_clipped_vectors_to_the_noise),
+        cmocka_unit_test(contribute__order_and_threads_change_no_bit),
+        cmocka_unit_test(contribute__draws_noise_before_a_record_is_asked_for),
+        cmocka_unit_test(contribute__fresh_noise_is_never_the_same),
+        cmocka_unit_test(contribute__everybody_counts_and_nobody_counts_more),
+        cmocka_unit_test(contribute__neighbours_differ_by_the_bound_at_most),
+        cmocka_unit_test(contribute__refusals_leave_nothing_behind),
+        cmocka_unit_test(contribute__progress_counts_everybody_once),
     };
-    return cmocka_run_group_tests_name("contribute", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

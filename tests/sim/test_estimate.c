@@ -1,0 +1,380 @@
+#include "check.h"
+
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "sim/estimate.h"
+
+#define THEOPH SOURCE_DIR "/tests/data/theoph/"
+#define OXBOYS SOURCE_DIR "/tests/data/oxboys/"
+#define NAFLD SOURCE_DIR "/tests/data/nafld_bp/"
+#define SHARED SOURCE_DIR "/../shared/data/"
+
+static const char boys_text[] = "model boys version 1 \"t\"\n"
+                                "time a\n"
+                                "[parameters]\n"
+                                "level = 150 cm normal sd 10\n"
+                                "slope = 6 cm normal sd 2\n"
+                                "[population]\n"
+                                "correlated level, slope\n"
+                                "[equations]\n"
+                                "f = level + slope*time/(1 a)\n"
+                                "[observations]\n"
+                                "height : f ~ add(1 cm)\n";
+
+static const char emax_text[] = "model emax version 1 \"t\"\n"
+                                "time h\n"
+                                "[parameters]\n"
+                                "E0 = 20 1 (0.1, 1000) lognormal sd 0.4\n"
+                                "Emax = 100 1 (0.1, 10000) lognormal sd 0.5\n"
+                                "EC50 = 12 mg (0.01, 1000) lognormal sd 0.3\n"
+                                "[population]\n"
+                                "correlated Emax, EC50\n"
+                                "[covariates]\n"
+                                "DOSE mg locf\n"
+                                "[equations]\n"
+                                "f = E0 + Emax*DOSE/(EC50 + DOSE)\n"
+                                "[observations]\n"
+                                "effect : f ~ add(5)\n";
+
+static struct model *load(const char *name)
+{
+    struct model *model;
+    char *path = mem_format("%s/models/%s", SOURCE_DIR, name);
+    assert_ok(model_load(path, &model));
+    mem_free(path);
+    return model;
+}
+
+static struct model *parse(const char *text)
+{
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "text", &model));
+    return model;
+}
+
+static struct dataset *table(const struct model *model, const char *path)
+{
+    struct dataset *dataset;
+    assert_ok(dataset_read(path, NULL, model, &dataset));
+    return dataset;
+}
+
+static const struct estimate_watch nobody;
+
+static struct estimate_options options(uint32_t rounds)
+{
+    return (struct estimate_options){
+        .delta = 1e-6, .rounds = rounds, .start_factor = 1, .threads = 1};
+}
+
+/* The whole prior as bytes: what "the same" means here. */
+static struct bytes fingerprint(const struct estimate *e)
+{
+    struct bytes bytes = {0};
+    prior_write(e->prior, &bytes);
+    bytes_f64(&bytes, e->minus2_log_likelihood);
+    return bytes;
+}
+
+static size_t *by_label(const struct dataset *dataset, const char *path,
+                        const char *column, size_t *hospitals)
+{
+    char **labels;
+    size_t count = dataset_patients(dataset), *hospital = calloc(count, sizeof *hospital);
+    assert_ok(dataset_labels(dataset, path, column, &labels));
+    *hospitals = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t first = 0;
+        while (strcmp(labels[first], labels[i]) != 0)
+            first++;
+        hospital[i] = first == i ? (*hospitals)++ : hospital[first];
+    }
+    for (size_t i = 0; i < count; i++)
+        mem_free(labels[i]);
+    mem_free(labels);
+    return hospital;
+}
+
+/* Every split, and every number of threads, gives the pooled bits after the same rounds.
+ */
+static void splits_change_no_bit(const struct model *model, const char *data,
+                                 const char *hospitals_path, const char *const *columns,
+                                 uint32_t rounds)
+{
+    struct dataset *dataset = table(model, data);
+    size_t count = dataset_patients(dataset), hospitals;
+    size_t *alone = calloc(count, sizeof *alone);
+    struct estimate_options o = options(rounds);
+    struct estimate e;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    struct bytes pooled = fingerprint(&e);
+    estimate_clear(&e);
+    for (size_t i = 0; columns[i]; i++) {
+        size_t *hospital = by_label(dataset, hospitals_path, columns[i], &hospitals);
+        o.threads = i + 1;
+        assert_true(hospitals > 1);
+        assert_ok(estimate_run(model, dataset, hospital, hospitals, &o, &nobody, &e));
+        struct bytes split = fingerprint(&e);
+        assert_int_equal(split.size, pooled.size);
+        assert_memory_equal(split.data, pooled.data, pooled.size);
+        bytes_free(&split);
+        estimate_clear(&e);
+        free(hospital);
+    }
+    bytes_free(&pooled);
+    dataset_destroy(&dataset);
+    free(alone);
+}
+
+static void estimate__any_split_gives_the_pooled_bits(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"H_EQUAL", "H_SKEW", "H_UNBAL", NULL};
+    static const char *const people[] = {"H_UNBAL", "H_SKEW", NULL};
+    struct model *theophylline = load("theophylline.twin"),
+                 *pressure = load("blood_pressure.twin"), *boys = parse(boys_text);
+    splits_change_no_bit(theophylline, THEOPH "data.csv", THEOPH "hospitals.csv", all, 2);
+    splits_change_no_bit(pressure, NAFLD "data.csv", NAFLD "hospitals.csv", people, 3);
+    splits_change_no_bit(boys, OXBOYS "data.csv", OXBOYS "hospitals.csv", all, 8);
+    model_destroy(&theophylline);
+    model_destroy(&pressure);
+    model_destroy(&boys);
+}
+
+/* The same patients in another order of the file. */
+static void estimate__the_order_of_patients_changes_no_bit(void **state)
+{
+    (void)state;
+    char forth[] = "/tmp/estimate_XXXXXX", back[] = "/tmp/estimate_XXXXXX";
+    FILE *a = fdopen(mkstemp(forth), "w"), *b = fdopen(mkstemp(back), "w");
+    fprintf(a, "ID,TIME,height\n"), fprintf(b, "ID,TIME,height\n");
+    for (int i = 0; i < 20; i++)
+        for (int j = 0; j < 4; j++) {
+            int k = 19 - i;
+            fprintf(a, "%d,%d,%d\n", i, j, 140 + i + (5 + i % 3) * j + (i * j) % 2);
+            fprintf(b, "%d,%d,%d\n", k, j, 140 + k + (5 + k % 3) * j + (k * j) % 2);
+        }
+    fclose(a), fclose(b);
+    struct model *model = parse(boys_text);
+    size_t alone[20] = {0};
+    struct estimate_options o = options(30);
+    struct bytes print[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct dataset *dataset = table(model, i ? back : forth);
+        struct estimate e;
+        assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+        assert_true(e.converged);
+        print[i] = fingerprint(&e);
+        estimate_clear(&e);
+        dataset_destroy(&dataset);
+    }
+    assert_memory_equal(print[0].data, print[1].data, print[0].size);
+    bytes_free(&print[0]), bytes_free(&print[1]);
+    model_destroy(&model);
+    unlink(forth), unlink(back);
+}
+
+static double effect(const struct estimate *e, size_t row, size_t column)
+{
+    return e->prior->effects[row * e->prior->k + column];
+}
+
+static double between_sd(const struct estimate *e, size_t row)
+{
+    return sqrt(e->prior->omega[row * e->prior->p + row]);
+}
+
+static struct estimate pooled_rounds(const struct model *model, const char *path,
+                                     double factor, uint32_t rounds)
+{
+    struct dataset *dataset = table(model, path);
+    size_t *alone = calloc(dataset_patients(dataset), sizeof *alone);
+    struct estimate_options o = options(rounds);
+    struct estimate e;
+    o.start_factor = factor;
+    o.threads = 0;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    assert_false(e.last.laplace_doubtful);
+    free(alone);
+    dataset_destroy(&dataset);
+    return e;
+}
+
+/* To the end, after eight rounds from a start off by a factor of 2 came within 0.1 of it.
+ */
+static struct estimate pooled(const struct model *model, const char *path)
+{
+    struct estimate early = pooled_rounds(model, path, 2, 8),
+                    e = pooled_rounds(model, path, 1, ESTIMATE_ROUNDS_EXACT);
+    assert_true(e.converged);
+    assert_near(early.minus2_log_likelihood, e.minus2_log_likelihood, 0.1);
+    estimate_clear(&early);
+    return e;
+}
+
+/* nlme::lme, maximum likelihood (tests/data/README.md): linear, hence exact. -2 log L of
+ * nafld_bp is of log SBP there, so the Jacobian 2 sum log SBP = 242193.08049890 is added.
+ */
+static void estimate__linear_models_reach_the_exact_likelihood(void **state)
+{
+    (void)state;
+    struct model *model = parse(boys_text);
+    struct estimate e = pooled(model, OXBOYS "data.csv");
+    assert_near(e.minus2_log_likelihood, 725.9677, 1e-3);
+    assert_relative(effect(&e, 0, 0), 149.37, 1e-4);
+    assert_relative(effect(&e, 1, 0), 6.5255, 1e-4);
+    assert_relative(between_sd(&e, 0), 7.924, 1e-3);
+    assert_relative(between_sd(&e, 1), 1.6467, 1e-3);
+    assert_relative(exp(e.prior->residual[0]), 0.65989, 1e-3);
+    estimate_clear(&e);
+    model_destroy(&model);
+
+    model = load("blood_pressure.twin");
+    e = pooled(model, NAFLD "data.csv");
+    assert_near(e.minus2_log_likelihood, -2 * 12645.98901 + 242193.08049890, 2e-3);
+    static const double effects[] = {4.881584,  0.049798,  -0.015661,
+                                     -0.023604, -0.069320, -0.013731};
+    for (size_t i = 0; i < 6; i++)
+        assert_near(e.prior->effects[i], effects[i], 2e-5);
+    assert_relative(between_sd(&e, 0), 0.092853, 1e-3);
+    assert_relative(between_sd(&e, 1), 0.082560, 1e-3);
+    assert_near(e.prior->omega[1] / (between_sd(&e, 0) * between_sd(&e, 1)), 0.352, 2e-3);
+    assert_relative(exp(e.prior->residual[0]), 0.125954, 1e-4);
+    estimate_clear(&e);
+    model_destroy(&model);
+}
+
+/* nlmixr2, FOCEI, additive error: OBJF 116.80, -2 log L 359.4037. */
+static void estimate__theophylline_reaches_the_published_fit(void **state)
+{
+    (void)state;
+    struct model *model = load("theophylline.twin");
+    struct estimate e = pooled(model, THEOPH "data.csv");
+    assert_near(e.minus2_log_likelihood, 359.4037, 0.01);
+    static const double logs[] = {0.46298, 1.0114, 3.4595},
+                        sds[] = {0.6343, 0.2631, 0.13874};
+    for (size_t i = 0; i < 3; i++) {
+        assert_near(effect(&e, i, 0), logs[i], 0.01);
+        assert_relative(between_sd(&e, i), sds[i], 0.01);
+    }
+    assert_relative(exp(e.prior->residual[0]), 0.69362, 0.01);
+    assert_int_equal(e.measurements, 132);
+    assert_int_equal(e.failed, 0);
+    estimate_clear(&e);
+    model_destroy(&model);
+}
+
+/* saemix, -2 log L by importance sampling (its own error is about 0.5): Laplace has to
+ * come within a unit of it. */
+static void estimate__emax_agrees_with_importance_sampling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        double reference;
+    } trials[] = {{SHARED "pd_emax/data_PD1.csv", 2465.6858},
+                  {SHARED "pd_emax/data_PD2.csv", 2397.3847}};
+    struct model *model = parse(emax_text);
+    for (size_t i = 0; i < 2; i++) {
+        if (access(trials[i].path, R_OK) != 0) {
+            print_message("%s is not here: not fitted\n", trials[i].path);
+            continue;
+        }
+        struct estimate e = pooled(model, trials[i].path);
+        assert_true(e.minus2_log_likelihood < trials[i].reference + 1);
+        estimate_clear(&e);
+    }
+    model_destroy(&model);
+}
+
+/* P(privacy loss above epsilon) of Gaussian noise, by the closed form of Balle and Wang.
+ */
+static double delta_of(double mu, double epsilon)
+{
+    double a = -epsilon / mu + mu / 2, b = -epsilon / mu - mu / 2;
+    return erfc(-a / sqrt(2)) / 2 - exp(epsilon) * erfc(-b / sqrt(2)) / 2;
+}
+
+static void estimate__noise_costs_what_equal_rounds_would(void **state)
+{
+    (void)state;
+    struct model *model = load("blood_pressure.twin");
+    struct dataset *dataset = table(model, NAFLD "data.csv");
+    size_t hospitals,
+        *hospital = by_label(dataset, NAFLD "hospitals.csv", "H_UNBAL", &hospitals);
+    struct estimate_options o = options(4);
+    struct estimate a, b, c;
+    o.noise_multiplier = 2;
+    o.seed = 1;
+    o.threads = 0;
+    assert_ok(estimate_run(model, dataset, hospital, hospitals, &o, &nobody, &a));
+    assert_int_equal(a.rounds, 4);
+    assert_relative(a.mu, sqrt(4) / 2, 1e-9);
+    assert_relative(delta_of(a.mu, a.epsilon), 1e-6, 1e-3);
+    /* Geometric shares: the last of four rounds has 0.4 / (1 - 0.6^4) of mu^2, and the
+     * noise of five hospitals adds up. */
+    assert_relative(a.noise_stddev, sqrt(5 * (1 - pow(0.6, 4)) / 0.4), 1e-9);
+    assert_ok(estimate_run(model, dataset, hospital, hospitals, &o, &nobody, &b));
+    o.seed = 2;
+    assert_ok(estimate_run(model, dataset, hospital, hospitals, &o, &nobody, &c));
+    struct bytes first = fingerprint(&a), same = fingerprint(&b), other = fingerprint(&c);
+    assert_memory_equal(first.data, same.data, first.size);
+    assert_memory_not_equal(first.data, other.data, first.size);
+    /* Thousands of people and an epsilon of about 5: near the pooled fit, and the exact
+     * likelihood says how near. */
+    assert_near(effect(&a, 0, 0), 4.8816, 0.015);
+    assert_true(a.minus2_log_likelihood > 216901.1);
+    assert_true(a.minus2_log_likelihood < 216901.1 + 1000);
+    bytes_free(&first), bytes_free(&same), bytes_free(&other);
+    estimate_clear(&a), estimate_clear(&b), estimate_clear(&c);
+    free(hospital);
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+}
+
+static bool at_once(void *context)
+{
+    return ++*(size_t *)context > 30;
+}
+
+/* Numbers far too large for the finest grade are summed at a coarser one; an interruption
+ * and a privacy that would protect nobody are refused. */
+static void estimate__refuses_or_copes(void **state)
+{
+    (void)state;
+    struct model *model = parse(boys_text);
+    struct dataset *dataset = table(model, OXBOYS "data.csv");
+    size_t alone[26] = {0}, calls = 0;
+    struct estimate_options o = options(1);
+    struct estimate e;
+    o.start_factor = 100;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    estimate_clear(&e);
+    o.start_factor = 0.01;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    estimate_clear(&e);
+    const struct estimate_watch watch = {.interrupted = at_once, .context = &calls};
+    o = options(5);
+    assert_refused(ERR_INTERRUPTED, "round 2",
+                   estimate_run(model, dataset, alone, 1, &o, &watch, &e));
+    o.noise_multiplier = 1e-3;
+    assert_refused(ERR_RANGE, "",
+                   estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(estimate__any_split_gives_the_pooled_bits),
+        cmocka_unit_test(estimate__the_order_of_patients_changes_no_bit),
+        cmocka_unit_test(estimate__linear_models_reach_the_exact_likelihood),
+        cmocka_unit_test(estimate__theophylline_reaches_the_published_fit),
+        cmocka_unit_test(estimate__emax_agrees_with_importance_sampling),
+        cmocka_unit_test(estimate__noise_costs_what_equal_rounds_would),
+        cmocka_unit_test(estimate__refuses_or_copes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
