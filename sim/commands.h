@@ -7,5 +7,6 @@
 
 enum err command_pooled(struct cli *cli);   /* command_estimate.c */
 enum err command_federate(struct cli *cli); /* command_estimate.c */
+enum err command_cohort(struct cli *cli);   /* command_cohort.c */
 
 #endif

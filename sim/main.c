@@ -28,6 +28,23 @@ static const struct cli_option federate_options[] = {
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"seed", 0, "N", "of the simulated noise; 1 unless given", false, false},
 };
+static const struct cli_option cohort_options[] = {
+    {"model", 0, "FILE", "the twin's model, with the prior to draw from", true, false},
+    {"patients", 0, "N", "so many", true, false},
+    {"at", 0, "TIMES", "when they are measured: FROM:STEP:TO or 0,1,4, in model time",
+     true, false},
+    {"observe", 0, "NAME",
+     "what is measured; every observation of the model unless given", false, true},
+    {"dose", 0, "DOSE",
+     "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT] [every INTERVAL UNIT N times]'",
+     false, true},
+    {"covariate", 0, "HOW",
+     "'NAME VALUE', 'NAME normal MEAN SD', 'NAME uniform LOW HIGH' or 'NAME bernoulli P'",
+     false, true},
+    {"seed", 0, "N", "1 unless given: the same seed, the same patients", false, false},
+    {"out", 'o', "FILE", "write the table there and not to stdout", false, false},
+    {"truth", 0, "FILE", "write every patient's true parameters there", false, false},
+};
 
 static const struct cli_command commands[] = {
     {"pooled", "", "fit all patients on one machine: the reference",
@@ -45,6 +62,16 @@ static const struct cli_command commands[] = {
      "tests/data/theoph/data.csv --hospitals tests/data/theoph/hospitals.csv --column "
      "H_EQUAL --noise-multiplier 0",
      COUNT(federate_options), command_federate},
+    {"cohort", "", "draw virtual patients from a model's prior, as a table",
+     "Parameters from the model's prior, covariates as told (a fixed value, normal, "
+     "uniform "
+     "or bernoulli; without a word the model's default), measurements with their "
+     "residual "
+     "error, limits of detection marked as censored. The table is read back by pooled, "
+     "federate and gemel-node import without a spec.",
+     "gemel-sim cohort --model models/theophylline.twin --patients 5 --at 0.5,1,2,4,8,24 "
+     "--dose 'oral 320 mg @ 0 h'",
+     COUNT(cohort_options), command_cohort},
 };
 
 static const struct cli_program program = {

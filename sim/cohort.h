@@ -1,0 +1,49 @@
+#ifndef SIM_COHORT_H
+#define SIM_COHORT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "model/model.h"
+#include "model/record.h"
+
+/* cohort - virtual patients: parameters drawn from a model's prior, covariates from
+ * simple distributions, measurements with their residual error, written as a data table.
+ *
+ * It draws from the model's own start, not from a learned prior, and it is seeded: the
+ * same seed and design give the same table everywhere. Normal numbers come by inversion
+ * from 52 fair bits. What it writes, model/dataset reads without a spec. Called by
+ * sim/command_cohort. */
+
+#define COHORT_PATIENTS_MAX 10000000
+
+enum cohort_kind { COHORT_FIXED, COHORT_NORMAL, COHORT_UNIFORM, COHORT_BERNOULLI };
+struct cohort_covariate {
+    enum cohort_kind kind;
+    double a, b; /* value; mean and sd; low and high; probability */
+};
+
+struct cohort_design {
+    size_t patients;
+    const struct record *doses; /* only its doses count; time in the model's unit */
+    const double *times;        /* ascending, model time */
+    size_t time_count;
+    const bool *observed;                      /* [observations] */
+    const struct cohort_covariate *covariates; /* [covariates] */
+    uint64_t seed;
+};
+
+/* "NAME VALUE", "NAME normal MEAN SD", "NAME uniform LOW HIGH", "NAME bernoulli P": the
+ * index of the covariate and how it is drawn. ERR_USAGE, ERR_NOT_FOUND for the name. */
+enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
+                          struct cohort_covariate *covariate);
+
+/* The table to `out`, the true individual parameters to `truth` (may be NULL). `progress`
+ * may be NULL; when it returns false the drawing stops with ERR_INTERRUPTED. ERR_NUMERIC
+ * when a drawn patient cannot be simulated, ERR_STORAGE when writing fails. */
+enum err cohort_draw(const struct model *model, const struct cohort_design *design,
+                     FILE *out, FILE *truth, bool (*progress)(void *context, size_t done),
+                     void *context);
+
+#endif

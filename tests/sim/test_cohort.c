@@ -1,0 +1,295 @@
+#include "check.h"
+
+#include <unistd.h>
+
+#include "base/csv.h"
+#include "base/memory.h"
+#include "model/dataset.h"
+#include "model/regimen.h"
+#include "sim/cohort.h"
+
+/* No states, so that thousands are drawn in no time; every kind of observation. */
+static const char still_text[] = "model still version 1 \"t\"\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "a = 10 mg/L (0.1, 1000) lognormal sd 0.4 on WT\n"
+                                 "b = 0.5 mg/L normal sd 0.2\n"
+                                 "c = 0.3 1 (0, 1) logitnormal sd 0.8\n"
+                                 "[population]\n"
+                                 "correlated a, b 0.6\n"
+                                 "[covariates]\n"
+                                 "WT kg centre 70 scale 50 default 70\n"
+                                 "MALE 1 default 1\n"
+                                 "[equations]\n"
+                                 "f = a + 0.000001*b\n"
+                                 "p = c\n"
+                                 "[observations]\n"
+                                 "plain : f ~ add(2 mg/L) lloq 5 mg/L\n"
+                                 "log : f ~ lognormal(0.1)\n"
+                                 "well : p ~ bernoulli\n";
+
+static const char oral_text[] = "model oral version 1 \"t\"\n"
+                                "time h\n"
+                                "[parameters]\n"
+                                "k = 0.1 1/h (0.01, 1) lognormal sd 0.3\n"
+                                "V = 10 L (1, 100) lognormal sd 0.3\n"
+                                "[doses]\n"
+                                "oral -> depot mg\n"
+                                "iv -> central mg\n"
+                                "[equations]\n"
+                                "d/dt(depot) = -k*depot\n"
+                                "d/dt(central) = k*depot - k*central\n"
+                                "Cp = central/V unit mg/L\n"
+                                "[observations]\n"
+                                "level : Cp ~ prop(0.1)\n";
+
+#define PATIENTS 4000
+
+struct drawn {
+    char table[64], truth[64];
+};
+
+static struct drawn draw(const struct model *model, size_t patients, uint64_t seed,
+                         const struct cohort_covariate *covariates, const char *dose)
+{
+    struct drawn drawn = {"/tmp/cohort_XXXXXX", "/tmp/cohort_XXXXXX"};
+    FILE *table = fdopen(mkstemp(drawn.table), "w"),
+         *truth = fdopen(mkstemp(drawn.truth), "w");
+    struct record *doses = record_new("cohort", "h");
+    const double times[] = {0, 1, 24};
+    const bool observed[] = {true, true, true};
+    if (dose)
+        assert_ok(regimen_dose(dose, 0, doses));
+    struct cohort_design design = {
+        .patients = patients,
+        .doses = doses,
+        .times = times,
+        .time_count = dose ? 3 : 1,
+        .observed = observed,
+        .covariates = covariates,
+        .seed = seed,
+    };
+    assert_ok(cohort_draw(model, &design, table, truth, NULL, NULL));
+    fclose(table), fclose(truth);
+    record_destroy(&doses);
+    return drawn;
+}
+
+static void forget(struct drawn *drawn)
+{
+    unlink(drawn->table);
+    unlink(drawn->truth);
+}
+
+static struct model *parse(const char *text)
+{
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "text", &model));
+    return model;
+}
+
+/* Columns a, b, c of the truth. */
+struct truths {
+    double value[PATIENTS][3];
+    size_t count;
+};
+
+static enum err see_header(void *context, size_t line, size_t count,
+                           const char *const *fields)
+{
+    (void)context, (void)line;
+    assert_int_equal(count, 4);
+    assert_string_equal(fields[1], "a");
+    return ERR_OK;
+}
+
+static enum err take(void *context, size_t line, size_t count, const char *const *fields)
+{
+    struct truths *truths = context;
+    (void)line, (void)count;
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(csv_real(fields[i + 1], &truths->value[truths->count][i]));
+    truths->count++;
+    return ERR_OK;
+}
+
+/* A mean and a variance of `count` normal numbers, each within five of its own sds. */
+static void assert_moments(const double *x, size_t count, double mean, double sd)
+{
+    double sum = 0, square = 0, n = (double)count;
+    for (size_t i = 0; i < count; i++)
+        sum += x[i];
+    for (size_t i = 0; i < count; i++)
+        square += (x[i] - sum / n) * (x[i] - sum / n);
+    assert_near(sum / n, mean, 5 * sd / sqrt(n));
+    assert_near(square / n, sd * sd, 5 * sd * sd * sqrt(2 / n));
+}
+
+static void cohort__draws_parameters_from_the_prior(void **state)
+{
+    (void)state;
+    struct model *model = parse(still_text);
+    const struct cohort_covariate covariates[] = {{COHORT_FIXED, 70, 0},
+                                                  {COHORT_FIXED, 1, 0}};
+    struct drawn drawn = draw(model, PATIENTS, 1, covariates, NULL);
+    struct truths *truths = calloc(1, sizeof *truths);
+    double *x = calloc(PATIENTS, sizeof *x), *y = calloc(PATIENTS, sizeof *y),
+           *z = calloc(PATIENTS, sizeof *z);
+    assert_ok(csv_read(drawn.truth, see_header, take, truths));
+    assert_int_equal(truths->count, PATIENTS);
+    double cross = 0;
+    for (size_t i = 0; i < PATIENTS; i++) {
+        const double *one = truths->value[i];
+        x[i] = log(one[0]);
+        y[i] = one[1];
+        z[i] = log(one[2] / (1 - one[2]));
+        cross += (x[i] - log(10)) / 0.4 * (y[i] - 0.5) / 0.2;
+    }
+    assert_moments(x, PATIENTS, log(10), 0.4);
+    assert_moments(y, PATIENTS, 0.5, 0.2);
+    assert_moments(z, PATIENTS, log(0.3 / 0.7), 0.8);
+    assert_near(cross / PATIENTS, 0.6, 5 * sqrt((1 + 0.36) / PATIENTS));
+    free(x), free(y), free(z), free(truths);
+    forget(&drawn);
+    model_destroy(&model);
+}
+
+static void cohort__draws_measurements_around_the_truth(void **state)
+{
+    (void)state;
+    struct model *model = parse(still_text);
+    const struct cohort_covariate covariates[] = {{COHORT_NORMAL, 70, 10},
+                                                  {COHORT_BERNOULLI, 0.3, 0}};
+    struct drawn drawn = draw(model, PATIENTS, 2, covariates, NULL);
+    struct truths *truths = calloc(1, sizeof *truths);
+    struct dataset *dataset;
+    assert_ok(csv_read(drawn.truth, see_header, take, truths));
+    assert_ok(dataset_read(drawn.table, NULL, model, &dataset)); /* no spec is needed */
+    assert_int_equal(dataset_patients(dataset), PATIENTS);
+    assert_int_equal(dataset_measurements(dataset), 3 * PATIENTS);
+    assert_int_equal(dataset_notes(dataset), 0);
+    double *weight = calloc(PATIENTS, sizeof *weight),
+           *plain = calloc(PATIENTS, sizeof *plain),
+           *logs = calloc(PATIENTS, sizeof *logs), male = 0, well = 0, likely = 0;
+    size_t plains = 0, below = 0;
+    for (size_t i = 0; i < PATIENTS; i++) {
+        const struct record *r = dataset_record(dataset, i);
+        const double *truth = truths->value[i];
+        weight[i] = r->covariates[0].value;
+        male += r->covariates[1].value;
+        for (size_t j = 0; j < 3; j++) {
+            const struct record_measurement *m = &r->measurements[j];
+            if (strcmp(m->quantity, "log") == 0)
+                logs[i] = log(m->value / truth[0]);
+            else if (strcmp(m->quantity, "well") == 0)
+                well += m->value, likely += truth[2];
+            else if (m->censoring == CENSORED_BELOW)
+                below += m->value == 5;
+            else if (truth[0] > 15) /* so far above the limit that none is cut off */
+                plain[plains++] = m->value - truth[0];
+        }
+    }
+    assert_moments(weight, PATIENTS, 70, 10);
+    assert_near(male / PATIENTS, 0.3, 5 * sqrt(0.21 / PATIENTS));
+    assert_moments(logs, PATIENTS, 0, 0.1);
+    assert_moments(plain, plains, 0, 2);
+    assert_in_range(below, 100, 600);
+    assert_near(well / PATIENTS, likely / PATIENTS, 5 * sqrt(0.25 / PATIENTS));
+    free(weight), free(plain), free(logs), free(truths);
+    dataset_destroy(&dataset);
+    forget(&drawn);
+    model_destroy(&model);
+}
+
+static void cohort__doses_come_with_the_measurements(void **state)
+{
+    (void)state;
+    struct model *model = parse(oral_text);
+    struct drawn drawn =
+        draw(model, 10, 3, NULL, "iv 100 mg @ 0 h for 30 min every 12 h 3 times");
+    struct dataset *dataset;
+    assert_ok(dataset_read(drawn.table, NULL, model, &dataset));
+    assert_int_equal(dataset_patients(dataset), 10);
+    assert_int_equal(dataset_doses(dataset), 30);
+    assert_int_equal(dataset_measurements(dataset), 30);
+    const struct record *r = dataset_record(dataset, 9);
+    assert_string_equal(r->patient, "10");
+    assert_string_equal(r->doses[2].input, "iv");
+    assert_near(r->doses[2].time, 24, 0);
+    assert_near(r->doses[2].duration, 0.5, 0);
+    assert_true(r->measurements[1].value > 0);
+    dataset_destroy(&dataset);
+    forget(&drawn);
+    model_destroy(&model);
+}
+
+static void cohort__the_seed_decides(void **state)
+{
+    (void)state;
+    struct model *model = parse(oral_text);
+    char *text[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct drawn drawn = draw(model, 20, i == 2 ? 6 : 5, NULL, "oral 10 mg @ 0 h");
+        FILE *file = fopen(drawn.table, "r");
+        text[i] = calloc(1, 20000);
+        assert_true(fread(text[i], 1, 19999, file) > 100);
+        fclose(file);
+        forget(&drawn);
+    }
+    assert_string_equal(text[0], text[1]);
+    assert_string_not_equal(text[0], text[2]);
+    free(text[0]), free(text[1]), free(text[2]);
+    model_destroy(&model);
+}
+
+static void cohort__reads_how_covariates_are_drawn(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *phrase;
+        struct cohort_covariate how;
+    } good[] = {
+        {"WT 80.5", {COHORT_FIXED, 80.5, 0}},
+        {" WT  normal 70 12", {COHORT_NORMAL, 70, 12}},
+        {"WT uniform -1 1", {COHORT_UNIFORM, -1, 1}},
+        {"WT bernoulli 1", {COHORT_BERNOULLI, 1, 0}},
+    };
+    static const char *const bad[] = {"",
+                                      "WT",
+                                      "WT x",
+                                      "WT normal 70",
+                                      "WT normal 70 -1",
+                                      "WT uniform 2 1",
+                                      "WT bernoulli 1.5",
+                                      "WT bernoulli 0.5 1",
+                                      "WT poisson 3",
+                                      "WT normal 70 12 9"};
+    struct model *model = parse(still_text);
+    struct cohort_covariate how;
+    size_t index;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_ok(cohort_covariate(model, good[i].phrase, &index, &how));
+        assert_int_equal(index, 0);
+        assert_int_equal(how.kind, good[i].how.kind);
+        assert_near(how.a, good[i].how.a, 0);
+        assert_near(how.b, good[i].how.b, 0);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_refused(ERR_USAGE, "is not how a covariate is drawn",
+                       cohort_covariate(model, bad[i], &index, &how));
+    assert_refused(ERR_NOT_FOUND, "no covariate 'HT'",
+                   cohort_covariate(model, "HT 180", &index, &how));
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cohort__draws_parameters_from_the_prior),
+        cmocka_unit_test(cohort__draws_measurements_around_the_truth),
+        cmocka_unit_test(cohort__doses_come_with_the_measurements),
+        cmocka_unit_test(cohort__the_seed_decides),
+        cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
