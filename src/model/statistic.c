@@ -22,10 +22,11 @@ static const double weights[STATISTIC_BLOCKS] = {
     [STATISTIC_POPULATION_CROSS] = 0.005,
 };
 
-/* zeta reaches this quantile of its length at a right prior, and z this much less far:
- * clipping bias and lost efficiency against noise, for I - V around 0.5 to 0.9. */
-#define REACH_QUANTILE_NORMAL 0.385 /* normal quantile of 0.65 */
-#define RADIUS_SHARE 0.65           /* of the squared reach */
+/* Of zeta's length at a right prior: the normal quantile that is its reach, and the
+ * squared radius as a share of the squared reach. They balance lost efficiency against
+ * noise, for I - V around 0.5 to 0.9. */
+#define REACH_QUANTILE_NORMAL 0.95
+#define RADIUS_SHARE 0.6
 
 /* A patient's residual and population scores count for at most this much information:
  * about four independent measurements; and for at most this many of their own sds. */
@@ -86,9 +87,10 @@ struct shortening statistic_shortening(size_t p, double reach)
 
 double statistic_reach(const struct statistic *statistic, double largest)
 {
+    double reach = statistic->reach;
     if (statistic->exact || !(largest > 0))
-        return statistic->reach;
-    return fmin(statistic->reach, statistic->radius / sqrt(largest));
+        return reach;
+    return fmin(reach, statistic->radius / sqrt(largest));
 }
 
 double statistic_middle(const struct statistic *statistic, enum statistic_block block)
@@ -105,8 +107,9 @@ double statistic_middle(const struct statistic *statistic, enum statistic_block 
  * c, is largest at one of the ends. */
 static double second_moment_bound(const struct statistic *s)
 {
-    double n = (double)s->p, r2 = s->radius * s->radius, largest = 0;
-    const double eigenvalues[] = {r2 / (s->reach * s->reach), 1};
+    double n = (double)s->p, largest = 0;
+    double r2 = s->radius * s->radius;
+    const double eigenvalues[] = {RADIUS_SHARE, 1};
     for (int i = 0; i < 2; i++) {
         double reach = statistic_reach(s, eigenvalues[i]);
         double c = statistic_shortening(s->p, reach).kappa * eigenvalues[i];

@@ -20,7 +20,7 @@
  * or take; one direction differs from another by so much. */
 #define KNOWN_MIDDLE 0.75
 #define KNOWN_SPREAD 0.25
-#define KNOWN_APART 0.15
+#define KNOWN_APART 0.1
 #define KNOWN_LOW 0.05
 #define KNOWN_HIGH 0.999
 /* And patients differ: mean(a a') exceeds mean(a) mean(a)' by at most this. */
