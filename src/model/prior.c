@@ -155,7 +155,7 @@ enum err prior_from_model(const struct model *model, struct prior **prior)
                                             layout.individual[b], &correlation))
                 correlation = 0;
             out->omega[a * layout.p + b] =
-                correlation * one->between_sd * two->between_sd;
+                correlation * (one->between_sd * two->between_sd); /* = its mirror */
         }
     }
     for (size_t i = 0; i < layout.q; i++) {

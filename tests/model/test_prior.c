@@ -120,6 +120,31 @@ static void prior__bytes_come_back_bit_for_bit(void **state)
     prior_destroy(&copy);
 }
 
+/* Whoever starts a study writes the model's prior and everybody reads it: 0.642 * 7.924 *
+ * 1.6467 in the other order is another number. */
+static void prior__of_any_model_can_be_read_back(void **state)
+{
+    (void)state;
+    static const char growth[] = "model m version 1 \"t\"\ntime a\n[parameters]\n"
+                                 "a = 149 1 normal sd 7.924\nb = 6.5 1 normal sd 1.6467\n"
+                                 "[population]\ncorrelated a, b 0.642\n"
+                                 "[equations]\nf = a + b*time/(1 a)\n"
+                                 "[observations]\ny : f ~ add(1)\n";
+    struct model *boys;
+    struct prior_layout plan;
+    struct prior *prior, *back;
+    struct bytes bytes = {0};
+    assert_ok(model_parse(growth, strlen(growth), "m", &boys));
+    assert_ok(prior_layout(boys, &plan));
+    assert_ok(prior_from_model(boys, &prior));
+    prior_write(prior, &bytes);
+    assert_ok(prior_read(&plan, bytes.data, bytes.size, &back));
+    prior_destroy(&prior);
+    prior_destroy(&back);
+    bytes_free(&bytes);
+    model_destroy(&boys);
+}
+
 static void refused(const struct prior *prior, const char *part)
 {
     struct bytes bytes = {0};
@@ -162,6 +187,7 @@ int main(void)
         cmocka_unit_test(prior__of_the_model_is_what_the_file_says),
         cmocka_unit_test(prior__covariates_are_scaled_and_cut),
         cmocka_unit_test(prior__bytes_come_back_bit_for_bit),
+        cmocka_unit_test(prior__of_any_model_can_be_read_back),
         cmocka_unit_test(prior__reading_refuses_what_is_no_prior),
     };
     return cmocka_run_group_tests_name("prior", tests, setup, teardown);
