@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/hospitals.h"
 #include "sim/result.h"
 
 static enum err read_options(struct cli *cli, bool federated,
@@ -25,34 +26,6 @@ static enum err read_options(struct cli *cli, bool federated,
     options->rounds = (uint32_t)rounds;
     options->seed = federated ? (uint64_t)seed : 0;
     options->threads = (size_t)threads;
-    return ERR_OK;
-}
-
-/* Number the labels in the order in which they appear. */
-static enum err assign(struct cli *cli, const struct dataset *dataset, size_t *hospital,
-                       size_t *hospitals)
-{
-    char **labels;
-    size_t count = dataset_patients(dataset), distinct = 0;
-    size_t *first = mem_new(count, sizeof *first); /* patient of each hospital */
-    if (dataset_labels(dataset, cli_text(cli, "hospitals", ""),
-                       cli_text(cli, "column", NULL), &labels) != ERR_OK) {
-        mem_free(first);
-        return err_code();
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t h = 0;
-        while (h < distinct && strcmp(labels[first[h]], labels[i]) != 0)
-            h++;
-        if (h == distinct)
-            first[distinct++] = i;
-        hospital[i] = h;
-    }
-    for (size_t i = 0; i < count; i++)
-        mem_free(labels[i]);
-    mem_free(labels);
-    mem_free(first);
-    *hospitals = distinct;
     return ERR_OK;
 }
 
@@ -101,7 +74,8 @@ static enum err estimate(struct cli *cli, bool federated, const struct model *mo
            hospitals = 1;
     enum err err = read_options(cli, federated, &options);
     if (err == ERR_OK && federated)
-        err = assign(cli, dataset, hospital, &hospitals);
+        err = hospitals_read(dataset, cli_text(cli, "hospitals", ""),
+                             cli_text(cli, "column", NULL), hospital, &hospitals, NULL);
     if (err == ERR_OK && options.noise_multiplier == 0)
         cli_say(cli, "NO PRIVACY: exact sums without noise, possible only in gemel-sim");
     if (err == ERR_OK)

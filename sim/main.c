@@ -28,6 +28,18 @@ static const struct cli_option federate_options[] = {
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"seed", 0, "N", "of the simulated noise; 1 unless given", false, false},
 };
+static const struct cli_option run_options[] = {
+    {"model", 0, "FILE", "the twin's model, with the starting prior", true, false},
+    {"data", 0, "FILE", "the patients' table (docs/formats.md)", true, false},
+    {"spec", 0, "FILE", "what its columns mean, where names are not enough", false,
+     false},
+    {"hospitals", 0, "FILE", "table of ID and each patient's hospital", true, false},
+    {"column", 0, "NAME", "its column; the first beside ID unless given", false, false},
+    {"epsilon", 0, "E", "privacy cost for each patient; 1 unless given", false, false},
+    {"delta", 0, "D", "1e-6 unless given", false, false},
+    {"rounds", 0, "N", "8 unless given", false, false},
+    {"keep", 0, "DIR", "make this folder, run in it and leave it", false, false},
+};
 static const struct cli_option cohort_options[] = {
     {"model", 0, "FILE", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many", true, false},
@@ -62,6 +74,18 @@ static const struct cli_command commands[] = {
      "tests/data/theoph/data.csv --hospitals tests/data/theoph/hospitals.csv --column "
      "H_EQUAL --noise-multiplier 0",
      COUNT(federate_options), command_federate},
+    {"run", "", "run a whole consortium as real processes on this machine",
+     "One gemel-coordinator and a gemel-node for every hospital, each with its own "
+     "folder, "
+     "keys and encrypted store, over ZeroMQ on 127.0.0.1: set up, enrolled, approved and "
+     "served to the last round. The noise is real and differs each time. Everything is "
+     "removed afterwards unless it is kept; the governance key lies beside the rest, so "
+     "a "
+     "kept folder is for trials only.",
+     "gemel-sim run --model models/growth.twin --data tests/data/oxboys/data.csv "
+     "--hospitals "
+     "tests/data/oxboys/hospitals.csv --rounds 2 --epsilon 5",
+     COUNT(run_options), command_run},
     {"cohort", "", "draw virtual patients from a model's prior, as a table",
      "Parameters from the model's prior, covariates as told (a fixed value, normal, "
      "uniform "

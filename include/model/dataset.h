@@ -34,6 +34,9 @@ size_t dataset_patients(const struct dataset *dataset); /* in order of first app
 /* Sorted by time; the dataset owns it. */
 struct record *dataset_record(const struct dataset *dataset, size_t index);
 
+/* The index of a patient by identifier; SIZE_MAX: not there. */
+size_t dataset_patient(const struct dataset *dataset, const char *patient);
+
 /* The report: per column what it was taken for, fields used and missing. */
 struct dataset_column {
     const char *column, *role, *name, *unit; /* role "ignored" with why in `name` */

@@ -748,6 +748,11 @@ struct record *dataset_record(const struct dataset *dataset, size_t index)
     return dataset->patients[index].record;
 }
 
+size_t dataset_patient(const struct dataset *dataset, const char *patient)
+{
+    return *patient_slot(dataset, patient) - 1; /* an empty slot is 0 */
+}
+
 size_t dataset_columns(const struct dataset *dataset)
 {
     return dataset->columns->count;

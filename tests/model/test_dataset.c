@@ -384,6 +384,8 @@ static void dataset__labels_come_in_the_patients_order(void **state)
     struct dataset *d;
     char **labels, *path;
     assert_ok(read_text(oral, "ID,TIME,DV,WT\nb,0,1,70\na,0,1,70\n", NULL, &d));
+    assert_int_equal(dataset_patient(d, "a"), 1);
+    assert_true(dataset_patient(d, "c") == SIZE_MAX);
     path = put("hospitals.csv", "ID,H,K\na,H1,1\nb,H2,.\nc,H3,3\n");
     static const char *const columns[] = {"H", NULL};
     for (size_t i = 0; i < 2; i++) {

@@ -1,0 +1,451 @@
+#include "sim/consortium.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/csv.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "sim/process.h"
+
+#define STUDY "trial"
+#define POLL_MS 100
+#define LOG_MAX ((size_t)1 << 26)
+
+/* A folder and file names of the consortium, freed together. */
+struct consortium {
+    const struct consortium_plan *plan;
+    const struct consortium_watch *watch;
+    char *programs;
+    char *coordinator, *coordinator_log; /* folder, log */
+    char **nodes, **logs;                /* [hospitals] */
+    struct process **running;            /* [hospitals + 1], the coordinator last */
+};
+
+static void say(const struct consortium *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct consortium *c, const char *format, ...)
+{
+    char sentence[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    if (c->watch->step)
+        c->watch->step(c->watch->context, sentence);
+}
+
+static char *inside(const struct consortium *c, const char *name)
+{
+    return file_join(c->plan->directory, name);
+}
+
+#define NODE(c, h, output, ...)                                                          \
+    process_run((c)->programs,                                                           \
+                (const char *const[]){"gemel-node", __VA_ARGS__, "-C", (c)->nodes[h],    \
+                                      "--quiet", NULL},                                  \
+                output)
+#define COORDINATOR(c, output, ...)                                                      \
+    process_run((c)->programs,                                                           \
+                (const char *const[]){"gemel-coordinator", __VA_ARGS__, "-C",            \
+                                      (c)->coordinator, "--quiet", NULL},                \
+                output)
+
+/* --- settings and tables ----------------------------------------------------------- */
+
+/* Replace the value of one setting in a program's own settings file. */
+static enum err set(const char *folder, const char *file, const char *name,
+                    const char *value)
+{
+    char *path = file_join(folder, file), *mark = mem_format("\n%s:", name);
+    struct bytes old = {0}, text = {0};
+    enum err err = file_read(path, LOG_MAX, &old);
+    if (err == ERR_OK) {
+        bytes_u8(&old, 0);
+        const char *all = (const char *)old.data, *at = strstr(all, mark);
+        const char *end = at ? strchr(at + 1, '\n') : NULL;
+        if (!end) {
+            err = err_set(ERR_CONFIG, "%s has no setting %s", path, name);
+        } else {
+            bytes_append(&text, all, (size_t)(at + 1 - all));
+            bytes_append(&text, name, strlen(name));
+            bytes_append(&text, ": ", 2);
+            bytes_append(&text, value, strlen(value));
+            bytes_append(&text, end, strlen(end));
+            err = file_write(path, text.data, text.size, 0600);
+        }
+    }
+    bytes_free(&old);
+    bytes_free(&text);
+    mem_free(path);
+    mem_free(mark);
+    return err;
+}
+
+/* The rows of every hospital, as its own table. */
+struct dealing {
+    const struct consortium_plan *plan;
+    FILE **files; /* [hospitals] */
+    size_t id;    /* column of the patient */
+};
+
+static void write_row(FILE *file, size_t count, const char *const *fields)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *field = csv_quote(fields[i]);
+        fprintf(file, "%s%s", i ? "," : "", field);
+        mem_free(field);
+    }
+    fprintf(file, "\n");
+}
+
+static enum err deal_header(void *context, size_t line, size_t count,
+                            const char *const *fields)
+{
+    struct dealing *dealing = context;
+    (void)line;
+    for (size_t h = 0; h < dealing->plan->hospitals; h++)
+        write_row(dealing->files[h], count, fields);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(dataset_column(dealing->plan->dataset, i)->role, "id") == 0)
+            dealing->id = i;
+    return ERR_OK;
+}
+
+static enum err deal_row(void *context, size_t line, size_t count,
+                         const char *const *fields)
+{
+    struct dealing *dealing = context;
+    size_t patient = dataset_patient(dealing->plan->dataset, fields[dealing->id]);
+    (void)line;
+    if (patient != SIZE_MAX) /* else a row commented out */
+        write_row(dealing->files[dealing->plan->hospital[patient]], count, fields);
+    return ERR_OK;
+}
+
+static enum err deal(const struct consortium *c)
+{
+    const struct consortium_plan *plan = c->plan;
+    struct dealing dealing = {.plan = plan,
+                              .files = mem_new(plan->hospitals, sizeof(FILE *))};
+    enum err err = ERR_OK;
+    for (size_t h = 0; err == ERR_OK && h < plan->hospitals; h++) {
+        char *path = mem_format("%s.csv", c->nodes[h]);
+        dealing.files[h] = fopen(path, "wxe");
+        if (!dealing.files[h])
+            err = err_set(ERR_STORAGE, "%s: %s", path, strerror(errno));
+        mem_free(path);
+    }
+    if (err == ERR_OK)
+        err = csv_read(plan->data_path, deal_header, deal_row, &dealing);
+    for (size_t h = 0; h < plan->hospitals; h++)
+        if (dealing.files[h] && fclose(dealing.files[h]) != 0 && err == ERR_OK)
+            err = err_set(ERR_STORAGE, "%s.csv: %s", c->nodes[h], strerror(errno));
+    mem_free(dealing.files);
+    return err;
+}
+
+/* --- setting up -------------------------------------------------------------------- */
+
+/* A port that nobody listens on now. */
+static enum err free_port(unsigned *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool bound = descriptor >= 0 &&
+                 bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0 &&
+                 getsockname(descriptor, (struct sockaddr *)&address, &size) == 0;
+    int why = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    if (!bound)
+        return err_set(ERR_STORAGE, "no free port on 127.0.0.1: %s", strerror(why));
+    *port = ntohs(address.sin_port);
+    return ERR_OK;
+}
+
+static enum err found(struct consortium *c)
+{
+    char *key = inside(c, "governance.key"), *invite = inside(c, "trial.invite");
+    char endpoint[64];
+    unsigned port = 0;
+    struct bytes governance = {0};
+    enum err err = free_port(&port);
+    if (err == ERR_OK)
+        err = process_run(c->programs,
+                          (const char *const[]){"gemel-coordinator", "roster", "key", key,
+                                                "--quiet", NULL},
+                          &governance);
+    if (err == ERR_OK) {
+        snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", port);
+        ((char *)governance.data)[strcspn((char *)governance.data, "\n")] = '\0';
+        err = COORDINATOR(c, NULL, "init", "--name", "simulated", "--endpoint", endpoint,
+                          "--governance", (const char *)governance.data);
+    }
+    if (err == ERR_OK)
+        err = set(c->coordinator, "gemel-coordinator.yaml", "retry_ms", "200");
+    if (err == ERR_OK)
+        err = COORDINATOR(c, NULL, "invite", "-o", invite);
+    bytes_free(&governance);
+    mem_free(key);
+    mem_free(invite);
+    return err;
+}
+
+static enum err import(struct consortium *c, size_t h)
+{
+    char *table = mem_format("%s.csv", c->nodes[h]);
+    const char *spec = c->plan->spec_path;
+    enum err err =
+        spec ? NODE(c, h, NULL, "import", table, "--model", c->plan->model_path, "--spec",
+                    spec)
+             : NODE(c, h, NULL, "import", table, "--model", c->plan->model_path);
+    mem_free(table);
+    return err;
+}
+
+static enum err join(struct consortium *c, size_t h)
+{
+    const struct consortium_plan *plan = c->plan;
+    char *invite = inside(c, "trial.invite"),
+         *request = mem_format("%s.request", c->nodes[h]);
+    char epsilon[32];
+    snprintf(epsilon, sizeof epsilon, "%.17g", plan->epsilon);
+    enum err err = NODE(c, h, NULL, "init", "--name", plan->names[h]);
+    if (err == ERR_OK)
+        err = set(c->nodes[h], "gemel-node.yaml", "epsilon_max", epsilon);
+    if (err == ERR_OK)
+        err = set(c->nodes[h], "gemel-node.yaml", "patients_min", "1");
+    if (err == ERR_OK)
+        err = set(c->nodes[h], "gemel-node.yaml", "hospitals_min", "2");
+    if (err == ERR_OK)
+        err = import(c, h);
+    if (err == ERR_OK)
+        err = NODE(c, h, NULL, "enrol", invite, "-o", request);
+    if (err == ERR_OK)
+        err = COORDINATOR(c, NULL, "site", "add", request);
+    mem_free(invite);
+    mem_free(request);
+    return err == ERR_OK ? ERR_OK : err_wrap("%s", plan->names[h]);
+}
+
+static enum err sign_roster(struct consortium *c)
+{
+    char *draft = inside(c, "roster.draft"), *result = inside(c, "roster.signed"),
+         *key = inside(c, "governance.key");
+    enum err err = COORDINATOR(c, NULL, "roster", "draft", "-o", draft);
+    if (err == ERR_OK)
+        err = COORDINATOR(c, NULL, "roster", "sign", draft, "--key", key, "-o", result);
+    if (err == ERR_OK)
+        err = COORDINATOR(c, NULL, "roster", "install", result);
+    mem_free(draft);
+    mem_free(result);
+    mem_free(key);
+    return err;
+}
+
+static enum err offer_study(struct consortium *c)
+{
+    const struct consortium_plan *plan = c->plan;
+    char epsilon[32], delta[32], rounds[16];
+    snprintf(epsilon, sizeof epsilon, "%.17g", plan->epsilon);
+    snprintf(delta, sizeof delta, "%.17g", plan->delta);
+    snprintf(rounds, sizeof rounds, "%u", plan->rounds);
+    return COORDINATOR(c, NULL, "study", "create", "--name", STUDY, "--purpose",
+                       "A trial on one machine", "--model", plan->model_path, "--epsilon",
+                       epsilon, "--delta", delta, "--rounds", rounds, "--hospitals-min",
+                       "2");
+}
+
+/* --- the rounds -------------------------------------------------------------------- */
+
+static enum err start_all(struct consortium *c)
+{
+    size_t hospitals = c->plan->hospitals;
+    enum err err = process_start(c->programs,
+                                 (const char *const[]){"gemel-coordinator", "serve",
+                                                       "--until-finished", "-C",
+                                                       c->coordinator, "--quiet", NULL},
+                                 c->coordinator_log, &c->running[hospitals]);
+    for (size_t h = 0; err == ERR_OK && h < hospitals; h++) {
+        err = NODE(c, h, NULL, "study", "fetch");
+        if (err == ERR_OK)
+            err = NODE(c, h, NULL, "study", "approve", STUDY);
+        if (err != ERR_OK)
+            err_wrap("%s", c->plan->names[h]);
+    }
+    /* A coordinator that gave up is why nobody reaches it. */
+    bool ended;
+    if (err != ERR_OK && process_poll(c->running[hospitals], &ended) != ERR_OK)
+        return err_code();
+    for (size_t h = 0; err == ERR_OK && h < hospitals; h++)
+        err = process_start(c->programs,
+                            (const char *const[]){"gemel-node", "serve", "--once", "-C",
+                                                  c->nodes[h], "--quiet", NULL},
+                            c->logs[h], &c->running[h]);
+    return err;
+}
+
+/* Contributions so far, as the coordinator logs them. */
+static size_t contributions(const struct consortium *c)
+{
+    struct bytes text = {0};
+    size_t count = 0;
+    if (file_read(c->coordinator_log, LOG_MAX, &text) == ERR_OK) {
+        bytes_u8(&text, 0);
+        for (const char *at = (const char *)text.data;
+             (at = strstr(at, " contribution ")); at++)
+            count++;
+    }
+    bytes_free(&text);
+    return count;
+}
+
+static enum err wait_all(struct consortium *c)
+{
+    const struct consortium_watch *watch = c->watch;
+    const struct timespec pause = {0, POLL_MS * 1000000L};
+    size_t hospitals = c->plan->hospitals, total = hospitals * c->plan->rounds;
+    for (size_t left = 1; left > 0;) {
+        left = 0;
+        for (size_t i = 0; i <= hospitals; i++) {
+            bool ended;
+            if (process_poll(c->running[i], &ended) != ERR_OK)
+                return err_wrap("%s",
+                                i < hospitals ? c->plan->names[i] : "the coordinator");
+            left += !ended;
+        }
+        size_t done = contributions(c);
+        if (watch->contributed)
+            watch->contributed(watch->context, done < total ? done : total, total);
+        if (watch->interrupted && watch->interrupted(watch->context))
+            return err_set(ERR_INTERRUPTED, "stopped; the folder %s is left as it is",
+                           c->plan->directory);
+        if (left > 0)
+            nanosleep(&pause, NULL);
+    }
+    return ERR_OK;
+}
+
+/* --- what came of it --------------------------------------------------------------- */
+
+/* A command's JSON object. */
+static enum err parse(const struct bytes *text, struct json **json)
+{
+    return json_parse((const char *)text->data, text->size, json);
+}
+
+static enum err hospital_json(struct consortium *c, size_t h, struct json *list)
+{
+    struct bytes text = {0};
+    struct json *status = NULL, *budget = NULL;
+    enum err err = NODE(c, h, &text, "status", "--json");
+    if (err == ERR_OK)
+        err = parse(&text, &status);
+    if (err == ERR_OK)
+        err = NODE(c, h, &text, "budget", "show", "--json");
+    if (err == ERR_OK)
+        err = parse(&text, &budget);
+    if (err == ERR_OK) {
+        struct json *one = json_new_object();
+        json_set_text(one, "name", c->plan->names[h]);
+        json_set_integer(one, "patients", (int64_t)json_get_real(status, "patients"));
+        json_set_integer(one, "releases", (int64_t)json_get_real(budget, "releases"));
+        json_set_real(one, "epsilon", json_get_real(budget, "epsilon_spent_most"));
+        json_add(list, one);
+    }
+    json_destroy(&status);
+    json_destroy(&budget);
+    bytes_free(&text);
+    return err;
+}
+
+static enum err tell(struct consortium *c, struct json **result)
+{
+    struct bytes text = {0};
+    struct json *hospitals = json_new_array();
+    enum err err = COORDINATOR(c, &text, "prior", "show", STUDY, "--json");
+    if (err == ERR_OK)
+        err = parse(&text, result);
+    for (size_t h = 0; err == ERR_OK && h < c->plan->hospitals; h++)
+        err = hospital_json(c, h, hospitals);
+    if (err == ERR_OK)
+        json_set(*result, "hospitals", hospitals);
+    else
+        json_destroy(&hospitals);
+    bytes_free(&text);
+    return err;
+}
+
+/* --- the whole --------------------------------------------------------------------- */
+
+static enum err live(struct consortium *c, struct json **result)
+{
+    const struct consortium_plan *plan = c->plan;
+    say(c, "a coordinator and a governance key");
+    enum err err = found(c);
+    if (err == ERR_OK)
+        err = deal(c);
+    for (size_t h = 0; err == ERR_OK && h < plan->hospitals; h++) {
+        say(c, "%s: a node with its own store and keys", plan->names[h]);
+        err = join(c, h);
+    }
+    if (err == ERR_OK) {
+        say(c, "the roster is signed, the study offered and approved");
+        err = sign_roster(c);
+    }
+    if (err == ERR_OK)
+        err = offer_study(c);
+    if (err == ERR_OK)
+        err = start_all(c);
+    if (err == ERR_OK) {
+        say(c, "%u rounds of %zu hospitals", plan->rounds, plan->hospitals);
+        err = wait_all(c);
+    }
+    return err == ERR_OK ? tell(c, result) : err;
+}
+
+enum err consortium_run(const struct consortium_plan *plan,
+                        const struct consortium_watch *watch, struct json **result)
+{
+    struct consortium c = {.plan = plan, .watch = watch};
+    enum err err = process_folder(&c.programs);
+    c.coordinator = inside(&c, "coordinator");
+    c.coordinator_log = inside(&c, "coordinator.log");
+    c.nodes = mem_new(plan->hospitals, sizeof *c.nodes);
+    c.logs = mem_new(plan->hospitals, sizeof *c.logs);
+    c.running = mem_new(plan->hospitals + 1, sizeof(struct process *));
+    for (size_t h = 0; h < plan->hospitals; h++) {
+        char *name = mem_format("node-%s", plan->names[h]);
+        c.nodes[h] = inside(&c, name);
+        mem_free(name);
+        c.logs[h] = mem_format("%s.log", c.nodes[h]);
+    }
+    *result = NULL;
+    if (err == ERR_OK)
+        err = live(&c, result);
+    if (err != ERR_OK)
+        json_destroy(result);
+    for (size_t h = 0; h <= plan->hospitals; h++)
+        process_stop(&c.running[h]);
+    for (size_t h = 0; h < plan->hospitals; h++) {
+        mem_free(c.nodes[h]);
+        mem_free(c.logs[h]);
+    }
+    mem_free(c.nodes);
+    mem_free(c.logs);
+    mem_free(c.running);
+    mem_free(c.programs);
+    mem_free(c.coordinator);
+    mem_free(c.coordinator_log);
+    return err;
+}

@@ -1,0 +1,16 @@
+#ifndef SIM_HOSPITALS_H
+#define SIM_HOSPITALS_H
+
+#include "model/dataset.h"
+
+/* hospitals - which patient is at which hospital, read from a hospitals table
+ * (docs/formats.md). Called by sim/command_estimate and sim/command_run. */
+
+/* Numbers the labels of `column` (NULL: the first beside ID) in the order in which they
+ * appear: hospital [patients]. `names`, if not NULL, gets [hospitals] labels; the caller
+ * frees all. */
+enum err hospitals_read(const struct dataset *dataset, const char *path,
+                        const char *column, size_t *hospital, size_t *hospitals,
+                        char ***names);
+
+#endif
