@@ -472,6 +472,8 @@ static enum err learn_privately(const struct history *history, const struct stat
             snprintf(report->reason, sizeof report->reason,
                      "held what noise would decide so far");
         err = private_errors(history, s, &weighed, *next);
+        if (err != ERR_OK)
+            prior_destroy(next);
     }
     mem_free(step);
     weighed_clear(&weighed);
