@@ -7,13 +7,14 @@
 # node/ and coordinator/ never link each other, so that only processes can show them together.
 # People and pressures are made up, by a fixed seed; the noise is real and differs each time, so
 # nothing here depends on what was learned, only on everybody having learned the same.
-set -euo pipefail
+set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 PATH=$(cd "$1" && pwd):$PATH
 model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/blood_pressure.twin
 work=$(mktemp -d)
 declare -A pid=()
 trap 'kill -9 "${pid[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2; tail -n 5 ./*.log >&2' ERR
 cd "$work"
 
 hospitals=(A B C D)
@@ -78,6 +79,7 @@ wait_for() { # WHO
     wait "${pid[$1]}" || code=$?
     unset "pid[$1]"
     same "exit code of $1" "$code" 0
+    [ $code = 0 ] || tail -n 30 "$1.log" >&2
 }
 stop() { # WHO; as a service manager does, once it is up
     for _ in {1..200}; do
@@ -118,7 +120,8 @@ made_up() { # HOSPITAL: logarithms on a line of their own for everybody
         } }'
 }
 
-port=18443
+# Tests of other builds may run beside this one: everybody begins to look elsewhere.
+port=$((20000 + $$ % 12000))
 while (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 key=$(gemel-coordinator roster key governance.key --quiet)
 gemel-coordinator init --name demo --endpoint "tcp://127.0.0.1:$port" --governance "$key" \
