@@ -44,13 +44,14 @@ void fit_destroy(struct fit **fit);
  * 2 (derived in docs/statistics.md). S and c come from central differences of the
  * gradient and of log det A along each direction. */
 struct fit_moments {
-    double *z;                      /* [p] corrected mean */
-    double *w;                      /* [p][p] corrected covariance */
-    double *posterior;              /* [p][p] V, whitened: information is I - V */
-    double *residual_score;         /* [m] of log residual parameters */
-    double *residual_information;   /* [m][m] */
-    double *residual_shape;         /* [m][p][p] cross-information with Omega */
-    double *population_score;       /* [q] */
+    double *z;                    /* [p] corrected mean */
+    double *w;                    /* [p][p] corrected covariance */
+    double *posterior;            /* [p][p] V, whitened: information is I - V */
+    double *residual_score;       /* [m] of log residual parameters */
+    double *residual_information; /* [m][m] */
+    double *residual_squares; /* [m] a score is a sum of squares less this, its mean */
+    double *residual_shape;   /* [m][p][p] cross-information with Omega */
+    double *population_score; /* [q] */
     double *population_information; /* [q][q], the random effects profiled out */
     double *population_cross;       /* [q][p] cross-information with the typical values */
     double skew; /* u' A u / 4: how far the mean is from the mode, squared, in posterior

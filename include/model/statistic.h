@@ -79,6 +79,11 @@ struct shortening {
 };
 struct shortening statistic_shortening(size_t p, double reach);
 
+/* E min(X, limit) of a chi-square X with `dof` > 0 degrees of freedom, any real number of
+ * them; `slope`: its derivative by a factor on X, against dof. A residual score is such a
+ * sum of squares and is cut at its upper end in the private form. */
+double statistic_truncated(double dof, double limit, double *slope);
+
 /* How far a patient's zeta may reach whose I - V has this largest eigenvalue. */
 double statistic_reach(const struct statistic *statistic, double largest);
 

@@ -449,6 +449,7 @@ static struct fit_moments *moments_new(size_t p, size_t q, size_t m)
     moments->posterior = mem_new(p * p, sizeof(double));
     moments->residual_score = mem_new(m, sizeof(double));
     moments->residual_information = mem_new(m * m, sizeof(double));
+    moments->residual_squares = mem_new(m, sizeof(double));
     moments->residual_shape = mem_new(m * p * p, sizeof(double));
     moments->population_score = mem_new(q, sizeof(double));
     moments->population_information = mem_new(q * q, sizeof(double));
@@ -467,6 +468,7 @@ void fit_moments_destroy(struct fit_moments **moments)
     mem_free((*moments)->posterior);
     mem_free((*moments)->residual_score);
     mem_free((*moments)->residual_information);
+    mem_free((*moments)->residual_squares);
     mem_free((*moments)->residual_shape);
     mem_free((*moments)->population_score);
     mem_free((*moments)->population_information);
@@ -607,6 +609,7 @@ static void residual_information(const struct problem *problem, const struct poi
                     q[a * p + b] += share * row[a] * row[b] / o->variance;
                     hat += row[a] * posterior[a * p + b] * row[b] / o->variance;
                 }
+            moments->residual_squares[l] += share * (1 - hat);
             for (size_t k = 0; k < m; k++)
                 if (layout->residual[k].observation == layout->residual[l].observation)
                     information[k * m + l] +=

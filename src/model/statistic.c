@@ -25,8 +25,8 @@ static const double weights[STATISTIC_BLOCKS] = {
 /* Of zeta's length at a right prior: the normal quantile that is its reach, and the
  * squared radius as a share of the squared reach. They balance lost efficiency against
  * noise, for I - V around 0.5 to 0.9. */
-#define REACH_QUANTILE_NORMAL 0.95
-#define RADIUS_SHARE 0.6
+#define REACH_QUANTILE_NORMAL 1.3
+#define RADIUS_SHARE 0.5
 
 /* A patient's residual and population scores count for at most this much information:
  * about four independent measurements; and for at most this many of their own sds. */
@@ -53,27 +53,57 @@ const char *statistic_meaning(enum statistic_block block)
     return meanings[block];
 }
 
-/* Distribution function of chi-square with p degrees of freedom, by the recurrence
- * F_(p+2) = F_p - (x/2)^(p/2) e^(-x/2) / Gamma(p/2 + 1). */
-static double chi_square(size_t p, double x)
+/* The regularised incomplete gamma function P(a, x), by its series below a + 1 and by the
+ * continued fraction (modified Lentz) above; Abramowitz and Stegun 6.5.29 and 6.5.31. */
+static double gamma_share(double a, double x)
 {
-    double half = x / 2, value = p % 2 ? erf(sqrt(half)) : -expm1(-half);
-    for (double d = p % 2 ? 0.5 : 1; d + 0.75 < (double)p / 2; d++)
-        value -= exp(d * log(half) - half - lgamma(d + 1));
-    return value > 0 ? value : 0;
+    if (!(x > 0))
+        return 0;
+    double front = exp(a * log(x) - x - lgamma(a));
+    if (x < a + 1) {
+        double term = 1 / a, sum = term;
+        for (double n = a + 1; term > sum * 1e-17; n++)
+            sum += term *= x / n;
+        return front * sum;
+    }
+    double b = x + 1 - a, c = 1e300, d = 1 / b, value = d, change = 0;
+    for (double i = 1; i < 1000 && fabs(change - 1) > 1e-15; i++) {
+        double term = -i * (i - a);
+        b += 2;
+        d = 1 / (term * d + b);
+        c = b + term / c;
+        value *= change = c * d;
+    }
+    return 1 - front * value;
+}
+
+/* Distribution function of chi-square. */
+static double chi_square(double dof, double x)
+{
+    return gamma_share(dof / 2, x / 2);
+}
+
+double statistic_truncated(double dof, double limit, double *slope)
+{
+    if (!(limit > 0)) {
+        *slope = 0;
+        return limit;
+    }
+    *slope = chi_square(dof + 2, limit);
+    return dof * *slope + limit * (1 - chi_square(dof, limit));
 }
 
 struct shortening statistic_shortening(size_t p, double reach)
 {
     if (p == 0 || !isfinite(reach))
         return (struct shortening){1, 1, 1, 1, 1, 1};
-    double n = (double)p, r2 = reach * reach, outside = 1 - chi_square(p, r2);
-    double kappa = chi_square(p + 2, r2) + r2 * outside / n;
+    double n = (double)p, r2 = reach * reach, outside = 1 - chi_square(n, r2);
+    double kappa = chi_square(n + 2, r2) + r2 * outside / n;
     /* E 1/r beyond the reach; 1/r times the density of p is that of p - 1. */
     double inverse = p == 1 ? 0
                             : exp(lgamma((n - 1) / 2) - lgamma(n / 2)) / M_SQRT2 *
-                                  (1 - chi_square(p - 1, r2));
-    double fourth = chi_square(p + 4, r2) + r2 * r2 * outside / (n * (n + 2));
+                                  (1 - chi_square(n - 1, r2));
+    double fourth = chi_square(n + 4, r2) + r2 * r2 * outside / (n * (n + 2));
     struct shortening out = {
         .kappa = kappa,
         .mean_slope = 1 - outside + (1 - 1 / n) * reach * inverse,

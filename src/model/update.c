@@ -9,6 +9,9 @@
 /* An eigenvalue of I - V below this is a direction the records say nothing about. */
 #define EIGEN_NONE 1e-9
 
+/* Of a residual score's bound; the rest is for what is given back. */
+#define RESIDUAL_ROOM 0.9
+
 static double *block(const struct statistic *statistic, double *vector,
                      enum statistic_block which)
 {
@@ -46,7 +49,7 @@ static void write_covariates(const struct statistic *statistic, const double *x,
 
 /* What of z remains in the private form: z stands in the range of I - V, in whose
  * eigenvectors it is shortened as statistic.h says. Returns the kappa of this patient's
- * reach. */
+ * reach in as many dimensions as the range has. */
 static double shorten(const struct statistic *statistic,
                       const struct fit_moments *moments, double *z)
 {
@@ -54,6 +57,7 @@ static double shorten(const struct statistic *statistic,
     double known[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX],
         value[MODEL_PARAMETERS_MAX];
     double *vector = mem_new(p * p, sizeof *vector), square = 0, part;
+    size_t rank = 0;
     for (size_t i = 0; i < p * p; i++)
         known[i] = (i % (p + 1) == 0) - moments->posterior[i];
     memset(z, 0, p * sizeof *z);
@@ -61,6 +65,7 @@ static double shorten(const struct statistic *statistic,
     for (size_t i = 0; usable && i < p; i++) {
         if (value[i] < EIGEN_NONE)
             continue;
+        rank++;
         part = 0;
         for (size_t a = 0; a < p; a++)
             part += vector[a * p + i] * moments->z[a];
@@ -73,7 +78,7 @@ static double shorten(const struct statistic *statistic,
     for (size_t a = 0; a < p; a++)
         z[a] *= share;
     mem_free(vector);
-    return statistic_shortening(p, reach).kappa;
+    return statistic_shortening(rank, reach).kappa;
 }
 
 static void write_scores(const struct statistic *statistic,
@@ -147,18 +152,55 @@ static void write_capped(const struct statistic *statistic,
     linalg_svec(size, square, block(statistic, vector, information_block));
 }
 
+/* A residual score is Q - E Q, Q near a multiple c of chi-square with the mean and (the
+ * information being the score's variance) the variance of Q. In the private form Q is cut
+ * where the score would pass its share of the bound, and what cutting takes from the
+ * expectation is given back, so that it still vanishes at the right prior; what it takes
+ * from the slope goes off the information. */
+static void cut_residual(const struct statistic *statistic, double weight,
+                         const double *mean, double *score, double *information,
+                         double *slope)
+{
+    size_t m = statistic->m;
+    double most = statistic->bound[STATISTIC_RESIDUAL_SCORE] / sqrt((double)m) *
+                  RESIDUAL_ROOM / weight;
+    for (size_t l = 0; l < m; l++) {
+        double c = information[l * m + l] / (2 * mean[l]);
+        slope[l] = 1;
+        if (!(mean[l] > 0 && c > 0))
+            continue;
+        double expected =
+            statistic_truncated(mean[l] / c, (mean[l] + most) / c, &slope[l]);
+        score[l] = fmin(score[l], most) - (c * expected - mean[l]);
+    }
+    for (size_t k = 0; k < m; k++)
+        for (size_t l = 0; l < m; l++)
+            information[k * m + l] *= sqrt(slope[k] * slope[l]);
+}
+
 static void write_residual(const struct statistic *statistic,
                            const struct fit_moments *moments, double *vector)
 {
     size_t p = statistic->p, m = statistic->m;
     double weight = capped_weight(statistic, m, moments->residual_information);
+    double slope[2 * MODEL_PARAMETERS_MAX];
+    double *score = mem_copy(moments->residual_score, m * sizeof *score);
+    double *information =
+        mem_copy(moments->residual_information, m * m * sizeof *information);
+    for (size_t l = 0; l < m; l++)
+        slope[l] = 1;
+    if (!statistic->exact)
+        cut_residual(statistic, weight, moments->residual_squares, score, information,
+                     slope);
     write_capped(statistic, STATISTIC_RESIDUAL_SCORE, STATISTIC_RESIDUAL_INFORMATION,
-                 weight, m, moments->residual_score, moments->residual_information,
-                 vector);
+                 weight, m, score, information, vector);
     double *shape = block(statistic, vector, STATISTIC_RESIDUAL_SHAPE);
     for (size_t l = 0; l < m; l++)
         for (size_t a = 0; a < p; a++)
-            shape[l * p + a] = weight * moments->residual_shape[l * p * p + a * p + a];
+            shape[l * p + a] =
+                weight * slope[l] * moments->residual_shape[l * p * p + a * p + a];
+    mem_free(score);
+    mem_free(information);
 }
 
 static void write_population(const struct statistic *statistic,

@@ -235,6 +235,27 @@ static double unevenness(const struct statistic *s, const struct learn_round *ro
     return fmin(KNOWN_UNEVEN, fmax(0, sum / weight));
 }
 
+/* mean(a a') near mean(a) mean(a)' plus the unevenness, but for what its own block can
+ * tell; `information` is the mean of I - V here. */
+static void mend_square(const struct statistic *s, const struct learn_round *round,
+                        struct view *view, double uneven)
+{
+    size_t p = s->p;
+    double n = view->patients,
+           noise = noise_of(s, round, STATISTIC_INFORMATION_SQUARE) / n;
+    double share = KNOWN_APART * KNOWN_APART;
+    share /= share + noise * noise;
+    for (size_t a = 0; a < p; a++) {
+        for (size_t b = 0; b < p; b++) {
+            double *entry = &view->square[a * p + b];
+            double near =
+                view->information[a * (p + 1)] * view->information[b * (p + 1)] + uneven;
+            double told = near + share * (*entry / n - near);
+            *entry = n * fmin(1, fmax(KNOWN_LOW * KNOWN_LOW, told));
+        }
+    }
+}
+
 static enum err mend_known(const struct statistic *s, const struct learn_round *rounds,
                            struct view *views, size_t count)
 {
@@ -258,11 +279,7 @@ static enum err mend_known(const struct statistic *s, const struct learn_round *
                 one * mean + share * (view->information[e] / n - one * seen);
         }
         err = hold_between(p, view->information, KNOWN_LOW, KNOWN_HIGH);
-        for (size_t a = 0; a < p; a++)
-            for (size_t b = 0; b < p; b++)
-                view->square[a * p + b] =
-                    n * (view->information[a * p + a] * view->information[b * p + b] +
-                         uneven);
+        mend_square(s, &rounds[i], view, uneven);
         for (size_t e = 0; e < p * p; e++)
             view->information[e] *= n;
         view_naturalise(view);
