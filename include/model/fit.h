@@ -11,7 +11,7 @@
  * is A = Omega^-1 + sum of information_j f_j' f_j'^T, half the expected Hessian of O; V =
  * A^-1. The Laplace (FOCEI) marginal is O(phi_hat) + log det Omega + log det A (Wang
  * 2007; constants included). It always starts at B x (and, along parameters that move
- * doses or switches in time, once more a standard deviation to either side), so that a
+ * doses or switches in time, one and two standard deviations to either side), so that a
  * result depends on nothing but the record and the prior. Called by model/update, node/
  * and sim/. */
 

@@ -344,8 +344,10 @@ static bool settle(struct problem *problem, double *z, struct point *here, size_
     return found;
 }
 
-/* Where a parameter moves doses or switches in time, once more from a prior standard
- * deviation of it to either side; the lowest mode counts. */
+/* Where a parameter moves doses or switches in time, once more from one and two prior
+ * standard deviations of it to either side; the lowest mode counts. */
+static const double shifts[] = {-1, 1, -2, 2};
+
 static bool find_mode(struct problem *problem, double *z, struct point *here,
                       size_t *count)
 {
@@ -354,11 +356,11 @@ static bool find_mode(struct problem *problem, double *z, struct point *here,
     for (size_t a = 0; a < p; a++)
         moving[a] = engine_moving(problem->engine)[a];
     struct point other = point_new(problem);
-    for (size_t i = 0; i < 2 * p; i++) {
+    for (size_t i = 0; i < 4 * p; i++) {
         double start[MODEL_PARAMETERS_MAX] = {0};
-        if (!moving[i / 2])
+        if (!moving[i / 4])
             continue;
-        start[i / 2] = (i % 2 ? -1 : 1) * sqrt(problem->prior->omega[i / 2 * (p + 1)]);
+        start[i / 4] = shifts[i % 4] * sqrt(problem->prior->omega[i / 4 * (p + 1)]);
         if (linalg_solve(p, problem->prior->factor, 1, start) == ERR_OK &&
             settle(problem, start, &other, count) &&
             (!found || other.objective < here->objective - LOWER_ENOUGH)) {

@@ -27,6 +27,18 @@
 #define SECANT_LEAST 0.2
 #define SECANT_MOST 5.0
 
+/* One step carries no logarithm or logit farther than this, no untransformed typical
+ * value farther than so many between-patient sds, no untransformed population parameter
+ * farther than so many times itself. */
+#define FARTHEST_TRANSFORMED 1.5
+#define FARTHEST_SDS 30.0
+#define FARTHEST_POPULATION 3.0
+#define DAMPING_MAX 1e12
+
+/* Information added to every number, relative to its size: nothing where anything is
+ * known, and finite steps and errors where nothing is. */
+#define REGULAR 1e-6
+
 /* In comparing rounds a failed fit weighs as much as this in -2 log L. */
 #define FAILED_COST 100.0
 
@@ -184,6 +196,7 @@ static enum err move(const struct space *space, const struct view *view,
 /* --- the rounds so far ------------------------------------------------------------- */
 
 struct history {
+    const struct model *model; /* NULL: of unknown transforms */
     struct space space;
     const struct learn_round *rounds;
     size_t count;
@@ -191,11 +204,12 @@ struct history {
     double *scores; /* [count][space.count] */
 };
 
-static enum err history_init(struct history *history, const struct prior_layout *layout,
+static enum err history_init(struct history *history, const struct model *model,
+                             const struct prior_layout *layout,
                              const struct statistic *statistic,
                              const struct learn_round *rounds, size_t count)
 {
-    *history = (struct history){.rounds = rounds, .count = count};
+    *history = (struct history){.model = model, .rounds = rounds, .count = count};
     space_init(&history->space, layout);
     history->views = mem_new(count, sizeof *history->views);
     history->scores = mem_new(count * history->space.count, sizeof(double));
@@ -330,25 +344,71 @@ static void step_back(const struct history *history, size_t base, double *step)
     }
 }
 
+/* How far one step may carry a number whose size the guards of `move` do not bound: a
+ * typical value or effect, a population parameter. Infinite for the others. */
+static double farthest(const struct history *history, const struct prior *prior, size_t e)
+{
+    const struct number *one = &history->space.numbers[e];
+    const struct prior_layout *layout = history->space.layout;
+    bool effect = one->kind == NUMBER_EFFECT;
+    if (!effect && one->kind != NUMBER_POPULATION)
+        return INFINITY;
+    size_t parameter = effect ? layout->individual[one->a] : layout->population[one->a];
+    if (history->model &&
+        model_parameter(history->model, parameter)->transform != TRANSFORM_IDENTITY)
+        return FARTHEST_TRANSFORMED;
+    return effect ? FARTHEST_SDS * sqrt(prior->omega[one->a * (prior->p + 1)])
+                  : FARTHEST_POPULATION * fmax(1, fabs(prior->population[one->a]));
+}
+
+/* b plus what bounds a step: a trace that makes directions regular of which nothing is
+ * known, and `damping` against the numbers that would go too far. */
+static void bounded(const struct history *history, const struct prior *prior,
+                    double damping, const double *b, double *out)
+{
+    size_t n = history->space.count, p = prior->p;
+    memcpy(out, b, n * n * sizeof *out);
+    for (size_t e = 0; e < n; e++) {
+        const struct number *one = &history->space.numbers[e];
+        double size = farthest(history, prior, e), scale = 1;
+        if (one->kind == NUMBER_COVARIANCE)
+            scale = prior->omega[one->a * (p + 1)] * prior->omega[one->b * (p + 1)];
+        out[e * (n + 1)] +=
+            isfinite(size) ? (REGULAR + damping) / (size * size) : REGULAR / scale;
+    }
+}
+
 /* Newton's step with the information b, covariances and residuals as they will be once
- * the effects have moved (docs/statistics.md, profile). */
+ * the effects have moved (docs/statistics.md, profile); damped until nothing goes farther
+ * than it may. */
 static enum err newton(const struct history *history, size_t base, const double *b,
                        double *step)
 {
     const struct space *space = &history->space;
     const struct view *view = &history->views[base];
+    const double *score = history->scores + base * space->count;
     size_t n = space->count, k = view->prior->k;
-    memcpy(step, history->scores + base * n, n * sizeof *step);
-    enum err err = linalg_spd_solve(n, b, 1, step);
-    if (err != ERR_OK)
-        return err;
     double *effects = mem_new(view->prior->p * k, sizeof *effects);
+    double *held = mem_new(n * n, sizeof *held), damping = 0;
+    enum err err = ERR_OK;
+    for (bool far = true; err == ERR_OK && far && damping < DAMPING_MAX;) {
+        bounded(history, view->prior, damping, b, held);
+        memcpy(step, score, n * sizeof *step);
+        err = linalg_spd_solve(n, held, 1, step);
+        far = false;
+        for (size_t e = 0; e < n; e++)
+            far |= fabs(step[e]) > farthest(history, view->prior, e);
+        damping = fmax(1, 4 * damping);
+    }
     for (size_t e = 0; e < space->first[NUMBER_COVARIANCE]; e++)
         effects[space->numbers[e].a * k + space->numbers[e].b] = step[e];
-    memcpy(step, history->scores + base * n, n * sizeof *step);
+    memcpy(step, score, n * sizeof *step);
     fisher_profile(space, view, effects, step);
+    if (err == ERR_OK)
+        err = linalg_spd_solve(n, held, 1, step);
     mem_free(effects);
-    return linalg_spd_solve(n, b, 1, step);
+    mem_free(held);
+    return err;
 }
 
 static void errors_of(const struct space *space, const double *covariance,
@@ -380,6 +440,8 @@ static enum err learn_exactly(const struct history *history, double tolerance,
     double *information = mem_new(n * n, sizeof *information);
     double *inverse = mem_new(n * n, sizeof *inverse), *step = mem_new(n, sizeof *step);
     fisher_information(&history->space, &history->views[base], information);
+    bounded(history, history->views[base].prior, 0, information, inverse);
+    memcpy(information, inverse, n * n * sizeof *inverse);
     enum err err = linalg_spd_inverse(n, information, inverse);
     if (err == ERR_OK) {
         report->stepped_back = !use_secants(history, base, information);
@@ -513,7 +575,6 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
                     size_t count, const struct learn_options *options,
                     struct prior **next, struct learn_report *report)
 {
-    (void)model;
     struct learn_options chosen =
         options ? *options : (struct learn_options){LEARN_PATIENTS_MIN, LEARN_TOLERANCE};
     enum err err = check(layout, statistic, rounds, count);
@@ -526,7 +587,7 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         .residual = layout->m ? LEARN_MOVED : LEARN_ABSENT,
         .population = layout->q ? LEARN_MOVED : LEARN_ABSENT,
     };
-    err = history_init(&history, layout, statistic, rounds, count);
+    err = history_init(&history, model, layout, statistic, rounds, count);
     const struct view *view = &history.views[count - 1];
     if (err == ERR_OK && statistic->exact) {
         report->patients = view->patients;
