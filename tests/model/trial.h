@@ -21,7 +21,7 @@ struct trial {
     size_t count, capacity;
 };
 
-static void trial_model(struct trial *trial, const char *text)
+static inline void trial_model(struct trial *trial, const char *text)
 {
     *trial = (struct trial){0};
     assert_ok(model_parse(text, strlen(text), "trial", &trial->model));
@@ -29,7 +29,7 @@ static void trial_model(struct trial *trial, const char *text)
     trial->engine = engine_new(trial->model, &trial->layout, NULL);
 }
 
-static void trial_take(struct trial *trial, const struct record *record)
+static inline void trial_take(struct trial *trial, const struct record *record)
 {
     MEM_GROW(trial->twins, trial->count + 1, &trial->capacity);
     assert_ok(
