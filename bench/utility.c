@@ -273,7 +273,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    static const uint8_t seed[RANDOM_SEED_BYTES] = "utility";
+    /* Not the draws on which the private form's constants were chosen. */
+    static const uint8_t seed[RANDOM_SEED_BYTES] = "held out, drawn once";
     struct random *random = random_new_seeded(seed);
     double *values[4];
     for (int i = 0; i < 4; i++)
