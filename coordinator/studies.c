@@ -27,7 +27,13 @@ static enum err plan_noise(const struct study_request *request, struct terms *te
                            double *multipliers)
 {
     double mu;
-    if (accountant_mu(request->epsilon, request->delta, &mu) != ERR_OK ||
+    struct discretisation more;
+    if (accountant_discretisation(terms->dimension, terms->noise_log2, 1, &more) !=
+        ERR_OK)
+        return err_code();
+    more.epsilon *= request->rounds;
+    more.log_delta *= request->rounds;
+    if (accountant_mu_within(request->epsilon, request->delta, &more, &mu) != ERR_OK ||
         accountant_shares(mu, request->budget_ratio, request->rounds, multipliers) !=
             ERR_OK)
         return err_code();

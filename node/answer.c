@@ -242,6 +242,18 @@ static enum err charge_and_store(struct node *node, const struct plan *plan,
     return result;
 }
 
+/* What a patient may have been charged once this release is counted among all others. */
+static enum err round_cap(struct node *node, const struct plan *plan, double *mu2)
+{
+    struct discretisation all, one;
+    if (ledger_discretisation(node->ledger, &all) != ERR_OK ||
+        accountant_discretisation(plan->dimension, plan->noise_log2, 1, &one) != ERR_OK)
+        return err_code();
+    all.epsilon += one.epsilon;
+    all.log_delta += one.log_delta;
+    return node_cap(node, &all, mu2);
+}
+
 static enum err compute(struct node *node, const struct clock *clock, struct study *study,
                         const struct plan *plan, const uint8_t plan_hash[HASH_BYTES],
                         const struct answer_progress *progress, struct exchange *exchange,
@@ -256,7 +268,7 @@ static enum err compute(struct node *node, const struct clock *clock, struct stu
     struct crowd crowd = {0};
     double cap;
     memcpy(entry.study, plan->study, LEDGER_STUDY_BYTES);
-    enum err result = node_cap(node, &cap);
+    enum err result = round_cap(node, plan, &cap);
     if (result == ERR_OK)
         result = gather(node, &entry, cap, &crowd);
     uint64_t *sum = mem_new(plan->dimension, sizeof *sum);

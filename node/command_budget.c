@@ -79,7 +79,10 @@ enum err command_budget_show(struct cli *cli)
         return err_code();
     double delta = conf_real(node->conf, "delta"),
            most = conf_real(node->conf, "epsilon_max"), cap = 0;
-    enum err result = node_cap(node, &cap);
+    struct discretisation lattice;
+    enum err result = ledger_discretisation(node->ledger, &lattice);
+    if (result == ERR_OK)
+        result = node_cap(node, &lattice, &cap);
     if (result == ERR_OK)
         result = spent(node, delta, &loss);
     if (result == ERR_OK) {

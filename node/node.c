@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "privacy/accountant.h"
 #include "wire/envelope.h"
 
 static const struct conf_setting settings[] = {
@@ -200,11 +199,12 @@ enum err node_settings(const char *folder, struct conf **conf)
     return home_settings(folder, &kind, conf);
 }
 
-enum err node_cap(const struct node *node, double *mu2)
+enum err node_cap(const struct node *node, const struct discretisation *lattice,
+                  double *mu2)
 {
     double mu;
-    if (accountant_mu(conf_real(node->conf, "epsilon_max"),
-                      conf_real(node->conf, "delta"), &mu) != ERR_OK)
+    if (accountant_mu_within(conf_real(node->conf, "epsilon_max"),
+                             conf_real(node->conf, "delta"), lattice, &mu) != ERR_OK)
         return err_code();
     *mu2 = mu * mu;
     return ERR_OK;

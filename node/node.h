@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/home.h"
+#include "privacy/accountant.h"
 #include "privacy/identity.h"
 #include "privacy/ledger.h"
 #include "wire/roster.h"
@@ -47,11 +48,13 @@ void node_destroy(struct node **node);
 /* The settings alone, for commands that must work beside a running daemon. */
 enum err node_settings(const char *folder, struct conf **conf);
 
-/* The most a patient may be charged over all studies: mu^2 of epsilon_max at delta. */
-enum err node_cap(const struct node *node, double *mu2);
+/* The mu^2 that epsilon_max at delta allows releases whose correction for the lattice is
+ * `lattice` together. */
+enum err node_cap(const struct node *node, const struct discretisation *lattice,
+                  double *mu2);
 
-/* Pin an invitation's keys. ERR_DENIED once it has expired, ERR_STATE when another consortium
- * is pinned already; the same again is fine. `wall`: Unix seconds. */
+/* Pin an invitation's keys. ERR_DENIED once it has expired, ERR_STATE when another
+ * consortium is pinned already; the same again is fine. `wall`: Unix seconds. */
 enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall);
 
 /* Take a newer roster (the signed bytes) into use: signature, order, membership. */

@@ -332,7 +332,13 @@ enum err studies_permit(const struct node *node, const struct terms *terms)
             ERR_DENIED,
             "the study may publish sums of %u hospitals; hospitals_min is %lld",
             terms->hospitals_min, (long long)hospitals_min);
-    if (node_cap(node, &cap) != ERR_OK)
+    struct discretisation lattice;
+    if (accountant_discretisation(terms->dimension, terms->noise_log2, 1, &lattice) !=
+        ERR_OK)
+        return err_code();
+    lattice.epsilon *= terms->rounds;
+    lattice.log_delta *= terms->rounds;
+    if (node_cap(node, &lattice, &cap) != ERR_OK)
         return err_code();
     for (size_t i = 0; i < terms->noise_multipliers.count; i++) {
         double z = terms->noise_multipliers.items[i];

@@ -71,6 +71,12 @@ struct discretisation {
 enum err accountant_discretisation(size_t dim, unsigned noise_log2, uint32_t noise_shares,
                                    struct discretisation *discretisation);
 
+/* The largest mu that (epsilon, delta) allows releases with this correction together: what
+ * accountant_loss then states of mu^2 is at most `epsilon`. ERR_RANGE also when the
+ * correction alone is more. */
+enum err accountant_mu_within(double epsilon, double delta,
+                              const struct discretisation *discretisation, double *mu);
+
 /* What may be told about a total: the correction is inside epsilon, and whoever guesses
  * membership from all releases is right as stated at best. */
 struct privacy_loss {

@@ -254,6 +254,24 @@ double accountant_tpr(double mu, double fpr)
     return normal_cdf(normal_quantile(fpr) + mu);
 }
 
+/* What continuous noise may use of delta when the lattice takes its part; 1e-9 of it is
+ * left for the tail of its bound. */
+static double delta_left(double delta, const struct discretisation *discretisation)
+{
+    return delta * exp(-discretisation->log_delta) * (1 - 1e-9);
+}
+
+enum err accountant_mu_within(double epsilon, double delta,
+                              const struct discretisation *discretisation, double *mu)
+{
+    double left = (epsilon - discretisation->epsilon) / UPWARD;
+    if (!(left >= 0))
+        return err_set(ERR_RANGE,
+                       "epsilon %g is below what the lattice of the noise costs, %g",
+                       epsilon, discretisation->epsilon);
+    return accountant_mu(left, delta_left(delta, discretisation), mu);
+}
+
 enum err accountant_loss(double mu2, const struct discretisation *discretisation,
                          double delta, struct privacy_loss *loss)
 {
@@ -265,7 +283,7 @@ enum err accountant_loss(double mu2, const struct discretisation *discretisation
     const struct discretisation none = {0},
                                 *more = discretisation ? discretisation : &none;
     double mu = sqrt(mu2), epsilon = 0;
-    double inner = discretisation ? delta * exp(-more->log_delta) * (1 - 1e-9) : delta;
+    double inner = discretisation ? delta_left(delta, more) : delta;
     enum err code = accountant_epsilon(mu, inner, &epsilon);
     if (code)
         return code;

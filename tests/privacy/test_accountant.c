@@ -300,6 +300,34 @@ static void accountant__loss_states_the_attack_bounds(void **state)
     assert_refused(ERR_RANGE, "mu^2", accountant_loss(-1, &more, 1e-6, &loss));
 }
 
+/* What is planned within (epsilon, delta) costs at most that when all is told, and hardly
+ * less; planned without the lattice it costs more. */
+static void accountant__room_leaves_the_lattice_its_part(void **state)
+{
+    (void)state;
+    const double epsilons[] = {0.01, 0.5, 1, 8};
+    const size_t dims[] = {1, 26, 1000, 65536};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++) {
+            struct discretisation more;
+            struct privacy_loss loss;
+            double mu, bare;
+            assert_ok(accountant_discretisation(dims[j], 20, 1, &more));
+            more.epsilon *= 10;
+            more.log_delta *= 10;
+            assert_ok(accountant_mu_within(epsilons[i], 1e-6, &more, &mu));
+            assert_ok(accountant_loss(mu * mu, &more, 1e-6, &loss));
+            assert_true(loss.epsilon <= epsilons[i]);
+            assert_true(loss.epsilon > epsilons[i] * (1 - 1e-9));
+            assert_ok(accountant_mu(epsilons[i], 1e-6, &bare));
+            assert_ok(accountant_loss(bare * bare, &more, 1e-6, &loss));
+            assert_true(loss.epsilon > epsilons[i]);
+        }
+    const struct discretisation all = {.epsilon = 2};
+    double mu;
+    assert_refused(ERR_RANGE, "lattice", accountant_mu_within(1, 1e-6, &all, &mu));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +342,7 @@ int main(void)
         cmocka_unit_test(accountant__refuses_what_it_does_not_know),
         cmocka_unit_test(accountant__discretisation_covers_the_exact_gap),
         cmocka_unit_test(accountant__loss_states_the_attack_bounds),
+        cmocka_unit_test(accountant__room_leaves_the_lattice_its_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
