@@ -76,7 +76,7 @@ for h in "${hospitals[@]}"; do
     node serve --once -C "$h" --quiet 2>"$h.log" &
     pids+=($!)
 done
-wait
+for pid in "${pids[@]}"; do wait "$pid"; done # a process that failed ends the demonstration
 pids=()
 coordinator study show sbp -C coordinator | grep '^round'
 
@@ -88,6 +88,8 @@ for h in "${hospitals[@]}"; do
 done
 
 step "7. Beside it: the fit of all records on one machine, which no hospital would allow."
+echo "(What noise and bounded contributions cost: the effects scatter by the noise, and spreads between"
+echo "patients come out low where records have heavier tails than the model; see docs/statistics.md.)"
 "$bin/gemel-sim" pooled --model "$models/blood_pressure.twin" \
     --data "$data/nafld_bp/data.csv" --quiet
 

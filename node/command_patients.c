@@ -71,6 +71,10 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
     json_set_integer(json, "rows_new", (int64_t)report->rows_new);
     json_set_integer(json, "rows_known", (int64_t)report->rows_known);
     json_set(json, "columns", columns_json(dataset));
+    struct json *notes = json_new_array();
+    for (size_t i = 0; i < dataset_notes(dataset); i++)
+        json_add(notes, json_new_text(dataset_note(dataset, i)));
+    json_set(json, "notes", notes);
     cli_result(cli, json);
     if (cli_is_json(cli))
         return;
@@ -81,6 +85,8 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
         printf("%-12s %-12s %-16s %-10s %9zu %9zu\n", c->column, c->role,
                c->name ? c->name : "", c->unit ? c->unit : "", c->used, c->missing);
     }
+    for (size_t i = 0; i < dataset_notes(dataset); i++)
+        printf("note: %s\n", dataset_note(dataset, i));
     if (report->repeated)
         printf("this very file was imported before; nothing changed\n");
     else
