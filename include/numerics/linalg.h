@@ -5,16 +5,20 @@
 
 #include "base/err.h"
 
-/* linalg - the few dense operations the statistics need: our only door to BLAS and LAPACK.
+/* linalg - the few dense operations the statistics need: our only door to BLAS and
+ * LAPACK.
  *
- * Matrices are row-major, n x m, `a[i * m + j]`. Sizes are small (at most LINALG_DIM_MAX).
- * BLAS runs on one thread, set in code, because its results change in the last bits with
- * the number of threads. Called by numerics/, model/, coordinator/ and sim/. */
+ * Matrices are row-major, n x m, `a[i * m + j]`. Sizes are small (at most
+ * LINALG_DIM_MAX). BLAS runs on one thread, set in code, because its results change in
+ * the last bits with the number of threads. Any threads may call at once: inside the
+ * library one at a time, because the serial OpenBLAS is not made for more. Called by
+ * numerics/, model/, coordinator/ and sim/. */
 
 #define LINALG_DIM_MAX ((size_t)4096)
 
-/* Cholesky A = L L' of a symmetric positive definite matrix, lower triangle in place, upper
- * triangle set to zero. ERR_NUMERIC when A is not positive definite (A is then undefined). */
+/* Cholesky A = L L' of a symmetric positive definite matrix, lower triangle in place,
+ * upper triangle set to zero. ERR_NUMERIC when A is not positive definite (A is then
+ * undefined). */
 enum err linalg_cholesky(size_t n, double *a);
 
 /* X := L^-1 B or L^-T B, B n x m in place, L lower triangular. */
@@ -33,8 +37,9 @@ enum err linalg_spd_solve(size_t n, const double *a, size_t m, double *b);
  * precision. */
 enum err linalg_solve(size_t n, const double *a, size_t m, double *b);
 
-/* Symmetric eigenproblem A = V diag(values) V', values ascending, columns of V the vectors,
- * each with its first component of largest magnitude positive (so that it is unique). */
+/* Symmetric eigenproblem A = V diag(values) V', values ascending, columns of V the
+ * vectors, each with its first component of largest magnitude positive (so that it is
+ * unique). */
 enum err linalg_eigen(size_t n, const double *a, double *values, double *vectors);
 
 /* C := A B (n x k times k x m), C := A' B (A k x n), C := A B' (B m x k). */
@@ -46,8 +51,8 @@ void linalg_multiply_nt(size_t n, size_t k, size_t m, const double *a, const dou
                         double *c);
 
 /* svec: the n (n + 1) / 2 numbers of a symmetric matrix with off-diagonal entries times
- * sqrt 2, so that inner products and norms agree: |svec(A)|_2 = |A|_F. Order: row by row of
- * the lower triangle, (0,0), (1,0), (1,1), (2,0), ... */
+ * sqrt 2, so that inner products and norms agree: |svec(A)|_2 = |A|_F. Order: row by row
+ * of the lower triangle, (0,0), (1,0), (1,1), (2,0), ... */
 #define LINALG_SVEC_DIM(n) ((n) * ((n) + 1) / 2)
 void linalg_svec(size_t n, const double *a, double *packed);
 void linalg_svec_unpack(size_t n, const double *packed, double *a);

@@ -4,6 +4,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <threads.h>
 
@@ -15,17 +16,28 @@
 /* LAPACK is column-major. A symmetric matrix reads the same both ways, and our lower
  * triangle is its upper one ('U'), so nothing is transposed except where said. */
 
-static once_flag one_thread_once = ONCE_FLAG_INIT;
+/* The distributions' serial OpenBLAS hands out its work space without a lock: two threads
+ * that call it at once can get the same, and wrong numbers. So one thread at a time. */
+static once_flag library_once = ONCE_FLAG_INIT;
+static mtx_t library_lock;
 
-static void one_thread_set(void)
+static void library_begin(void)
 {
     openblas_set_num_threads(1);
     assert(openblas_get_num_threads() == 1);
+    if (mtx_init(&library_lock, mtx_plain) != thrd_success)
+        abort();
 }
 
-static void one_thread(void)
+static void library_enter(void)
 {
-    call_once(&one_thread_once, one_thread_set);
+    call_once(&library_once, library_begin);
+    mtx_lock(&library_lock);
+}
+
+static void library_leave(void)
+{
+    mtx_unlock(&library_lock);
 }
 
 static enum err dimension_check(size_t n)
@@ -33,7 +45,6 @@ static enum err dimension_check(size_t n)
     if (n == 0 || n > LINALG_DIM_MAX)
         return err_set(ERR_RANGE, "matrix of dimension %zu outside [1, %zu]", n,
                        LINALG_DIM_MAX);
-    one_thread();
     return ERR_OK;
 }
 
@@ -90,8 +101,10 @@ enum err linalg_cholesky(size_t n, double *a)
     double *diagonal = mem_new(2 * n, sizeof *diagonal), *work = diagonal + n;
     for (size_t i = 0; i < n; i++)
         diagonal[i] = a[i * n + i];
+    library_enter();
     lapack_int info =
         LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+    library_leave();
     size_t bad = info > 0 ? (size_t)info - 1 : n;
     for (size_t i = 0; i < n && i < bad; i++)
         if (pivot_is_rounding(n, a, diagonal, i, work))
@@ -113,9 +126,10 @@ static void triangular_solve(CBLAS_TRANSPOSE transposed, size_t n, const double 
     assert(n <= LINALG_DIM_MAX && m <= INT32_MAX);
     if (n == 0 || m == 0)
         return;
-    one_thread();
+    library_enter();
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed, CblasNonUnit, (int)n,
                 (int)m, 1.0, l, (int)n, b, (int)m);
+    library_leave();
 }
 
 void linalg_lower_solve(size_t n, const double *l, size_t m, double *b)
@@ -142,8 +156,14 @@ enum err linalg_spd_inverse(size_t n, const double *a, double *inverse)
         return err_code();
     double *work = mem_copy(a, n * n * sizeof *a);
     enum err result = linalg_cholesky(n, work);
-    if (!result &&
-        LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, work, (lapack_int)n))
+    lapack_int info = 0;
+    if (!result) {
+        library_enter();
+        info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, work,
+                                   (lapack_int)n);
+        library_leave();
+    }
+    if (info)
         result = err_set(ERR_NUMERIC, "matrix of dimension %zu has no inverse", n);
     if (!result)
         result = lower_finite_check(n, work);
@@ -179,10 +199,12 @@ static lapack_int solve_expert(size_t n, double *a, size_t m, double *b, double 
     lapack_int *pivots = mem_new(2 * n, sizeof *pivots);
     char equilibrated = 'N';
     double reciprocal_condition;
+    library_enter();
     info = LAPACKE_dgesvx_work(LAPACK_COL_MAJOR, 'E', 'T', size, sides, a, size, factors,
                                size, pivots, &equilibrated, scales, scales + n, b, size,
                                x, size, &reciprocal_condition, scales + 2 * n,
                                scales + 2 * n + m, scales + 2 * n + 2 * m, pivots + n);
+    library_leave();
     mem_free(factors);
     mem_free(scales);
     mem_free(pivots);
@@ -236,8 +258,11 @@ enum err linalg_eigen(size_t n, const double *a, double *values, double *vectors
     double *work = mem_copy(a, n * n * sizeof *a);
     double *found = mem_new(n, sizeof *found);
     enum err result = ERR_OK;
-    if (LAPACKE_dsyev(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, work, (lapack_int)n,
-                      found))
+    library_enter();
+    lapack_int info = LAPACKE_dsyev(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, work,
+                                    (lapack_int)n, found);
+    library_leave();
+    if (info)
         result = err_set(ERR_NUMERIC,
                          "eigenvalues of a matrix of dimension %zu did not converge", n);
     if (!result) {
@@ -263,10 +288,11 @@ static void multiply(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, size_t n, size
         memset(c, 0, n * m * sizeof *c);
         return;
     }
-    one_thread();
+    library_enter();
     cblas_dgemm(CblasRowMajor, left, right, (int)n, (int)m, (int)k, 1.0, a,
                 left == CblasNoTrans ? (int)k : (int)n, b,
                 right == CblasNoTrans ? (int)m : (int)k, 0.0, c, (int)m);
+    library_leave();
 }
 
 void linalg_multiply(size_t n, size_t k, size_t m, const double *a, const double *b,

@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <threads.h>
 
 #include "base/memory.h"
 #include "numerics/linalg.h"
@@ -380,6 +381,60 @@ static void linalg__uses_one_thread(void **state)
     mem_free(c);
 }
 
+enum { BUSY_N = 12, BUSY_TURNS = 4000, BUSY_THREADS = 4 };
+
+/* A product, a solution and eigenvectors again and again; how often they were not the
+ * same bits as the first time, when nobody else was there. */
+struct busy {
+    double *a, *spd, *product; /* product, solution, vectors, one after the other */
+    size_t wrong;
+};
+
+static void busy_turn(const struct busy *busy, double *out)
+{
+    size_t square = BUSY_N * BUSY_N;
+    double values[BUSY_N];
+    linalg_multiply(BUSY_N, BUSY_N, BUSY_N, busy->a, busy->a, out);
+    memcpy(out + square, busy->a, square * sizeof *out);
+    assert_ok(linalg_spd_solve(BUSY_N, busy->spd, BUSY_N, out + square));
+    assert_ok(linalg_eigen(BUSY_N, busy->spd, values, out + 2 * square));
+}
+
+static int busy_work(void *argument)
+{
+    struct busy *busy = argument;
+    size_t square = BUSY_N * BUSY_N;
+    double *out = mem_new(3 * square, sizeof *out);
+    for (size_t i = 0; i < BUSY_TURNS; i++) {
+        busy_turn(busy, out);
+        busy->wrong += memcmp(out, busy->product, 3 * square * sizeof *out) != 0;
+    }
+    mem_free(out);
+    return 0;
+}
+
+static void linalg__threads_do_not_spoil_each_other(void **state)
+{
+    (void)state;
+    struct busy busy[BUSY_THREADS];
+    thrd_t threads[BUSY_THREADS];
+    for (size_t i = 0; i < BUSY_THREADS; i++) {
+        busy[i] = (struct busy){.a = draw_matrix(BUSY_N, BUSY_N, i + 1),
+                                .spd = draw_spd(BUSY_N, i + 1),
+                                .product = mem_new(3 * BUSY_N * BUSY_N, sizeof(double))};
+        busy_turn(&busy[i], busy[i].product);
+    }
+    for (size_t i = 0; i < BUSY_THREADS; i++)
+        assert_int_equal(thrd_create(&threads[i], busy_work, &busy[i]), thrd_success);
+    for (size_t i = 0; i < BUSY_THREADS; i++) {
+        thrd_join(threads[i], NULL);
+        assert_int_equal(busy[i].wrong, 0);
+        mem_free(busy[i].a);
+        mem_free(busy[i].spd);
+        mem_free(busy[i].product);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +456,7 @@ int main(void)
         cmocka_unit_test(linalg__products_match_the_definition),
         cmocka_unit_test(linalg__svec_keeps_inner_products),
         cmocka_unit_test(linalg__uses_one_thread),
+        cmocka_unit_test(linalg__threads_do_not_spoil_each_other),
     };
     return cmocka_run_group_tests_name("linalg", tests, NULL, NULL);
 }
