@@ -56,6 +56,10 @@ struct record *record_new(const char *patient, const char *time_unit);
 void record_destroy(struct record **record);
 struct record *record_copy(const struct record *record);
 
+/* A copy with only the first so many measurements. Doses and covariates all stay: they
+ * are what is planned, whether known yet or not. */
+struct record *record_known(const struct record *record, size_t measurements);
+
 /* Append a row; texts are copied. ERR_RANGE past RECORD_ROWS_MAX or for a number that is
  * not finite. */
 enum err record_dose(struct record *record, double time, const char *input,

@@ -117,6 +117,17 @@ struct record *record_copy(const struct record *record)
     return to;
 }
 
+struct record *record_known(const struct record *record, size_t measurements)
+{
+    struct record *to = record_copy(record);
+    while (to->measurement_count > measurements) {
+        struct record_measurement *gone = &to->measurements[--to->measurement_count];
+        mem_free(gone->quantity);
+        mem_free(gone->unit);
+    }
+    return to;
+}
+
 /* --- sorting ---------------------------------------------------------------------- */
 
 typedef bool comes_after(const void *a, const void *b);

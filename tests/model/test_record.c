@@ -78,6 +78,27 @@ static void record__a_copy_stands_alone(void **state)
     record_destroy(&copy);
 }
 
+static void record__known_keeps_the_first_measurements_and_every_plan(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    assert_ok(record_dose(r, 9, "oral", "mg", 2, 0, 1));
+    assert_ok(record_covariate(r, 8, "WT", "kg", 70, 0));
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(record_measurement(r, (double)i, "level", "mg/L", (double)(10 + i),
+                                     CENSORED_NOT, i));
+    struct record *known = record_known(r, 2), *all = record_known(r, 7);
+    assert_int_equal(known->measurement_count, 2);
+    assert_near(known->measurements[1].value, 11, 0);
+    assert_int_equal(known->dose_count, 1);
+    assert_int_equal(known->covariate_count, 1);
+    assert_int_equal(all->measurement_count, 3);
+    assert_int_equal(r->measurement_count, 3);
+    record_destroy(&known);
+    record_destroy(&all);
+    record_destroy(&r);
+}
+
 static void record__stops_at_its_limit(void **state)
 {
     (void)state;
@@ -108,6 +129,7 @@ int main(void)
         cmocka_unit_test(record__sorts_by_time_then_order),
         cmocka_unit_test(record__keeps_equal_rows_as_they_came),
         cmocka_unit_test(record__a_copy_stands_alone),
+        cmocka_unit_test(record__known_keeps_the_first_measurements_and_every_plan),
         cmocka_unit_test(record__stops_at_its_limit),
         cmocka_unit_test(record__refuses_what_is_no_number),
     };

@@ -1,0 +1,272 @@
+#include "trial.h"
+
+#include "base/file.h"
+#include "base/normal.h"
+#include "model/forecast.h"
+#include "model/observe.h"
+#include "numerics/linalg.h"
+
+/* A model of the house. */
+static void house_model(struct trial *trial, const char *name)
+{
+    char *path = mem_format("%s/models/%s.twin", SOURCE_DIR, name);
+    *trial = (struct trial){0};
+    assert_ok(model_load(path, &trial->model));
+    assert_ok(prior_layout(trial->model, &trial->layout));
+    trial->engine = engine_new(trial->model, &trial->layout, NULL);
+    mem_free(path);
+}
+
+/* A normal deviate of a fixed stream. */
+static double draw(uint64_t *stream)
+{
+    *stream = *stream * 6364136223846793005u + 1442695040888963407u;
+    return normal_quantile(((double)(*stream >> 11) + 0.5) / 9007199254740992.0);
+}
+
+static struct forecast *forecast_of(struct trial *trial, const struct record *record,
+                                    size_t known, const struct prior *prior,
+                                    struct twin **whole)
+{
+    struct record *first = record_known(record, known);
+    struct twin *before;
+    struct forecast *forecast;
+    assert_ok(twin_new(trial->model, &trial->layout, first, &before));
+    assert_ok(twin_new(trial->model, &trial->layout, record, whole));
+    assert_ok(forecast_new(trial->engine, before, *whole, prior, &forecast));
+    twin_destroy(&before);
+    record_destroy(&first);
+    return forecast;
+}
+
+/* --- a straight line: kriging ------------------------------------------------------ */
+
+#define READINGS ((size_t)6)
+static const double line_times[READINGS] = {-8, -3.5, -1, 0.5, 4, 9};
+static const double line_values[READINGS] = {118, 131, 126, 142, 139, 155};
+
+static struct record *line_record(void)
+{
+    struct record *record = record_new("1", "a");
+    assert_ok(record_covariate(record, -8, "AGE", "a", 71, 0));
+    assert_ok(record_covariate(record, -8, "MALE", NULL, 1, 1));
+    for (size_t i = 0; i < READINGS; i++)
+        assert_ok(record_measurement(record, line_times[i], "SBP", "mm[Hg]",
+                                     line_values[i], CENSORED_NOT, 2 + i));
+    return record;
+}
+
+/* Covariance of two readings' logarithms without their residual errors. */
+static double between(const struct prior *prior, double s, double t)
+{
+    const double *o = prior->omega;
+    return o[0] + o[1] * (s + t) / 10 + o[3] * s * t / 100;
+}
+
+/* Log readings are jointly normal, so the best prediction of one from others and its
+ * variance are those of kriging, from the covariance of readings alone: no twin, no mode,
+ * no derivative. */
+static void forecast__of_a_line_is_kriging(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    house_model(&trial, "blood_pressure");
+    assert_ok(prior_from_model(trial.model, &prior));
+    const double effects[] = {4.88, 0.05, -0.016, -0.024, -0.069, -0.014};
+    const double omega[] = {0.0086, 0.0027, 0.0027, 0.0068};
+    memcpy(prior->effects, effects, sizeof effects);
+    memcpy(prior->omega, omega, sizeof omega);
+    prior->residual[0] = log(0.126);
+    assert_ok(prior_factor(prior, NULL));
+    double level = 4.88 + 0.05 * 11 / 40 - 0.016;
+    double slope = -0.024 - 0.069 * 11 / 40 - 0.014;
+    struct record *record = line_record();
+    for (size_t known = 0; known < READINGS; known++) {
+        struct twin *whole;
+        struct forecast *forecast = forecast_of(&trial, record, known, prior, &whole);
+        assert_int_equal(forecast->count, READINGS - known);
+        for (size_t j = known; j < READINGS; j++) {
+            const struct forecast_point *point = &forecast->points[j - known];
+            double v[READINGS * READINGS], w[READINGS], c[READINGS];
+            for (size_t a = 0; a < known; a++) {
+                c[a] = w[a] = between(prior, line_times[a], line_times[j]);
+                for (size_t b = 0; b < known; b++)
+                    v[a * known + b] = between(prior, line_times[a], line_times[b]) +
+                                       (a == b ? 0.126 * 0.126 : 0);
+            }
+            if (known)
+                assert_ok(linalg_spd_solve(known, v, 1, w));
+            double mean = level + slope * line_times[j] / 10;
+            double variance =
+                between(prior, line_times[j], line_times[j]) + 0.126 * 0.126;
+            for (size_t a = 0; a < known; a++) {
+                mean += w[a] * (log(line_values[a]) - level - slope * line_times[a] / 10);
+                variance -= w[a] * c[a];
+            }
+            assert_relative(point->centre, exp(mean), 1e-9);
+            assert_relative(point->sd, sqrt(variance), 1e-9);
+            assert_relative(point->low[0], exp(mean - 1.2815515655446004 * point->sd),
+                            1e-9);
+            assert_relative(point->high[1], exp(mean + 1.9599639845400545 * point->sd),
+                            1e-9);
+        }
+        forecast_destroy(&forecast);
+        twin_destroy(&whole);
+    }
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* --- drawn patients: how often intervals hold -------------------------------------- */
+
+#define SAMPLES ((size_t)7)
+
+/* Somebody whom the prior describes, with readings as the residual error makes them. */
+static struct record *drawn(struct trial *trial, const struct prior *prior,
+                            uint64_t *stream)
+{
+    static const double times[SAMPLES] = {0.5, 1.5, 3, 6, 9, 14, 24};
+    double phi[3], z[3], f[SAMPLES];
+    struct record *record = record_new("1", "h");
+    struct twin *twin;
+    assert_ok(record_dose(record, 0, "oral", "mg", 320, 0, 0));
+    for (size_t i = 0; i < SAMPLES; i++)
+        assert_ok(record_measurement(record, times[i], "level", "mg/L", 1, CENSORED_NOT,
+                                     1 + i));
+    for (size_t a = 0; a < 3; a++)
+        z[a] = draw(stream);
+    for (size_t a = 0; a < 3; a++) {
+        phi[a] = prior->effects[a * prior->k];
+        for (size_t b = 0; b < 3; b++)
+            phi[a] += prior->factor[a * 3 + b] * z[b];
+    }
+    assert_ok(twin_new(trial->model, &trial->layout, record, &twin));
+    assert_ok(twin_predict(trial->engine, twin, phi, prior->population, f, NULL));
+    for (size_t i = 0; i < SAMPLES; i++)
+        record->measurements[i].value = f[i] + exp(prior->residual[0]) * draw(stream);
+    twin_destroy(&twin);
+    return record;
+}
+
+/* 500 people: an interval of 80 % holds for 0.8 +- 0.018 of them, one of 95 % for 0.95 +-
+ * 0.010; without the residual error, or without what is unknown of the patient, for far
+ * fewer. */
+static void forecast__intervals_hold_as_often_as_they_say(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    uint64_t stream = 20;
+    house_model(&trial, "theophylline");
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct forecast_score scores[2] = {0}; /* the next reading, the last */
+    for (size_t i = 0; i < 500; i++) {
+        struct record *record = drawn(&trial, prior, &stream);
+        struct twin *whole;
+        struct forecast *forecast = forecast_of(&trial, record, 3, prior, &whole);
+        forecast_judge(&forecast->points[0], trial.model, twin_measurement(whole, 3),
+                       &scores[0]);
+        forecast_judge(&forecast->points[SAMPLES - 4], trial.model,
+                       twin_measurement(whole, SAMPLES - 1), &scores[1]);
+        forecast_destroy(&forecast);
+        twin_destroy(&whole);
+        record_destroy(&record);
+    }
+    for (size_t s = 0; s < 2; s++) {
+        assert_int_equal(scores[s].count, 500);
+        assert_near((double)scores[s].within[0] / 500, 0.80, 3 * 0.018);
+        assert_near((double)scores[s].within[1] / 500, 0.95, 3 * 0.010);
+        assert_true(scores[s].sizes / 500 < sqrt(scores[s].squares / 500));
+    }
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* --- the rest ---------------------------------------------------------------------- */
+
+static void forecast__judges_on_the_scale_of_the_error(void **state)
+{
+    (void)state;
+    struct trial trial;
+    house_model(&trial, "blood_pressure");
+    struct forecast_point point = {.centre = 100, .low = {90, 80}, .high = {110, 125}};
+    struct twin_measurement measured = {.value = 120};
+    struct forecast_score score = {0};
+    forecast_judge(&point, trial.model, &measured, &score);
+    assert_int_equal(score.count, 1);
+    assert_near(score.sizes, log(1.2), 1e-15);
+    assert_near(score.squares, log(1.2) * log(1.2), 1e-15);
+    assert_int_equal(score.within[0], 0);
+    assert_int_equal(score.within[1], 1);
+    measured.censoring = CENSORED_ABOVE;
+    forecast_judge(&point, trial.model, &measured, &score);
+    assert_int_equal(score.count, 1);
+    trial_clear(&trial);
+}
+
+static void forecast__of_yes_or_no_is_a_probability(void **state)
+{
+    (void)state;
+    static const char text[] = "model binary version 1 \"t\"\ntime mo\n"
+                               "[parameters]\nlevel = -2 1 normal sd 1\n"
+                               "[equations]\np = 1/(1 + exp(-level))\n"
+                               "[observations]\nwell : p ~ bernoulli\n";
+    struct trial trial;
+    struct prior *prior;
+    struct twin *whole;
+    trial_model(&trial, text);
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct record *record = record_new("1", "mo");
+    assert_ok(record_measurement(record, 1, "well", NULL, 1, CENSORED_NOT, 0));
+    struct forecast *forecast = forecast_of(&trial, record, 0, prior, &whole);
+    assert_near(forecast->points[0].centre, 1 / (1 + exp(2)), 1e-12);
+    assert_true(isnan(forecast->points[0].low[0]));
+    struct forecast_score score = {0};
+    forecast_judge(forecast->points, trial.model, twin_measurement(whole, 0), &score);
+    assert_near(score.sizes, 1 - 1 / (1 + exp(2)), 1e-12);
+    assert_int_equal(score.within[1], 0);
+    forecast_destroy(&forecast);
+    twin_destroy(&whole);
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+static void forecast__looks_ahead_only(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    struct twin *known, *whole;
+    struct forecast *forecast;
+    house_model(&trial, "blood_pressure");
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct record *record = line_record(), *first = record_known(record, 3);
+    assert_ok(twin_new(trial.model, &trial.layout, first, &known));
+    first->measurements[2].time = 20;
+    first->measurement_count = 2; /* whole: two of the three */
+    assert_ok(twin_new(trial.model, &trial.layout, first, &whole));
+    first->measurement_count = 3;
+    assert_refused(ERR_RANGE, "before what is known",
+                   forecast_new(trial.engine, known, whole, prior, &forecast));
+    twin_destroy(&whole);
+    twin_destroy(&known);
+    record_destroy(&first);
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forecast__of_a_line_is_kriging),
+        cmocka_unit_test(forecast__intervals_hold_as_often_as_they_say),
+        cmocka_unit_test(forecast__judges_on_the_scale_of_the_error),
+        cmocka_unit_test(forecast__of_yes_or_no_is_a_probability),
+        cmocka_unit_test(forecast__looks_ahead_only),
+    };
+    return cmocka_run_group_tests_name("forecast", tests, NULL, NULL);
+}
