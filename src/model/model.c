@@ -261,6 +261,19 @@ static void say_conversions(struct bytes *listing, const struct model *model)
     }
 }
 
+/* Columns that nothing follows leave their padding behind: take it away. */
+static char *without_padding(const struct bytes *listing)
+{
+    char *text = mem_text_n((const char *)listing->data, listing->size), *to = text;
+    for (const char *from = text; *from; from++) {
+        while (*from == '\n' && to > text && to[-1] == ' ')
+            to--;
+        *to++ = *from;
+    }
+    *to = '\0';
+    return text;
+}
+
 char *model_describe(const struct model *model, bool program)
 {
     struct bytes listing = {0};
@@ -280,7 +293,7 @@ char *model_describe(const struct model *model, bool program)
     say_conversions(&listing, model);
     if (program)
         program_print(model, &listing);
-    char *out = mem_text_n((const char *)listing.data, listing.size);
+    char *out = without_padding(&listing);
     bytes_free(&listing);
     return out;
 }

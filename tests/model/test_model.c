@@ -39,6 +39,8 @@ static void model__answers_what_the_text_says(void **state)
     assert_string_equal(model_observation(m, 0)->loinc, "4049-3");
     char *text = model_describe(m, true);
     assert_non_null(strstr(text, "central"));
+    assert_null(strstr(text, " \n"));
+    assert_null(strstr(text, "\n\n"));
     mem_free(text);
     model_destroy(&m);
 }
