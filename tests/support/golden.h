@@ -1,5 +1,5 @@
-#ifndef TESTS_PRIVACY_GOLDEN_H
-#define TESTS_PRIVACY_GOLDEN_H
+#ifndef TESTS_SUPPORT_GOLDEN_H
+#define TESTS_SUPPORT_GOLDEN_H
 
 /* golden - read a table of tests/golden: a header line, then rows of plain fields without
  * quotes. A missing file, column or row fails the test that asked. */

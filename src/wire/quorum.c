@@ -1,0 +1,112 @@
+#include "wire/quorum.h"
+
+/* With fewer honest inputs in a sum, who sees it subtracts their way to one hospital's.
+ */
+#define HONEST_MIN 2
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+uint32_t quorum_colluders(uint32_t members)
+{
+    return larger(members / 6, 1);
+}
+
+static enum err check_members(uint32_t members, uint32_t colluders)
+{
+    if (members > QUORUM_MEMBERS_MAX)
+        return err_set(ERR_RANGE, "%u members, expected at most %u", members,
+                       QUORUM_MEMBERS_MAX);
+    if (colluders < 1) {
+        err_set(ERR_RANGE, "no colluders allowed for, expected at least 1");
+        return err_hint(
+            "A hospital that sees the sum can subtract its own part; count it.");
+    }
+    if (members < HONEST_MIN + 1) {
+        err_set(ERR_RANGE, "%u member%s, expected at least %u", members,
+                members == 1 ? "" : "s", HONEST_MIN + 1);
+        return err_hint("With fewer than two others, who sees the sum sees one "
+                        "hospital's part; find another hospital.");
+    }
+    if (colluders > members - HONEST_MIN) {
+        err_set(ERR_RANGE, "%u colluders among %u members leave fewer than %u honest",
+                colluders, members, HONEST_MIN);
+        return err_hint("Allow for at most %u colluders, or find more hospitals.",
+                        members - HONEST_MIN);
+    }
+    return ERR_OK;
+}
+
+enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_min,
+                       struct quorum *quorum)
+{
+    enum err code = check_members(members, colluders);
+    if (code)
+        return code;
+    if (survivors_min > members)
+        return err_set(ERR_RANGE, "at least %u inputs a sum, of %u members",
+                       survivors_min, members);
+    struct quorum chosen = {
+        .members = members,
+        .colluders = colluders,
+        .quorum = (members + colluders) / 2 + 1,
+        .threshold = larger(members / 2, colluders) + 1,
+        .degree = members - 1,
+    };
+    /* Nobody may be summed without a quorum; c <= n - 2 makes u_min - c at least 2. */
+    chosen.survivors = larger(chosen.quorum, members - members / 5);
+    chosen.survivors = larger(chosen.survivors, survivors_min);
+    *quorum = chosen;
+    return ERR_OK;
+}
+
+static enum err check_threshold(const struct quorum *plan)
+{
+    if (plan->degree != plan->members - 1)
+        return err_set(ERR_DENIED, "a degree of %u among %u members, expected %u",
+                       plan->degree, plan->members, plan->members - 1);
+    if (plan->threshold <= plan->colluders)
+        return err_set(ERR_DENIED,
+                       "a threshold of %u shares, expected more than the %u "
+                       "colluders hold",
+                       plan->threshold, plan->colluders);
+    if (plan->threshold > plan->quorum)
+        return err_set(ERR_DENIED,
+                       "a threshold of %u shares, expected at most the quorum "
+                       "of %u",
+                       plan->threshold, plan->quorum);
+    return ERR_OK;
+}
+
+/* In 64 bits: the numbers come from outside. */
+enum err quorum_check(const struct quorum *quorum)
+{
+    uint64_t members = quorum->members, colluders = quorum->colluders;
+    uint64_t confirmed = quorum->quorum, survivors = quorum->survivors;
+    if (members > QUORUM_MEMBERS_MAX)
+        return err_set(ERR_DENIED, "%u members, expected at most %u", quorum->members,
+                       QUORUM_MEMBERS_MAX);
+    if (colluders < 1)
+        return err_set(ERR_DENIED, "0 colluders, expected at least 1");
+    if (2 * confirmed <= members + colluders)
+        return err_set(ERR_DENIED,
+                       "a quorum of %u, expected more than half of %u members "
+                       "and %u colluders together",
+                       quorum->quorum, quorum->members, quorum->colluders);
+    if (survivors < confirmed)
+        return err_set(ERR_DENIED,
+                       "at least %u survivors, expected no fewer than the "
+                       "quorum of %u",
+                       quorum->survivors, quorum->quorum);
+    if (survivors > members)
+        return err_set(ERR_DENIED, "at least %u survivors of %u members",
+                       quorum->survivors, quorum->members);
+    if (survivors < colluders + HONEST_MIN)
+        return err_set(ERR_DENIED,
+                       "at least %u survivors with %u colluders among them, "
+                       "expected %u more than colluders",
+                       quorum->survivors, quorum->colluders, HONEST_MIN);
+    return check_threshold(quorum);
+}
