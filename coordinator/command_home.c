@@ -110,7 +110,7 @@ enum err command_serve(struct cli *cli)
               &clock_machine);
     if (coordinator_open(cli_directory(cli), &c) != ERR_OK)
         return err_code();
-    enum err result = serve_run(c, cli, cli_given(cli, "until-finished"));
+    enum err result = coord_serve_run(c, cli, cli_given(cli, "until-finished"));
     coordinator_destroy(&c);
     return result;
 }

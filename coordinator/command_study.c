@@ -12,7 +12,7 @@
  * --------------------------------------------------------------------------------------
  */
 
-static enum err read_request(struct cli *cli, struct study_request *request)
+static enum err read_request(struct cli *cli, struct coord_study_request *request)
 {
     int64_t rounds, hospitals_min;
     if (cli_real(cli, "epsilon", 1, 1e-3, 20, &request->epsilon) != ERR_OK ||
@@ -31,7 +31,7 @@ static enum err read_request(struct cli *cli, struct study_request *request)
 
 enum err command_study_create(struct cli *cli)
 {
-    struct study_request request = {0};
+    struct coord_study_request request = {0};
     struct model *model;
     struct coordinator *c = NULL;
     uint8_t number[STUDY_BYTES];
@@ -41,7 +41,7 @@ enum err command_study_create(struct cli *cli)
     request.model = model;
     enum err result = coordinator_open(cli_directory(cli), &c);
     if (result == ERR_OK)
-        result = studies_create(c, &request, clock_wall(&clock_machine), number);
+        result = coord_studies_create(c, &request, clock_wall(&clock_machine), number);
     if (result == ERR_OK) {
         char digits[2 * STUDY_BYTES + 1];
         struct json *json = json_new_object();
@@ -70,13 +70,13 @@ enum err command_study_create(struct cli *cli)
  */
 
 static enum err open_named(struct cli *cli, const char *name, struct coordinator **c,
-                           struct study **study)
+                           struct coord_study **study)
 {
     uint8_t number[STUDY_BYTES];
     if (coordinator_open(cli_directory(cli), c) != ERR_OK)
         return err_code();
-    if (studies_find(*c, name, number) != ERR_OK ||
-        studies_open(*c, number, study) != ERR_OK) {
+    if (coord_studies_find(*c, name, number) != ERR_OK ||
+        coord_studies_open(*c, number, study) != ERR_OK) {
         enum err result = err_code();
         coordinator_destroy(c);
         return result;
@@ -87,9 +87,9 @@ static enum err open_named(struct cli *cli, const char *name, struct coordinator
 static enum err study_line(struct cli *cli, struct coordinator *c,
                            const uint8_t number[STUDY_BYTES], struct json *list)
 {
-    struct study *study;
+    struct coord_study *study;
     char waiting[256];
-    if (studies_open(c, number, &study) != ERR_OK)
+    if (coord_studies_open(c, number, &study) != ERR_OK)
         return err_code();
     enum err result = rounds_waiting(c, study, waiting);
     if (result == ERR_OK) {
@@ -104,7 +104,7 @@ static enum err study_line(struct cli *cli, struct coordinator *c,
             printf("%-20s %-9s %3llu/%-3u  %s\n", study->terms.name, study->state,
                    (unsigned long long)study->chain.length, study->terms.rounds, waiting);
     }
-    study_destroy(&study);
+    coord_study_destroy(&study);
     return result;
 }
 
@@ -116,7 +116,7 @@ enum err command_study_list(struct cli *cli)
     if (coordinator_open(cli_directory(cli), &c) != ERR_OK)
         return err_code();
     struct json *json = json_new_object(), *list = json_new_array();
-    enum err result = studies_list(c, &numbers, &count);
+    enum err result = coord_studies_list(c, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++)
         result = study_line(cli, c, numbers[i], list);
     json_set(json, "studies", list);
@@ -132,7 +132,7 @@ enum err command_study_list(struct cli *cli)
 enum err command_study_show(struct cli *cli)
 {
     struct coordinator *c;
-    struct study *study;
+    struct coord_study *study;
     char waiting[256];
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
@@ -152,7 +152,8 @@ enum err command_study_show(struct cli *cli)
             model_name(study->model), study->terms.epsilon, study->terms.delta, waiting);
     for (uint64_t round = 1; result == ERR_OK && round <= study->chain.length; round++) {
         char *report;
-        if ((result = studies_report(c, study->terms.study, round, &report)) != ERR_OK)
+        if ((result = coord_studies_report(c, study->terms.study, round, &report)) !=
+            ERR_OK)
             break;
         json_add(rounds, json_new_text(report));
         if (!cli_is_json(cli))
@@ -164,7 +165,7 @@ enum err command_study_show(struct cli *cli)
         cli_result(cli, json);
     else
         json_destroy(&json);
-    study_destroy(&study);
+    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return result;
 }
@@ -172,7 +173,7 @@ enum err command_study_show(struct cli *cli)
 enum err command_study_close(struct cli *cli)
 {
     struct coordinator *c;
-    struct study *study;
+    struct coord_study *study;
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
@@ -180,10 +181,10 @@ enum err command_study_close(struct cli *cli)
         result = err_set(ERR_STATE, "the study %s is %s already", study->terms.name,
                          study->state);
     if (result == ERR_OK)
-        result = studies_set_state(c, study->terms.study, "closed");
+        result = coord_studies_set_state(c, study->terms.study, "closed");
     if (result == ERR_OK && !cli_is_json(cli))
         printf("study %s is closed; its published priors stay\n", study->terms.name);
-    study_destroy(&study);
+    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return result;
 }
@@ -196,7 +197,7 @@ static double between_sd(const struct prior *prior, size_t row)
     return sqrt(prior->omega[row * prior->p + row]);
 }
 
-static struct json *prior_json(const struct study *study)
+static struct json *prior_json(const struct coord_study *study)
 {
     const struct prior *prior = study->prior;
     const struct prior_layout *layout = &study->layout;
@@ -225,7 +226,7 @@ static struct json *prior_json(const struct study *study)
 enum err command_prior_show(struct cli *cli)
 {
     struct coordinator *c;
-    struct study *study;
+    struct coord_study *study;
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
     const struct prior *prior = study->prior;
@@ -246,7 +247,7 @@ enum err command_prior_show(struct cli *cli)
             printf("\n");
         }
     }
-    study_destroy(&study);
+    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return ERR_OK;
 }

@@ -62,7 +62,7 @@ static enum err head_note(struct coordinator *c, const uint8_t member[KEY_BYTES]
 
 static enum err refuse(const struct coordinator *c, const struct bytes *frame,
                        enum reason reason, struct bytes *answer,
-                       struct exchange_outcome *outcome)
+                       struct coord_exchange_outcome *outcome)
 {
     outcome->reason = reason;
     return envelope_refuse(c->identity, codec_view(frame), reason, "", answer);
@@ -131,7 +131,7 @@ static enum err gather_offers(struct coordinator *c, const struct envelope *ques
 /* --- polls about a study: links and the plan
  * --------------------------------------------------- */
 
-static enum err note_joined(struct coordinator *c, const struct study *study,
+static enum err note_joined(struct coordinator *c, const struct coord_study *study,
                             const uint8_t member[KEY_BYTES])
 {
     struct query *query;
@@ -150,7 +150,7 @@ struct news {
     size_t link_count;
 };
 
-static enum err gather_plan(struct coordinator *c, const struct study *study,
+static enum err gather_plan(struct coordinator *c, const struct coord_study *study,
                             const uint8_t member[KEY_BYTES], struct news *news)
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
@@ -169,13 +169,13 @@ static enum err gather_plan(struct coordinator *c, const struct study *study,
 
 /* As many links as fit a frame; the plan only with the last of them, which it continues.
  */
-static enum err gather_news(struct coordinator *c, const struct study *study,
+static enum err gather_news(struct coordinator *c, const struct coord_study *study,
                             const struct envelope *question, const struct poll *poll,
                             struct news *news)
 {
-    enum err result =
-        studies_links(c, study->terms.study, poll->chain_length, WIRE_REPLY_LINKS_MAX,
-                      &news->link_storage, news->links, &news->link_count);
+    enum err result = coord_studies_links(c, study->terms.study, poll->chain_length,
+                                          WIRE_REPLY_LINKS_MAX, &news->link_storage,
+                                          news->links, &news->link_count);
     size_t total = 0, fit = 0;
     while (fit < news->link_count &&
            (total += news->links[fit].size) <= WIRE_FRAME_MAX / 2)
@@ -189,18 +189,18 @@ static enum err gather_news(struct coordinator *c, const struct study *study,
 
 /* Whether the member may ask about this study, with the chain it holds. */
 static enum err open_asked(struct coordinator *c, const struct envelope *question,
-                           const struct poll *poll, struct study **study,
+                           const struct poll *poll, struct coord_study **study,
                            enum reason *reason)
 {
     uint8_t held[HASH_BYTES];
-    enum err result = studies_open(c, question->study, study);
+    enum err result = coord_studies_open(c, question->study, study);
     if (result == ERR_NOT_FOUND)
         *reason = REASON_UNKNOWN_STUDY;
     else if (result != ERR_OK)
         return result;
     else if (!terms_include(&(*study)->terms.participants, question->sender))
         *reason = REASON_NOT_PARTICIPANT;
-    else if (studies_head_at(c, *study, poll->chain_length, held) != ERR_OK ||
+    else if (coord_studies_head_at(c, *study, poll->chain_length, held) != ERR_OK ||
              memcmp(held, poll->chain_head, HASH_BYTES) != 0)
         *reason = REASON_WRONG_CHAIN;
     return ERR_OK;
@@ -208,7 +208,7 @@ static enum err open_asked(struct coordinator *c, const struct envelope *questio
 
 /* What a reply is made of, and where its views point. */
 struct findings {
-    struct study *study;
+    struct coord_study *study;
     struct offers offers;
     struct news news;
     struct head head; /* shown before now */
@@ -218,7 +218,7 @@ struct findings {
 
 static void findings_clear(struct findings *findings)
 {
-    study_destroy(&findings->study);
+    coord_study_destroy(&findings->study);
     bytes_free(&findings->offers.storage);
     bytes_free(&findings->news.link_storage);
     bytes_free(&findings->news.plan);
@@ -273,7 +273,7 @@ static enum err reply_with(struct coordinator *c, const struct envelope *questio
 static enum err answer_poll(struct coordinator *c, uint64_t now,
                             const struct envelope *question, const struct bytes *frame,
                             struct arena *arena, struct bytes *answer,
-                            struct exchange_outcome *outcome)
+                            struct coord_exchange_outcome *outcome)
 {
     struct poll poll;
     struct findings found = {0};
@@ -344,7 +344,7 @@ static enum err keep(struct coordinator *c, const struct envelope *question,
 }
 
 /* Whether a contribution that was not seen before belongs to the attempt in progress. */
-static enum err judge(struct coordinator *c, const struct study *study,
+static enum err judge(struct coordinator *c, const struct coord_study *study,
                       const struct envelope *question,
                       const struct contribution *contribution, uint64_t now,
                       enum reason *reason)
@@ -404,10 +404,10 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
                                     const struct envelope *question,
                                     const struct bytes *frame, struct arena *arena,
                                     struct bytes *answer,
-                                    struct exchange_outcome *outcome)
+                                    struct coord_exchange_outcome *outcome)
 {
     struct contribution contribution;
-    struct study *study = NULL;
+    struct coord_study *study = NULL;
     uint8_t hash[HASH_BYTES], before[HASH_BYTES];
     bool found = false;
     enum reason reason = REASON_NONE;
@@ -419,7 +419,7 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
     if (result == ERR_OK && found && memcmp(hash, before, HASH_BYTES) != 0)
         reason = REASON_ANSWERED;
     if (result == ERR_OK && !found) {
-        result = studies_open(c, question->study, &study);
+        result = coord_studies_open(c, question->study, &study);
         if (result == ERR_NOT_FOUND) {
             reason = REASON_UNKNOWN_STUDY;
             result = ERR_OK;
@@ -431,7 +431,7 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
             outcome->stored = result == ERR_OK && reason == REASON_NONE;
         }
     }
-    study_destroy(&study);
+    coord_study_destroy(&study);
     if (result == ERR_OK && reason != REASON_NONE)
         return refuse(c, frame, reason, answer, outcome);
     return result == ERR_OK ? receipt(c, question, &contribution, hash, answer) : result;
@@ -440,9 +440,10 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
 /* --- the door
  * ------------------------------------------------------------------------------------ */
 
-enum err exchange_answer(struct coordinator *c, const struct clock *clock,
-                         const uint8_t curve[KEY_BYTES], const struct bytes *frame,
-                         struct bytes *answer, struct exchange_outcome *outcome)
+enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
+                               const uint8_t curve[KEY_BYTES], const struct bytes *frame,
+                               struct bytes *answer,
+                               struct coord_exchange_outcome *outcome)
 {
     uint64_t now = clock_wall(clock);
     struct roster_gate gate = {c->roster, curve, now};
@@ -455,7 +456,7 @@ enum err exchange_answer(struct coordinator *c, const struct clock *clock,
     struct arena *arena = codec_arena(frame->size);
     memcpy(rule.consortium, c->consortium, HASH_BYTES);
     memcpy(rule.recipient, c->key, KEY_BYTES);
-    *outcome = (struct exchange_outcome){.member = "?"};
+    *outcome = (struct coord_exchange_outcome){.member = "?"};
     enum err result = ERR_OK;
     outcome->reason =
         envelope_open(&rule, (struct view){frame->data, frame->size}, arena, &question);

@@ -14,7 +14,7 @@
  * often it comes. Frames that do not open are not answered: whoever sent one has shown no
  * key. Called by coordinator/serve and by tests. */
 
-struct exchange_outcome {
+struct coord_exchange_outcome {
     enum reason reason; /* why it was refused or dropped; REASON_NONE */
     uint32_t kind;      /* of the message; 0 when it did not open */
     const char *member; /* name in the roster; "?" when it did not open */
@@ -23,8 +23,9 @@ struct exchange_outcome {
 
 /* ERR_OK also when the frame was refused (the answer says why) or dropped (`answer` stays
  * empty). Errors are the store's. */
-enum err exchange_answer(struct coordinator *coordinator, const struct clock *clock,
-                         const uint8_t curve[KEY_BYTES], const struct bytes *frame,
-                         struct bytes *answer, struct exchange_outcome *outcome);
+enum err coord_exchange_answer(struct coordinator *coordinator, const struct clock *clock,
+                               const uint8_t curve[KEY_BYTES], const struct bytes *frame,
+                               struct bytes *answer,
+                               struct coord_exchange_outcome *outcome);
 
 #endif

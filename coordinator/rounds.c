@@ -48,7 +48,7 @@ enum err rounds_contributions(struct coordinator *c, const uint8_t plan[HASH_BYT
                        HASH_BYTES, NULL, 0, count);
 }
 
-enum err rounds_joined(struct coordinator *c, const struct study *study,
+enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
                        struct bytes *keys)
 {
     struct query *query;
@@ -67,7 +67,7 @@ enum err rounds_joined(struct coordinator *c, const struct study *study,
     return result;
 }
 
-enum err rounds_current(struct coordinator *c, const struct study *study,
+enum err rounds_current(struct coordinator *c, const struct coord_study *study,
                         struct arena *arena, struct attempt *attempt)
 {
     struct query *query;
@@ -90,7 +90,8 @@ enum err rounds_current(struct coordinator *c, const struct study *study,
                      &attempt->plan, attempt->hash);
 }
 
-enum err rounds_waiting(struct coordinator *c, const struct study *study, char text[256])
+enum err rounds_waiting(struct coordinator *c, const struct coord_study *study,
+                        char text[256])
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
     struct attempt attempt;
@@ -118,7 +119,7 @@ enum err rounds_waiting(struct coordinator *c, const struct study *study, char t
 /* --- opening an attempt
  * ------------------------------------------------------------------------ */
 
-static enum err next_attempt(struct coordinator *c, const struct study *study,
+static enum err next_attempt(struct coordinator *c, const struct coord_study *study,
                              uint64_t round, uint32_t *attempt)
 {
     struct query *query;
@@ -157,7 +158,7 @@ static enum err keep_attempt(struct coordinator *c, const struct plan *plan,
     return query_run(query);
 }
 
-static enum err open_attempt(struct coordinator *c, const struct study *study,
+static enum err open_attempt(struct coordinator *c, const struct coord_study *study,
                              const struct bytes *joined, uint64_t now, char told[256])
 {
     const struct terms *terms = &study->terms;
@@ -190,8 +191,8 @@ static enum err open_attempt(struct coordinator *c, const struct study *study,
     return result;
 }
 
-static enum err maybe_open(struct coordinator *c, const struct study *study, uint64_t now,
-                           enum rounds_outcome *outcome, char told[256])
+static enum err maybe_open(struct coordinator *c, const struct coord_study *study,
+                           uint64_t now, enum rounds_outcome *outcome, char told[256])
 {
     struct bytes joined = {0};
     const struct terms *terms = &study->terms;
@@ -255,15 +256,15 @@ static char *report_line(const struct learn_report *report, const struct plan *p
 }
 
 /* Each hospital added noise of its own, so theirs add up. */
-static enum err learn(struct coordinator *c, const struct study *study,
+static enum err learn(struct coordinator *c, const struct coord_study *study,
                       const struct attempt *attempt, const uint64_t *sum,
-                      size_t hospitals, struct study_round *round, struct prior **next,
-                      char **report)
+                      size_t hospitals, struct coord_study_round *round,
+                      struct prior **next, char **report)
 {
-    struct study_round *past;
+    struct coord_study_round *past;
     size_t count, dimension = attempt->plan.dimension;
     struct learn_report told;
-    if (studies_rounds(c, study, &past, &count) != ERR_OK)
+    if (coord_studies_rounds(c, study, &past, &count) != ERR_OK)
         return err_code();
     int64_t *integers = mem_new(dimension, sizeof *integers);
     fixedpoint_signed(sum, dimension, integers);
@@ -280,7 +281,7 @@ static enum err learn(struct coordinator *c, const struct study *study,
     if (result == ERR_OK)
         *report = report_line(&told, &attempt->plan, hospitals);
     mem_free(rounds);
-    studies_rounds_free(past, count);
+    coord_studies_rounds_free(past, count);
     return result;
 }
 
@@ -303,9 +304,9 @@ static enum err end_attempt(struct coordinator *c, const struct attempt *attempt
     return query_run(query);
 }
 
-static enum err commit_round(struct coordinator *c, const struct study *study,
+static enum err commit_round(struct coordinator *c, const struct coord_study *study,
                              const struct attempt *attempt, const uint64_t *sum,
-                             size_t hospitals, const struct study_round *round,
+                             size_t hospitals, const struct coord_study_round *round,
                              const struct prior *next, const char *report)
 {
     struct bytes prior = {0};
@@ -320,7 +321,7 @@ static enum err commit_round(struct coordinator *c, const struct study *study,
     link.prior = (struct view){prior.data, prior.size};
     enum err result = store_begin(c->store);
     if (result == ERR_OK) {
-        result = studies_publish(c, study, &link, round, report);
+        result = coord_studies_publish(c, study, &link, round, report);
         if (result == ERR_OK)
             result = end_attempt(c, attempt, "published");
         if (result == ERR_OK)
@@ -332,12 +333,12 @@ static enum err commit_round(struct coordinator *c, const struct study *study,
     return result;
 }
 
-static enum err publish(struct coordinator *c, const struct study *study,
+static enum err publish(struct coordinator *c, const struct coord_study *study,
                         const struct attempt *attempt, char told[256])
 {
     size_t hospitals = 0, dimension = attempt->plan.dimension;
     uint64_t *sum = mem_new(dimension, sizeof *sum);
-    struct study_round round = {.sum = mem_new(dimension, sizeof(double))};
+    struct coord_study_round round = {.sum = mem_new(dimension, sizeof(double))};
     struct prior *next = NULL;
     char *report = NULL;
     enum err result = add_up(c, attempt, sum, &hospitals);
@@ -372,7 +373,8 @@ static enum err abandon(struct coordinator *c, const struct attempt *attempt,
 }
 
 enum err rounds_advance(struct coordinator *c, const struct clock *clock,
-                        struct study *study, enum rounds_outcome *outcome, char told[256])
+                        struct coord_study *study, enum rounds_outcome *outcome,
+                        char told[256])
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
     struct attempt attempt;

@@ -19,7 +19,7 @@ enum rounds_outcome { ROUNDS_NOTHING, ROUNDS_OPENED, ROUNDS_PUBLISHED, ROUNDS_AB
 /* Take at most one step with a study. `told`: one line for the log, when something was
  * done; never a hospital's numbers. */
 enum err rounds_advance(struct coordinator *coordinator, const struct clock *clock,
-                        struct study *study, enum rounds_outcome *outcome,
+                        struct coord_study *study, enum rounds_outcome *outcome,
                         char told[256]);
 
 /* The attempt in progress; ERR_NOT_FOUND: none. `plan` points into `arena`. */
@@ -28,7 +28,7 @@ struct attempt {
     uint8_t hash[HASH_BYTES];
     struct bytes signed_plan;
 };
-enum err rounds_current(struct coordinator *coordinator, const struct study *study,
+enum err rounds_current(struct coordinator *coordinator, const struct coord_study *study,
                         struct arena *arena, struct attempt *attempt);
 
 enum err rounds_contributed(struct coordinator *coordinator,
@@ -36,11 +36,11 @@ enum err rounds_contributed(struct coordinator *coordinator,
                             const uint8_t member[KEY_BYTES], bool *contributed);
 enum err rounds_contributions(struct coordinator *coordinator,
                               const uint8_t plan[HASH_BYTES], size_t *count);
-enum err rounds_joined(struct coordinator *coordinator, const struct study *study,
+enum err rounds_joined(struct coordinator *coordinator, const struct coord_study *study,
                        struct bytes *keys); /* ascending */
 
 /* What a study waits for, one sentence, for replies and status. */
-enum err rounds_waiting(struct coordinator *coordinator, const struct study *study,
+enum err rounds_waiting(struct coordinator *coordinator, const struct coord_study *study,
                         char text[256]);
 
 #endif

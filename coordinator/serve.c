@@ -21,7 +21,7 @@ static void allow_members(struct coordinator *c, struct link_server *link)
     bytes_free(&curves);
 }
 
-static void log_outcome(const struct exchange_outcome *outcome)
+static void log_outcome(const struct coord_exchange_outcome *outcome)
 {
     char *member = log_quote(outcome->member);
     if (outcome->reason != REASON_NONE)
@@ -37,7 +37,7 @@ static enum err receive_one(struct coordinator *c, struct link_server *link)
 {
     struct link_peer peer;
     struct bytes frame = {0}, answer = {0};
-    struct exchange_outcome outcome;
+    struct coord_exchange_outcome outcome;
     enum err result =
         link_server_receive(link, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
     if (result == ERR_GONE || result == ERR_INTERRUPTED) {
@@ -45,8 +45,8 @@ static enum err receive_one(struct coordinator *c, struct link_server *link)
         return ERR_OK;
     }
     if (result == ERR_OK)
-        result =
-            exchange_answer(c, &clock_machine, peer.curve, &frame, &answer, &outcome);
+        result = coord_exchange_answer(c, &clock_machine, peer.curve, &frame, &answer,
+                                       &outcome);
     if (result == ERR_OK) {
         log_outcome(&outcome);
         if (answer.size)
@@ -62,12 +62,12 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
     *open = 0;
-    enum err result = studies_list(c, &numbers, &count);
+    enum err result = coord_studies_list(c, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
-        struct study *study;
+        struct coord_study *study;
         enum rounds_outcome outcome;
         char told[256];
-        if ((result = studies_open(c, numbers[i], &study)) != ERR_OK)
+        if ((result = coord_studies_open(c, numbers[i], &study)) != ERR_OK)
             break;
         result = rounds_advance(c, &clock_machine, study, &outcome, told);
         if (result == ERR_OK && outcome != ROUNDS_NOTHING) {
@@ -77,13 +77,13 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
             mem_free(name);
         }
         *open += study->open;
-        study_destroy(&study);
+        coord_study_destroy(&study);
     }
     mem_free(numbers);
     return result;
 }
 
-enum err serve_run(struct coordinator *c, struct cli *cli, bool until_finished)
+enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_finished)
 {
     struct link_server *link;
     struct bytes curves = {0};

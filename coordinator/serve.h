@@ -10,6 +10,7 @@
  * and dropped; nothing a peer sends ends the loop. `until_finished`: stop when no study
  * is open, after telling every hospital the last prior. */
 
-enum err serve_run(struct coordinator *coordinator, struct cli *cli, bool until_finished);
+enum err coord_serve_run(struct coordinator *coordinator, struct cli *cli,
+                         bool until_finished);
 
 #endif

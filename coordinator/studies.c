@@ -8,7 +8,7 @@
 #include "privacy/noise.h"
 #include "privacy/random.h"
 
-void study_destroy(struct study **study)
+void coord_study_destroy(struct coord_study **study)
 {
     if (!*study)
         return;
@@ -23,7 +23,7 @@ void study_destroy(struct study **study)
 /* --- making
  * ------------------------------------------------------------------------------ */
 
-static enum err plan_noise(const struct study_request *request, struct terms *terms,
+static enum err plan_noise(const struct coord_study_request *request, struct terms *terms,
                            double *multipliers)
 {
     double mu;
@@ -78,7 +78,8 @@ static enum err keep_study(struct coordinator *c, const struct terms *terms,
     return query_run(query);
 }
 
-static enum err sign_and_keep(struct coordinator *c, const struct study_request *request,
+static enum err sign_and_keep(struct coordinator *c,
+                              const struct coord_study_request *request,
                               struct terms *terms)
 {
     struct prior *start = NULL;
@@ -105,8 +106,9 @@ static enum err sign_and_keep(struct coordinator *c, const struct study_request 
     return result;
 }
 
-enum err studies_create(struct coordinator *c, const struct study_request *request,
-                        uint64_t wall, uint8_t number[STUDY_BYTES])
+enum err coord_studies_create(struct coordinator *c,
+                              const struct coord_study_request *request, uint64_t wall,
+                              uint8_t number[STUDY_BYTES])
 {
     struct prior_layout layout;
     struct statistic statistic;
@@ -154,7 +156,7 @@ enum err studies_create(struct coordinator *c, const struct study_request *reque
 /* --- opening
  * ----------------------------------------------------------------------------- */
 
-static enum err set_prior(struct study *study, struct view bytes)
+static enum err set_prior(struct coord_study *study, struct view bytes)
 {
     struct prior *prior;
     if (prior_read(&study->layout, bytes.data, bytes.size, &prior) != ERR_OK)
@@ -167,7 +169,7 @@ static enum err set_prior(struct study *study, struct view bytes)
 }
 
 static enum err read_terms(struct coordinator *c, struct query *query,
-                           struct study *study)
+                           struct coord_study *study)
 {
     struct view view;
     view.data = query_get_blob(query, 0, &view.size);
@@ -185,7 +187,7 @@ static enum err read_terms(struct coordinator *c, struct query *query,
     return set_prior(study, study->terms.prior);
 }
 
-static enum err read_links(struct coordinator *c, struct study *study)
+static enum err read_links(struct coordinator *c, struct coord_study *study)
 {
     struct query *query;
     bool row;
@@ -211,8 +213,8 @@ static enum err read_links(struct coordinator *c, struct study *study)
     return result;
 }
 
-enum err studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                      struct study **study)
+enum err coord_studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                            struct coord_study **study)
 {
     struct query *query;
     bool row;
@@ -224,13 +226,13 @@ enum err studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
         return err_code();
     if (!row)
         return err_set(ERR_NOT_FOUND, "there is no such study");
-    struct study *opened = mem_new(1, sizeof *opened);
+    struct coord_study *opened = mem_new(1, sizeof *opened);
     enum err result = read_terms(c, query, opened);
     query_reset(query);
     if (result == ERR_OK)
         result = read_links(c, opened);
     if (result != ERR_OK) {
-        study_destroy(&opened);
+        coord_study_destroy(&opened);
         return result;
     }
     *study = opened;
@@ -240,8 +242,8 @@ enum err studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
 /* --- finding
  * ----------------------------------------------------------------------------- */
 
-enum err studies_list(struct coordinator *c, uint8_t (**numbers)[STUDY_BYTES],
-                      size_t *count)
+enum err coord_studies_list(struct coordinator *c, uint8_t (**numbers)[STUDY_BYTES],
+                            size_t *count)
 {
     struct query *query;
     bool row;
@@ -265,8 +267,8 @@ enum err studies_list(struct coordinator *c, uint8_t (**numbers)[STUDY_BYTES],
     return ERR_OK;
 }
 
-enum err studies_find(struct coordinator *c, const char *text,
-                      uint8_t number[STUDY_BYTES])
+enum err coord_studies_find(struct coordinator *c, const char *text,
+                            uint8_t number[STUDY_BYTES])
 {
     struct query *query;
     bool row;
@@ -287,8 +289,8 @@ enum err studies_find(struct coordinator *c, const char *text,
     return ERR_OK;
 }
 
-enum err studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                           const char *state)
+enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                                 const char *state)
 {
     struct query *query;
     if (store_query(c->store, "UPDATE studies SET state = ? WHERE study = ?", &query) !=
@@ -302,9 +304,9 @@ enum err studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYT
 /* --- the chain
  * ----------------------------------------------------------------------------- */
 
-enum err studies_publish(struct coordinator *c, const struct study *study,
-                         const struct chain_link *link, const struct study_round *round,
-                         const char *report)
+enum err coord_studies_publish(struct coordinator *c, const struct coord_study *study,
+                               const struct chain_link *link,
+                               const struct coord_study_round *round, const char *report)
 {
     struct bytes bytes = {0}, sum = {0};
     uint8_t hash[HASH_BYTES];
@@ -329,13 +331,13 @@ enum err studies_publish(struct coordinator *c, const struct study *study,
         result = query_run(query);
     }
     if (result == ERR_OK && link->round == study->terms.rounds)
-        result = studies_set_state(c, link->study, "finished");
+        result = coord_studies_set_state(c, link->study, "finished");
     bytes_free(&bytes);
     bytes_free(&sum);
     return result;
 }
 
-void studies_rounds_free(struct study_round *rounds, size_t count)
+void coord_studies_rounds_free(struct coord_study_round *rounds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         prior_destroy(&rounds[i].prior);
@@ -344,8 +346,8 @@ void studies_rounds_free(struct study_round *rounds, size_t count)
     mem_free(rounds);
 }
 
-static enum err read_round(const struct study *study, struct query *query,
-                           struct study_round *round)
+static enum err read_round(const struct coord_study *study, struct query *query,
+                           struct coord_study_round *round)
 {
     struct cursor cursor = {0};
     cursor.data = query_get_blob(query, 0, &cursor.size);
@@ -357,8 +359,8 @@ static enum err read_round(const struct study *study, struct query *query,
     return result == ERR_OK ? cursor_end(&cursor) : result;
 }
 
-enum err studies_rounds(struct coordinator *c, const struct study *study,
-                        struct study_round **rounds, size_t *count)
+enum err coord_studies_rounds(struct coordinator *c, const struct coord_study *study,
+                              struct coord_study_round **rounds, size_t *count)
 {
     struct query *query;
     bool row;
@@ -370,7 +372,7 @@ enum err studies_rounds(struct coordinator *c, const struct study *study,
                     &query) != ERR_OK)
         return err_code();
     query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    struct study_round *list = mem_new(room, sizeof *list);
+    struct coord_study_round *list = mem_new(room, sizeof *list);
     enum err result;
     while ((result = query_step(query, &row)) == ERR_OK && row && used < room) {
         size_t size;
@@ -387,7 +389,7 @@ enum err studies_rounds(struct coordinator *c, const struct study *study,
     query_reset(query);
     bytes_free(&kept);
     if (result != ERR_OK) {
-        studies_rounds_free(list, used);
+        coord_studies_rounds_free(list, used);
         return result;
     }
     *rounds = list;
@@ -395,8 +397,8 @@ enum err studies_rounds(struct coordinator *c, const struct study *study,
     return ERR_OK;
 }
 
-enum err studies_report(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                        uint64_t round, char **report)
+enum err coord_studies_report(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                              uint64_t round, char **report)
 {
     struct query *query;
     bool row;
@@ -415,9 +417,9 @@ enum err studies_report(struct coordinator *c, const uint8_t number[STUDY_BYTES]
     return ERR_OK;
 }
 
-enum err studies_links(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                       uint64_t from, size_t most, struct bytes *storage,
-                       struct view *links, size_t *count)
+enum err coord_studies_links(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                             uint64_t from, size_t most, struct bytes *storage,
+                             struct view *links, size_t *count)
 {
     struct query *query;
     bool row;
@@ -444,8 +446,8 @@ enum err studies_links(struct coordinator *c, const uint8_t number[STUDY_BYTES],
     return result;
 }
 
-enum err studies_head_at(struct coordinator *c, const struct study *study,
-                         uint64_t length, uint8_t head[HASH_BYTES])
+enum err coord_studies_head_at(struct coordinator *c, const struct coord_study *study,
+                               uint64_t length, uint8_t head[HASH_BYTES])
 {
     struct query *query;
     bool row;

@@ -15,7 +15,7 @@
  * Terms never change once signed. It does not learn (coordinator/rounds does) and does
  * not talk (coordinator/exchange does). */
 
-struct study_request {
+struct coord_study_request {
     const char *name, *purpose;
     const struct model *model;
     const struct prior *prior; /* NULL: the model file's own start */
@@ -26,11 +26,11 @@ struct study_request {
 
 /* Sign the terms for all members of the roster and keep them, open. ERR_STATE for a name
  * in use or without a roster. */
-enum err studies_create(struct coordinator *coordinator,
-                        const struct study_request *request, uint64_t wall,
-                        uint8_t number[STUDY_BYTES]);
+enum err coord_studies_create(struct coordinator *coordinator,
+                              const struct coord_study_request *request, uint64_t wall,
+                              uint8_t number[STUDY_BYTES]);
 
-struct study {
+struct coord_study {
     struct arena *arena;
     struct terms terms; /* points into the arena */
     uint8_t hash[HASH_BYTES];
@@ -44,49 +44,55 @@ struct study {
     struct prior *prior; /* of the chain's head, or the terms' */
 };
 
-enum err studies_open(struct coordinator *coordinator, const uint8_t number[STUDY_BYTES],
-                      struct study **study);
-void study_destroy(struct study **study);
+enum err coord_studies_open(struct coordinator *coordinator,
+                            const uint8_t number[STUDY_BYTES],
+                            struct coord_study **study);
+void coord_study_destroy(struct coord_study **study);
 
 /* All studies in order of creation; caller frees. */
-enum err studies_list(struct coordinator *coordinator, uint8_t (**numbers)[STUDY_BYTES],
-                      size_t *count);
-enum err studies_find(struct coordinator *coordinator, const char *text,
-                      uint8_t number[STUDY_BYTES]);
-enum err studies_set_state(struct coordinator *coordinator,
-                           const uint8_t number[STUDY_BYTES],
-                           const char *state); /* "open", "finished", "closed" */
+enum err coord_studies_list(struct coordinator *coordinator,
+                            uint8_t (**numbers)[STUDY_BYTES], size_t *count);
+enum err coord_studies_find(struct coordinator *coordinator, const char *text,
+                            uint8_t number[STUDY_BYTES]);
+enum err coord_studies_set_state(struct coordinator *coordinator,
+                                 const uint8_t number[STUDY_BYTES],
+                                 const char *state); /* "open", "finished", "closed" */
 
 /* A published round, as learning needs all of them again: the prior its patients were
  * fitted under, the real sum and the noise in each of its numbers. */
-struct study_round {
+struct coord_study_round {
     struct prior *prior;
     double *sum; /* [dimension] */
     double noise_stddev;
 };
 
-/* All rounds published so far; caller frees with studies_rounds_free. */
-enum err studies_rounds(struct coordinator *coordinator, const struct study *study,
-                        struct study_round **rounds, size_t *count);
-void studies_rounds_free(struct study_round *rounds, size_t count);
+/* All rounds published so far; caller frees with coord_studies_rounds_free. */
+enum err coord_studies_rounds(struct coordinator *coordinator,
+                              const struct coord_study *study,
+                              struct coord_study_round **rounds, size_t *count);
+void coord_studies_rounds_free(struct coord_study_round *rounds, size_t count);
 
 /* Sign the link that publishes a prior and store it with what it was learned from and a
  * report for people; inside the caller's transaction. The last round finishes the study.
  */
-enum err studies_publish(struct coordinator *coordinator, const struct study *study,
-                         const struct chain_link *link, const struct study_round *round,
-                         const char *report);
+enum err coord_studies_publish(struct coordinator *coordinator,
+                               const struct coord_study *study,
+                               const struct chain_link *link,
+                               const struct coord_study_round *round, const char *report);
 
 /* The report kept with round `round`; caller frees. ERR_NOT_FOUND. */
-enum err studies_report(struct coordinator *coordinator,
-                        const uint8_t number[STUDY_BYTES], uint64_t round, char **report);
+enum err coord_studies_report(struct coordinator *coordinator,
+                              const uint8_t number[STUDY_BYTES], uint64_t round,
+                              char **report);
 
 /* The signed links after `from`, at most `most`; caller frees the bytes and the views. */
-enum err studies_links(struct coordinator *coordinator, const uint8_t number[STUDY_BYTES],
-                       uint64_t from, size_t most, struct bytes *storage,
-                       struct view *links, size_t *count);
+enum err coord_studies_links(struct coordinator *coordinator,
+                             const uint8_t number[STUDY_BYTES], uint64_t from,
+                             size_t most, struct bytes *storage, struct view *links,
+                             size_t *count);
 /* Head after `length` links. */
-enum err studies_head_at(struct coordinator *coordinator, const struct study *study,
-                         uint64_t length, uint8_t head[HASH_BYTES]);
+enum err coord_studies_head_at(struct coordinator *coordinator,
+                               const struct coord_study *study, uint64_t length,
+                               uint8_t head[HASH_BYTES]);
 
 #endif

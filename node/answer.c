@@ -15,7 +15,8 @@
 
 /* The stored frame for this very plan, if there is one. */
 static enum err stored_frame(struct node *node, const uint8_t plan_hash[HASH_BYTES],
-                             struct exchange *exchange, struct bytes *frame, bool *found)
+                             struct node_exchange *exchange, struct bytes *frame,
+                             bool *found)
 {
     struct query *query;
     if (store_query(node->store, "SELECT nonce, frame, study FROM outbox WHERE plan = ?",
@@ -61,7 +62,7 @@ static enum err last_answered(struct node *node, struct plan_context *context)
  * --------------------------------------------------------------------------- */
 
 static enum err check_plan(struct node *node, const struct clock *clock,
-                           const struct study *study, const struct plan *plan)
+                           const struct node_study *study, const struct plan *plan)
 {
     struct plan_context context = {
         .terms = &study->terms,
@@ -77,8 +78,8 @@ static enum err check_plan(struct node *node, const struct clock *clock,
         return err_set(ERR_STATE, "this node has no roster yet");
     if (study->state != STUDY_APPROVED)
         return err_set(ERR_DENIED, "the study %s is %s here, not approved",
-                       study->terms.name, study_state_name(study->state));
-    if (studies_permit(node, &study->terms) != ERR_OK ||
+                       study->terms.name, node_study_state_name(study->state));
+    if (node_studies_permit(node, &study->terms) != ERR_OK ||
         last_answered(node, &context) != ERR_OK)
         return err_code();
     if (plan_check(plan, &context) != REASON_NONE)
@@ -169,7 +170,7 @@ static enum err open_record(void *source, size_t index, struct record **record)
 
 static enum err seal(struct node *node, const struct plan *plan,
                      const uint8_t plan_hash[HASH_BYTES], const uint64_t *sum,
-                     struct exchange *exchange, struct bytes *frame)
+                     struct node_exchange *exchange, struct bytes *frame)
 {
     struct contribution contribution = {.ledger_length = ledger_length(node->ledger),
                                         .vector = {sum, plan->dimension}};
@@ -194,7 +195,8 @@ static enum err seal(struct node *node, const struct plan *plan,
 
 static enum err store_frame(struct node *node, const struct plan *plan,
                             const uint8_t plan_hash[HASH_BYTES],
-                            const struct exchange *exchange, const struct bytes *frame)
+                            const struct node_exchange *exchange,
+                            const struct bytes *frame)
 {
     struct query *query;
     if (store_query(node->store,
@@ -217,7 +219,7 @@ static enum err charge_and_store(struct node *node, const struct plan *plan,
                                  const uint8_t plan_hash[HASH_BYTES],
                                  const struct ledger_entry *entry, double cap,
                                  const struct crowd *crowd, const uint64_t *sum,
-                                 struct exchange *exchange, struct bytes *frame)
+                                 struct node_exchange *exchange, struct bytes *frame)
 {
     uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = pseudonyms_of(crowd);
     enum err result = store_begin(node->store);
@@ -254,10 +256,11 @@ static enum err round_cap(struct node *node, const struct plan *plan, double *mu
     return node_cap(node, &all, mu2);
 }
 
-static enum err compute(struct node *node, const struct clock *clock, struct study *study,
-                        const struct plan *plan, const uint8_t plan_hash[HASH_BYTES],
-                        const struct answer_progress *progress, struct exchange *exchange,
-                        struct bytes *frame)
+static enum err compute(struct node *node, const struct clock *clock,
+                        struct node_study *study, const struct plan *plan,
+                        const uint8_t plan_hash[HASH_BYTES],
+                        const struct answer_progress *progress,
+                        struct node_exchange *exchange, struct bytes *frame)
 {
     struct ledger_entry entry = {.round = plan->round,
                                  .attempt = plan->attempt,
@@ -301,10 +304,10 @@ static enum err compute(struct node *node, const struct clock *clock, struct stu
     return result;
 }
 
-enum err exchange_answer(struct node *node, const struct clock *clock,
-                         struct study *study, struct view signed_plan,
-                         const struct answer_progress *progress,
-                         struct exchange *exchange, struct bytes *frame)
+enum err node_exchange_answer(struct node *node, const struct clock *clock,
+                              struct node_study *study, struct view signed_plan,
+                              const struct answer_progress *progress,
+                              struct node_exchange *exchange, struct bytes *frame)
 {
     struct arena *arena = codec_arena(signed_plan.size);
     struct plan plan;

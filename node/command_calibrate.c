@@ -11,7 +11,7 @@
 
 /* What all patients are fitted under: from a model file, or from a study. */
 struct basis {
-    struct study *study; /* NULL: the file's */
+    struct node_study *study; /* NULL: the file's */
     struct model *own_model;
     struct prior *own_prior;
     struct prior_layout own_layout;
@@ -23,7 +23,7 @@ struct basis {
 
 static void basis_clear(struct basis *basis)
 {
-    study_destroy(&basis->study);
+    node_study_destroy(&basis->study);
     prior_destroy(&basis->own_prior);
     model_destroy(&basis->own_model);
 }
@@ -31,8 +31,8 @@ static void basis_clear(struct basis *basis)
 static enum err basis_of_study(struct node *node, const char *name, struct basis *basis)
 {
     uint8_t number[STUDY_BYTES];
-    if (studies_find(node, name, number) != ERR_OK ||
-        studies_open(node, number, &basis->study) != ERR_OK)
+    if (node_studies_find(node, name, number) != ERR_OK ||
+        node_studies_open(node, number, &basis->study) != ERR_OK)
         return err_code();
     basis->model = basis->study->model;
     basis->layout = &basis->study->layout;

@@ -103,7 +103,7 @@ enum err command_enrol(struct cli *cli)
 /* What a running daemon left for us to read. */
 static enum err status_of_daemon(struct cli *cli)
 {
-    char *path = serve_status_path(cli_directory(cli));
+    char *path = node_serve_status_path(cli_directory(cli));
     struct bytes text = {0};
     struct json *json = NULL;
     enum err result = file_read(path, 65536, &text);

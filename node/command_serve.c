@@ -12,7 +12,7 @@ enum err command_serve(struct cli *cli)
               &clock_machine);
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return err_code();
-    enum err result = serve_run(node, cli, cli_given(cli, "once"));
+    enum err result = node_serve_run(node, cli, cli_given(cli, "once"));
     node_destroy(&node);
     return result;
 }

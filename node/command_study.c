@@ -16,7 +16,7 @@ enum err command_study_fetch(struct cli *cli)
     size_t studies = 0;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return err_code();
-    enum err result = serve_fetch(node, &studies);
+    enum err result = node_serve_fetch(node, &studies);
     if (result == ERR_OK) {
         struct json *json = json_new_object();
         json_set_integer(json, "studies_new", (int64_t)studies);
@@ -38,7 +38,7 @@ static double terms_mu(const struct terms *terms)
     return sqrt(mu2);
 }
 
-static struct json *study_json(const struct study *study)
+static struct json *study_json(const struct node_study *study)
 {
     struct json *json = json_new_object();
     const struct terms *terms = &study->terms;
@@ -46,7 +46,7 @@ static struct json *study_json(const struct study *study)
     json_set_text(json, "name", terms->name);
     bytes_to_hex(terms->study, STUDY_BYTES, digits);
     json_set_text(json, "study", digits);
-    json_set_text(json, "state", study_state_name(study->state));
+    json_set_text(json, "state", node_study_state_name(study->state));
     json_set_text(json, "purpose", terms->purpose);
     json_set_text(json, "model", model_name(study->model));
     bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
@@ -62,12 +62,12 @@ static struct json *study_json(const struct study *study)
     return json;
 }
 
-static void print_study(const struct node *node, const struct study *study)
+static void print_study(const struct node *node, const struct node_study *study)
 {
     const struct terms *terms = &study->terms;
     char digits[2 * HASH_BYTES + 1];
     double mu = terms_mu(terms);
-    printf("study      %s (%s)\n", terms->name, study_state_name(study->state));
+    printf("study      %s (%s)\n", terms->name, node_study_state_name(study->state));
     printf("purpose    %s\n", terms->purpose);
     bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
     printf("model      %s, %s\n", model_name(study->model), digits);
@@ -86,7 +86,7 @@ static void print_study(const struct node *node, const struct study *study)
     printf(
         "           an attacker finds at most %.2f %% of members at 1 %% false alarms\n",
         100 * accountant_tpr(mu, 0.01));
-    if (studies_permit(node, terms) != ERR_OK)
+    if (node_studies_permit(node, terms) != ERR_OK)
         printf("settings   do not permit it: %s\n", err_text());
 }
 
@@ -95,20 +95,20 @@ static enum err open_each(struct cli *cli, struct node *node, struct json *list)
 {
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
-    enum err result = studies_list(node, &numbers, &count);
+    enum err result = node_studies_list(node, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
-        struct study *study;
-        if ((result = studies_open(node, numbers[i], &study)) != ERR_OK)
+        struct node_study *study;
+        if ((result = node_studies_open(node, numbers[i], &study)) != ERR_OK)
             break;
         char digits[2 * STUDY_BYTES + 1];
         bytes_to_hex(study->terms.study, STUDY_BYTES, digits);
         if (!cli_is_json(cli))
             printf("%.8s  %-10s  %3llu/%-3u  %s\n", digits,
-                   study_state_name(study->state),
+                   node_study_state_name(study->state),
                    (unsigned long long)study->chain.length, study->terms.rounds,
                    study->terms.name);
         json_add(list, study_json(study));
-        study_destroy(&study);
+        node_study_destroy(&study);
     }
     mem_free(numbers);
     return result;
@@ -130,13 +130,13 @@ enum err command_study_list(struct cli *cli)
     return result;
 }
 
-static enum err open_named(struct cli *cli, struct node **node, struct study **study)
+static enum err open_named(struct cli *cli, struct node **node, struct node_study **study)
 {
     uint8_t number[STUDY_BYTES];
     if (node_open(cli_directory(cli), node) != ERR_OK)
         return err_code();
-    if (studies_find(*node, cli_argument(cli, 0), number) != ERR_OK ||
-        studies_open(*node, number, study) != ERR_OK) {
+    if (node_studies_find(*node, cli_argument(cli, 0), number) != ERR_OK ||
+        node_studies_open(*node, number, study) != ERR_OK) {
         enum err result = err_code();
         node_destroy(node);
         return result;
@@ -147,7 +147,7 @@ static enum err open_named(struct cli *cli, struct node **node, struct study **s
 enum err command_study_show(struct cli *cli)
 {
     struct node *node;
-    struct study *study;
+    struct node_study *study;
     if (open_named(cli, &node, &study) != ERR_OK)
         return err_code();
     cli_result(cli, study_json(study));
@@ -156,30 +156,30 @@ enum err command_study_show(struct cli *cli)
         if (cli_given(cli, "model"))
             fputs(model_canonical(study->model), stdout);
     }
-    study_destroy(&study);
+    node_study_destroy(&study);
     node_destroy(&node);
     return ERR_OK;
 }
 
-static enum err decide(struct cli *cli, enum study_state decision)
+static enum err decide(struct cli *cli, enum node_study_state decision)
 {
     struct node *node;
-    struct study *study;
+    struct node_study *study;
     if (open_named(cli, &node, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
     if (decision == STUDY_APPROVED)
-        result = studies_permit(node, &study->terms);
+        result = node_studies_permit(node, &study->terms);
     if (result == ERR_OK)
-        result = studies_decide(node, study->terms.study, decision,
-                                clock_wall(&clock_machine));
+        result = node_studies_decide(node, study->terms.study, decision,
+                                     clock_wall(&clock_machine));
     if (result == ERR_OK) {
         study->state = decision;
         cli_result(cli, study_json(study));
         if (!cli_is_json(cli))
             print_study(node, study);
     }
-    study_destroy(&study);
+    node_study_destroy(&study);
     node_destroy(&node);
     return result;
 }

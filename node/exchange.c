@@ -6,10 +6,10 @@
 #include "base/memory.h"
 #include "privacy/random.h"
 
-void exchange_news_clear(struct exchange_news *news)
+void node_exchange_news_clear(struct node_exchange_news *news)
 {
     bytes_free(&news->plan);
-    *news = (struct exchange_news){0};
+    *news = (struct node_exchange_news){0};
 }
 
 static struct view view_of(const struct bytes *bytes)
@@ -49,14 +49,14 @@ static void address(const struct node *node, struct envelope *envelope)
     memcpy(envelope->recipient, node->consortium.coordinator_key, KEY_BYTES);
 }
 
-enum err exchange_ask(struct node *node, struct exchange *exchange, struct study *study,
-                      struct bytes *frame)
+enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
+                           struct node_study *study, struct bytes *frame)
 {
     struct poll poll = {.ledger_length = ledger_length(node->ledger)};
     struct envelope envelope = {.kind = MESSAGE_POLL};
     struct bytes known = {0}, body = {0};
     const struct roster *roster = node->consortium.roster;
-    *exchange = (struct exchange){0};
+    *exchange = (struct node_exchange){0};
     random_bytes(exchange->nonce, NONCE_BYTES);
     memcpy(envelope.nonce, exchange->nonce, NONCE_BYTES);
     address(node, &envelope);
@@ -73,7 +73,7 @@ enum err exchange_ask(struct node *node, struct exchange *exchange, struct study
         memcpy(poll.chain_head, study->chain.head, HASH_BYTES);
         result = last_sent(node, envelope.study, &envelope.round, &envelope.attempt);
     } else {
-        result = studies_known(node, &known);
+        result = node_studies_known(node, &known);
     }
     poll.terms_known = (struct keys){known.data, known.size / HASH_BYTES};
     if (result == ERR_OK)
@@ -102,7 +102,7 @@ static enum err refused(struct view body, struct arena *arena)
     return err_wrap("the coordinator refused");
 }
 
-static enum err open_answer(const struct node *node, const struct exchange *exchange,
+static enum err open_answer(const struct node *node, const struct node_exchange *exchange,
                             enum message_kind kind, struct view frame,
                             struct arena *arena, struct envelope *envelope)
 {
@@ -134,8 +134,8 @@ static enum err check_ledger(struct node *node, const struct reply *reply)
 }
 
 static enum err take_fields(struct node *node, const struct reply *reply,
-                            struct study *study, uint64_t wall,
-                            struct exchange_news *news, bool *contradicted)
+                            struct node_study *study, uint64_t wall,
+                            struct node_exchange_news *news, bool *contradicted)
 {
     if (check_ledger(node, reply) != ERR_OK)
         return err_code();
@@ -146,21 +146,22 @@ static enum err take_fields(struct node *node, const struct reply *reply,
     }
     for (size_t i = 0; i < reply->terms.count; i++) {
         bool fresh;
-        if (studies_offer(node, reply->terms.items[i], wall, &fresh) != ERR_OK)
+        if (node_studies_offer(node, reply->terms.items[i], wall, &fresh) != ERR_OK)
             return err_code();
         news->studies += fresh;
     }
     if (reply->links.count && !study)
         return err_set(ERR_FORMAT, "the answer has links of a study not asked about");
     for (size_t i = 0; i < reply->links.count; i++) {
-        if (studies_extend(node, study, reply->links.items[i], contradicted) != ERR_OK)
+        if (node_studies_extend(node, study, reply->links.items[i], contradicted) !=
+            ERR_OK)
             return err_code();
         news->links++;
     }
     return ERR_OK;
 }
 
-static void note_fields(const struct reply *reply, struct exchange_news *news)
+static void note_fields(const struct reply *reply, struct node_exchange_news *news)
 {
     news->retry_after_ms = reply->retry_after_ms;
     snprintf(news->waiting, sizeof news->waiting, "%s", reply->waiting);
@@ -168,25 +169,26 @@ static void note_fields(const struct reply *reply, struct exchange_news *news)
 }
 
 /* After a contradiction was rolled back with everything else: remember it. */
-static void distrust(struct node *node, const struct study *study, uint64_t wall)
+static void distrust(struct node *node, const struct node_study *study, uint64_t wall)
 {
     char text[1024], hint[512];
     snprintf(text, sizeof text, "%s", err_text());
     snprintf(hint, sizeof hint,
              "the study is distrusted from now on; tell the consortium");
-    studies_decide(node, study->terms.study, STUDY_DISTRUSTED, wall);
+    node_studies_decide(node, study->terms.study, STUDY_DISTRUSTED, wall);
     err_set(ERR_VERIFY, "%s", text);
     err_hint("%s", hint);
 }
 
-enum err exchange_take(struct node *node, const struct clock *clock,
-                       const struct exchange *exchange, struct study *study,
-                       const struct bytes *frame, struct exchange_news *news)
+enum err node_exchange_take(struct node *node, const struct clock *clock,
+                            const struct node_exchange *exchange,
+                            struct node_study *study, const struct bytes *frame,
+                            struct node_exchange_news *news)
 {
     struct arena *arena = codec_arena(frame->size);
     struct envelope envelope;
     struct reply reply;
-    struct exchange_news fresh = {0};
+    struct node_exchange_news fresh = {0};
     uint64_t wall = clock_wall(clock);
     enum err result =
         open_answer(node, exchange, MESSAGE_REPLY, view_of(frame), arena, &envelope);
@@ -210,8 +212,8 @@ enum err exchange_take(struct node *node, const struct clock *clock,
     return result;
 }
 
-enum err exchange_receipt(struct node *node, const struct exchange *exchange,
-                          const struct bytes *sent, const struct bytes *answer)
+enum err node_exchange_receipt(struct node *node, const struct node_exchange *exchange,
+                               const struct bytes *sent, const struct bytes *answer)
 {
     struct arena *arena = codec_arena(answer->size);
     struct envelope envelope;

@@ -14,32 +14,33 @@
  * an answer changes is stored in one transaction, or nothing is (docs/protocol.md). */
 
 /* A question that waits for its answer. */
-struct exchange {
+struct node_exchange {
     uint8_t nonce[NONCE_BYTES];
     uint8_t study[STUDY_BYTES];
 };
 
 /* What an answer brought. */
-struct exchange_news {
+struct node_exchange_news {
     bool roster;           /* a newer one is in use */
     size_t studies, links; /* new ones stored */
     uint32_t retry_after_ms;
     char waiting[256]; /* what the coordinator waits for */
     struct bytes plan; /* signed; empty: nothing to answer */
 };
-void exchange_news_clear(struct exchange_news *news);
+void node_exchange_news_clear(struct node_exchange_news *news);
 
 /* Ask about one study, or (study NULL) for rosters and new studies. */
-enum err exchange_ask(struct node *node, struct exchange *exchange, struct study *study,
-                      struct bytes *frame);
+enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
+                           struct node_study *study, struct bytes *frame);
 
 /* Take the answer to it. `study` as asked; it moves on to the newest prior. ERR_VERIFY
  * with REASON_LEDGER_BEHIND's sentence when the coordinator has seen a longer or another
  * ledger of this node: an older copy of the store was put back, and nothing may be sent.
  */
-enum err exchange_take(struct node *node, const struct clock *clock,
-                       const struct exchange *exchange, struct study *study,
-                       const struct bytes *frame, struct exchange_news *news);
+enum err node_exchange_take(struct node *node, const struct clock *clock,
+                            const struct node_exchange *exchange,
+                            struct node_study *study, const struct bytes *frame,
+                            struct node_exchange_news *news);
 
 /* The contribution that answers a plan: fits every patient that can pay, bounds, adds
  * noise, charges, stores the frame, commits, and only then hands it out. Asked again for
@@ -50,13 +51,13 @@ struct answer_progress {
     bool (*interrupted)(void *context);
     void *context;
 };
-enum err exchange_answer(struct node *node, const struct clock *clock,
-                         struct study *study, struct view plan,
-                         const struct answer_progress *progress,
-                         struct exchange *exchange, struct bytes *frame);
+enum err node_exchange_answer(struct node *node, const struct clock *clock,
+                              struct node_study *study, struct view plan,
+                              const struct answer_progress *progress,
+                              struct node_exchange *exchange, struct bytes *frame);
 
 /* Take the coordinator's receipt for the contribution asked with `exchange`. */
-enum err exchange_receipt(struct node *node, const struct exchange *exchange,
-                          const struct bytes *sent, const struct bytes *answer);
+enum err node_exchange_receipt(struct node *node, const struct node_exchange *exchange,
+                               const struct bytes *sent, const struct bytes *answer);
 
 #endif

@@ -22,7 +22,7 @@ struct service {
     size_t unfinished; /* approved studies that still have rounds to come */
 };
 
-char *serve_status_path(const char *folder)
+char *node_serve_status_path(const char *folder)
 {
     return file_join(folder, "status.json");
 }
@@ -37,7 +37,8 @@ static void write_status(struct service *s, const char *study, const char *waiti
     json_set_boolean(json, "coordinator_reachable", !s->lost);
     json_set_text(json, "study", study);
     json_set_text(json, "waiting", waiting);
-    char *text = json_format(json), *path = serve_status_path(home_folder(s->node->home));
+    char *text = json_format(json),
+         *path = node_serve_status_path(home_folder(s->node->home));
     if (file_write(path, text, strlen(text), 0600) != ERR_OK)
         log_error(LOG_LEVEL_WARNING, "status.write");
     mem_free(path);
@@ -68,25 +69,26 @@ static enum err ask(struct node *node, struct link_client *link,
 }
 
 /* One question and its answer; `study` NULL: rosters and offers. */
-static enum err converse(struct node *node, struct link_client *link, struct study *study,
-                         struct exchange_news *news)
+static enum err converse(struct node *node, struct link_client *link,
+                         struct node_study *study, struct node_exchange_news *news)
 {
-    struct exchange exchange;
+    struct node_exchange exchange;
     struct bytes frame = {0}, answer = {0};
-    enum err result = exchange_ask(node, &exchange, study, &frame);
+    enum err result = node_exchange_ask(node, &exchange, study, &frame);
     if (result == ERR_OK)
         result = ask(node, link, &frame, &answer);
     if (result == ERR_OK)
-        result = exchange_take(node, &clock_machine, &exchange, study, &answer, news);
+        result =
+            node_exchange_take(node, &clock_machine, &exchange, study, &answer, news);
     bytes_free(&frame);
     bytes_free(&answer);
     return result;
 }
 
-enum err serve_fetch(struct node *node, size_t *studies)
+enum err node_serve_fetch(struct node *node, size_t *studies)
 {
     struct link_client *link;
-    struct exchange_news news = {0};
+    struct node_exchange_news news = {0};
     if (connect_link(node, &link) != ERR_OK)
         return err_code();
     enum err result = converse(node, link, NULL, &news);
@@ -94,7 +96,7 @@ enum err serve_fetch(struct node *node, size_t *studies)
         err_hint("is the coordinator running, and is this hospital in its roster?");
     if (result == ERR_OK)
         *studies = news.studies;
-    exchange_news_clear(&news);
+    node_exchange_news_clear(&news);
     link_client_destroy(&link);
     return result;
 }
@@ -113,19 +115,19 @@ static bool interrupted(void *context)
     return cli_interrupted();
 }
 
-static enum err answer_plan(struct service *s, struct study *study,
+static enum err answer_plan(struct service *s, struct node_study *study,
                             const struct bytes *plan)
 {
     struct answer_progress progress = {fitted, interrupted, s->cli};
-    struct exchange exchange;
+    struct node_exchange exchange;
     struct bytes frame = {0}, answer = {0};
     struct view view = {plan->data, plan->size};
-    enum err result = exchange_answer(s->node, &clock_machine, study, view, &progress,
-                                      &exchange, &frame);
+    enum err result = node_exchange_answer(s->node, &clock_machine, study, view,
+                                           &progress, &exchange, &frame);
     if (result == ERR_OK)
         result = ask(s->node, s->link, &frame, &answer);
     if (result == ERR_OK)
-        result = exchange_receipt(s->node, &exchange, &frame, &answer);
+        result = node_exchange_receipt(s->node, &exchange, &frame, &answer);
     if (result == ERR_OK) {
         char *name = log_quote(study->terms.name);
         log_event(LOG_LEVEL_INFO, "round.sent", "study=%s round=%llu bytes=%zu", name,
@@ -140,9 +142,9 @@ static enum err answer_plan(struct service *s, struct study *study,
 
 static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
 {
-    struct study *study;
-    struct exchange_news news = {0};
-    if (studies_open(s->node, number, &study) != ERR_OK)
+    struct node_study *study;
+    struct node_exchange_news news = {0};
+    if (node_studies_open(s->node, number, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
     if (study->state == STUDY_APPROVED && study->chain.length < study->terms.rounds) {
@@ -160,8 +162,8 @@ static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
             write_status(s, study->terms.name, news.waiting);
         s->unfinished += study->chain.length < study->terms.rounds;
     }
-    exchange_news_clear(&news);
-    study_destroy(&study);
+    node_exchange_news_clear(&news);
+    node_study_destroy(&study);
     return result;
 }
 
@@ -192,7 +194,7 @@ static enum err survive(struct service *s, enum err result)
 
 static enum err turn(struct service *s)
 {
-    struct exchange_news news = {0};
+    struct node_exchange_news news = {0};
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
     s->progressed = false;
@@ -201,9 +203,9 @@ static enum err turn(struct service *s)
     enum err result = survive(s, converse(s->node, s->link, NULL, &news));
     if (news.studies)
         log_event(LOG_LEVEL_INFO, "study.offered", "count=%zu", news.studies);
-    exchange_news_clear(&news);
+    node_exchange_news_clear(&news);
     if (result == ERR_OK)
-        result = studies_list(s->node, &numbers, &count);
+        result = node_studies_list(s->node, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && !s->lost && !cli_interrupted() && i < count;
          i++)
         result = survive(s, study_turn(s, numbers[i]));
@@ -217,7 +219,7 @@ static void pause_for(unsigned ms)
     poll(&wake, 1, (int)ms);
 }
 
-enum err serve_run(struct node *node, struct cli *cli, bool once)
+enum err node_serve_run(struct node *node, struct cli *cli, bool once)
 {
     struct service s = {.node = node, .cli = cli};
     if (connect_link(node, &s.link) != ERR_OK)
@@ -232,7 +234,7 @@ enum err serve_run(struct node *node, struct cli *cli, bool once)
             pause_for(s.pause_ms);
     }
     log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
-    char *path = serve_status_path(home_folder(node->home));
+    char *path = node_serve_status_path(home_folder(node->home));
     unlink(path);
     mem_free(path);
     link_client_destroy(&s.link);

@@ -14,14 +14,14 @@
  * next plan. */
 
 /* Ask once for rosters and new studies. */
-enum err serve_fetch(struct node *node, size_t *studies);
+enum err node_serve_fetch(struct node *node, size_t *studies);
 
 /* Until interrupted; or, `once`, until every approved study is finished or cannot go on.
  */
-enum err serve_run(struct node *node, struct cli *cli, bool once);
+enum err node_serve_run(struct node *node, struct cli *cli, bool once);
 
 /* The file that tells `status` about a running daemon: DIR/status.json, no patient data.
  */
-char *serve_status_path(const char *folder); /* caller frees */
+char *node_serve_status_path(const char *folder); /* caller frees */
 
 #endif

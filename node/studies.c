@@ -10,22 +10,22 @@
 static const char *const state_names[] = {"offered", "approved", "declined",
                                           "distrusted"};
 
-const char *study_state_name(enum study_state state)
+const char *node_study_state_name(enum node_study_state state)
 {
     return state_names[state];
 }
 
-static enum err state_from_name(const char *name, enum study_state *state)
+static enum err state_from_name(const char *name, enum node_study_state *state)
 {
     for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++)
         if (name && strcmp(name, state_names[i]) == 0) {
-            *state = (enum study_state)i;
+            *state = (enum node_study_state)i;
             return ERR_OK;
         }
     return err_set(ERR_STORAGE, "a study's state in the store is not one of ours");
 }
 
-void study_destroy(struct study **study)
+void node_study_destroy(struct node_study **study)
 {
     if (!*study)
         return;
@@ -41,7 +41,7 @@ void study_destroy(struct study **study)
  * ----------------------------------------------------------------------------- */
 
 /* Model, layout, dimension and starting prior of terms whose signature holds. */
-static enum err read_model(struct study *study)
+static enum err read_model(struct node_study *study)
 {
     const struct terms *terms = &study->terms;
     struct statistic statistic;
@@ -66,7 +66,7 @@ static enum err read_model(struct study *study)
     return ERR_OK;
 }
 
-static enum err set_prior(struct study *study, struct view bytes)
+static enum err set_prior(struct node_study *study, struct view bytes)
 {
     struct prior *prior;
     if (prior_read(&study->layout, bytes.data, bytes.size, &prior) != ERR_OK)
@@ -79,9 +79,9 @@ static enum err set_prior(struct study *study, struct view bytes)
 }
 
 static enum err study_read(struct node *node, struct view signed_terms,
-                           struct study **study)
+                           struct node_study **study)
 {
-    struct study *s = mem_new(1, sizeof *s);
+    struct node_study *s = mem_new(1, sizeof *s);
     s->arena = codec_arena(signed_terms.size);
     enum err result = terms_open(signed_terms, node->consortium.coordinator_key, s->arena,
                                  &s->terms, s->hash);
@@ -93,7 +93,7 @@ static enum err study_read(struct node *node, struct view signed_terms,
     if (result == ERR_OK)
         result = set_prior(s, s->terms.prior);
     if (result != ERR_OK) {
-        study_destroy(&s);
+        node_study_destroy(&s);
         return result;
     }
     s->chain = chain_start(&s->terms, s->hash);
@@ -102,7 +102,7 @@ static enum err study_read(struct node *node, struct view signed_terms,
 }
 
 /* The links held were verified when they came; here their order and hashes are. */
-static enum err read_links(struct node *node, struct study *study)
+static enum err read_links(struct node *node, struct node_study *study)
 {
     struct query *query;
     bool row;
@@ -129,13 +129,13 @@ static enum err read_links(struct node *node, struct study *study)
     return result;
 }
 
-enum err studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
-                      struct study **study)
+enum err node_studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
+                           struct node_study **study)
 {
     struct query *query;
     bool row;
-    struct study *opened = NULL;
-    enum study_state state = STUDY_OFFERED;
+    struct node_study *opened = NULL;
+    enum node_study_state state = STUDY_OFFERED;
     if (store_query(node->store, "SELECT terms, state FROM studies WHERE study = ?",
                     &query) != ERR_OK)
         return err_code();
@@ -153,7 +153,7 @@ enum err studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
     if (result == ERR_OK)
         result = read_links(node, opened);
     if (result != ERR_OK) {
-        study_destroy(&opened);
+        node_study_destroy(&opened);
         return result;
     }
     opened->state = state;
@@ -164,7 +164,8 @@ enum err studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
 /* --- offers and decisions
  * ------------------------------------------------------------------ */
 
-static enum err offered_before(struct node *node, const struct study *study, bool *before)
+static enum err offered_before(struct node *node, const struct node_study *study,
+                               bool *before)
 {
     struct query *query;
     if (store_query(node->store, "SELECT hash FROM studies WHERE study = ?", &query) !=
@@ -185,10 +186,10 @@ static enum err offered_before(struct node *node, const struct study *study, boo
     return result;
 }
 
-enum err studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
-                       bool *fresh)
+enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
+                            bool *fresh)
 {
-    struct study *study;
+    struct node_study *study;
     bool before;
     if (study_read(node, signed_terms, &study) != ERR_OK)
         return err_code();
@@ -210,12 +211,13 @@ enum err studies_offer(struct node *node, struct view signed_terms, uint64_t wal
         query_int(query, 5, (int64_t)wall);
         result = query_run(query);
     }
-    study_destroy(&study);
+    node_study_destroy(&study);
     *fresh = result == ERR_OK && !before;
     return result;
 }
 
-enum err studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES], size_t *count)
+enum err node_studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES],
+                           size_t *count)
 {
     struct query *query;
     bool row;
@@ -239,8 +241,8 @@ enum err studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES], size_
     return ERR_OK;
 }
 
-enum err studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
-                       enum study_state *state)
+enum err node_studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
+                            enum node_study_state *state)
 {
     struct query *query;
     bool row;
@@ -257,7 +259,8 @@ enum err studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
     return result;
 }
 
-enum err studies_find(struct node *node, const char *text, uint8_t number[STUDY_BYTES])
+enum err node_studies_find(struct node *node, const char *text,
+                           uint8_t number[STUDY_BYTES])
 {
     struct query *query;
     bool row;
@@ -289,12 +292,12 @@ enum err studies_find(struct node *node, const char *text, uint8_t number[STUDY_
     return result;
 }
 
-enum err studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
-                        enum study_state decision, uint64_t wall)
+enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
+                             enum node_study_state decision, uint64_t wall)
 {
     struct query *query;
-    enum study_state state;
-    if (studies_state(node, number, &state) != ERR_OK)
+    enum node_study_state state;
+    if (node_studies_state(node, number, &state) != ERR_OK)
         return err_code();
     if (state == STUDY_DISTRUSTED)
         return err_set(ERR_VERIFY, "the coordinator contradicted itself in this study; "
@@ -309,7 +312,7 @@ enum err studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
     return query_run(query);
 }
 
-enum err studies_known(struct node *node, struct bytes *hashes)
+enum err node_studies_known(struct node *node, struct bytes *hashes)
 {
     struct query *query;
     bool row;
@@ -323,7 +326,7 @@ enum err studies_known(struct node *node, struct bytes *hashes)
     return result;
 }
 
-enum err studies_permit(const struct node *node, const struct terms *terms)
+enum err node_studies_permit(const struct node *node, const struct terms *terms)
 {
     int64_t hospitals_min = conf_integer(node->conf, "hospitals_min");
     double delta = conf_real(node->conf, "delta"), cap, mu2 = 0;
@@ -357,8 +360,9 @@ enum err studies_permit(const struct node *node, const struct terms *terms)
  * ----------------------------------------------------------------------------- */
 
 /* A link for a round that is held already: the same one, or proof of two tongues. */
-static enum err compare_held(struct node *node, struct study *study, struct view link,
-                             uint64_t round, bool *held, bool *contradicted)
+static enum err compare_held(struct node *node, struct node_study *study,
+                             struct view link, uint64_t round, bool *held,
+                             bool *contradicted)
 {
     struct query *query;
     if (store_query(node->store, "SELECT link FROM links WHERE study = ? AND round = ?",
@@ -378,7 +382,7 @@ static enum err compare_held(struct node *node, struct study *study, struct view
     return result;
 }
 
-static enum err keep_link(struct node *node, struct study *study, struct view bytes,
+static enum err keep_link(struct node *node, struct node_study *study, struct view bytes,
                           const struct chain_link *link)
 {
     struct query *query;
@@ -395,8 +399,8 @@ static enum err keep_link(struct node *node, struct study *study, struct view by
     return query_run(query);
 }
 
-enum err studies_extend(struct node *node, struct study *study, struct view bytes,
-                        bool *contradicted)
+enum err node_studies_extend(struct node *node, struct node_study *study,
+                             struct view bytes, bool *contradicted)
 {
     struct chain chain = study->chain;
     struct chain_link link;

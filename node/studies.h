@@ -16,15 +16,15 @@
  * a study that is not approved. Model and prior are checked here before anybody uses
  * them. */
 
-enum study_state { STUDY_OFFERED, STUDY_APPROVED, STUDY_DECLINED, STUDY_DISTRUSTED };
-const char *study_state_name(enum study_state state); /* "offered", ... */
+enum node_study_state { STUDY_OFFERED, STUDY_APPROVED, STUDY_DECLINED, STUDY_DISTRUSTED };
+const char *node_study_state_name(enum node_study_state state); /* "offered", ... */
 
 /* A study opened for use: everything below was verified against the pinned keys. */
-struct study {
+struct node_study {
     struct arena *arena;
     struct terms terms; /* points into the arena */
     uint8_t hash[HASH_BYTES];
-    enum study_state state;
+    enum node_study_state state;
     struct model *model;
     struct prior_layout layout;
     struct chain chain;
@@ -35,34 +35,36 @@ struct study {
 /* Store an offer: signature, consortium, membership, model, prior and dimension must
  * hold. The same again is fine; other terms under a known study's number are ERR_VERIFY.
  */
-enum err studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
-                       bool *fresh);
+enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
+                            bool *fresh);
 
 /* Open one by its number; caller destroys. ERR_NOT_FOUND. */
-enum err studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
-                      struct study **study);
-void study_destroy(struct study **study);
+enum err node_studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
+                           struct node_study **study);
+void node_study_destroy(struct node_study **study);
 
 /* Numbers of all studies, in order of arrival, or of those in one state; caller frees. */
-enum err studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES], size_t *count);
-enum err studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
-                       enum study_state *state);
+enum err node_studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES],
+                           size_t *count);
+enum err node_studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
+                            enum node_study_state *state);
 /* By name or by the first digits of its number. ERR_NOT_FOUND, ERR_RANGE (several). */
-enum err studies_find(struct node *node, const char *text, uint8_t number[STUDY_BYTES]);
+enum err node_studies_find(struct node *node, const char *text,
+                           uint8_t number[STUDY_BYTES]);
 
-enum err studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
-                        enum study_state decision, uint64_t wall);
+enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
+                             enum node_study_state decision, uint64_t wall);
 
 /* Check the next published link against the chain and store it; `study` moves on to its
  * prior. ERR_VERIFY with `contradicted` set when it proves that the coordinator said two
  * things: the caller then makes the study distrusted. */
-enum err studies_extend(struct node *node, struct study *study, struct view link,
-                        bool *contradicted);
+enum err node_studies_extend(struct node *node, struct node_study *study,
+                             struct view link, bool *contradicted);
 
 /* Hashes of all terms held, ascending, as a poll names them; caller frees the bytes. */
-enum err studies_known(struct node *node, struct bytes *hashes);
+enum err node_studies_known(struct node *node, struct bytes *hashes);
 
 /* Why this hospital's settings do not permit the study; ERR_OK when they do. */
-enum err studies_permit(const struct node *node, const struct terms *terms);
+enum err node_studies_permit(const struct node *node, const struct terms *terms);
 
 #endif

@@ -39,10 +39,13 @@ static const struct {
     {"node/main.c",
      "#include <stdio.h>\n#include \"model/twin.h\"\n#include \"node/open.h\"\n"
      "int main(void)\n{\n    printf(\"hello\");\n}\n"},
-    {"node/open.c", "#include \"privacy/clip.h\"\n"},
+    {"node/open.c", "#include \"privacy/clip.h\"\n"
+                    "static int f(void)\n{\n    return 1;\n}\n\n"
+                    "int node_open_f(void)\n{\n    return f();\n}\n"},
     {"node/open.h", ""},
     {"node/README.md", "node\n"},
     {"coordinator/open.c", "#include \"base/alpha.h\"\n"},
+    {"coordinator/main.c", "int main(void)\n{\n    return 0;\n}\n"},
     {"coordinator/README.md", "coordinator\n"},
     {"models/a.twin", "a\n"},
     {"models/README.md", "a.twin is one\n"},
@@ -130,6 +133,11 @@ static const struct {
     {"src/base/alpha.c", "#include \"base/beta.h\"\n",
      "\"base/beta.h\" stands later in CMakeLists.txt"},
     {"include/attic/old.h", "", "'attic' is neither a floor nor a roof"},
+    /* sides */
+    {"node/open.c", "int open_f(\n    int x)\n{\n    return x;\n}\n",
+     "node/open.c:1: open_f begins with node_: coordinator/open.c is there, too"},
+    {"coordinator/open.c", "\nvoid node_f(void)\n{\n}\n",
+     "coordinator/open.c:2: node_f begins with coord_: node/open.c is there, too"},
     /* pairs */
     {"include/base/gamma.h", "#ifndef BASE_GAMMA_H\n",
      "'gamma' is not in the list of base"},

@@ -515,6 +515,29 @@ static const char *first_line(const char *code, const char *brace)
     return line;
 }
 
+/* node/ and coordinator/ call their files alike, and gemel-sim links both: where the
+ * other side has the file, too, the functions of this one begin with the side. */
+static void check_side(const struct source *source, const char *first, const char *name,
+                       size_t size)
+{
+    static const char *const sides[][2] = {{"node/", "node_"},
+                                           {"coordinator/", "coord_"}};
+    const char *slash = strchr(source->path, '/');
+    if (!slash || starts(first, "static ") || starts(slash, "/command_") ||
+        starts(slash, "/main.c"))
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        if (!starts(source->path, sides[i][0]))
+            continue;
+        char *twin = mem_format("%s%s", sides[1 - i][0], slash + 1);
+        if (find(twin) && !starts(name, sides[i][1]))
+            offence(source->path, line_at(source->code, first),
+                    "%.*s begins with %s: %s is there, too", (int)size, name, sides[i][1],
+                    twin);
+        mem_free(twin);
+    }
+}
+
 /* Functions by their braces in the first column, as .clang-format sets them. */
 static void check_functions(const struct source *source)
 {
@@ -528,6 +551,7 @@ static void check_functions(const struct source *source)
         while (name > first && (isalnum((unsigned char)name[-1]) || name[-1] == '_'))
             name--;
         size_t lines = line_at(first, close + 1), size = (size_t)(bracket - name);
+        check_side(source, first, name, size);
         if (lines > FUNCTION_LINES_MAX)
             offence(source->path, line_at(source->code, first),
                     "%.*s has %zu lines; the limit is %d", (int)size, name, lines,
