@@ -38,6 +38,10 @@ void random_destroy(struct random **random); /* NULL is fine; wipes; nulls */
 uint64_t random_bits(struct random *random, unsigned count);
 uint64_t random_u64(struct random *random);
 
+/* The next whole words of the stream as bytes, lowest first; what is left of the last word
+ * is lost. For keys, which are drawn from the same stream as everything of an attempt. */
+void random_fill(struct random *random, void *data, size_t size);
+
 /* Uniform on 0 .. n-1 for n >= 1, by rejection: no bias and no division. n is a public
  * number here; how many draws are rejected does not depend on the one returned. */
 uint64_t random_below(struct random *random, uint64_t n);

@@ -128,6 +128,16 @@ uint64_t random_u64(struct random *random)
     return random_word(random);
 }
 
+void random_fill(struct random *random, void *data, size_t size)
+{
+    uint8_t *bytes = data;
+    uint64_t word = 0;
+    for (size_t i = 0; i < size; i++) {
+        word = i % sizeof word == 0 ? random_word(random) : word >> 8;
+        bytes[i] = (uint8_t)word;
+    }
+}
+
 /* Bits come from `spare`, lowest first; what is missing from a new word's low end. The
  * spare bits left from before a fork are dropped by asking for the generation first. */
 uint64_t random_bits(struct random *random, unsigned count)

@@ -33,6 +33,24 @@ static void random__expands_chacha20(void **state)
     random_destroy(&random);
 }
 
+static void random__fills_with_the_stream_low_end_first(void **state)
+{
+    (void)state;
+    struct random *one = random_new_seeded(seed), *two = random_new_seeded(seed);
+    uint8_t data[20];
+    data[19] = 7;
+    random_fill(one, data, 19); /* three words, of the last three bytes */
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t word = random_u64(two);
+        for (size_t j = 0; j < 8 && 8 * i + j < 19; j++)
+            assert_int_equal(data[8 * i + j], word >> (8 * j) & 0xff);
+    }
+    assert_int_equal(data[19], 7);
+    assert_int_equal(random_u64(one), random_u64(two));
+    random_destroy(&one);
+    random_destroy(&two);
+}
+
 static void random__bits_are_the_stream_low_end_first(void **state)
 {
     (void)state;
@@ -200,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random__expands_chacha20),
+        cmocka_unit_test(random__fills_with_the_stream_low_end_first),
         cmocka_unit_test(random__bits_are_the_stream_low_end_first),
         cmocka_unit_test(random__blocks_follow_from_the_seed_and_differ),
         cmocka_unit_test(random__blocks_are_chained_as_described),
