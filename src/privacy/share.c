@@ -1,0 +1,202 @@
+#include "privacy/share.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+#include "privacy/random.h"
+
+#define WIDE_BYTES 64 /* 512 bits, whose excess over L leaves a bias below 2^-259 */
+
+_Static_assert(crypto_core_ristretto255_SCALARBYTES == SCALAR_BYTES, "scalar");
+_Static_assert(crypto_core_ristretto255_NONREDUCEDSCALARBYTES == WIDE_BYTES,
+               "what is reduced");
+
+/* L, little-endian. */
+static const uint8_t order[SCALAR_BYTES] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a,       0x63,
+                                            0x12, 0x58, 0xd6, 0x9c, 0xf7,       0xa2,
+                                            0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
+
+/* Uniform modulo L, 0 included. */
+static void scalar_any(struct random *random, uint8_t scalar[SCALAR_BYTES])
+{
+    uint8_t wide[WIDE_BYTES];
+    random_fill(random, wide, sizeof wide);
+    crypto_core_ristretto255_scalar_reduce(scalar, wide);
+    bytes_wipe(wide, sizeof wide);
+}
+
+void scalar_draw(struct random *random, uint8_t scalar[SCALAR_BYTES])
+{
+    do
+        scalar_any(random, scalar);
+    while (sodium_is_zero(scalar, SCALAR_BYTES));
+}
+
+bool scalar_is_canonical(const uint8_t scalar[SCALAR_BYTES])
+{
+    return sodium_compare(scalar, order, SCALAR_BYTES) < 0;
+}
+
+static void scalar_of(uint64_t number, uint8_t scalar[SCALAR_BYTES])
+{
+    memset(scalar, 0, SCALAR_BYTES);
+    for (size_t i = 0; i < sizeof number; i++)
+        scalar[i] = (uint8_t)(number >> (8 * i));
+}
+
+static enum err points_check(const uint16_t *points, size_t count)
+{
+    bool seen[SHARE_POINTS_MAX + 1] = {false};
+    if (count < 1 || count > SHARE_POINTS_MAX)
+        return err_set(ERR_RANGE, "%zu points to share at: not 1 to %d", count,
+                       SHARE_POINTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (points[i] < 1 || points[i] > SHARE_POINTS_MAX)
+            return err_set(ERR_RANGE, "point %u to share at: not 1 to %d", points[i],
+                           SHARE_POINTS_MAX);
+        if (seen[points[i]])
+            return err_set(ERR_RANGE, "point %u to share at: there twice", points[i]);
+        seen[points[i]] = true;
+    }
+    return ERR_OK;
+}
+
+/* Horner's rule; the first coefficient is the value at 0. */
+static void polynomial_at(const uint8_t (*coefficients)[SCALAR_BYTES], size_t count,
+                          uint16_t point, uint8_t value[SCALAR_BYTES])
+{
+    uint8_t x[SCALAR_BYTES];
+    scalar_of(point, x);
+    memcpy(value, coefficients[count - 1], SCALAR_BYTES);
+    for (size_t i = count - 1; i-- > 0;) {
+        crypto_core_ristretto255_scalar_mul(value, value, x);
+        crypto_core_ristretto255_scalar_add(value, value, coefficients[i]);
+    }
+}
+
+enum err share_split(const uint8_t secret[SCALAR_BYTES], size_t threshold,
+                     const uint16_t *points, size_t count, struct random *random,
+                     uint8_t (*shares)[SCALAR_BYTES])
+{
+    if (points_check(points, count))
+        return err_code();
+    if (threshold < 1 || threshold > count)
+        return err_set(ERR_RANGE, "threshold %zu of %zu shares: not 1 to %zu", threshold,
+                       count, count);
+    if (!scalar_is_canonical(secret))
+        return err_set(ERR_RANGE, "a secret to share is not a number below L");
+    void *room = NULL;
+    if (secret_new(threshold * SCALAR_BYTES, &room))
+        return err_wrap("coefficients of %zu shares", count);
+    uint8_t(*coefficients)[SCALAR_BYTES] = room;
+    memcpy(coefficients[0], secret, SCALAR_BYTES);
+    for (size_t i = 1; i < threshold; i++)
+        scalar_any(random, coefficients[i]);
+    for (size_t i = 0; i < count; i++)
+        polynomial_at((const uint8_t(*)[SCALAR_BYTES])coefficients, threshold, points[i],
+                      shares[i]);
+    secret_free(room);
+    return ERR_OK;
+}
+
+struct share_basis {
+    size_t count;
+    uint16_t *points;
+    uint8_t (*factors)[SCALAR_BYTES];
+};
+
+/* x_i * product over j != i of (x_j - x_i). All factors are below 2^10 in size, so that
+ * several fit one word before a multiplication modulo L is due; none is 0 modulo L. */
+static void denominator(const uint16_t *points, size_t count, size_t i,
+                        uint8_t product[SCALAR_BYTES])
+{
+    uint8_t scalar[SCALAR_BYTES];
+    uint64_t word = points[i];
+    bool negative = false;
+    scalar_of(1, product);
+    for (size_t j = 0; j < count; j++) {
+        if (j == i)
+            continue;
+        if (word > UINT64_MAX / SHARE_POINTS_MAX) {
+            scalar_of(word, scalar);
+            crypto_core_ristretto255_scalar_mul(product, product, scalar);
+            word = 1;
+        }
+        bool less = points[j] < points[i];
+        word *= (uint64_t)(less ? points[i] - points[j] : points[j] - points[i]);
+        negative ^= less;
+    }
+    scalar_of(word, scalar);
+    crypto_core_ristretto255_scalar_mul(product, product, scalar);
+    if (negative)
+        crypto_core_ristretto255_scalar_negate(product, product);
+}
+
+/* factors[i] = product of all x_j / denominator of i, by one inversion for all
+ * (Montgomery 1987): first the product of the denominators before each, then from the
+ * last one down what is left of the inverse of all of them. */
+static void factors_find(struct share_basis *basis)
+{
+    uint8_t(*denominators)[SCALAR_BYTES] = mem_new(basis->count, SCALAR_BYTES);
+    uint8_t left[SCALAR_BYTES], scalar[SCALAR_BYTES];
+    scalar_of(1, left);
+    for (size_t i = 0; i < basis->count; i++) {
+        denominator(basis->points, basis->count, i, denominators[i]);
+        memcpy(basis->factors[i], left, SCALAR_BYTES);
+        crypto_core_ristretto255_scalar_mul(left, left, denominators[i]);
+    }
+    crypto_core_ristretto255_scalar_invert(left, left);
+    for (size_t i = 0; i < basis->count; i++) {
+        scalar_of(basis->points[i], scalar);
+        crypto_core_ristretto255_scalar_mul(left, left, scalar);
+    }
+    for (size_t i = basis->count; i-- > 0;) {
+        crypto_core_ristretto255_scalar_mul(basis->factors[i], basis->factors[i], left);
+        crypto_core_ristretto255_scalar_mul(left, left, denominators[i]);
+    }
+    mem_free(denominators);
+}
+
+enum err share_basis_new(const uint16_t *points, size_t count, struct share_basis **basis)
+{
+    if (points_check(points, count))
+        return err_code();
+    struct share_basis *fresh = mem_new(1, sizeof *fresh);
+    fresh->count = count;
+    fresh->points = mem_copy(points, count * sizeof *points);
+    fresh->factors = mem_new(count, SCALAR_BYTES);
+    factors_find(fresh);
+    *basis = fresh;
+    return ERR_OK;
+}
+
+void share_basis_free(struct share_basis **basis)
+{
+    if (!*basis)
+        return;
+    mem_free((*basis)->points);
+    mem_free((*basis)->factors);
+    mem_free(*basis);
+    *basis = NULL;
+}
+
+enum err share_join(const struct share_basis *basis,
+                    const uint8_t (*shares)[SCALAR_BYTES], uint8_t secret[SCALAR_BYTES])
+{
+    for (size_t i = 0; i < basis->count; i++)
+        if (!scalar_is_canonical(shares[i]))
+            return err_set(ERR_RANGE, "the share at point %u is not a number below L",
+                           basis->points[i]);
+    uint8_t sum[SCALAR_BYTES] = {0}, term[SCALAR_BYTES];
+    for (size_t i = 0; i < basis->count; i++) {
+        crypto_core_ristretto255_scalar_mul(term, shares[i], basis->factors[i]);
+        crypto_core_ristretto255_scalar_add(sum, sum, term);
+    }
+    memcpy(secret, sum, SCALAR_BYTES);
+    bytes_wipe(sum, sizeof sum);
+    bytes_wipe(term, sizeof term);
+    return ERR_OK;
+}
