@@ -8,9 +8,10 @@
 #include "weigh.h"
 
 /* Sampling and noise together: the inverse information of the last round, what shortening
- * lost included, plus what the noise leaves. */
-static enum err private_errors(const struct history *history, const struct statistic *s,
-                               const struct weighed *weighed, struct prior *next)
+ * lost included, plus what the noise leaves. Noise can spoil the information of a small
+ * cohort where it does not spoil the step: then they are not known (NaN). */
+static void private_errors(const struct history *history, const struct statistic *s,
+                           const struct weighed *weighed, struct prior *next)
 {
     const struct space *space = &history->space;
     const struct view *last = &history->views[history->count - 1];
@@ -19,8 +20,8 @@ static enum err private_errors(const struct history *history, const struct stati
     double *covariance = mem_new(n * n, sizeof *covariance);
     struct shortening loss = statistic_shortening(s->p, s->reach);
     fisher_information(space, last, information);
-    enum err err = linalg_spd_inverse(n, information, covariance);
-    for (size_t e = 0; err == ERR_OK && e < n; e++) {
+    bool known = linalg_spd_inverse(n, information, covariance) == ERR_OK;
+    for (size_t e = 0; e < n; e++) {
         enum number_kind kind = space->numbers[e].kind;
         double *variance = &covariance[e * n + e], noise = weighed->noise[e * n + e];
         if (kind == NUMBER_EFFECT)
@@ -29,13 +30,11 @@ static enum err private_errors(const struct history *history, const struct stati
             *variance *= loss.shape_loss;
         if (kind == NUMBER_RESIDUAL) /* noise of a variance, error of a logarithm */
             noise /= 4 * weighed->value[e] * weighed->value[e];
-        *variance += noise;
+        *variance = known ? *variance + noise : NAN;
     }
-    if (err == ERR_OK)
-        history_errors(history, covariance, next);
+    history_errors(history, covariance, next);
     mem_free(information);
     mem_free(covariance);
-    return err;
 }
 
 enum err learn_privately(const struct history *history, const struct statistic *s,
@@ -71,9 +70,7 @@ enum err learn_privately(const struct history *history, const struct statistic *
             weighed.population == LEARN_HELD)
             snprintf(report->reason, sizeof report->reason,
                      "held what noise would decide so far");
-        err = private_errors(history, s, &weighed, *next);
-        if (err != ERR_OK)
-            prior_destroy(next);
+        private_errors(history, s, &weighed, *next);
     }
     mem_free(step);
     weighed_clear(&weighed);
