@@ -9,6 +9,7 @@
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
 #include "sim/exact.h"
+#include "sim/hospitals.h"
 
 struct hospital {
     const struct dataset *dataset;
@@ -259,13 +260,19 @@ static void admit(struct run *run, const struct dataset *dataset, const size_t *
     size_t patients = dataset_patients(dataset);
     for (size_t h = 0; h < run->estimate->hospitals; h++)
         run->hospitals[h].dataset = dataset;
-    for (size_t i = 0; i < patients; i++)
+    for (size_t i = 0; i < patients; i++) {
+        if (hospital[i] == HOSPITAL_NONE)
+            continue;
         run->hospitals[hospital[i]].count++;
+        run->estimate->patients++;
+    }
     for (size_t h = 0; h < run->estimate->hospitals; h++) {
         run->hospitals[h].members = mem_new(run->hospitals[h].count, sizeof(size_t));
         run->hospitals[h].count = 0;
     }
     for (size_t i = 0; i < patients; i++) {
+        if (hospital[i] == HOSPITAL_NONE)
+            continue;
         struct hospital *one = &run->hospitals[hospital[i]];
         one->members[one->count++] = i;
     }
@@ -295,10 +302,7 @@ enum err estimate_run(const struct model *model, const struct dataset *dataset,
     bool noisy = options->noise_multiplier > 0;
     struct run run = {
         .model = model, .options = options, .watch = watch, .estimate = estimate};
-    *estimate = (struct estimate){.hospitals = hospitals,
-                                  .patients = dataset_patients(dataset),
-                                  .mu = NAN,
-                                  .epsilon = NAN};
+    *estimate = (struct estimate){.hospitals = hospitals, .mu = NAN, .epsilon = NAN};
     enum err err = prior_layout(model, &estimate->layout);
     if (err != ERR_OK)
         return err;

@@ -58,7 +58,8 @@ struct estimate {
     struct learn_report last;
 };
 
-/* `hospital` [patients] gives each patient's hospital, 0 to hospitals - 1. ERR_FORMAT
+/* `hospital` [patients] gives each patient's hospital, 0 to hospitals - 1; those at
+ * HOSPITAL_NONE take no part. ERR_FORMAT
  * when the model cannot read a record, ERR_INTERRUPTED, ERR_RANGE for what the options
  * ask. */
 enum err estimate_run(const struct model *model, const struct dataset *dataset,
