@@ -245,10 +245,10 @@ static void forecast__looks_ahead_only(void **state)
     assert_ok(prior_from_model(trial.model, &prior));
     struct record *record = line_record(), *first = record_known(record, 3);
     assert_ok(twin_new(trial.model, &trial.layout, first, &known));
-    first->measurements[2].time = 20;
-    first->measurement_count = 2; /* whole: two of the three */
+    /* The same three, and one before the last of them. */
+    assert_ok(record_measurement(first, -2, "SBP", NULL, 120, CENSORED_NOT, 9));
+    record_sort(first);
     assert_ok(twin_new(trial.model, &trial.layout, first, &whole));
-    first->measurement_count = 3;
     assert_refused(ERR_RANGE, "before what is known",
                    forecast_new(trial.engine, known, whole, prior, &forecast));
     twin_destroy(&whole);
