@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "coordinator/rounds.h"
 
@@ -223,6 +224,15 @@ static struct json *prior_json(const struct coord_study *study)
     return json;
 }
 
+static enum err write_prior(const char *path, const struct prior *prior)
+{
+    struct bytes bytes = {0};
+    prior_write(prior, &bytes);
+    enum err err = file_write(path, bytes.data, bytes.size, 0644);
+    bytes_free(&bytes);
+    return err;
+}
+
 enum err command_prior_show(struct cli *cli)
 {
     struct coordinator *c;
@@ -230,8 +240,10 @@ enum err command_prior_show(struct cli *cli)
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
     const struct prior *prior = study->prior;
+    const char *output = cli_text(cli, "output", NULL);
+    enum err result = output ? write_prior(output, prior) : ERR_OK;
     cli_result(cli, prior_json(study));
-    if (!cli_is_json(cli)) {
+    if (result == ERR_OK && !cli_is_json(cli)) {
         printf("prior of %s after round %llu, taught by about %.0f patients\n",
                study->terms.name, (unsigned long long)study->chain.length,
                prior->patients);
@@ -249,5 +261,5 @@ enum err command_prior_show(struct cli *cli)
     }
     coord_study_destroy(&study);
     coordinator_destroy(&c);
-    return ERR_OK;
+    return result;
 }

@@ -40,6 +40,11 @@ static const struct cli_option create_options[] = {
     {"hospitals-min", 0, "N", "publish no sum of fewer; 3 unless given", false, false},
 };
 
+static const struct cli_option prior_options[] = {
+    {"output", 'o', "FILE", "write it there as well, for gemel-node forecast --prior",
+     false, false},
+};
+
 static const struct cli_command commands[] = {
     {"init", "", "set up a coordinator in a folder",
      "The governance key is not the coordinator's: make it with `roster key` on another "
@@ -78,8 +83,8 @@ static const struct cli_command commands[] = {
      command_study_show},
     {"study close", "NAME", "end a study before its last round", "", "", NULL, 0,
      command_study_close},
-    {"prior show", "STUDY", "show the newest published prior of a study", "", "", NULL, 0,
-     command_prior_show},
+    {"prior show", "STUDY", "show the newest published prior of a study", "", "",
+     COUNT(prior_options), command_prior_show},
     {"status", "", "show what this coordinator is", "", "", NULL, 0, command_status},
     {"serve", "", "run the coordinator: answer nodes, open and publish rounds",
      "Ctrl-C stops cleanly; killed and started again it carries on.",

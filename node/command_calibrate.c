@@ -6,70 +6,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "model/fit.h"
+#include "node/basis.h"
 #include "node/patients.h"
-#include "node/studies.h"
-
-/* What all patients are fitted under: from a model file, or from a study. */
-struct basis {
-    struct node_study *study; /* NULL: the file's */
-    struct model *own_model;
-    struct prior *own_prior;
-    struct prior_layout own_layout;
-    const struct model *model;
-    const struct prior_layout *layout;
-    const struct prior *prior;
-    uint8_t prior_hash[HASH_BYTES];
-};
-
-static void basis_clear(struct basis *basis)
-{
-    node_study_destroy(&basis->study);
-    prior_destroy(&basis->own_prior);
-    model_destroy(&basis->own_model);
-}
-
-static enum err basis_of_study(struct node *node, const char *name, struct basis *basis)
-{
-    uint8_t number[STUDY_BYTES];
-    if (node_studies_find(node, name, number) != ERR_OK ||
-        node_studies_open(node, number, &basis->study) != ERR_OK)
-        return err_code();
-    basis->model = basis->study->model;
-    basis->layout = &basis->study->layout;
-    basis->prior = basis->study->prior;
-    return ERR_OK;
-}
-
-static enum err basis_of_file(const char *path, struct basis *basis)
-{
-    if (model_load(path, &basis->own_model) != ERR_OK ||
-        prior_layout(basis->own_model, &basis->own_layout) != ERR_OK ||
-        prior_from_model(basis->own_model, &basis->own_prior) != ERR_OK)
-        return err_code();
-    basis->model = basis->own_model;
-    basis->layout = &basis->own_layout;
-    basis->prior = basis->own_prior;
-    return ERR_OK;
-}
-
-static enum err basis_open(struct cli *cli, struct node *node, struct basis *basis)
-{
-    const char *model = cli_text(cli, "model", NULL),
-               *study = cli_text(cli, "study", NULL);
-    if (!model == !study) {
-        err_set(ERR_USAGE, "give either --model FILE or --study NAME");
-        return err_hint("a study brings its model and its newest prior");
-    }
-    enum err result =
-        study ? basis_of_study(node, study, basis) : basis_of_file(model, basis);
-    if (result == ERR_OK) {
-        struct bytes bytes = {0};
-        prior_write(basis->prior, &bytes);
-        bytes_hash("gemel/prior/1", bytes.data, bytes.size, basis->prior_hash);
-        bytes_free(&bytes);
-    }
-    return result;
-}
 
 static enum err store_twin(struct node *node, int64_t patient, const struct basis *basis,
                            const struct fit *fit)
@@ -204,7 +142,7 @@ enum err command_calibrate(struct cli *cli)
     struct tally tally = {.twins = json_new_array()};
     enum err result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK) {
-        result = basis_open(cli, node, basis);
+        result = basis_open(cli, node, NULL, basis);
         if (result == ERR_OK)
             result = calibrate_all(cli, node, basis, &tally);
         node_destroy(&node);

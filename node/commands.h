@@ -27,6 +27,7 @@ enum err command_model_simulate(struct cli *cli);
 enum err command_model_explain(struct cli *cli);
 
 enum err command_calibrate(struct cli *cli);
+enum err command_forecast(struct cli *cli);
 
 enum err command_study_fetch(struct cli *cli);
 enum err command_study_list(struct cli *cli);

@@ -38,6 +38,17 @@ static const struct cli_option calibrate_options[] = {
     {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
     {"patient", 0, "ID", "only this patient; all otherwise", false, true},
 };
+static const struct cli_option forecast_options[] = {
+    {"model", 0, "FILE", "the twin's model; with the file's own prior", false, false},
+    {"prior", 0, "FILE", "a prior of that model instead, as `prior show -o` writes it",
+     false, false},
+    {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
+    {"until", 0, "TIME", "use measurements up to then only; all unless given", false,
+     false},
+    {"at", 0, "FROM:STEP:TO",
+     "forecast for these times; whenever something was measured later unless given",
+     false, false},
+};
 static const struct cli_option study_show_options[] = {
     {"model", 0, NULL, "print the model's text as well", false, false},
 };
@@ -94,6 +105,15 @@ static const struct cli_command commands[] = {
      "that fails says so and stays on the prior. Research use only.",
      "gemel-node calibrate --study sbp -C st-anna", COUNT(calibrate_options),
      command_calibrate},
+    {"forecast", "PATIENT", "what a patient's next measurements will be",
+     "Fits the patient's twin to the measurements up to --until and forecasts later "
+     "ones, "
+     "each with the interval in which a measurement falls with a probability of 80 and "
+     "of 95 %: what is not known of the patient, and the residual error. Doses and "
+     "covariates count whenever they are. Times are in the model's unit. Nothing is "
+     "stored.",
+     "gemel-node forecast 48 --study sbp --until 2 -C st-anna", COUNT(forecast_options),
+     command_forecast},
     {"study fetch", "", "ask the coordinator once for new studies", "", "", NULL, 0,
      command_study_fetch},
     {"study list", "", "list the studies offered to this hospital", "", "", NULL, 0,

@@ -33,7 +33,10 @@ static enum err say_result(struct cli *cli, const struct model *model,
                            const struct dataset *dataset, const struct estimate *e,
                            const struct estimate_options *options)
 {
-    const char *individuals = cli_text(cli, "individuals", NULL);
+    const char *individuals = cli_text(cli, "individuals", NULL),
+               *prior = cli_text(cli, "save-prior", NULL);
+    if (prior && result_prior(prior, e) != ERR_OK)
+        return err_code();
     if (individuals && result_individuals(individuals, model, dataset, e) != ERR_OK)
         return err_code();
     result_warn(cli, e, options->noise_multiplier > 0);

@@ -12,6 +12,8 @@
          false,  false},                                                                   \
         {"individuals", 0,    "FILE", "write every patient's parameters there",            \
          false,         false},                                                            \
+        {"save-prior", 0,    "FILE", "write the prior there, for gemel-node forecast",     \
+         false,        false},                                                             \
         {"rounds", 0, "N", "at most so many; 60 without noise, 8 with", false, false},     \
         {"start-factor", 0, "F", "start off by this factor, for trials; 1", false, false}, \
     {                                                                                      \

@@ -272,7 +272,16 @@ void result_warn(struct cli *cli, const struct estimate *e, bool noisy)
         cli_say(cli, "note: %s", e->last.reason);
 }
 
-/* --- individuals ------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------- */
+
+enum err result_prior(const char *path, const struct estimate *e)
+{
+    struct bytes bytes = {0};
+    prior_write(e->prior, &bytes);
+    enum err err = file_write(path, bytes.data, bytes.size, 0644);
+    bytes_free(&bytes);
+    return err;
+}
 
 static void append(struct bytes *text, const char *part)
 {

@@ -18,6 +18,9 @@ void result_print(struct cli *cli, const struct model *model,
  * that failed, no convergence. */
 void result_warn(struct cli *cli, const struct estimate *estimate, bool noisy);
 
+/* The prior in the form that `gemel-node forecast --prior` reads. */
+enum err result_prior(const char *path, const struct estimate *estimate);
+
 /* ID and every individual parameter of every patient, natural scale, at the estimate. */
 enum err result_individuals(const char *path, const struct model *model,
                             const struct dataset *dataset,
