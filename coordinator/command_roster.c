@@ -119,8 +119,7 @@ enum err command_roster_sign(struct cli *cli)
     enum err result = read_armoured(cli_argument(cli, 0), LABEL_DRAFT, &draft);
     struct arena *arena = codec_arena(draft.size);
     if (result == ERR_OK)
-        result = codec_decode_roster_fields((struct view){draft.data, draft.size}, arena,
-                                            &fields);
+        result = codec_decode_roster_fields(codec_view(&draft), arena, &fields);
     if (result == ERR_OK)
         result = roster_sign(governance, &fields, &signed_roster);
     if (result == ERR_OK && !cli_is_json(cli) && cli_text(cli, "output", NULL))
@@ -164,7 +163,7 @@ enum err command_roster_install(struct cli *cli)
         return err_code();
     enum err result = read_armoured(cli_argument(cli, 0), LABEL_ROSTER, &roster);
     if (result == ERR_OK)
-        result = coordinator_roster(c, (struct view){roster.data, roster.size});
+        result = coordinator_roster(c, codec_view(&roster));
     if (result == ERR_OK)
         show(cli, c);
     bytes_free(&roster);

@@ -117,7 +117,7 @@ enum err command_study_list(struct cli *cli)
     if (coordinator_open(cli_directory(cli), &c) != ERR_OK)
         return err_code();
     struct json *json = json_new_object(), *list = json_new_array();
-    enum err result = coord_studies_list(c, &numbers, &count);
+    enum err result = archive_list(c->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++)
         result = study_line(cli, c, numbers[i], list);
     json_set(json, "studies", list);

@@ -94,8 +94,7 @@ static enum err read_roster(struct coordinator *c, struct bytes *value)
 {
     enum err result = home_get(c->home, "roster", value);
     if (result == ERR_OK)
-        result = roster_new((struct view){value->data, value->size}, c->governance_key,
-                            &c->roster);
+        result = roster_new(codec_view(value), c->governance_key, &c->roster);
     return result == ERR_NOT_FOUND ? ERR_OK : result;
 }
 

@@ -68,14 +68,6 @@ static enum err refuse(const struct coordinator *c, const struct bytes *frame,
     return envelope_refuse(c->identity, codec_view(frame), reason, "", answer);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < size; i++)
-        any |= bytes[i];
-    return any == 0;
-}
-
 /* --- polls without a study: what is new
  * ------------------------------------------------------- */
 
@@ -232,7 +224,7 @@ static enum err find(struct coordinator *c, const struct envelope *question,
         head_note(c, question->sender, poll->ledger_length, poll->ledger_head,
                   &found->behind) != ERR_OK)
         return err_code();
-    if (is_zero(question->study, STUDY_BYTES))
+    if (bytes_are_zero(question->study, STUDY_BYTES))
         return gather_offers(c, question, poll, &found->offers);
     enum err result = open_asked(c, question, poll, &found->study, reason);
     if (result != ERR_OK || *reason != REASON_NONE)
@@ -413,7 +405,7 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
     enum reason reason = REASON_NONE;
     if (codec_decode_contribution(question->body, arena, &contribution) != ERR_OK)
         return refuse(c, frame, REASON_MALFORMED, answer, outcome);
-    enum err result = envelope_hash((struct view){frame->data, frame->size}, hash);
+    enum err result = envelope_hash(codec_view(frame), hash);
     if (result == ERR_OK)
         result = sent_before(c, contribution.plan, question->sender, before, &found);
     if (result == ERR_OK && found && memcmp(hash, before, HASH_BYTES) != 0)
@@ -458,8 +450,7 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
     memcpy(rule.recipient, c->key, KEY_BYTES);
     *outcome = (struct coord_exchange_outcome){.member = "?"};
     enum err result = ERR_OK;
-    outcome->reason =
-        envelope_open(&rule, (struct view){frame->data, frame->size}, arena, &question);
+    outcome->reason = envelope_open(&rule, codec_view(frame), arena, &question);
     if (outcome->reason == REASON_NONE) {
         outcome->kind = question.kind;
         outcome->member = coordinator_member_name(c, question.sender);

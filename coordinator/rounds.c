@@ -318,7 +318,7 @@ static enum err commit_round(struct coordinator *c, const struct coord_study *st
     memcpy(link.previous, study->chain.head, HASH_BYTES);
     memcpy(link.plan, attempt->hash, HASH_BYTES);
     chain_sum_hash(&words, link.sum);
-    link.prior = (struct view){prior.data, prior.size};
+    link.prior = codec_view(&prior);
     enum err result = store_begin(c->store);
     if (result == ERR_OK) {
         result = coord_studies_publish(c, study, &link, round, report);

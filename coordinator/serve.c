@@ -62,7 +62,7 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
     *open = 0;
-    enum err result = coord_studies_list(c, &numbers, &count);
+    enum err result = archive_list(c->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
         struct coord_study *study;
         enum rounds_outcome outcome;

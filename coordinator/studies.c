@@ -13,7 +13,6 @@ void coord_study_destroy(struct coord_study **study)
     if (!*study)
         return;
     prior_destroy(&(*study)->prior);
-    bytes_free(&(*study)->prior_bytes);
     model_destroy(&(*study)->model);
     arena_destroy(&(*study)->arena);
     mem_free(*study);
@@ -93,7 +92,7 @@ static enum err sign_and_keep(struct coordinator *c,
         prior_write(request->prior ? request->prior : start, &prior);
         for (size_t i = 0; i < members->count; i++) /* ascending, as the roster is */
             bytes_append(&participants, members->items[i].key, KEY_BYTES);
-        terms->prior = (struct view){prior.data, prior.size};
+        terms->prior = codec_view(&prior);
         terms->participants = (struct keys){participants.data, members->count};
         result = terms_sign(c->identity, terms, &bytes, hash);
     }
@@ -163,21 +162,14 @@ static enum err set_prior(struct coord_study *study, struct view bytes)
         return err_code();
     prior_destroy(&study->prior);
     study->prior = prior;
-    study->prior_bytes.size = 0;
-    bytes_append(&study->prior_bytes, bytes.data, bytes.size);
     return ERR_OK;
 }
 
-static enum err read_terms(struct coordinator *c, struct query *query,
+static enum err read_terms(struct coordinator *c, struct view terms,
                            struct coord_study *study)
 {
-    struct view view;
-    view.data = query_get_blob(query, 0, &view.size);
-    const char *state = query_get_text(query, 1);
-    study->open = strcmp(state, "open") == 0;
-    snprintf(study->state, sizeof study->state, "%s", state);
-    study->arena = codec_arena(view.size);
-    if (terms_open(view, c->key, study->arena, &study->terms, study->hash) != ERR_OK ||
+    study->arena = codec_arena(terms.size);
+    if (terms_open(terms, c->key, study->arena, &study->terms, study->hash) != ERR_OK ||
         model_parse((const char *)study->terms.model.data, study->terms.model.size,
                     study->terms.name, &study->model) != ERR_OK ||
         prior_layout(study->model, &study->layout) != ERR_OK)
@@ -187,54 +179,25 @@ static enum err read_terms(struct coordinator *c, struct query *query,
     return set_prior(study, study->terms.prior);
 }
 
-static enum err read_links(struct coordinator *c, struct coord_study *study)
-{
-    struct query *query;
-    bool row;
-    if (store_query(c->store, "SELECT link FROM links WHERE study = ? ORDER BY round",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    enum err result;
-    while ((result = query_step(query, &row)) == ERR_OK && row) {
-        struct chain_link link;
-        struct view view;
-        view.data = query_get_blob(query, 0, &view.size);
-        struct arena *arena = codec_arena(view.size);
-        if (chain_extend(&study->chain, view, c->key, arena, &link) != REASON_NONE)
-            result = err_code();
-        else
-            result = set_prior(study, link.prior);
-        arena_destroy(&arena);
-        if (result != ERR_OK)
-            break;
-    }
-    query_reset(query);
-    return result;
-}
-
 enum err coord_studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
                             struct coord_study **study)
 {
-    struct query *query;
-    bool row;
-    if (store_query(c->store, "SELECT terms, state FROM studies WHERE study = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, number, STUDY_BYTES);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no such study");
+    struct bytes terms = {0}, prior = {0};
     struct coord_study *opened = mem_new(1, sizeof *opened);
-    enum err result = read_terms(c, query, opened);
-    query_reset(query);
+    enum err result = archive_terms(c->store, number, &terms, opened->state);
     if (result == ERR_OK)
-        result = read_links(c, opened);
+        result = read_terms(c, codec_view(&terms), opened);
+    if (result == ERR_OK)
+        result = archive_chain(c->store, c->key, &opened->chain, &prior);
+    if (result == ERR_OK && prior.size)
+        result = set_prior(opened, codec_view(&prior));
+    bytes_free(&terms);
+    bytes_free(&prior);
     if (result != ERR_OK) {
         coord_study_destroy(&opened);
         return result;
     }
+    opened->open = strcmp(opened->state, "open") == 0;
     *study = opened;
     return ERR_OK;
 }
@@ -242,51 +205,13 @@ enum err coord_studies_open(struct coordinator *c, const uint8_t number[STUDY_BY
 /* --- finding
  * ----------------------------------------------------------------------------- */
 
-enum err coord_studies_list(struct coordinator *c, uint8_t (**numbers)[STUDY_BYTES],
-                            size_t *count)
-{
-    struct query *query;
-    bool row;
-    uint8_t(*list)[STUDY_BYTES] = NULL;
-    size_t used = 0, room = 0;
-    enum err result =
-        store_query(c->store, "SELECT study FROM studies ORDER BY rowid", &query);
-    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
-        size_t size;
-        const void *number = query_get_blob(query, 0, &size);
-        MEM_GROW(list, used + 1, &room);
-        if (size == STUDY_BYTES)
-            memcpy(list[used++], number, STUDY_BYTES);
-    }
-    if (result != ERR_OK) {
-        mem_free(list);
-        return result;
-    }
-    *numbers = list;
-    *count = used;
-    return ERR_OK;
-}
-
 enum err coord_studies_find(struct coordinator *c, const char *text,
                             uint8_t number[STUDY_BYTES])
 {
-    struct query *query;
-    bool row;
-    if (store_query(c->store, "SELECT study FROM studies WHERE name = ?", &query) !=
-        ERR_OK)
-        return err_code();
-    query_text(query, 1, text);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row) {
-        err_set(ERR_NOT_FOUND, "no study is called %s", text);
-        return err_hint("`gemel-coordinator study list` shows them");
-    }
-    size_t size;
-    const void *found = query_get_blob(query, 0, &size);
-    memcpy(number, found, size < STUDY_BYTES ? size : STUDY_BYTES);
-    query_reset(query);
-    return ERR_OK;
+    enum err result = archive_find(c->store, text, number);
+    if (result == ERR_NOT_FOUND)
+        err_hint("`gemel-coordinator study list` shows them");
+    return result;
 }
 
 enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
@@ -384,7 +309,7 @@ enum err coord_studies_rounds(struct coordinator *c, const struct coord_study *s
         const void *prior = query_get_blob(query, 2, &size);
         kept.size = 0;
         bytes_append(&kept, prior, size);
-        before = (struct view){kept.data, kept.size};
+        before = codec_view(&kept);
     }
     query_reset(query);
     bytes_free(&kept);

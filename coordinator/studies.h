@@ -7,7 +7,7 @@
 #include "coordinator/coordinator.h"
 #include "model/prior.h"
 #include "model/statistic.h"
-#include "wire/chain.h"
+#include "wire/archive.h"
 #include "wire/terms.h"
 
 /* studies - terms made and signed here, and the chain of priors each has published.
@@ -35,12 +35,11 @@ struct coord_study {
     struct terms terms; /* points into the arena */
     uint8_t hash[HASH_BYTES];
     bool open; /* false: finished or closed */
-    char state[16];
+    char state[ARCHIVE_STATE_SIZE];
     struct model *model;
     struct prior_layout layout;
     struct statistic statistic;
     struct chain chain;
-    struct bytes prior_bytes;
     struct prior *prior; /* of the chain's head, or the terms' */
 };
 
@@ -49,9 +48,7 @@ enum err coord_studies_open(struct coordinator *coordinator,
                             struct coord_study **study);
 void coord_study_destroy(struct coord_study **study);
 
-/* All studies in order of creation; caller frees. */
-enum err coord_studies_list(struct coordinator *coordinator,
-                            uint8_t (**numbers)[STUDY_BYTES], size_t *count);
+/* As archive_find. */
 enum err coord_studies_find(struct coordinator *coordinator, const char *text,
                             uint8_t number[STUDY_BYTES]);
 enum err coord_studies_set_state(struct coordinator *coordinator,

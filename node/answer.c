@@ -38,26 +38,6 @@ static enum err stored_frame(struct node *node, const uint8_t plan_hash[HASH_BYT
     return ERR_OK;
 }
 
-static enum err last_answered(struct node *node, struct plan_context *context)
-{
-    struct query *query;
-    bool row;
-    if (store_query(node->store,
-                    "SELECT round, attempt FROM outbox WHERE study = ?"
-                    " ORDER BY round DESC, attempt DESC LIMIT 1",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, context->terms->study, STUDY_BYTES);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (row) {
-        context->last_round = (uint64_t)query_get_int(query, 0);
-        context->last_attempt = (uint32_t)query_get_int(query, 1);
-    }
-    query_reset(query);
-    return ERR_OK;
-}
-
 /* --- is it permitted
  * --------------------------------------------------------------------------- */
 
@@ -80,7 +60,8 @@ static enum err check_plan(struct node *node, const struct clock *clock,
         return err_set(ERR_DENIED, "the study %s is %s here, not approved",
                        study->terms.name, node_study_state_name(study->state));
     if (node_studies_permit(node, &study->terms) != ERR_OK ||
-        last_answered(node, &context) != ERR_OK)
+        node_exchange_last(node, study->terms.study, &context.last_round,
+                           &context.last_attempt) != ERR_OK)
         return err_code();
     if (plan_check(plan, &context) != REASON_NONE)
         return err_code();
@@ -186,7 +167,7 @@ static enum err seal(struct node *node, const struct plan *plan,
     memcpy(envelope.nonce, exchange->nonce, NONCE_BYTES);
     memcpy(exchange->study, plan->study, STUDY_BYTES);
     enum err result = codec_encode_contribution(&contribution, &body);
-    envelope.body = (struct view){body.data, body.size};
+    envelope.body = codec_view(&body);
     if (result == ERR_OK)
         result = envelope_seal(node->identity, &envelope, frame);
     bytes_free(&body);

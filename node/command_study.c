@@ -95,7 +95,7 @@ static enum err open_each(struct cli *cli, struct node *node, struct json *list)
 {
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
-    enum err result = node_studies_list(node, &numbers, &count);
+    enum err result = archive_list(node->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
         struct node_study *study;
         if ((result = node_studies_open(node, numbers[i], &study)) != ERR_OK)

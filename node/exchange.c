@@ -12,17 +12,11 @@ void node_exchange_news_clear(struct node_exchange_news *news)
     *news = (struct node_exchange_news){0};
 }
 
-static struct view view_of(const struct bytes *bytes)
-{
-    return (struct view){bytes->data, bytes->size};
-}
-
 /* --- asking
  * ------------------------------------------------------------------------------ */
 
-/* Round and attempt last contributed to; zeros: none. */
-static enum err last_sent(struct node *node, const uint8_t study[STUDY_BYTES],
-                          uint64_t *round, uint32_t *attempt)
+enum err node_exchange_last(struct node *node, const uint8_t study[STUDY_BYTES],
+                            uint64_t *round, uint32_t *attempt)
 {
     struct query *query;
     bool row;
@@ -71,14 +65,15 @@ enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
         memcpy(envelope.study, study->terms.study, STUDY_BYTES);
         poll.chain_length = study->chain.length;
         memcpy(poll.chain_head, study->chain.head, HASH_BYTES);
-        result = last_sent(node, envelope.study, &envelope.round, &envelope.attempt);
+        result =
+            node_exchange_last(node, envelope.study, &envelope.round, &envelope.attempt);
     } else {
         result = node_studies_known(node, &known);
     }
     poll.terms_known = (struct keys){known.data, known.size / HASH_BYTES};
     if (result == ERR_OK)
         result = codec_encode_poll(&poll, &body);
-    envelope.body = view_of(&body);
+    envelope.body = codec_view(&body);
     if (result == ERR_OK)
         result = envelope_seal(node->identity, &envelope, frame);
     bytes_free(&known);
@@ -191,7 +186,7 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
     struct node_exchange_news fresh = {0};
     uint64_t wall = clock_wall(clock);
     enum err result =
-        open_answer(node, exchange, MESSAGE_REPLY, view_of(frame), arena, &envelope);
+        open_answer(node, exchange, MESSAGE_REPLY, codec_view(frame), arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_reply(envelope.body, arena, &reply);
     if (result == ERR_OK && (result = store_begin(node->store)) == ERR_OK) {
@@ -219,12 +214,12 @@ enum err node_exchange_receipt(struct node *node, const struct node_exchange *ex
     struct envelope envelope;
     struct receipt receipt;
     uint8_t hash[HASH_BYTES];
-    enum err result =
-        open_answer(node, exchange, MESSAGE_RECEIPT, view_of(answer), arena, &envelope);
+    enum err result = open_answer(node, exchange, MESSAGE_RECEIPT, codec_view(answer),
+                                  arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_receipt(envelope.body, arena, &receipt);
     if (result == ERR_OK)
-        result = envelope_hash(view_of(sent), hash);
+        result = envelope_hash(codec_view(sent), hash);
     if (result == ERR_OK && !bytes_equal(hash, receipt.contribution, HASH_BYTES))
         result = err_set(ERR_VERIFY, "the receipt is for another contribution");
     struct query *query;

@@ -29,6 +29,10 @@ struct node_exchange_news {
 };
 void node_exchange_news_clear(struct node_exchange_news *news);
 
+/* Round and attempt last contributed to in a study; zeros: none. */
+enum err node_exchange_last(struct node *node, const uint8_t study[STUDY_BYTES],
+                            uint64_t *round, uint32_t *attempt);
+
 /* Ask about one study, or (study NULL) for rosters and new studies. */
 enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
                            struct node_study *study, struct bytes *frame);

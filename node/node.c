@@ -133,8 +133,8 @@ static enum err read_consortium(struct node *node)
     if (result == ERR_OK)
         result = take_invite(node, (const char *)kept.data, kept.size, 0);
     if (result == ERR_OK && (result = home_get(node->home, "roster", &kept)) == ERR_OK)
-        result = roster_new((struct view){kept.data, kept.size},
-                            node->consortium.governance_key, &node->consortium.roster);
+        result = roster_new(codec_view(&kept), node->consortium.governance_key,
+                            &node->consortium.roster);
     bytes_free(&kept);
     return result == ERR_NOT_FOUND ? ERR_OK : result;
 }

@@ -205,7 +205,7 @@ static enum err turn(struct service *s)
         log_event(LOG_LEVEL_INFO, "study.offered", "count=%zu", news.studies);
     node_exchange_news_clear(&news);
     if (result == ERR_OK)
-        result = node_studies_list(s->node, &numbers, &count);
+        result = archive_list(s->node->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && !s->lost && !cli_interrupted() && i < count;
          i++)
         result = survive(s, study_turn(s, numbers[i]));

@@ -18,7 +18,7 @@ const char *node_study_state_name(enum node_study_state state)
 static enum err state_from_name(const char *name, enum node_study_state *state)
 {
     for (size_t i = 0; i < sizeof state_names / sizeof *state_names; i++)
-        if (name && strcmp(name, state_names[i]) == 0) {
+        if (strcmp(name, state_names[i]) == 0) {
             *state = (enum node_study_state)i;
             return ERR_OK;
         }
@@ -30,7 +30,6 @@ void node_study_destroy(struct node_study **study)
     if (!*study)
         return;
     prior_destroy(&(*study)->prior);
-    bytes_free(&(*study)->prior_bytes);
     model_destroy(&(*study)->model);
     arena_destroy(&(*study)->arena);
     mem_free(*study);
@@ -73,8 +72,6 @@ static enum err set_prior(struct node_study *study, struct view bytes)
         return err_code();
     prior_destroy(&study->prior);
     study->prior = prior;
-    study->prior_bytes.size = 0;
-    bytes_append(&study->prior_bytes, bytes.data, bytes.size);
     return ERR_OK;
 }
 
@@ -101,62 +98,28 @@ static enum err study_read(struct node *node, struct view signed_terms,
     return ERR_OK;
 }
 
-/* The links held were verified when they came; here their order and hashes are. */
-static enum err read_links(struct node *node, struct node_study *study)
-{
-    struct query *query;
-    bool row;
-    if (store_query(node->store, "SELECT link FROM links WHERE study = ? ORDER BY round",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    enum err result;
-    while ((result = query_step(query, &row)) == ERR_OK && row) {
-        struct chain_link link;
-        struct view view;
-        view.data = query_get_blob(query, 0, &view.size);
-        struct arena *arena = codec_arena(view.size);
-        if (chain_extend(&study->chain, view, node->consortium.coordinator_key, arena,
-                         &link) != REASON_NONE)
-            result = err_code();
-        else
-            result = set_prior(study, link.prior);
-        arena_destroy(&arena);
-        if (result != ERR_OK)
-            break;
-    }
-    query_reset(query);
-    return result;
-}
-
 enum err node_studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
                            struct node_study **study)
 {
-    struct query *query;
-    bool row;
+    struct bytes terms = {0}, prior = {0};
+    char state[ARCHIVE_STATE_SIZE];
     struct node_study *opened = NULL;
-    enum node_study_state state = STUDY_OFFERED;
-    if (store_query(node->store, "SELECT terms, state FROM studies WHERE study = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, number, STUDY_BYTES);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no such study");
-    struct view view;
-    view.data = query_get_blob(query, 0, &view.size);
-    enum err result = state_from_name(query_get_text(query, 1), &state);
+    enum err result = archive_terms(node->store, number, &terms, state);
     if (result == ERR_OK)
-        result = study_read(node, view, &opened);
-    query_reset(query);
+        result = study_read(node, codec_view(&terms), &opened);
     if (result == ERR_OK)
-        result = read_links(node, opened);
+        result = state_from_name(state, &opened->state);
+    if (result == ERR_OK)
+        result = archive_chain(node->store, node->consortium.coordinator_key,
+                               &opened->chain, &prior);
+    if (result == ERR_OK && prior.size)
+        result = set_prior(opened, codec_view(&prior));
+    bytes_free(&terms);
+    bytes_free(&prior);
     if (result != ERR_OK) {
         node_study_destroy(&opened);
         return result;
     }
-    opened->state = state;
     *study = opened;
     return ERR_OK;
 }
@@ -216,79 +179,22 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
     return result;
 }
 
-enum err node_studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES],
-                           size_t *count)
+static enum err read_state(struct node *node, const uint8_t number[STUDY_BYTES],
+                           enum node_study_state *state)
 {
-    struct query *query;
-    bool row;
-    uint8_t(*list)[STUDY_BYTES] = NULL;
-    size_t used = 0, room = 0;
-    enum err result =
-        store_query(node->store, "SELECT study FROM studies ORDER BY rowid", &query);
-    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
-        size_t size;
-        const void *number = query_get_blob(query, 0, &size);
-        MEM_GROW(list, used + 1, &room);
-        if (size == STUDY_BYTES)
-            memcpy(list[used++], number, STUDY_BYTES);
-    }
-    if (result != ERR_OK) {
-        mem_free(list);
-        return result;
-    }
-    *numbers = list;
-    *count = used;
-    return ERR_OK;
-}
-
-enum err node_studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
-                            enum node_study_state *state)
-{
-    struct query *query;
-    bool row;
-    if (store_query(node->store, "SELECT state FROM studies WHERE study = ?", &query) !=
-        ERR_OK)
-        return err_code();
-    query_blob(query, 1, number, STUDY_BYTES);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no such study");
-    enum err result = state_from_name(query_get_text(query, 0), state);
-    query_reset(query);
-    return result;
+    struct bytes terms = {0};
+    char name[ARCHIVE_STATE_SIZE];
+    enum err result = archive_terms(node->store, number, &terms, name);
+    bytes_free(&terms);
+    return result == ERR_OK ? state_from_name(name, state) : result;
 }
 
 enum err node_studies_find(struct node *node, const char *text,
                            uint8_t number[STUDY_BYTES])
 {
-    struct query *query;
-    bool row;
-    size_t found = 0, length = strlen(text);
-    enum err result = store_query(
-        node->store, "SELECT study, name FROM studies ORDER BY rowid", &query);
-    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
-        size_t size;
-        char digits[2 * STUDY_BYTES + 1];
-        const void *each = query_get_blob(query, 0, &size);
-        const char *name = query_get_text(query, 1);
-        if (size != STUDY_BYTES)
-            continue;
-        bytes_to_hex(each, size, digits);
-        if (strcmp(name, text) == 0 ||
-            (length >= 4 && strncmp(digits, text, length) == 0)) {
-            memcpy(number, each, STUDY_BYTES);
-            found++;
-        }
-    }
-    if (result != ERR_OK)
-        return result;
-    if (found == 1)
-        return ERR_OK;
-    result = found ? err_set(ERR_RANGE, "%zu studies are called %s", found, text)
-                   : err_set(ERR_NOT_FOUND, "no study is called %s", text);
-    err_hint(found ? "use the first digits of its number, as `study list` shows it"
-                   : "`gemel-node study fetch` asks the coordinator for new ones");
+    enum err result = archive_find(node->store, text, number);
+    if (result == ERR_NOT_FOUND)
+        err_hint("`gemel-node study fetch` asks the coordinator for new ones");
     return result;
 }
 
@@ -296,8 +202,8 @@ enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES
                              enum node_study_state decision, uint64_t wall)
 {
     struct query *query;
-    enum node_study_state state;
-    if (node_studies_state(node, number, &state) != ERR_OK)
+    enum node_study_state state = STUDY_OFFERED;
+    if (read_state(node, number, &state) != ERR_OK)
         return err_code();
     if (state == STUDY_DISTRUSTED)
         return err_set(ERR_VERIFY, "the coordinator contradicted itself in this study; "

@@ -6,7 +6,7 @@
 
 #include "model/prior.h"
 #include "node/node.h"
-#include "wire/chain.h"
+#include "wire/archive.h"
 #include "wire/terms.h"
 
 /* studies - what was offered to this hospital, what it decided, and the priors each study
@@ -28,8 +28,7 @@ struct node_study {
     struct model *model;
     struct prior_layout layout;
     struct chain chain;
-    struct bytes prior_bytes; /* of the chain's head, or the terms' */
-    struct prior *prior;      /* read from them */
+    struct prior *prior; /* of the chain's head, or the terms' */
 };
 
 /* Store an offer: signature, consortium, membership, model, prior and dimension must
@@ -43,11 +42,6 @@ enum err node_studies_open(struct node *node, const uint8_t number[STUDY_BYTES],
                            struct node_study **study);
 void node_study_destroy(struct node_study **study);
 
-/* Numbers of all studies, in order of arrival, or of those in one state; caller frees. */
-enum err node_studies_list(struct node *node, uint8_t (**numbers)[STUDY_BYTES],
-                           size_t *count);
-enum err node_studies_state(struct node *node, const uint8_t number[STUDY_BYTES],
-                            enum node_study_state *state);
 /* By name or by the first digits of its number. ERR_NOT_FOUND, ERR_RANGE (several). */
 enum err node_studies_find(struct node *node, const char *text,
                            uint8_t number[STUDY_BYTES]);

@@ -20,9 +20,9 @@ static void roofs__one_process_keeps_a_home_of_each(void **state)
     assert_ok(coordinator_create(ours, "one", "tcp://127.0.0.1:7400", governance,
                                  &coordinator));
     assert_ok(node_create(theirs, "two", &node));
-    assert_ok(coord_studies_list(coordinator, &numbers, &count));
+    assert_ok(archive_list(coordinator->store, &numbers, &count));
     assert_int_equal(count, 0);
-    assert_ok(node_studies_list(node, &numbers, &count));
+    assert_ok(archive_list(node->store, &numbers, &count));
     assert_int_equal(count, 0);
     coordinator_destroy(&coordinator);
     node_destroy(&node);

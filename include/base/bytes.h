@@ -78,6 +78,7 @@ enum err bytes_from_armour(const char *label, const char *text, size_t text_size
 void bytes_hash(const char *tag, const void *data, size_t size, uint8_t hash[HASH_BYTES]);
 
 bool bytes_equal(const void *a, const void *b, size_t size); /* constant time */
+bool bytes_are_zero(const void *data, size_t size);          /* likewise */
 void bytes_wipe(void *data, size_t size);                    /* not optimised away */
 
 /* Locked, guarded, not dumped. NULL never: refuses by err when the kernel will not lock

@@ -421,6 +421,11 @@ bool bytes_equal(const void *a, const void *b, size_t size)
     return sodium_memcmp(a, b, size) == 0;
 }
 
+bool bytes_are_zero(const void *data, size_t size)
+{
+    return sodium_is_zero(data, size) == 1;
+}
+
 void bytes_wipe(void *data, size_t size)
 {
     sodium_memzero(data, size);

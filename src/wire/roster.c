@@ -21,14 +21,6 @@ struct roster {
     uint8_t consortium[HASH_BYTES];
 };
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (bytes[i])
-            return false;
-    return true;
-}
-
 static bool same_key(const uint8_t *a, const uint8_t *b)
 {
     return memcmp(a, b, KEY_BYTES) == 0;
@@ -61,7 +53,7 @@ static enum err check_fields(const struct roster_fields *fields)
 {
     if (same_key(fields->governance_key, fields->coordinator_key))
         return err_set(ERR_RANGE, "roster: the coordinator holds the governance key");
-    if ((fields->version == 1) != is_zero(fields->previous, HASH_BYTES))
+    if ((fields->version == 1) != bytes_are_zero(fields->previous, HASH_BYTES))
         return err_set(ERR_RANGE, "roster: version %" PRIu64 " %s a version before",
                        fields->version, fields->version == 1 ? "names" : "lacks");
     for (size_t i = 0; i < fields->members.count; i++)

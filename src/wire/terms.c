@@ -26,8 +26,7 @@ bool terms_include(const struct keys *participants, const uint8_t key[KEY_BYTES]
 
 static enum err check_terms(const struct terms *terms)
 {
-    static const uint8_t none[STUDY_BYTES];
-    if (memcmp(terms->study, none, STUDY_BYTES) == 0)
+    if (bytes_are_zero(terms->study, STUDY_BYTES))
         return err_set(ERR_RANGE, "terms: the study's number is all zeros");
     if (terms->noise_multipliers.count != terms->rounds)
         return err_set(ERR_RANGE, "terms: %zu noise multipliers for %u rounds",

@@ -360,6 +360,9 @@ static void bytes__equal_and_wipe(void **state)
     (void)state;
     char a[] = "secret", b[] = "secreT";
     assert_true(bytes_equal(a, "secret", 6));
+    assert_true(bytes_are_zero("\0\0\0x", 3));
+    assert_false(bytes_are_zero("\0\0\0x", 4));
+    assert_true(bytes_are_zero("x", 0));
     assert_true(bytes_equal(a, b, 5));
     assert_false(bytes_equal(a, b, 6));
     bytes_wipe(a, sizeof a);
