@@ -52,8 +52,9 @@ bool cli_is_json(const struct cli *cli);
 /* --- what it says
  * --------------------------------------------------------------------------- */
 
-/* The result of the command in JSON mode: printed once, at the end; takes it. In text
- * mode it is dropped: print with printf. */
+/* The result of the command in JSON mode: printed once, at the end; takes it. A command
+ * that sets none has an empty object; whatever else it prints is dropped. In text mode
+ * the object is dropped: print with printf. */
 void cli_result(struct cli *cli, struct json *result);
 
 /* Talk on stderr; silent with --quiet. */

@@ -263,16 +263,36 @@ static void explain(struct cli *cli, const char *words)
         manual_help(stdout, cli->program, words, cli->out.width);
 }
 
+/* What a shell asks for: on stdout as it is, or as one text of an object. */
+static enum err complete(struct cli *cli, const char *shell)
+{
+    const struct arguments *arguments = &cli->arguments;
+    char *text = NULL;
+    size_t size;
+    FILE *out = cli->json ? open_memstream(&text, &size) : stdout;
+    enum err err = ERR_OK;
+    if (!out)
+        abort();
+    if (shell)
+        err = completion_script(out, cli->program, shell);
+    else
+        completion_candidates(out, cli->program, arguments->count, arguments->texts);
+    if (cli->json) {
+        struct json *result = json_new_object();
+        fclose(out);
+        json_set_text(result, "completion", text);
+        cli_result(cli, result);
+        free(text);
+    }
+    return err;
+}
+
 static enum err run_help(struct cli *cli)
 {
     const struct arguments *arguments = &cli->arguments;
     const char *shell = cli_text(cli, "completion", NULL);
-    if (cli_given(cli, "complete")) {
-        completion_candidates(stdout, cli->program, arguments->count, arguments->texts);
-        return ERR_OK;
-    }
-    if (shell)
-        return completion_script(stdout, cli->program, shell);
+    if (shell || cli_given(cli, "complete"))
+        return complete(cli, cli_given(cli, "complete") ? NULL : shell);
     /* The words are read as if they were typed with --help, so that near misses are
      * named. */
     char **argv = mem_new(arguments->count + 3, sizeof *argv);
@@ -372,9 +392,36 @@ static enum err run(struct cli *cli, int argc, char **argv)
         explain(cli, arguments->words);
         return ERR_OK;
     }
-    interrupt_watch(!cli->silent && cli->progress.terminal.is_terminal);
+    if (!cli->silent && cli->progress.terminal.is_terminal)
+        interrupt_say();
     return arguments->command == &command_help ? run_help(cli)
                                                : arguments->command->run(cli);
+}
+
+/* While a command runs with --json, what it prints goes nowhere: stdout has the object
+ * and nothing else, whatever a command forgets. */
+static int hide_stdout(void)
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1),
+        nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (kept < 0 || nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0)
+        abort(); /* not two descriptors left at the start of a process */
+    close(nowhere);
+    return kept;
+}
+
+static void show_stdout(int kept)
+{
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+}
+
+static void print_result(struct cli *cli)
+{
+    if (!cli->result)
+        cli->result = json_new_object();
+    json_print(cli->result, stdout);
 }
 
 /* Everything printed so far has reached its file, or says why not. */
@@ -390,15 +437,19 @@ static enum err flush_result(void)
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
     prepare_streams();
+    interrupt_watch(); /* before anything that takes time: who stops us early is heard */
     struct cli cli = {.program = program,
                       .json = asks_for_json(argc, argv),
                       .out = terminal_of(STDOUT_FILENO)};
     cli.progress.stream = stderr;
     cli.progress.terminal = terminal_of(STDERR_FILENO);
+    int kept = cli.json ? hide_stdout() : -1;
     enum err err = run(&cli, argc, argv);
     progress_clear(&cli.progress);
-    if (!err && cli.json && cli.result)
-        json_print(cli.result, stdout);
+    if (cli.json)
+        show_stdout(kept);
+    if (!err && cli.json)
+        print_result(&cli);
     enum err flushed = err ? ERR_OK : flush_result();
     fflush(stdout); /* what was printed comes before what went wrong */
     if (err || flushed)

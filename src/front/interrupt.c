@@ -26,15 +26,19 @@ static void note(int number)
     errno = before;
 }
 
-void interrupt_watch(bool say)
+void interrupt_watch(void)
 {
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         abort(); /* not one descriptor left at the start of a process */
-    saying = say;
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void interrupt_say(void)
+{
+    saying = 1;
 }
 
 bool interrupt_came(void)

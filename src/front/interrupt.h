@@ -8,7 +8,8 @@
  * A pipe to itself becomes readable with the first, for whoever waits in poll. One a
  * process. */
 
-void interrupt_watch(bool say); /* say: one line on stderr when the first one comes */
+void interrupt_watch(void);
+void interrupt_say(void); /* from now on: one line on stderr when the first one comes */
 bool interrupt_came(void);
 int interrupt_descriptor(void); /* -1 before interrupt_watch */
 

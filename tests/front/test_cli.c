@@ -93,6 +93,56 @@ static enum err refuse(struct cli *cli)
     return err_hint("try tomorrow");
 }
 
+static enum err print_without_asking(struct cli *cli)
+{
+    (void)cli;
+    printf("for people\n");
+    return ERR_OK;
+}
+
+static enum err print_and_fail(struct cli *cli)
+{
+    printf("for people\n");
+    cli_result(cli, json_new_object());
+    return err_set(ERR_STATE, "no");
+}
+
+static void cli__with_json_stdout_has_one_object_and_nothing_else(void **state)
+{
+    (void)state;
+    run("init --json", print_without_asking);
+    assert_int_equal(got.code, 0);
+    assert_string_equal(got.out, "{}\n");
+    assert_string_equal(got.err, "");
+    run("init --json", print_and_fail);
+    assert_int_equal(got.code, 1);
+    assert_string_equal(got.out, "");
+    run("help --completion bash --json", NULL);
+    assert_int_equal(got.code, 0);
+    assert_ptr_equal(strstr(got.out, "{\n  \"completion\": "), got.out);
+    run("init", print_without_asking);
+    assert_string_equal(got.out, "for people\n");
+}
+
+/* A process that is stopped as early as it can be asked ends by its own will. */
+static void cli__listens_before_anything_else(void **state)
+{
+    (void)state;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        char *argv[] = {(char[]){"my-tool"}, (char[]){"--version"}, NULL};
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        cli_main(&table, 2, argv);
+        raise(SIGTERM);
+        _exit(42);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 static void cli__errors_have_their_exit_code_and_a_hint(void **state)
 {
     (void)state;
@@ -380,6 +430,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cli__results_and_talk_keep_apart),
+        cmocka_unit_test(cli__with_json_stdout_has_one_object_and_nothing_else),
+        cmocka_unit_test(cli__listens_before_anything_else),
         cmocka_unit_test(cli__errors_have_their_exit_code_and_a_hint),
         cmocka_unit_test(cli__usage_errors_follow_json_too),
         cmocka_unit_test(cli__partial_and_problems_have_codes),

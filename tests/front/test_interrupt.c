@@ -13,7 +13,7 @@ static int status_after(const int *signals, size_t count, bool ask)
 {
     pid_t child = fork();
     if (child == 0) {
-        interrupt_watch(false);
+        interrupt_watch();
         struct pollfd fd = {.fd = interrupt_descriptor(), .events = POLLIN};
         if (interrupt_came() || poll(&fd, 1, 0) != 0)
             _exit(1);
@@ -47,7 +47,7 @@ static void interrupt__the_descriptor_wakes_a_wait(void **state)
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
-        interrupt_watch(false);
+        interrupt_watch();
         if (write(ready[1], "!", 1) != 1)
             _exit(1);
         struct pollfd fd = {.fd = interrupt_descriptor(), .events = POLLIN};
