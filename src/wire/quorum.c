@@ -1,5 +1,7 @@
 #include "wire/quorum.h"
 
+#include "wire/graph.h"
+
 /* With fewer honest inputs in a sum, who sees it subtracts their way to one hospital's.
  */
 #define HONEST_MIN 2
@@ -58,25 +60,43 @@ enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_
     /* Nobody may be summed without a quorum; c <= n - 2 makes u_min - c at least 2. */
     chosen.survivors = larger(chosen.quorum, members - members / 5);
     chosen.survivors = larger(chosen.survivors, survivors_min);
+    if (members > QUORUM_COMPLETE_MAX)
+        (void)graph_parameters(members, colluders, members - chosen.survivors,
+                               &chosen.degree, &chosen.threshold);
     *quorum = chosen;
     return ERR_OK;
 }
 
-static enum err check_threshold(const struct quorum *plan)
+/* Everybody is everybody's neighbour. */
+static enum err check_complete(const struct quorum *plan)
 {
-    if (plan->degree != plan->members - 1)
-        return err_set(ERR_DENIED, "a degree of %u among %u members, expected %u",
-                       plan->degree, plan->members, plan->members - 1);
     if (plan->threshold <= plan->colluders)
-        return err_set(ERR_DENIED,
-                       "a threshold of %u shares, expected more than the %u "
-                       "colluders hold",
-                       plan->threshold, plan->colluders);
+        return err_set(
+            ERR_DENIED,
+            "a threshold of %u shares, expected more than the %u colluders hold",
+            plan->threshold, plan->colluders);
     if (plan->threshold > plan->quorum)
         return err_set(ERR_DENIED,
-                       "a threshold of %u shares, expected at most the quorum "
-                       "of %u",
+                       "a threshold of %u shares, expected at most the quorum of %u",
                        plan->threshold, plan->quorum);
+    return ERR_OK;
+}
+
+static enum err check_graph(const struct quorum *plan)
+{
+    uint32_t everybody = plan->members - 1, missing = plan->members - plan->survivors;
+    if (plan->degree == everybody)
+        return check_complete(plan);
+    if (plan->degree > everybody || plan->members <= QUORUM_COMPLETE_MAX)
+        return err_set(ERR_DENIED, "a degree of %u among %u members, expected %u",
+                       plan->degree, plan->members, everybody);
+    if (!graph_suffices(plan->members, plan->colluders, missing, plan->degree,
+                        plan->threshold))
+        return err_set(
+            ERR_DENIED,
+            "a degree of %u with a threshold of %u shares is not enough for %u "
+            "members, %u of them colluders and %u missing",
+            plan->degree, plan->threshold, plan->members, plan->colluders, missing);
     return ERR_OK;
 }
 
@@ -108,5 +128,5 @@ enum err quorum_check(const struct quorum *quorum)
                        "at least %u survivors with %u colluders among them, "
                        "expected %u more than colluders",
                        quorum->survivors, quorum->colluders, HONEST_MIN);
-    return check_threshold(quorum);
+    return check_graph(quorum);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "golden.h"
 #include "wire/codec.h"
+#include "wire/graph.h"
 
 static struct quorum chosen(uint32_t members, uint32_t colluders)
 {
@@ -148,6 +149,64 @@ static void quorum__keeps_two_honest_inputs_in_every_sum(void **state)
             assert_true(chosen(n, c).survivors >= c + 2);
 }
 
+/* Above QUORUM_COMPLETE_MAX members. */
+static void quorum__large_plans_have_a_graph_that_suffices(void **state)
+{
+    (void)state;
+    static const uint32_t rows[][2] = {{257, 42}, {300, 1}, {300, 50}, {1000, 166}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct quorum large = chosen(rows[i][0], rows[i][1]), plan;
+        uint32_t missing = large.members - large.survivors;
+        assert_int_equal(large.survivors, large.members - large.members / 5);
+        assert_true(large.degree < large.members - 1);
+        assert_true(graph_suffices(large.members, large.colluders, missing, large.degree,
+                                   large.threshold));
+        assert_ok(quorum_check(&large));
+        plan = large;
+        plan.degree -= 2;
+        assert_refused(ERR_DENIED, "a degree of", quorum_check(&plan));
+        plan = large;
+        plan.degree += 1;
+        assert_refused(ERR_DENIED, "a degree of", quorum_check(&plan));
+        plan = large;
+        plan.degree = plan.members;
+        assert_refused(ERR_DENIED, "a degree of", quorum_check(&plan));
+        plan = large;
+        plan.colluders += 2;
+        plan.quorum += 1;
+        assert_refused(ERR_DENIED, "a degree of", quorum_check(&plan));
+        plan = large;
+        plan.survivors -= 2;
+        assert_refused(ERR_DENIED, "a degree of", quorum_check(&plan));
+        plan = large;
+        while (graph_suffices(plan.members, plan.colluders, missing, plan.degree,
+                              plan.threshold))
+            plan.threshold--;
+        assert_refused(ERR_DENIED, "with a threshold of", quorum_check(&plan));
+        /* Everybody is never too many. */
+        plan = large;
+        plan.degree = plan.members - 1;
+        plan.threshold = plan.colluders + 1;
+        assert_ok(quorum_check(&plan));
+        plan.threshold = plan.colluders;
+        assert_refused(ERR_DENIED, "threshold", quorum_check(&plan));
+    }
+    assert_int_equal(chosen(256, 42).degree, 255);
+    struct quorum small = chosen(100, 16);
+    assert_ok(graph_parameters(100, 16, 20, &small.degree, &small.threshold));
+    assert_refused(ERR_DENIED, "a degree of", quorum_check(&small));
+}
+
+/* No graph but the complete one is left where nearly everybody colludes. */
+static void quorum__large_plans_fall_back_to_everybody(void **state)
+{
+    (void)state;
+    struct quorum plan = chosen(300, 297);
+    assert_int_equal(plan.degree, 299);
+    assert_int_equal(plan.threshold, 298);
+    assert_ok(quorum_check(&plan));
+}
+
 static void quorum__refuses_what_cannot_be(void **state)
 {
     (void)state;
@@ -175,6 +234,8 @@ int main(void)
         cmocka_unit_test(quorum__two_quorums_share_an_honest_member_in_every_set),
         cmocka_unit_test(quorum__check_names_the_number_that_is_too_weak),
         cmocka_unit_test(quorum__keeps_two_honest_inputs_in_every_sum),
+        cmocka_unit_test(quorum__large_plans_have_a_graph_that_suffices),
+        cmocka_unit_test(quorum__large_plans_fall_back_to_everybody),
         cmocka_unit_test(quorum__refuses_what_cannot_be),
         cmocka_unit_test(quorum__allows_for_one_colluder_in_six),
     };
