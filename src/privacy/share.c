@@ -8,6 +8,9 @@
 #include "base/memory.h"
 #include "privacy/random.h"
 
+#define SCALAR_WORDS 4
+#define WIDE_WORDS 8
+#define STEPS_MAX 25
 #define WIDE_BYTES 64 /* 512 bits, whose excess over L leaves a bias below 2^-259 */
 
 _Static_assert(crypto_core_ristretto255_SCALARBYTES == SCALAR_BYTES, "scalar");
@@ -64,17 +67,53 @@ static enum err points_check(const uint16_t *points, size_t count)
     return ERR_OK;
 }
 
-/* Horner's rule; the first coefficient is the value at 0. */
+static uint64_t word_get(const uint8_t *bytes)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < sizeof word; i++)
+        word |= (uint64_t)bytes[i] << (8 * i);
+    return word;
+}
+
+static void word_put(uint64_t word, uint8_t *bytes)
+{
+    for (size_t i = 0; i < sizeof word; i++)
+        bytes[i] = (uint8_t)(word >> (8 * i));
+}
+
+/* wide = wide modulo L */
+static void wide_reduce(uint64_t wide[WIDE_WORDS], uint8_t scalar[SCALAR_BYTES])
+{
+    uint8_t bytes[WIDE_BYTES];
+    for (size_t i = 0; i < WIDE_WORDS; i++)
+        word_put(wide[i], bytes + i * sizeof *wide);
+    crypto_core_ristretto255_scalar_reduce(scalar, bytes);
+    memset(wide, 0, WIDE_BYTES);
+    for (size_t i = 0; i < SCALAR_WORDS; i++)
+        wide[i] = word_get(scalar + i * sizeof *wide);
+    bytes_wipe(bytes, sizeof bytes);
+}
+
+/* Horner's rule; the first coefficient is the value at 0. A point is at most 2^10, so
+ * that STEPS_MAX steps from a number below L stay below 2^253 (2^250 + 2^240 + ...) <
+ * 2^504 as plain integers: only then is a reduction due. */
 static void polynomial_at(const uint8_t (*coefficients)[SCALAR_BYTES], size_t count,
                           uint16_t point, uint8_t value[SCALAR_BYTES])
 {
-    uint8_t x[SCALAR_BYTES];
-    scalar_of(point, x);
-    memcpy(value, coefficients[count - 1], SCALAR_BYTES);
-    for (size_t i = count - 1; i-- > 0;) {
-        crypto_core_ristretto255_scalar_mul(value, value, x);
-        crypto_core_ristretto255_scalar_add(value, value, coefficients[i]);
+    uint64_t wide[WIDE_WORDS] = {0};
+    for (size_t k = count; k-- > 0;) {
+        unsigned __int128 carry = 0;
+        for (size_t i = 0; i < WIDE_WORDS; i++) {
+            carry += (unsigned __int128)wide[i] * point;
+            if (i < SCALAR_WORDS)
+                carry += word_get(coefficients[k] + i * sizeof *wide);
+            wide[i] = (uint64_t)carry;
+            carry >>= 64;
+        }
+        if (k % STEPS_MAX == 0)
+            wide_reduce(wide, value);
     }
+    bytes_wipe(wide, sizeof wide);
 }
 
 enum err share_split(const uint8_t secret[SCALAR_BYTES], size_t threshold,

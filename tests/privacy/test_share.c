@@ -1,5 +1,9 @@
 #include "privacy/share.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <sodium.h>
 
 #include "base/bytes.h"
@@ -179,18 +183,21 @@ static void share__splits_by_the_polynomial_it_drew(void **state)
             assert_memory_equal(value, examples[e].shares[i], SCALAR_BYTES);
         }
     struct random *random = random_new_seeded(seed), *same = random_new_seeded(seed);
-    static const uint16_t points[] = {1, 2, 77, 500, 1023, SHARE_POINTS_MAX};
-    for (size_t t = 1; t <= 6; t++) {
-        scalar coefficients[6], shares[6], value;
+    static const size_t thresholds[] = {1, 2, 3, 6, 24, 25, 26, 27, 50, 51, 52, 64};
+    uint16_t points[64];
+    for (size_t i = 0; i < 64; i++)
+        points[i] = (uint16_t)(SHARE_POINTS_MAX - 16 * i);
+    for (size_t c = 0; c < sizeof thresholds / sizeof *thresholds; c++) {
+        size_t t = thresholds[c];
+        scalar coefficients[64], shares[64], value;
         uint8_t wide[64];
         scalar_draw(random, coefficients[0]);
         for (size_t k = 0; k < t; k++) {
             random_fill(same, wide, sizeof wide);
-            slow_reduce(wide, sizeof wide, value);
-            memcpy(coefficients[k], value, SCALAR_BYTES);
+            slow_reduce(wide, sizeof wide, coefficients[k]);
         }
-        assert_ok(share_split(coefficients[0], t, points, 6, random, shares));
-        for (size_t i = 0; i < 6; i++) {
+        assert_ok(share_split(coefficients[0], t, points, 64, random, shares));
+        for (size_t i = 0; i < 64; i += 9) {
             slow_polynomial(coefficients, t, points[i], value);
             assert_memory_equal(shares[i], value, SCALAR_BYTES);
         }
@@ -384,6 +391,36 @@ static void scalar__is_drawn_below_the_order_and_differs(void **state)
     random_destroy(&random);
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* which turns mlock into nothing */
+/* In a child that may not lock a byte. Root may lock past the limit, so it stops being
+ * root first. */
+static void share__coefficients_are_locked(void **state)
+{
+    (void)state;
+    static const uint16_t points[] = {1, 2, 3};
+    const scalar secret = {1};
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct random *random = random_new_seeded(seed);
+        struct rlimit none = {0, 0};
+        scalar shares[3] = {{0}}, untouched[3] = {{0}};
+        if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+            (geteuid() == 0 && setuid(65534) != 0))
+            _exit(2);
+        enum err code = share_split(secret, 2, points, 3, random, shares);
+        _exit(code == ERR_STORAGE && strstr(err_text(), "coefficients of 3 shares") &&
+                      memcmp(shares, untouched, sizeof shares) == 0
+                  ? 0
+                  : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +432,9 @@ int main(void)
         cmocka_unit_test(share__a_large_consortium_comes_back),
         cmocka_unit_test(share__refuses_points_that_are_no_points),
         cmocka_unit_test(share__refuses_numbers_that_are_not_canonical),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test(share__coefficients_are_locked),
+#endif
         cmocka_unit_test(scalar__is_drawn_below_the_order_and_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
