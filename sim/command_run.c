@@ -9,8 +9,13 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/unit.h"
 #include "sim/consortium.h"
+#include "sim/heldout.h"
 #include "sim/hospitals.h"
+#include "sim/outcome.h"
+#include "sim/page.h"
+#include "sim/verdict.h"
 
 #define NAME_BYTES_MAX 40
 
@@ -81,34 +86,9 @@ static bool interrupted(void *context)
     return cli_interrupted();
 }
 
-static void print(struct cli *cli, const struct model *model, const struct json *json,
-                  double delta)
+static void show_progress(void *context, const char *what, size_t done, size_t total)
 {
-    const struct json *parameters = json_get(json, "parameters"),
-                      *hospitals = json_get(json, "hospitals");
-    printf("prior after round %.0f, taught by about %.0f patients\n\n",
-           json_get_real(json, "round"), json_get_real(json, "patients"));
-    printf("%s%-14s %12s %-10s %12s%s\n", cli_style(cli, CLI_BOLD), "parameter",
-           "typical", "unit", "between sd", cli_style(cli, CLI_PLAIN));
-    for (size_t i = 0; i < model_parameters(model); i++) {
-        const struct model_parameter *one = model_parameter(model, i);
-        const struct json *got = json_get(parameters, one->name);
-        if (got)
-            printf("%-14s %12.5g %-10s %12.4g\n", one->name,
-                   json_get_real(got, "typical"), one->unit,
-                   json_get_real(got, "between_sd"));
-    }
-    printf("\n%s%-14s %12s %12s%s\n", cli_style(cli, CLI_BOLD), "hospital", "patients",
-           "epsilon", cli_style(cli, CLI_PLAIN));
-    for (size_t h = 0; h < json_count(hospitals); h++) {
-        const struct json *one = json_at(hospitals, h);
-        printf("%-14s %12.0f %12.4g\n", json_get_text(one, "name"),
-               json_get_real(one, "patients"), json_get_real(one, "epsilon"));
-    }
-    printf("\nepsilon at delta %g, of the patient who spent most; each hospital adds all "
-           "the "
-           "noise itself\n",
-           delta);
+    cli_progress(context, what, done, total);
 }
 
 /* --- running ----------------------------------------------------------------------- */
@@ -127,8 +107,43 @@ static enum err read_plan(struct cli *cli, struct consortium_plan *plan)
     return ERR_OK;
 }
 
+/* What the report says stands in the result too. */
+static enum err write_page(struct cli *cli, const struct json *result)
+{
+    const char *path = cli_text(cli, "report", NULL);
+    if (!path)
+        return ERR_OK;
+    char *page = page_html(result);
+    enum err err = file_write(path, page, strlen(page), 0600);
+    free(page);
+    if (err == ERR_OK)
+        cli_say(cli, "report: %s", path);
+    return err;
+}
+
+static enum err judge(struct cli *cli, const struct model *model,
+                      const struct consortium_plan *plan, size_t smallest,
+                      struct json *result)
+{
+    char *prior = file_join(plan->directory, CONSORTIUM_PRIOR);
+    const struct verdict_case verdict = {
+        .model = model,
+        .dataset = plan->dataset,
+        .hospital = plan->hospital,
+        .hospitals = plan->hospitals,
+        .clinic = smallest,
+        .clinic_name = plan->names[smallest],
+        .prior_path = prior,
+        .held_out = plan->clinic != SIZE_MAX,
+        .watch = {.progress = show_progress, .interrupted = interrupted, .context = cli},
+    };
+    enum err err = verdict_add(&verdict, result);
+    mem_free(prior);
+    return err;
+}
+
 static enum err run(struct cli *cli, const struct model *model,
-                    const struct consortium_plan *plan)
+                    const struct consortium_plan *plan, size_t smallest)
 {
     const struct consortium_watch watch = {show_step, show_contributions, interrupted,
                                            cli};
@@ -136,31 +151,97 @@ static enum err run(struct cli *cli, const struct model *model,
     enum err err = consortium_run(plan, &watch, &result);
     if (err != ERR_OK)
         return err;
-    if (!cli_is_json(cli))
-        print(cli, model, result, plan->delta);
-    cli_result(cli, result);
-    return ERR_OK;
+    cli_say(cli, "all records in one place, for comparison");
+    err = judge(cli, model, plan, smallest, result);
+    if (err == ERR_OK)
+        err = write_page(cli, result);
+    if (err == ERR_OK && !cli_is_json(cli))
+        outcome_print(cli, result);
+    if (err == ERR_OK)
+        cli_result(cli, result);
+    else
+        json_destroy(&result);
+    return err;
+}
+
+/* --- who is where ------------------------------------------------------------------ */
+
+static size_t smallest_hospital(const size_t *hospital, size_t patients, size_t hospitals)
+{
+    size_t *people = mem_new(hospitals, sizeof *people), smallest = 0;
+    for (size_t i = 0; i < patients; i++)
+        people[hospital[i]]++;
+    for (size_t h = 1; h < hospitals; h++)
+        smallest = people[h] < people[smallest] ? h : smallest;
+    mem_free(people);
+    return smallest;
+}
+
+/* Of those kept out, the person with the most measurements: the first two are known when
+ * they come. */
+static enum err choose_newcomer(const struct model *model, const size_t *hospital,
+                                struct consortium_plan *plan)
+{
+    const struct record *most = NULL;
+    for (size_t i = 0; i < dataset_patients(plan->dataset); i++) {
+        const struct record *record = dataset_record(plan->dataset, i);
+        if (hospital[i] != HOSPITAL_NONE ||
+            (most && record->measurement_count <= most->measurement_count))
+            continue;
+        most = record;
+        plan->newcomer = i;
+    }
+    if (!most || most->measurement_count <= HELDOUT_KNOWN_MOST) {
+        err_set(ERR_RANGE, "nobody kept out has more than %zu measurements",
+                HELDOUT_KNOWN_MOST);
+        return err_hint("keep more people out, or none");
+    }
+    double unit;
+    enum err err = unit_convert(most->time_unit, model_time_unit(model), &unit);
+    plan->newcomer_until = unit * most->measurements[HELDOUT_KNOWN_MOST - 1].time;
+    return err;
+}
+
+static enum err keep_out(struct cli *cli, const struct model *model, size_t *hospital,
+                         size_t smallest, struct consortium_plan *plan)
+{
+    size_t patients = dataset_patients(plan->dataset);
+    int64_t count;
+    plan->clinic = SIZE_MAX;
+    enum err err = cli_integer(cli, "held-out", 0, 0, (int64_t)patients, &count);
+    if (err == ERR_OK && count > 0) {
+        err =
+            heldout_choose(hospital, patients, plan->hospitals, smallest, (size_t)count);
+        plan->clinic = smallest;
+        if (err == ERR_OK)
+            err = choose_newcomer(model, hospital, plan);
+    }
+    return err;
 }
 
 static enum err deal_and_run(struct cli *cli, const struct model *model,
                              const struct dataset *dataset, struct consortium_plan *plan)
 {
-    size_t count = dataset_patients(dataset),
+    size_t count = dataset_patients(dataset), smallest = 0,
            *hospital = mem_new(count, sizeof *hospital);
     char **names = NULL, *folder = NULL;
     enum err err =
         hospitals_read(dataset, cli_text(cli, "hospitals", ""),
                        cli_text(cli, "column", NULL), hospital, &plan->hospitals, &names);
+    plan->dataset = dataset;
+    plan->hospital = hospital;
     if (err == ERR_OK)
         err = fit_names(names, plan->hospitals);
+    if (err == ERR_OK) {
+        smallest = smallest_hospital(hospital, count, plan->hospitals);
+        err = keep_out(cli, model, hospital, smallest, plan);
+    }
     if (err == ERR_OK)
         err = make_folder(cli, &folder);
     if (err == ERR_OK) {
-        plan->dataset = dataset;
-        plan->hospital = hospital;
         plan->names = (const char *const *)names;
         plan->directory = folder;
-        err = run(cli, model, plan);
+        err = run(cli, model, plan, smallest);
         if (!cli_given(cli, "keep"))
             nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }

@@ -12,9 +12,11 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "sim/hospitals.h"
 #include "sim/process.h"
 
 #define STUDY "trial"
+#define NEWCOMER "newcomer.csv"
 #define POLL_MS 100
 #define LOG_MAX ((size_t)1 << 26)
 
@@ -89,10 +91,10 @@ static enum err set(const char *folder, const char *file, const char *name,
     return err;
 }
 
-/* The rows of every hospital, as its own table. */
+/* The rows of every hospital, as its own table, and last those of the newcomer. */
 struct dealing {
     const struct consortium_plan *plan;
-    FILE **files; /* [hospitals] */
+    FILE **files; /* [hospitals + 1] */
     size_t id;    /* column of the patient */
 };
 
@@ -111,8 +113,9 @@ static enum err deal_header(void *context, size_t line, size_t count,
 {
     struct dealing *dealing = context;
     (void)line;
-    for (size_t h = 0; h < dealing->plan->hospitals; h++)
-        write_row(dealing->files[h], count, fields);
+    for (size_t h = 0; h <= dealing->plan->hospitals; h++)
+        if (dealing->files[h])
+            write_row(dealing->files[h], count, fields);
     for (size_t i = 0; i < count; i++)
         if (strcmp(dataset_column(dealing->plan->dataset, i)->role, "id") == 0)
             dealing->id = i;
@@ -123,31 +126,46 @@ static enum err deal_row(void *context, size_t line, size_t count,
                          const char *const *fields)
 {
     struct dealing *dealing = context;
-    size_t patient = dataset_patient(dealing->plan->dataset, fields[dealing->id]);
+    const struct consortium_plan *plan = dealing->plan;
+    size_t patient = dataset_patient(plan->dataset, fields[dealing->id]);
     (void)line;
-    if (patient != SIZE_MAX) /* else a row commented out */
-        write_row(dealing->files[dealing->plan->hospital[patient]], count, fields);
+    if (patient == SIZE_MAX) /* a row commented out */
+        return ERR_OK;
+    if (plan->hospital[patient] != HOSPITAL_NONE)
+        write_row(dealing->files[plan->hospital[patient]], count, fields);
+    else if (plan->clinic != SIZE_MAX && patient == plan->newcomer)
+        write_row(dealing->files[plan->hospitals], count, fields);
     return ERR_OK;
+}
+
+static enum err open_table(const char *path, FILE **file)
+{
+    *file = fopen(path, "wxe");
+    return *file ? ERR_OK : err_set(ERR_STORAGE, "%s: %s", path, strerror(errno));
 }
 
 static enum err deal(const struct consortium *c)
 {
     const struct consortium_plan *plan = c->plan;
     struct dealing dealing = {.plan = plan,
-                              .files = mem_new(plan->hospitals, sizeof(FILE *))};
+                              .files = mem_new(plan->hospitals + 1, sizeof(FILE *))};
     enum err err = ERR_OK;
     for (size_t h = 0; err == ERR_OK && h < plan->hospitals; h++) {
         char *path = mem_format("%s.csv", c->nodes[h]);
-        dealing.files[h] = fopen(path, "wxe");
-        if (!dealing.files[h])
-            err = err_set(ERR_STORAGE, "%s: %s", path, strerror(errno));
+        err = open_table(path, &dealing.files[h]);
+        mem_free(path);
+    }
+    if (err == ERR_OK && plan->clinic != SIZE_MAX) {
+        char *path = inside(c, NEWCOMER);
+        err = open_table(path, &dealing.files[plan->hospitals]);
         mem_free(path);
     }
     if (err == ERR_OK)
         err = csv_read(plan->data_path, deal_header, deal_row, &dealing);
-    for (size_t h = 0; h < plan->hospitals; h++)
+    for (size_t h = 0; h <= plan->hospitals; h++)
         if (dealing.files[h] && fclose(dealing.files[h]) != 0 && err == ERR_OK)
-            err = err_set(ERR_STORAGE, "%s.csv: %s", c->nodes[h], strerror(errno));
+            err = err_set(ERR_STORAGE, "%s: a table could not be written: %s",
+                          plan->directory, strerror(errno));
     mem_free(dealing.files);
     return err;
 }
@@ -201,23 +219,20 @@ static enum err found(struct consortium *c)
     return err;
 }
 
-static enum err import(struct consortium *c, size_t h)
+static enum err import(struct consortium *c, size_t h, const char *table)
 {
-    char *table = mem_format("%s.csv", c->nodes[h]);
     const char *spec = c->plan->spec_path;
-    enum err err =
-        spec ? NODE(c, h, NULL, "import", table, "--model", c->plan->model_path, "--spec",
-                    spec)
-             : NODE(c, h, NULL, "import", table, "--model", c->plan->model_path);
-    mem_free(table);
-    return err;
+    return spec ? NODE(c, h, NULL, "import", table, "--model", c->plan->model_path,
+                       "--spec", spec)
+                : NODE(c, h, NULL, "import", table, "--model", c->plan->model_path);
 }
 
 static enum err join(struct consortium *c, size_t h)
 {
     const struct consortium_plan *plan = c->plan;
     char *invite = inside(c, "trial.invite"),
-         *request = mem_format("%s.request", c->nodes[h]);
+         *request = mem_format("%s.request", c->nodes[h]),
+         *table = mem_format("%s.csv", c->nodes[h]);
     char epsilon[32];
     snprintf(epsilon, sizeof epsilon, "%.17g", plan->epsilon);
     enum err err = NODE(c, h, NULL, "init", "--name", plan->names[h]);
@@ -228,13 +243,14 @@ static enum err join(struct consortium *c, size_t h)
     if (err == ERR_OK)
         err = set(c->nodes[h], "gemel-node.yaml", "hospitals_min", "2");
     if (err == ERR_OK)
-        err = import(c, h);
+        err = import(c, h, table);
     if (err == ERR_OK)
         err = NODE(c, h, NULL, "enrol", invite, "-o", request);
     if (err == ERR_OK)
         err = COORDINATOR(c, NULL, "site", "add", request);
     mem_free(invite);
     mem_free(request);
+    mem_free(table);
     return err == ERR_OK ? ERR_OK : err_wrap("%s", plan->names[h]);
 }
 
@@ -339,50 +355,105 @@ static enum err wait_all(struct consortium *c)
 /* --- what came of it --------------------------------------------------------------- */
 
 /* A command's JSON object. */
-static enum err parse(const struct bytes *text, struct json **json)
+static enum err parse(enum err err, struct bytes *text, struct json **json)
 {
-    return json_parse((const char *)text->data, text->size, json);
+    if (err == ERR_OK)
+        err = json_parse((const char *)text->data, text->size, json);
+    bytes_free(text);
+    return err;
 }
 
 static enum err hospital_json(struct consortium *c, size_t h, struct json *list)
 {
     struct bytes text = {0};
     struct json *status = NULL, *budget = NULL;
-    enum err err = NODE(c, h, &text, "status", "--json");
+    enum err err = parse(NODE(c, h, &text, "status", "--json"), &text, &status);
     if (err == ERR_OK)
-        err = parse(&text, &status);
-    if (err == ERR_OK)
-        err = NODE(c, h, &text, "budget", "show", "--json");
-    if (err == ERR_OK)
-        err = parse(&text, &budget);
+        err = parse(NODE(c, h, &text, "budget", "show", "--json"), &text, &budget);
     if (err == ERR_OK) {
         struct json *one = json_new_object();
         json_set_text(one, "name", c->plan->names[h]);
         json_set_integer(one, "patients", (int64_t)json_get_real(status, "patients"));
+        json_set_integer(one, "measurements",
+                         (int64_t)json_get_real(status, "measurements"));
         json_set_integer(one, "releases", (int64_t)json_get_real(budget, "releases"));
         json_set_real(one, "epsilon", json_get_real(budget, "epsilon_spent_most"));
         json_add(list, one);
     }
     json_destroy(&status);
     json_destroy(&budget);
-    bytes_free(&text);
+    return err;
+}
+
+/* What each round came to, a sentence each. */
+static enum err add_rounds(struct consortium *c, struct json *result)
+{
+    struct bytes text = {0};
+    struct json *study = NULL, *rounds = json_new_array();
+    enum err err =
+        parse(COORDINATOR(c, &text, "study", "show", STUDY, "--json"), &text, &study);
+    const struct json *told = err == ERR_OK ? json_get(study, "rounds") : NULL;
+    for (size_t i = 0; told && i < json_count(told); i++)
+        json_add(rounds, json_new_text(json_as_text(json_at(told, i))));
+    json_set(result, "rounds", rounds);
+    json_destroy(&study);
     return err;
 }
 
 static enum err tell(struct consortium *c, struct json **result)
 {
     struct bytes text = {0};
-    struct json *hospitals = json_new_array();
-    enum err err = COORDINATOR(c, &text, "prior", "show", STUDY, "--json");
-    if (err == ERR_OK)
-        err = parse(&text, result);
+    struct json *hospitals = json_new_array(), *terms = NULL;
+    char *file = inside(c, CONSORTIUM_PRIOR);
+    enum err err =
+        parse(COORDINATOR(c, &text, "prior", "show", STUDY, "-o", file, "--json"), &text,
+              result);
+    mem_free(file);
     for (size_t h = 0; err == ERR_OK && h < c->plan->hospitals; h++)
         err = hospital_json(c, h, hospitals);
     if (err == ERR_OK)
-        json_set(*result, "hospitals", hospitals);
-    else
+        err = parse(NODE(c, 0, &text, "study", "show", STUDY, "--json"), &text, &terms);
+    if (err != ERR_OK) {
         json_destroy(&hospitals);
-    bytes_free(&text);
+        return err;
+    }
+    json_set(*result, "hospitals", hospitals);
+    json_set(*result, "terms", terms);
+    return add_rounds(c, *result);
+}
+
+/* --- a new patient ------------------------------------------------------------------ */
+
+/* Somebody who taught nothing comes to the clinic: records in, forecasts out. */
+static enum err admit(struct consortium *c, struct json *result)
+{
+    const struct consortium_plan *plan = c->plan;
+    struct json *newcomer = NULL, *shared = NULL, *start = NULL;
+    struct bytes text = {0};
+    enum err err = ERR_OK;
+    if (plan->clinic != SIZE_MAX) {
+        size_t h = plan->clinic;
+        const char *who = dataset_record(plan->dataset, plan->newcomer)->patient;
+        char *table = inside(c, NEWCOMER),
+             *until = mem_format("%.17g", plan->newcomer_until);
+        say(c, "%s: a new patient comes", plan->names[h]);
+        err = import(c, h, table);
+        if (err == ERR_OK)
+            err = parse(NODE(c, h, &text, "forecast", who, "--study", STUDY, "--until",
+                             until, "--json"),
+                        &text, &shared);
+        if (err == ERR_OK)
+            err = parse(NODE(c, h, &text, "forecast", who, "--model", plan->model_path,
+                             "--until", until, "--json"),
+                        &text, &start);
+        mem_free(table);
+        mem_free(until);
+        newcomer = json_new_object();
+        json_set_text(newcomer, "hospital", plan->names[h]);
+        json_set(newcomer, "shared", shared ? shared : json_new_null());
+        json_set(newcomer, "start", start ? start : json_new_null());
+    }
+    json_set(result, "newcomer", newcomer ? newcomer : json_new_null());
     return err;
 }
 
@@ -411,7 +482,9 @@ static enum err live(struct consortium *c, struct json **result)
         say(c, "%u rounds of %zu hospitals", plan->rounds, plan->hospitals);
         err = wait_all(c);
     }
-    return err == ERR_OK ? tell(c, result) : err;
+    if (err == ERR_OK)
+        err = tell(c, result);
+    return err == ERR_OK ? admit(c, *result) : err;
 }
 
 enum err consortium_run(const struct consortium_plan *plan,

@@ -17,12 +17,17 @@ struct consortium_plan {
     const char *directory;                          /* exists and is empty */
     const char *model_path, *data_path, *spec_path; /* spec may be NULL */
     const struct dataset *dataset;
-    const size_t *hospital;   /* [patients] */
+    const size_t *hospital;   /* [patients]; HOSPITAL_NONE: kept out */
     const char *const *names; /* [hospitals], fit for folders */
     size_t hospitals;
     double epsilon, delta;
     uint32_t rounds;
+    size_t newcomer;       /* of those kept out, who comes when the study is over; */
+    size_t clinic;         /* to this hospital, SIZE_MAX: nobody comes */
+    double newcomer_until; /* and has been measured up to then, model time */
 };
+
+#define CONSORTIUM_PRIOR "trial.prior" /* in the directory: the published prior */
 
 /* What to tell whoever waits; every function may be NULL. */
 struct consortium_watch {
@@ -32,9 +37,12 @@ struct consortium_watch {
     void *context;
 };
 
-/* One object: the published prior as `gemel-coordinator prior show` tells it, and per
- * hospital `name`, `patients`, `epsilon`. Whatever happens, no process is left running.
- * Errors are the programs' own, or ERR_INTERRUPTED. */
+/* One object: the published prior as `gemel-coordinator prior show` tells it; per
+ * hospital `name`, `patients`, `measurements`, `releases`, `epsilon`; `terms` as
+ * `gemel-node study show` tells them; `rounds`, a sentence each; and `newcomer` (null:
+ * nobody), the forecasts of `gemel-node forecast` at that hospital under the `shared` and
+ * the `start`ing prior. Whatever happens, no process is left running. Errors are the
+ * programs' own, or ERR_INTERRUPTED. */
 enum err consortium_run(const struct consortium_plan *plan,
                         const struct consortium_watch *watch, struct json **result);
 

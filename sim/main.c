@@ -40,6 +40,11 @@ static const struct cli_option run_options[] = {
     {"epsilon", 0, "E", "privacy cost for each patient; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"rounds", 0, "N", "8 unless given", false, false},
+    {"held-out", 0, "N",
+     "keep N people out, never of the smallest hospital, and forecast them; 0", false,
+     false},
+    {"report", 0, "FILE", "write what came of it as an HTML page that stands alone",
+     false, false},
     {"keep", 0, "DIR", "make this folder, run in it and leave it", false, false},
 };
 static const struct cli_option cohort_options[] = {
@@ -80,7 +85,10 @@ static const struct cli_command commands[] = {
      "One gemel-coordinator and a gemel-node for every hospital, each with its own "
      "folder, "
      "keys and encrypted store, over ZeroMQ on 127.0.0.1: set up, enrolled, approved and "
-     "served to the last round. The noise is real and differs each time. Everything is "
+     "served to the last round. The noise is real and differs each time. The prior is "
+     "shown beside the fit of all records in one place, and people kept out are forecast "
+     "with it, with the model file's own and with what the smallest hospital learns "
+     "alone. Everything is "
      "removed afterwards unless it is kept; the governance key lies beside the rest, so "
      "a "
      "kept folder is for trials only.",
