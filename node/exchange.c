@@ -128,19 +128,26 @@ static enum err check_ledger(struct node *node, const struct reply *reply)
     return err_code();
 }
 
+/* What a reply may change in memory, as it was before. */
+struct held {
+    struct roster *roster; /* replaced by the reply's; NULL with `news.roster` false */
+    struct chain chain;
+    struct prior *prior;
+};
+
 static enum err take_fields(struct node *node, const struct reply *reply,
-                            struct node_study *study, uint64_t wall,
+                            struct node_study *study, uint64_t wall, struct held *held,
                             struct node_exchange_news *news, bool *contradicted)
 {
+    bool fresh;
     if (check_ledger(node, reply) != ERR_OK)
         return err_code();
     if (reply->roster.size) {
-        if (node_roster(node, reply->roster) != ERR_OK)
+        if (node_roster(node, reply->roster, &held->roster) != ERR_OK)
             return err_code();
         news->roster = true;
     }
     for (size_t i = 0; i < reply->terms.count; i++) {
-        bool fresh;
         if (node_studies_offer(node, reply->terms.items[i], wall, &fresh) != ERR_OK)
             return err_code();
         news->studies += fresh;
@@ -148,12 +155,46 @@ static enum err take_fields(struct node *node, const struct reply *reply,
     if (reply->links.count && !study)
         return err_set(ERR_FORMAT, "the answer has links of a study not asked about");
     for (size_t i = 0; i < reply->links.count; i++) {
-        if (node_studies_extend(node, study, reply->links.items[i], contradicted) !=
-            ERR_OK)
+        if (node_studies_extend(node, study, reply->links.items[i], &fresh,
+                                contradicted) != ERR_OK)
             return err_code();
-        news->links++;
+        news->links += fresh;
     }
     return ERR_OK;
+}
+
+/* All of a reply or nothing: in the store, and here in memory. */
+static enum err take_reply(struct node *node, const struct reply *reply,
+                           struct node_study *study, uint64_t wall,
+                           struct node_exchange_news *news, bool *contradicted)
+{
+    struct held held = {0};
+    if (store_begin(node->store) != ERR_OK)
+        return err_code();
+    if (study) {
+        held.chain = study->chain;
+        held.prior = study->prior;
+        study->prior = NULL;
+    }
+    enum err result = take_fields(node, reply, study, wall, &held, news, contradicted);
+    if (result == ERR_OK)
+        result = store_commit(node->store);
+    else
+        store_rollback(node->store);
+    if (result != ERR_OK && news->roster) {
+        roster_destroy(&node->consortium.roster);
+        node->consortium.roster = held.roster;
+    } else {
+        roster_destroy(&held.roster);
+    }
+    if (study && (result != ERR_OK || !study->prior)) {
+        prior_destroy(&study->prior);
+        study->prior = held.prior;
+        study->chain = held.chain;
+    } else {
+        prior_destroy(&held.prior);
+    }
+    return result;
 }
 
 static void note_fields(const struct reply *reply, struct node_exchange_news *news)
@@ -164,12 +205,13 @@ static void note_fields(const struct reply *reply, struct node_exchange_news *ne
 }
 
 /* After a contradiction was rolled back with everything else: remember it. */
-static void distrust(struct node *node, const struct node_study *study, uint64_t wall)
+static void distrust(struct node *node, struct node_study *study, uint64_t wall)
 {
     char text[1024], hint[512];
     snprintf(text, sizeof text, "%s", err_text());
     snprintf(hint, sizeof hint,
              "the study is distrusted from now on; tell the consortium");
+    study->state = STUDY_DISTRUSTED;
     node_studies_decide(node, study->terms.study, STUDY_DISTRUSTED, wall);
     err_set(ERR_VERIFY, "%s", text);
     err_hint("%s", hint);
@@ -189,13 +231,9 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
         open_answer(node, exchange, MESSAGE_REPLY, codec_view(frame), arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_reply(envelope.body, arena, &reply);
-    if (result == ERR_OK && (result = store_begin(node->store)) == ERR_OK) {
+    if (result == ERR_OK) {
         bool contradicted = false;
-        result = take_fields(node, &reply, study, wall, &fresh, &contradicted);
-        if (result == ERR_OK)
-            result = store_commit(node->store);
-        else
-            store_rollback(node->store);
+        result = take_reply(node, &reply, study, wall, &fresh, &contradicted);
         if (contradicted)
             distrust(node, study, wall);
     }
@@ -207,21 +245,44 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
     return result;
 }
 
+/* Whether a receipt repeats what was sent, so that its signature countersigns the head of
+ * the ledger that was charged for it. */
+static enum err check_receipt(const struct receipt *receipt, const struct bytes *sent)
+{
+    struct arena *arena = codec_arena(sent->size);
+    struct signed_bytes parts;
+    struct envelope envelope;
+    struct contribution ours;
+    uint8_t hash[HASH_BYTES];
+    enum err result = envelope_hash(codec_view(sent), hash);
+    if (result == ERR_OK)
+        result = codec_decode_signed_bytes(codec_view(sent), arena, &parts);
+    if (result == ERR_OK)
+        result = codec_decode_envelope(parts.object, arena, &envelope);
+    if (result == ERR_OK)
+        result = codec_decode_contribution(envelope.body, arena, &ours);
+    if (result == ERR_OK &&
+        (!bytes_equal(hash, receipt->contribution, HASH_BYTES) ||
+         !bytes_equal(ours.plan, receipt->plan, HASH_BYTES) ||
+         ours.ledger_length != receipt->ledger_length ||
+         !bytes_equal(ours.ledger_head, receipt->ledger_head, HASH_BYTES)))
+        result = err_set(ERR_VERIFY, "the receipt is for another contribution");
+    arena_destroy(&arena);
+    return result;
+}
+
 enum err node_exchange_receipt(struct node *node, const struct node_exchange *exchange,
                                const struct bytes *sent, const struct bytes *answer)
 {
     struct arena *arena = codec_arena(answer->size);
     struct envelope envelope;
     struct receipt receipt;
-    uint8_t hash[HASH_BYTES];
     enum err result = open_answer(node, exchange, MESSAGE_RECEIPT, codec_view(answer),
                                   arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_receipt(envelope.body, arena, &receipt);
     if (result == ERR_OK)
-        result = envelope_hash(codec_view(sent), hash);
-    if (result == ERR_OK && !bytes_equal(hash, receipt.contribution, HASH_BYTES))
-        result = err_set(ERR_VERIFY, "the receipt is for another contribution");
+        result = check_receipt(&receipt, sent);
     struct query *query;
     if (result == ERR_OK &&
         (result = store_query(node->store,

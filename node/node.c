@@ -237,7 +237,8 @@ enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wal
     return ERR_OK;
 }
 
-enum err node_roster(struct node *node, struct view signed_roster)
+enum err node_roster(struct node *node, struct view signed_roster,
+                     struct roster **replaced)
 {
     struct node_consortium *c = &node->consortium;
     struct roster *next;
@@ -256,7 +257,7 @@ enum err node_roster(struct node *node, struct view signed_roster)
         roster_destroy(&next);
         return result;
     }
-    roster_destroy(&c->roster);
+    *replaced = c->roster;
     c->roster = next;
     return ERR_OK;
 }

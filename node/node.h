@@ -57,7 +57,10 @@ enum err node_cap(const struct node *node, const struct discretisation *lattice,
  * consortium is pinned already; the same again is fine. `wall`: Unix seconds. */
 enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall);
 
-/* Take a newer roster (the signed bytes) into use: signature, order, membership. */
-enum err node_roster(struct node *node, struct view signed_roster);
+/* Take a newer roster (the signed bytes) into use: signature, order, membership. It may
+ * be the caller's transaction: `replaced` is the one in use before (NULL: none), which
+ * the caller destroys once it has committed, or puts back into node->consortium. */
+enum err node_roster(struct node *node, struct view signed_roster,
+                     struct roster **replaced);
 
 #endif

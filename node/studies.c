@@ -154,6 +154,7 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
 {
     struct node_study *study;
     bool before;
+    *fresh = false;
     if (study_read(node, signed_terms, &study) != ERR_OK)
         return err_code();
     enum err result = offered_before(node, study, &before);
@@ -306,16 +307,19 @@ static enum err keep_link(struct node *node, struct node_study *study, struct vi
 }
 
 enum err node_studies_extend(struct node *node, struct node_study *study,
-                             struct view bytes, bool *contradicted)
+                             struct view bytes, bool *fresh, bool *contradicted)
 {
     struct chain chain = study->chain;
     struct chain_link link;
     uint8_t hash[HASH_BYTES];
     bool held = false;
+    *fresh = false;
     *contradicted = false;
     struct arena *arena = codec_arena(2 * bytes.size);
     enum err result =
         chain_open(bytes, node->consortium.coordinator_key, arena, &link, hash);
+    if (result == ERR_OK && memcmp(link.study, chain.study, STUDY_BYTES) != 0)
+        result = reason_set(REASON_UNKNOWN_STUDY);
     if (result == ERR_OK)
         result = compare_held(node, study, bytes, link.round, &held, contradicted);
     if (result == ERR_OK && !held) {
@@ -328,6 +332,7 @@ enum err node_studies_extend(struct node *node, struct node_study *study,
             study->chain = chain;
             result = keep_link(node, study, bytes, &link);
         }
+        *fresh = result == ERR_OK;
     }
     arena_destroy(&arena);
     return result;

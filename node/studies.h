@@ -49,11 +49,12 @@ enum err node_studies_find(struct node *node, const char *text,
 enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
                              enum node_study_state decision, uint64_t wall);
 
-/* Check the next published link against the chain and store it; `study` moves on to its
- * prior. ERR_VERIFY with `contradicted` set when it proves that the coordinator said two
- * things: the caller then makes the study distrusted. */
+/* Check a published link against the chain. The next one is stored, `study` moves on to
+ * its prior and `fresh` is set; one that is held already changes nothing. ERR_VERIFY with
+ * `contradicted` set when it proves that the coordinator said two things: the caller then
+ * makes the study distrusted. */
 enum err node_studies_extend(struct node *node, struct node_study *study,
-                             struct view link, bool *contradicted);
+                             struct view link, bool *fresh, bool *contradicted);
 
 /* Hashes of all terms held, ascending, as a poll names them; caller frees the bytes. */
 enum err node_studies_known(struct node *node, struct bytes *hashes);
