@@ -37,7 +37,4 @@ void plot_rule(struct plot *plot, const char *name, double y);
 void plot_bars(struct plot *plot, const char *name, const char *const *categories,
                const double *values, size_t count);
 
-/* Powers of ten on the y axis; what is not positive becomes a gap. Not for bars. */
-void plot_logarithmic(struct plot *plot);
-
 #endif

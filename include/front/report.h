@@ -20,14 +20,11 @@ struct report *report_new(const char *title, const char *subtitle);
 void report_destroy(struct report **report);
 
 void report_heading(struct report *report, const char *text);
-void report_subheading(struct report *report, const char *text);
 void report_paragraph(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A paragraph that must not be overlooked, in a frame. */
 void report_notice(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Text as it is, in a fixed pitch. */
-void report_verbatim(struct report *report, const char *text);
 
 struct report_column {
     const char *heading;

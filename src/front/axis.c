@@ -7,29 +7,18 @@
 #define VALUE_MAX                                                                        \
     1e150 /* what is further out lies outside the axis: no overflow within */
 
-struct axis axis_around(double low, double high, bool logarithmic, double room)
+struct axis axis_around(double low, double high, double room)
 {
-    low = fmax(low, logarithmic ? 1 / VALUE_MAX : -VALUE_MAX);
+    low = fmax(low, -VALUE_MAX);
     high = fmin(high, VALUE_MAX);
-    struct axis axis = {low, high, logarithmic};
     if (!(low <= high))
-        return (struct axis){logarithmic ? 1 : 0, logarithmic ? 10 : 1, logarithmic};
-    if (logarithmic) {
-        double factor = low < high ? pow(high / low, room) : 2;
-        axis.low = low / factor;
-        axis.high = high * factor;
-    } else {
-        double more = low < high ? (high - low) * room : low == 0.0 ? 1 : fabs(low) / 2;
-        axis.low = low - more;
-        axis.high = high + more;
-    }
-    return axis;
+        return (struct axis){0, 1};
+    double more = low < high ? (high - low) * room : low == 0.0 ? 1 : fabs(low) / 2;
+    return (struct axis){low - more, high + more};
 }
 
 double axis_place(const struct axis *axis, double value)
 {
-    if (axis->logarithmic)
-        return value > 0 ? log(value / axis->low) / log(axis->high / axis->low) : NAN;
     return (value - axis->low) / (axis->high - axis->low);
 }
 
@@ -45,29 +34,9 @@ static double nice_step(double least)
     return 10 * power;
 }
 
-static size_t logarithmic_ticks(const struct axis *axis, size_t most,
-                                double ticks[AXIS_TICKS_MAX])
-{
-    int first = (int)ceil(log10(axis->low) - 1e-9),
-        last = (int)floor(log10(axis->high) + 1e-9);
-    int every = 1 + (last - first) / (int)most;
-    const double within[] = {1, 2, 5};
-    size_t parts = last - first < 2 ? 3 : 1, count = 0;
-    for (int power = first - (parts > 1); power <= last; power += every) {
-        for (size_t i = 0; i < parts && count < AXIS_TICKS_MAX; i++) {
-            double tick = within[i] * pow(10, power);
-            if (tick >= axis->low * (1 - 1e-9) && tick <= axis->high * (1 + 1e-9))
-                ticks[count++] = tick;
-        }
-    }
-    return count;
-}
-
 size_t axis_ticks(const struct axis *axis, size_t most, double ticks[AXIS_TICKS_MAX])
 {
     most = most < 1 ? 1 : most > AXIS_TICKS_MAX - 2 ? AXIS_TICKS_MAX - 2 : most;
-    if (axis->logarithmic)
-        return logarithmic_ticks(axis, most, ticks);
     double step = nice_step((axis->high - axis->low) / (double)most);
     size_t count = 0;
     double first = ceil(axis->low / step - 1e-9);

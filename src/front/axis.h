@@ -1,7 +1,6 @@
 #ifndef FRONT_AXIS_H
 #define FRONT_AXIS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* axis - from values to places between 0 and 1, with ticks where people expect them. */
@@ -10,15 +9,14 @@
 #define AXIS_LABEL_SIZE 24
 
 struct axis {
-    double low, high; /* low < high, both finite; positive when logarithmic */
-    bool logarithmic;
+    double low, high; /* low < high, both finite */
 };
 
 /* Of values from `low` to `high`: an axis with some room at both ends. Without any value
  * (low > high) it goes from 0 to 1. */
-struct axis axis_around(double low, double high, bool logarithmic, double room);
+struct axis axis_around(double low, double high, double room);
 
-/* 0 at low, 1 at high; NaN for what cannot be placed. */
+/* 0 at low, 1 at high. */
 double axis_place(const struct axis *axis, double value);
 
 /* Multiples of 1, 2 or 5 times a power of ten inside the axis, at most about `most`. */

@@ -107,11 +107,6 @@ void plot_bars(struct plot *plot, const char *name, const char *const *categorie
     add(plot, SERIES_BARS, name, count)->y = copied(values, count);
 }
 
-void plot_logarithmic(struct plot *plot)
-{
-    plot->logarithmic = true;
-}
-
 size_t plot_bar_count(const struct plot *plot)
 {
     size_t count = 0;
@@ -120,9 +115,9 @@ size_t plot_bar_count(const struct plot *plot)
     return count;
 }
 
-static void widen(double value, bool positive, double *low, double *high)
+static void widen(double value, double *low, double *high)
 {
-    if (!isfinite(value) || (positive && value <= 0))
+    if (!isfinite(value))
         return;
     *low = value < *low ? value : *low;
     *high = value > *high ? value : *high;
@@ -136,18 +131,17 @@ void plot_axes(const struct plot *plot, struct axis *x, struct axis *y)
         const struct series *series = &plot->series[i];
         for (size_t j = 0; j < series->count; j++) {
             if (series->x)
-                widen(series->x[j], false, &x_low, &x_high);
-            widen(series->y[j], plot->logarithmic, &y_low, &y_high);
+                widen(series->x[j], &x_low, &x_high);
+            widen(series->y[j], &y_low, &y_high);
             if (series->high)
-                widen(series->high[j], plot->logarithmic, &y_low, &y_high);
+                widen(series->high[j], &y_low, &y_high);
         }
     }
     if (bars)
-        widen(0, false, &y_low, &y_high);
+        widen(0, &y_low, &y_high);
     size_t slots = plot->category_count ? plot->category_count : 1;
-    *x = bars ? (struct axis){0, (double)slots, false}
-              : axis_around(x_low, x_high, false, 0.02);
-    *y = axis_around(y_low, y_high, plot->logarithmic, 0.06);
+    *x = bars ? (struct axis){0, (double)slots} : axis_around(x_low, x_high, 0.02);
+    *y = axis_around(y_low, y_high, 0.06);
     if (bars && y_low >= 0)
         y->low = 0;
     if (bars && y_high <= 0)

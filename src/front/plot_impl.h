@@ -24,7 +24,6 @@ struct plot {
     size_t series_count, series_capacity, looks;
     char **categories; /* [category_count]; of bars */
     size_t category_count;
-    bool logarithmic;
 };
 
 /* The axes that hold all of it. Bars always stand on 0. */

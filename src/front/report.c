@@ -26,8 +26,7 @@ static const char style[] =
     "font:16px/1.55 system-ui,sans-serif}"
     "header{border-bottom:1px solid #8c959f;margin-bottom:1.5rem}"
     "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem}"
-    "h2{font-size:1.25rem;margin:2.25rem 0 .5rem}h3{font-size:1rem;margin:1.5rem 0 "
-    ".25rem}"
+    "h2{font-size:1.25rem;margin:2.25rem 0 .5rem}"
     ".subtitle,figcaption,footer{color:#57606a}.subtitle{margin:0 0 1rem}"
     ".notice{border:1px solid #8c959f;border-left-width:.4rem;padding:.6rem .9rem}"
     ".wide{overflow-x:auto;margin:1rem 0}"
@@ -35,18 +34,15 @@ static const char style[] =
     "caption{text-align:left;font-weight:600;padding-bottom:.3rem}"
     "th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #d0d7de;"
     "vertical-align:top}thead th{border-bottom-color:#57606a}.number{text-align:right}"
-    "pre{overflow-x:auto;padding:.8rem;border:1px solid #d0d7de;font-size:.85rem;"
-    "line-height:1.4}"
     "figure{margin:1.25rem 0}figure svg{max-width:100%;height:auto}"
     "figcaption{font-size:.92rem}"
     "footer{margin-top:3rem;border-top:1px solid "
     "#8c959f;padding-top:.75rem;font-size:.85rem}"
     "@media screen and (prefers-color-scheme:dark){"
     "body{color:#d0d7de;background:#0d1117}.subtitle,figcaption,footer{color:#9198a1}"
-    "th,td,pre{border-color:#3d444d}}"
-    "@media print{body{max-width:none;padding:0;font-size:10.5pt}h2,h3{break-after:avoid}"
-    "figure,tr,.notice{break-inside:avoid}.wide,pre{overflow:visible}pre{white-space:pre-"
-    "wrap}"
+    "th,td{border-color:#3d444d}}"
+    "@media print{body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}"
+    "figure,tr,.notice{break-inside:avoid}.wide{overflow:visible}"
     "thead{display:table-header-group}}"
     "@page{margin:18mm}";
 
@@ -95,11 +91,6 @@ void report_heading(struct report *report, const char *text)
     element(report, "h2", "", text);
 }
 
-void report_subheading(struct report *report, const char *text)
-{
-    element(report, "h3", "", text);
-}
-
 static char *formatted(const char *format, va_list arguments)
     __attribute__((format(printf, 1, 0)));
 
@@ -129,11 +120,6 @@ void report_notice(struct report *report, const char *format, ...)
     va_end(arguments);
     element(report, "p", " class=\"notice\"", text);
     free(text);
-}
-
-void report_verbatim(struct report *report, const char *text)
-{
-    element(report, "pre", "", text);
 }
 
 static void cell(struct report *report, const char *name, const char *scope,

@@ -31,7 +31,7 @@ static const char *const colours[PLOT_SERIES_MAX] = {"\033[34m", "\033[31m", "\0
 struct cell {
     const char *sign; /* NULL: none */
     uint8_t dots;     /* bits in braille's order */
-    bool band;
+    size_t bands;     /* so many lie over each other here */
     size_t look;
 };
 
@@ -81,9 +81,22 @@ static const char *sign_of(const struct sheet *sheet, const struct series *serie
     return (sheet->paper.unicode ? signs : ascii_signs)[series->look];
 }
 
-static const char *band_sign(const struct sheet *sheet)
+/* The more bands lie over each other, the denser. */
+static const char *band_sign(const struct sheet *sheet, size_t bands)
 {
-    return sheet->paper.unicode ? "\u2591" : ":";
+    if (sheet->paper.unicode)
+        return bands > 1 ? "\u2592" : "\u2591";
+    return bands > 1 ? "%" : ":";
+}
+
+/* How many bands of its colour lie at or under a band, itself included: an inner interval
+ * is drawn after the outer one. */
+static size_t bands_under(const struct sheet *sheet, const struct series *series)
+{
+    size_t bands = 0;
+    for (const struct series *one = sheet->plot->series; one <= series; one++)
+        bands += one->kind == SERIES_BAND && one->look == series->look;
+    return bands;
 }
 
 static bool is_dotted(const struct sheet *sheet, const struct series *series)
@@ -172,7 +185,7 @@ static void set_band(struct sheet *sheet, const struct series *series)
                 struct cell *cell = &sheet->cells[row * sheet->columns + column];
                 if (middle >= axis_place(&sheet->y, low) &&
                     middle <= axis_place(&sheet->y, high))
-                    *cell = (struct cell){.band = true, .look = series->look};
+                    *cell = (struct cell){.bands = cell->bands + 1, .look = series->look};
             }
         }
     }
@@ -187,8 +200,8 @@ static void put_cell(FILE *out, const struct sheet *sheet, const struct cell *ce
         put_styled(out, sheet, cell->look, cell->sign);
     else if (cell->dots)
         put_styled(out, sheet, cell->look, braille);
-    else if (cell->band)
-        put_styled(out, sheet, cell->look, band_sign(sheet));
+    else if (cell->bands)
+        put_styled(out, sheet, cell->look, band_sign(sheet, cell->bands));
     else
         fputc(' ', out);
 }
@@ -199,7 +212,8 @@ static const char *legend_sign(const struct sheet *sheet, const struct series *s
         return sheet->paper.colour ? shades[0] : shades[series->look];
     if (is_dotted(sheet, series))
         return "\u2500";
-    return series->kind == SERIES_BAND ? band_sign(sheet) : sign_of(sheet, series);
+    return series->kind == SERIES_BAND ? band_sign(sheet, bands_under(sheet, series))
+                                       : sign_of(sheet, series);
 }
 
 /* Entries beside each other, as many as a line holds. A rule through bars is not drawn:
@@ -236,7 +250,7 @@ static void label_rows(const struct sheet *sheet, char (*labels)[AXIS_LABEL_SIZE
 {
     double ticks[AXIS_TICKS_MAX];
     size_t count = axis_ticks(&sheet->y, 1 + sheet->rows / 3, ticks);
-    double step = count > 1 && !sheet->y.logarithmic ? ticks[1] - ticks[0] : 0;
+    double step = count > 1 ? ticks[1] - ticks[0] : 0;
     *widest = 0;
     for (size_t i = 0; i < count; i++) {
         double place = axis_place(&sheet->y, ticks[i]);
@@ -298,7 +312,7 @@ static void put_cells(FILE *out, struct sheet *sheet)
         size_t used = sheet->columns;
         const struct cell *cells = &sheet->cells[row * sheet->columns];
         while (used && !cells[used - 1].dots && !cells[used - 1].sign &&
-               !cells[used - 1].band)
+               !cells[used - 1].bands)
             used--;
         for (size_t column = 0; column < used; column++)
             put_cell(out, sheet, &cells[column]);

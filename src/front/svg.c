@@ -148,7 +148,7 @@ static double label_room(const struct axis *y)
     char label[AXIS_LABEL_SIZE];
     size_t count = axis_ticks(y, 6, ticks), widest = 0;
     for (size_t i = 0; i < count; i++) {
-        axis_label(ticks[i], y->logarithmic ? 0 : tick_step(ticks, count), label);
+        axis_label(ticks[i], tick_step(ticks, count), label);
         widest = strlen(label) > widest ? strlen(label) : widest;
     }
     return LETTER * (double)widest + 8;
@@ -162,7 +162,7 @@ static void draw_y_axis(const struct canvas *canvas)
     for (size_t i = 0; i < count; i++) {
         char label[AXIS_LABEL_SIZE];
         double y = place_y(canvas, ticks[i]);
-        axis_label(ticks[i], canvas->y.logarithmic ? 0 : tick_step(ticks, count), label);
+        axis_label(ticks[i], tick_step(ticks, count), label);
         fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", canvas->left, y,
                 canvas->right);
         text_at(out, canvas->left - 6, y + 4, " text-anchor=\"end\"", label);

@@ -52,6 +52,24 @@ static void sketch__draws_with_ascii_alone(void **state)
     plot_destroy(&plot);
 }
 
+static void sketch__an_inner_band_is_denser(void **state)
+{
+    (void)state;
+    const double x[] = {0, 1}, low[] = {-3, -3}, high[] = {3, 3}, less[] = {-1, -1},
+                 more[] = {1, 1}, line[] = {0, 0};
+    struct plot *plot = plot_new("t", NULL, NULL);
+    plot_band(plot, "95 %", x, low, high, 2);
+    plot_band(plot, "80 %", x, less, more, 2);
+    plot_line(plot, "centre", x, line, 2);
+    struct sketch_paper paper = {.width = 40, .height = 16};
+    char *text = sketch_plot(plot, &paper);
+    assert_non_null(strstr(text, "::::::::::"));
+    assert_non_null(strstr(text, "%%%%%%%%%%"));
+    assert_non_null(strstr(text, ": 95 %   % 80 %   * centre\n"));
+    free(text);
+    plot_destroy(&plot);
+}
+
 static void sketch__never_leaves_the_paper(void **state)
 {
     (void)state;
@@ -139,24 +157,21 @@ static void sketch__survives_any_data(void **state)
 {
     (void)state;
     const double odd[] = {NAN, INFINITY, -INFINITY, 1e308, -1e308, 0, 5e-324};
-    for (int logarithmic = 0; logarithmic < 2; logarithmic++) {
-        struct plot *plot = plot_new("", NULL, NULL);
-        plot_band(plot, "", odd, odd, odd, 7);
-        plot_line(plot, "", odd, odd, 7);
-        plot_points(plot, "", odd, odd, 7);
-        plot_rule(plot, "", NAN);
-        if (logarithmic)
-            plot_logarithmic(plot);
-        struct sketch_paper paper = {80, 20, true, false};
-        free(sketch_plot(plot, &paper));
-        plot_destroy(&plot);
-    }
+    struct plot *plot = plot_new("", NULL, NULL);
+    plot_band(plot, "", odd, odd, odd, 7);
+    plot_line(plot, "", odd, odd, 7);
+    plot_points(plot, "", odd, odd, 7);
+    plot_rule(plot, "", NAN);
+    struct sketch_paper paper = {80, 20, true, false};
+    free(sketch_plot(plot, &paper));
+    plot_destroy(&plot);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sketch__draws_with_ascii_alone),
+        cmocka_unit_test(sketch__an_inner_band_is_denser),
         cmocka_unit_test(sketch__never_leaves_the_paper),
         cmocka_unit_test(sketch__one_line_is_braille),
         cmocka_unit_test(sketch__bars_are_in_proportion),
