@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "node/outlook.h"
+#include "sim/picture.h"
 #include "sim/table.h"
 
 static void heading(const struct cli *cli, const char *text)
@@ -50,6 +51,17 @@ static void print_terms(const struct cli *cli, const struct json *result)
         printf("round %-4zu %s\n", i + 1, json_as_text(json_at(rounds, i)));
 }
 
+static void print_pictures(const struct cli *cli, const struct json *result)
+{
+    const char *quantity;
+    for (size_t i = 0; (quantity = picture_quantity(result, i)); i++) {
+        struct plot *plot = picture_errors(result, quantity);
+        printf("\n");
+        outlook_sketch(cli, plot);
+        plot_destroy(&plot);
+    }
+}
+
 static void print_held_out(const struct cli *cli, const struct json *result)
 {
     const struct json *held = json_get(result, "held_out");
@@ -63,6 +75,7 @@ static void print_held_out(const struct cli *cli, const struct json *result)
     if (json_get_text(held, "clinic_note"))
         printf("%s alone learned nothing: %s\n", json_get_text(held, "clinic"),
                json_get_text(held, "clinic_note"));
+    print_pictures(cli, result);
 }
 
 static void print_newcomer(const struct cli *cli, const struct json *result)

@@ -1,13 +1,12 @@
 #include "sim/page.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "front/report.h"
 #include "node/outlook.h"
-#include "sim/heldout.h"
+#include "sim/picture.h"
 #include "sim/table.h"
 
 static void put_table(struct report *report, const char *caption, struct table *table)
@@ -73,37 +72,21 @@ static void put_numbers(struct report *report, const struct json *result)
 /* --- people kept out -----------------------------------------------------------------
  */
 
-static void put_error_plot(struct report *report, const struct json *result,
-                           const char *quantity, const char *scale)
+static void put_pictures(struct report *report, const struct json *result)
 {
-    static const char *const priors[] = {"shared", "start", "clinic"};
-    static const char *const known[] = {"0 known", "1 known", "2 known"};
-    const struct json *list = json_get(json_get(result, "held_out"), "errors");
-    char *title = mem_format("Error of the last %s", quantity),
-         *label = mem_format("root mean square, %s", scale);
-    struct plot *plot = plot_new(title, NULL, label);
-    for (size_t p = 0; p < 3; p++) {
-        double values[HELDOUT_KNOWN_MOST + 1] = {NAN, NAN, NAN};
-        bool any = false;
-        for (size_t i = 0; i < json_count(list); i++) {
-            const struct json *one = json_at(list, i);
-            if (strcmp(json_get_text(one, "prior"), priors[p]) != 0 ||
-                strcmp(json_get_text(one, "quantity"), quantity) != 0)
-                continue;
-            values[(size_t)json_get_real(one, "known")] = json_get_real(one, "rmse");
-            any = true;
-        }
-        char *name = table_prior_name(result, priors[p]);
-        if (any)
-            plot_bars(plot, name, known, values, HELDOUT_KNOWN_MOST + 1);
-        mem_free(name);
+    const char *quantity;
+    for (size_t i = 0; (quantity = picture_quantity(result, i)); i++) {
+        struct plot *errors = picture_errors(result, quantity),
+                    *coverage = picture_coverage(result, quantity);
+        report_plot(report, errors,
+                    "By how many of the person's first measurements were known. Lower is "
+                    "better.");
+        if (coverage)
+            report_plot(report, coverage,
+                        "Below the line an interval is too narrow, above it too wide.");
+        plot_destroy(&errors);
+        plot_destroy(&coverage);
     }
-    report_plot(report, plot,
-                "By how many of the person's first measurements were known. Lower is "
-                "better.");
-    plot_destroy(&plot);
-    mem_free(title);
-    mem_free(label);
 }
 
 static void put_held_out(struct report *report, const struct json *result)
@@ -124,14 +107,7 @@ static void put_held_out(struct report *report, const struct json *result)
         report_paragraph(report, "%s alone learned nothing: %s.",
                          json_get_text(held, "clinic"),
                          json_get_text(held, "clinic_note"));
-    /* Rows of one prior name every quantity once per number of known measurements. */
-    for (size_t i = 0; i < json_count(errors); i++) {
-        const struct json *one = json_at(errors, i);
-        if (strcmp(json_get_text(one, "prior"), "shared") == 0 &&
-            json_get_real(one, "known") == 0)
-            put_error_plot(report, result, json_get_text(one, "quantity"),
-                           json_get_text(one, "scale"));
-    }
+    put_pictures(report, result);
 }
 
 static void put_forecast(struct report *report, const struct json *forecast)
