@@ -113,6 +113,52 @@ static void heldout__of_many_agrees_with_another_program(void **state)
     clinics_close(&c);
 }
 
+/* And the prior of 140 people: 0.169, 0.162, 0.158. */
+static void heldout__of_a_hospital_agrees_with_another_program(void **state)
+{
+    (void)state;
+    static const double expected[] = {0.169, 0.162, 0.158};
+    struct clinics c;
+    struct heldout own;
+    clinics_open(&c);
+    size_t *some = mem_new(c.patients, sizeof *some), taken = 0;
+    for (size_t i = 0; i < c.patients; i++) {
+        bool take = c.hospital[i] != HOSPITAL_NONE && i % 37 == 5 && taken < 140;
+        some[i] = take ? 0 : HOSPITAL_NONE;
+        taken += take;
+    }
+    judge(&c, some, 1, 140, &own);
+    for (size_t k = 0; k <= HELDOUT_KNOWN_MOST; k++)
+        assert_near(error_of(&own, k), expected[k], 2 * 0.0045);
+    heldout_clear(&own);
+    mem_free(some);
+    clinics_close(&c);
+}
+
+/* What the demonstration says of the model file's own prior: the error is larger as long
+ * as nothing is known of a person, not after that, and intervals are too wide. */
+static void heldout__of_the_model_file_is_as_the_demonstration_says(void **state)
+{
+    (void)state;
+    struct clinics c;
+    struct prior *start;
+    struct heldout good, file;
+    clinics_open(&c);
+    judge(&c, c.hospital, c.hospitals, 5523, &good);
+    assert_ok(prior_from_model(c.model, &start));
+    assert_ok(heldout_judge(c.model, start, c.dataset, c.hospital, NULL, NULL, &file));
+    assert_true(error_of(&file, 0) > 1.05 * error_of(&good, 0));
+    assert_near(error_of(&file, 1), error_of(&good, 1), 0.003);
+    assert_near(error_of(&file, 2), error_of(&good, 2), 0.003);
+    for (size_t k = 0; k <= HELDOUT_KNOWN_MOST; k++)
+        assert_true((double)file.scores[k].within[0] / (double)file.scores[k].count >
+                    0.86);
+    heldout_clear(&good);
+    heldout_clear(&file);
+    prior_destroy(&start);
+    clinics_close(&c);
+}
+
 #define DRAWS ((size_t)12)
 
 static int ascending(const void *a, const void *b)
@@ -148,6 +194,8 @@ static void heldout__of_a_dozen_agrees_with_another_program(void **state)
         qsort(error[k], DRAWS, sizeof(double), ascending);
         double median = (error[k][DRAWS / 2 - 1] + error[k][DRAWS / 2]) / 2;
         assert_near(median, expected[k], 0.03);
+        assert_in_range((int)(1000 * error[k][0]), 170, 190);
+        assert_in_range((int)(1000 * error[k][DRAWS - 1]), 310, 325);
     }
     mem_free(own);
     clinics_close(&c);
@@ -159,6 +207,8 @@ int main(void)
         cmocka_unit_test(heldout__chooses_evenly_and_spares_one),
         cmocka_unit_test(heldout__leaves_no_hospital_empty),
         cmocka_unit_test(heldout__of_many_agrees_with_another_program),
+        cmocka_unit_test(heldout__of_a_hospital_agrees_with_another_program),
+        cmocka_unit_test(heldout__of_the_model_file_is_as_the_demonstration_says),
         cmocka_unit_test(heldout__of_a_dozen_agrees_with_another_program),
     };
     return cmocka_run_group_tests_name("heldout", tests, NULL, NULL);
