@@ -192,10 +192,11 @@ static enum err open_asked(struct coordinator *c, const struct envelope *questio
         return result;
     else if (!terms_include(&(*study)->terms.participants, question->sender))
         *reason = REASON_NOT_PARTICIPANT;
-    else if (coord_studies_head_at(c, *study, poll->chain_length, held) != ERR_OK ||
-             memcmp(held, poll->chain_head, HASH_BYTES) != 0)
+    else if ((result = coord_studies_head_at(c, *study, poll->chain_length, held)) ==
+                 ERR_NOT_FOUND ||
+             (result == ERR_OK && memcmp(held, poll->chain_head, HASH_BYTES) != 0))
         *reason = REASON_WRONG_CHAIN;
-    return ERR_OK;
+    return *reason != REASON_NONE ? ERR_OK : result;
 }
 
 /* What a reply is made of, and where its views point. */
@@ -450,8 +451,11 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
     memcpy(rule.recipient, c->key, KEY_BYTES);
     *outcome = (struct coord_exchange_outcome){.member = "?"};
     enum err result = ERR_OK;
-    outcome->reason = envelope_open(&rule, codec_view(frame), arena, &question);
-    if (outcome->reason == REASON_NONE) {
+    enum reason reason = envelope_open(&rule, codec_view(frame), arena, &question);
+    if (reason != REASON_NONE) {
+        if (refuse(c, frame, reason, answer, outcome) == ERR_FORMAT)
+            answer->size = 0; /* no message: nobody to answer */
+    } else {
         outcome->kind = question.kind;
         outcome->member = coordinator_member_name(c, question.sender);
         if (question.kind == MESSAGE_POLL)

@@ -11,8 +11,8 @@
  * frame to answer with out.
  *
  * A contribution is stored and synced before its receipt exists, and counted once however
- * often it comes. Frames that do not open are not answered: whoever sent one has shown no
- * key. Called by coordinator/serve and by tests. */
+ * often it comes. A frame that does not open is refused like any other if a question can
+ * be read in it, and dropped if not. Called by coordinator/serve and by tests. */
 
 struct coord_exchange_outcome {
     enum reason reason; /* why it was refused or dropped; REASON_NONE */

@@ -50,7 +50,7 @@ bool roster_valid(const struct member *member, uint64_t now);
 /* The coordinator's `admit` (wire/envelope): the sender is a member, valid at `now`, and
  * the connection's CURVE key is that member's. */
 struct roster_gate {
-    const struct roster *roster;
+    const struct roster *roster; /* NULL: nobody belongs yet */
     const uint8_t *curve; /* of the connection the message came in by */
     uint64_t now;         /* Unix seconds */
 };
