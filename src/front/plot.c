@@ -115,6 +115,14 @@ size_t plot_bar_count(const struct plot *plot)
     return count;
 }
 
+size_t plot_bands_under(const struct plot *plot, const struct series *band)
+{
+    size_t bands = 0;
+    for (const struct series *one = plot->series; one <= band; one++)
+        bands += one->kind == SERIES_BAND && one->look == band->look;
+    return bands;
+}
+
 static void widen(double value, double *low, double *high)
 {
     if (!isfinite(value))

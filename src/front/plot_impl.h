@@ -30,4 +30,8 @@ struct plot {
 void plot_axes(const struct plot *plot, struct axis *x, struct axis *y);
 size_t plot_bar_count(const struct plot *plot); /* series of bars */
 
+/* How many bands of its colour lie at or under a band, itself included: an inner interval
+ * is drawn over the outer one, and a legend shows it as dense as it becomes. */
+size_t plot_bands_under(const struct plot *plot, const struct series *band);
+
 #endif

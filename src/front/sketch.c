@@ -89,16 +89,6 @@ static const char *band_sign(const struct sheet *sheet, size_t bands)
     return bands > 1 ? "%" : ":";
 }
 
-/* How many bands of its colour lie at or under a band, itself included: an inner interval
- * is drawn after the outer one. */
-static size_t bands_under(const struct sheet *sheet, const struct series *series)
-{
-    size_t bands = 0;
-    for (const struct series *one = sheet->plot->series; one <= series; one++)
-        bands += one->kind == SERIES_BAND && one->look == series->look;
-    return bands;
-}
-
 static bool is_dotted(const struct sheet *sheet, const struct series *series)
 {
     return series->kind == SERIES_LINE && sheet->lines_dotted;
@@ -212,8 +202,9 @@ static const char *legend_sign(const struct sheet *sheet, const struct series *s
         return sheet->paper.colour ? shades[0] : shades[series->look];
     if (is_dotted(sheet, series))
         return "\u2500";
-    return series->kind == SERIES_BAND ? band_sign(sheet, bands_under(sheet, series))
-                                       : sign_of(sheet, series);
+    return series->kind == SERIES_BAND
+               ? band_sign(sheet, plot_bands_under(sheet->plot, series))
+               : sign_of(sheet, series);
 }
 
 /* Entries beside each other, as many as a line holds. A rule through bars is not drawn:

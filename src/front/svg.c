@@ -85,9 +85,10 @@ static void text_at(FILE *out, double x, double y, const char *attributes,
 /* --- legend
  * ----------------------------------------------------------------------------------- */
 
-static void draw_key(FILE *out, const struct series *series, double x, double y)
+static void draw_key(FILE *out, const struct plot *plot, const struct series *series,
+                     double x, double y)
 {
-    size_t look = series->look;
+    size_t look = series->look, layers = 1;
     switch (series->kind) {
     case SERIES_LINE:
     case SERIES_RULE:
@@ -100,9 +101,12 @@ static void draw_key(FILE *out, const struct series *series, double x, double y)
                 look ? "points" : "dots", look, x + 11, y, signs[look]);
         break;
     case SERIES_BAND:
+        layers = plot_bands_under(plot, series);
+        /* fall through */
     case SERIES_BARS:
-        fprintf(out, "<path class=\"%s s%zu\" d=\"M%.1f %.1fh22v10h-22z\"/>\n",
-                series->kind == SERIES_BAND ? "band" : "bar", look, x, y - 5);
+        for (size_t i = 0; i < layers; i++)
+            fprintf(out, "<path class=\"%s s%zu\" d=\"M%.1f %.1fh22v10h-22z\"/>\n",
+                    series->kind == SERIES_BAND ? "band" : "bar", look, x, y - 5);
         break;
     }
 }
@@ -124,7 +128,7 @@ static size_t legend(const struct canvas *canvas, FILE *out, double top)
         }
         double y = top + LINE * (double)(rows - 1) + LINE / 2;
         if (out) {
-            draw_key(out, series, x, y);
+            draw_key(out, canvas->plot, series, x, y);
             text_at(out, x + 28, y + 4, "", series->name);
         }
         x += width;

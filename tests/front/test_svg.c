@@ -52,6 +52,21 @@ static void svg__points_lie_where_their_values_put_them(void **state)
     plot_destroy(&plot);
 }
 
+/* Band by band: the outer key once, the inner one twice; and both bands themselves. */
+static void svg__an_inner_band_is_denser_in_the_legend_too(void **state)
+{
+    (void)state;
+    const double x[] = {0, 1}, low[] = {-3, -3}, high[] = {3, 3};
+    struct plot *plot = plot_new("t", NULL, NULL);
+    plot_band(plot, "95 %", x, low, high, 2);
+    plot_band(plot, "80 %", x, low, high, 2);
+    plot_line(plot, "centre", x, low, 2);
+    char *svg = svg_plot(plot);
+    assert_int_equal(count_of(svg, "class=\"band s0\""), 3 + 2);
+    free(svg);
+    plot_destroy(&plot);
+}
+
 static void svg__gaps_lift_the_pen(void **state)
 {
     (void)state;
@@ -139,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(svg__points_lie_where_their_values_put_them),
+        cmocka_unit_test(svg__an_inner_band_is_denser_in_the_legend_too),
         cmocka_unit_test(svg__gaps_lift_the_pen),
         cmocka_unit_test(svg__bars_have_heights_in_proportion),
         cmocka_unit_test(svg__text_is_escaped_and_nothing_is_loaded),
