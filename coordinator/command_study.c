@@ -71,7 +71,7 @@ enum err command_study_create(struct cli *cli)
  */
 
 static enum err open_named(struct cli *cli, const char *name, struct coordinator **c,
-                           struct coord_study **study)
+                           const struct coord_study **study)
 {
     uint8_t number[STUDY_BYTES];
     if (coordinator_open(cli_directory(cli), c) != ERR_OK)
@@ -88,7 +88,7 @@ static enum err open_named(struct cli *cli, const char *name, struct coordinator
 static enum err study_line(struct cli *cli, struct coordinator *c,
                            const uint8_t number[STUDY_BYTES], struct json *list)
 {
-    struct coord_study *study;
+    const struct coord_study *study;
     char waiting[256];
     if (coord_studies_open(c, number, &study) != ERR_OK)
         return err_code();
@@ -105,7 +105,6 @@ static enum err study_line(struct cli *cli, struct coordinator *c,
             printf("%-20s %-9s %3llu/%-3u  %s\n", study->terms.name, study->state,
                    (unsigned long long)study->chain.length, study->terms.rounds, waiting);
     }
-    coord_study_destroy(&study);
     return result;
 }
 
@@ -133,7 +132,7 @@ enum err command_study_list(struct cli *cli)
 enum err command_study_show(struct cli *cli)
 {
     struct coordinator *c;
-    struct coord_study *study;
+    const struct coord_study *study;
     char waiting[256];
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
@@ -166,7 +165,6 @@ enum err command_study_show(struct cli *cli)
         cli_result(cli, json);
     else
         json_destroy(&json);
-    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return result;
 }
@@ -174,7 +172,7 @@ enum err command_study_show(struct cli *cli)
 enum err command_study_close(struct cli *cli)
 {
     struct coordinator *c;
-    struct coord_study *study;
+    const struct coord_study *study;
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
@@ -185,7 +183,6 @@ enum err command_study_close(struct cli *cli)
         result = coord_studies_set_state(c, study->terms.study, "closed");
     if (result == ERR_OK && !cli_is_json(cli))
         printf("study %s is closed; its published priors stay\n", study->terms.name);
-    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return result;
 }
@@ -236,7 +233,7 @@ static enum err write_prior(const char *path, const struct prior *prior)
 enum err command_prior_show(struct cli *cli)
 {
     struct coordinator *c;
-    struct coord_study *study;
+    const struct coord_study *study;
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
     const struct prior *prior = study->prior;
@@ -259,7 +256,6 @@ enum err command_prior_show(struct cli *cli)
             printf("\n");
         }
     }
-    coord_study_destroy(&study);
     coordinator_destroy(&c);
     return result;
 }

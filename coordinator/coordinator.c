@@ -56,6 +56,8 @@ void coordinator_destroy(struct coordinator **coordinator)
 {
     if (!*coordinator)
         return;
+    if ((*coordinator)->studies)
+        (*coordinator)->forget_studies(*coordinator);
     roster_destroy(&(*coordinator)->roster);
     identity_destroy(&(*coordinator)->identity);
     home_destroy(&(*coordinator)->home);

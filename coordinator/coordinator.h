@@ -26,6 +26,10 @@ struct coordinator {
     uint8_t governance_key[KEY_BYTES]; /* pinned at init */
     uint8_t consortium[HASH_BYTES];
     struct roster *roster; /* NULL: none installed yet */
+
+    /* Studies kept open by coordinator/studies, and how it lets go of them. */
+    struct coord_study *studies;
+    void (*forget_studies)(struct coordinator *coordinator);
 };
 
 /* Set up a home in `folder` for the consortium `name`, governed by `governance_key`, to

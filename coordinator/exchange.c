@@ -181,7 +181,7 @@ static enum err gather_news(struct coordinator *c, const struct coord_study *stu
 
 /* Whether the member may ask about this study, with the chain it holds. */
 static enum err open_asked(struct coordinator *c, const struct envelope *question,
-                           const struct poll *poll, struct coord_study **study,
+                           const struct poll *poll, const struct coord_study **study,
                            enum reason *reason)
 {
     uint8_t held[HASH_BYTES];
@@ -201,7 +201,7 @@ static enum err open_asked(struct coordinator *c, const struct envelope *questio
 
 /* What a reply is made of, and where its views point. */
 struct findings {
-    struct coord_study *study;
+    const struct coord_study *study;
     struct offers offers;
     struct news news;
     struct head head; /* shown before now */
@@ -211,7 +211,6 @@ struct findings {
 
 static void findings_clear(struct findings *findings)
 {
-    coord_study_destroy(&findings->study);
     bytes_free(&findings->offers.storage);
     bytes_free(&findings->news.link_storage);
     bytes_free(&findings->news.plan);
@@ -400,7 +399,7 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
                                     struct coord_exchange_outcome *outcome)
 {
     struct contribution contribution;
-    struct coord_study *study = NULL;
+    const struct coord_study *study = NULL;
     uint8_t hash[HASH_BYTES], before[HASH_BYTES];
     bool found = false;
     enum reason reason = REASON_NONE;
@@ -424,7 +423,6 @@ static enum err answer_contribution(struct coordinator *c, uint64_t now,
             outcome->stored = result == ERR_OK && reason == REASON_NONE;
         }
     }
-    coord_study_destroy(&study);
     if (result == ERR_OK && reason != REASON_NONE)
         return refuse(c, frame, reason, answer, outcome);
     return result == ERR_OK ? receipt(c, question, &contribution, hash, answer) : result;

@@ -373,7 +373,7 @@ static enum err abandon(struct coordinator *c, const struct attempt *attempt,
 }
 
 enum err rounds_advance(struct coordinator *c, const struct clock *clock,
-                        struct coord_study *study, enum rounds_outcome *outcome,
+                        const struct coord_study *study, enum rounds_outcome *outcome,
                         char told[256])
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);

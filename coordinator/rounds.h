@@ -19,7 +19,7 @@ enum rounds_outcome { ROUNDS_NOTHING, ROUNDS_OPENED, ROUNDS_PUBLISHED, ROUNDS_AB
 /* Take at most one step with a study. `told`: one line for the log, when something was
  * done; never a hospital's numbers. */
 enum err rounds_advance(struct coordinator *coordinator, const struct clock *clock,
-                        struct coord_study *study, enum rounds_outcome *outcome,
+                        const struct coord_study *study, enum rounds_outcome *outcome,
                         char told[256]);
 
 /* The attempt in progress; ERR_NOT_FOUND: none. `plan` points into `arena`. */

@@ -64,7 +64,7 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
     *open = 0;
     enum err result = archive_list(c->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
-        struct coord_study *study;
+        const struct coord_study *study;
         enum rounds_outcome outcome;
         char told[256];
         if ((result = coord_studies_open(c, numbers[i], &study)) != ERR_OK)
@@ -77,7 +77,6 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
             mem_free(name);
         }
         *open += study->open;
-        coord_study_destroy(&study);
     }
     mem_free(numbers);
     return result;

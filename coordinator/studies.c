@@ -8,17 +8,6 @@
 #include "privacy/noise.h"
 #include "privacy/random.h"
 
-void coord_study_destroy(struct coord_study **study)
-{
-    if (!*study)
-        return;
-    prior_destroy(&(*study)->prior);
-    model_destroy(&(*study)->model);
-    arena_destroy(&(*study)->arena);
-    mem_free(*study);
-    *study = NULL;
-}
-
 /* --- making
  * ------------------------------------------------------------------------------ */
 
@@ -179,26 +168,75 @@ static enum err read_terms(struct coordinator *c, struct view terms,
     return set_prior(study, study->terms.prior);
 }
 
-enum err coord_studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                            struct coord_study **study)
+static enum err read_study(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                           struct coord_study *study)
 {
     struct bytes terms = {0}, prior = {0};
-    struct coord_study *opened = mem_new(1, sizeof *opened);
-    enum err result = archive_terms(c->store, number, &terms, opened->state);
+    enum err result = archive_terms(c->store, number, &terms, study->state);
     if (result == ERR_OK)
-        result = read_terms(c, codec_view(&terms), opened);
+        result = read_terms(c, codec_view(&terms), study);
     if (result == ERR_OK)
-        result = archive_chain(c->store, c->key, &opened->chain, &prior);
+        result = archive_chain(c->store, c->key, &study->chain, &prior);
     if (result == ERR_OK && prior.size)
-        result = set_prior(opened, codec_view(&prior));
+        result = set_prior(study, codec_view(&prior));
+    study->open = strcmp(study->state, "open") == 0;
     bytes_free(&terms);
     bytes_free(&prior);
-    if (result != ERR_OK) {
-        coord_study_destroy(&opened);
-        return result;
+    return result;
+}
+
+static void destroy(struct coord_study *study)
+{
+    prior_destroy(&study->prior);
+    model_destroy(&study->model);
+    arena_destroy(&study->arena);
+    mem_free(study);
+}
+
+static void forget_all(struct coordinator *c)
+{
+    while (c->studies) {
+        struct coord_study *study = c->studies;
+        c->studies = study->next;
+        destroy(study);
     }
-    opened->open = strcmp(opened->state, "open") == 0;
-    *study = opened;
+}
+
+/* Where the study is kept, or the end of the list. */
+static struct coord_study **kept(struct coordinator *c, const uint8_t number[STUDY_BYTES])
+{
+    struct coord_study **at = &c->studies;
+    while (*at && memcmp((*at)->terms.study, number, STUDY_BYTES) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Also when the change is rolled back: reading once more is never wrong. */
+static void outdate(struct coordinator *c, const uint8_t number[STUDY_BYTES])
+{
+    struct coord_study *study = *kept(c, number);
+    if (study)
+        study->outdated = true;
+}
+
+enum err coord_studies_open(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                            const struct coord_study **study)
+{
+    struct coord_study **at = kept(c, number);
+    if (!*at || (*at)->outdated) {
+        struct coord_study *opened = mem_new(1, sizeof *opened);
+        if (read_study(c, number, opened) != ERR_OK) {
+            destroy(opened);
+            return err_code();
+        }
+        if (*at) {
+            opened->next = (*at)->next;
+            destroy(*at);
+        }
+        *at = opened;
+        c->forget_studies = forget_all;
+    }
+    *study = *at;
     return ERR_OK;
 }
 
@@ -223,6 +261,7 @@ enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STU
         return err_code();
     query_text(query, 1, state);
     query_blob(query, 2, number, STUDY_BYTES);
+    outdate(c, number);
     return query_run(query);
 }
 
@@ -255,6 +294,7 @@ enum err coord_studies_publish(struct coordinator *c, const struct coord_study *
         query_text(query, 8, report);
         result = query_run(query);
     }
+    outdate(c, link->study);
     if (result == ERR_OK && link->round == study->terms.rounds)
         result = coord_studies_set_state(c, link->study, "finished");
     bytes_free(&bytes);

@@ -41,12 +41,18 @@ struct coord_study {
     struct statistic statistic;
     struct chain chain;
     struct prior *prior; /* of the chain's head, or the terms' */
+
+    struct coord_study *next; /* kept open as well */
+    bool outdated;            /* changed in the store since */
 };
 
+/* The study as it stands. It is read and checked once, then kept with the coordinator,
+ * whose lock keeps everybody else from the store, until a call below changes it. What was
+ * handed out lives until the same study is opened again after such a change.
+ * ERR_NOT_FOUND. */
 enum err coord_studies_open(struct coordinator *coordinator,
                             const uint8_t number[STUDY_BYTES],
-                            struct coord_study **study);
-void coord_study_destroy(struct coord_study **study);
+                            const struct coord_study **study);
 
 /* As archive_find. */
 enum err coord_studies_find(struct coordinator *coordinator, const char *text,

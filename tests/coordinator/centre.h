@@ -123,12 +123,11 @@ static inline void centre_study(struct centre *s)
 static inline struct poll centre_poll(const struct centre *s)
 {
     struct poll poll = {.roster_version = 1};
-    struct coord_study *study;
+    const struct coord_study *study;
     memcpy(poll.roster_hash, roster_hash(s->coordinator->roster), HASH_BYTES);
     if (!bytes_are_zero(s->number, STUDY_BYTES)) {
         assert_ok(coord_studies_open(s->coordinator, s->number, &study));
         memcpy(poll.chain_head, study->hash, HASH_BYTES);
-        coord_study_destroy(&study);
     }
     return poll;
 }
@@ -218,23 +217,21 @@ static inline void centre_join(struct centre *s, size_t count)
 
 static inline enum rounds_outcome centre_advance(struct centre *s)
 {
-    struct coord_study *study;
+    const struct coord_study *study;
     enum rounds_outcome outcome;
     char told[256];
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
     assert_ok(rounds_advance(s->coordinator, &s->clock, study, &outcome, told));
-    coord_study_destroy(&study);
     return outcome;
 }
 
 /* The attempt in progress; its plan points into the arena. */
 static inline struct attempt centre_attempt(struct centre *s, struct arena *arena)
 {
-    struct coord_study *study;
+    const struct coord_study *study;
     struct attempt attempt;
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
     assert_ok(rounds_current(s->coordinator, study, arena, &attempt));
-    coord_study_destroy(&study);
     bytes_free(&attempt.signed_plan);
     return attempt;
 }

@@ -109,7 +109,7 @@ static void exchange__news_are_what_the_node_lacks(void **state)
     struct centre *s = *state;
     struct said said = {0};
     centre_study(s);
-    struct coord_study *study;
+    const struct coord_study *study;
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
     memset(s->number, 0, STUDY_BYTES);
     struct poll poll = centre_poll(s);
@@ -127,7 +127,6 @@ static void exchange__news_are_what_the_node_lacks(void **state)
     assert_ok(coord_studies_set_state(s->coordinator, study->terms.study, "closed"));
     centre_ask(s, 0, &poll, &said);
     assert_int_equal(said.reply.terms.count, 0);
-    coord_study_destroy(&study);
     said_clear(&said);
 }
 
