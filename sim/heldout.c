@@ -93,7 +93,7 @@ static enum err judge_person(struct judging *j, const struct record *record)
 
 enum err heldout_judge(const struct model *model, const struct prior *prior,
                        const struct dataset *dataset, const size_t *hospital,
-                       void (*progress)(void *context, size_t done, size_t total),
+                       bool (*go_on)(void *context, size_t done, size_t total),
                        void *context, struct heldout *heldout)
 {
     size_t patients = dataset_patients(dataset);
@@ -107,8 +107,8 @@ enum err heldout_judge(const struct model *model, const struct prior *prior,
         for (size_t i = 0; err == ERR_OK && i < patients; i++) {
             if (hospital[i] == HOSPITAL_NONE)
                 err = judge_person(&j, dataset_record(dataset, i));
-            if (progress)
-                progress(context, i + 1, patients);
+            if (err == ERR_OK && go_on && !go_on(context, i + 1, patients))
+                err = err_set(ERR_INTERRUPTED, "stopped; nothing was kept");
         }
         engine_destroy(&j.engine);
     }

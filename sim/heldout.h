@@ -26,11 +26,11 @@ struct heldout {
     char reason[200];
 };
 
-/* Under one prior, everybody whose `hospital` is HOSPITAL_NONE. `progress` may be NULL.
- */
+/* Under one prior, everybody whose `hospital` is HOSPITAL_NONE. `go_on`, unless NULL, is
+ * asked after every patient; its false is ERR_INTERRUPTED. */
 enum err heldout_judge(const struct model *model, const struct prior *prior,
                        const struct dataset *dataset, const size_t *hospital,
-                       void (*progress)(void *context, size_t done, size_t total),
+                       bool (*go_on)(void *context, size_t done, size_t total),
                        void *context, struct heldout *heldout);
 void heldout_clear(struct heldout *heldout);
 

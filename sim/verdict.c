@@ -9,15 +9,12 @@
 #include "sim/hospitals.h"
 #include "sim/result.h"
 
-struct progress {
-    const struct estimate_watch *watch;
-};
-
-static void judged(void *context, size_t done, size_t total)
+static bool judged(void *context, size_t done, size_t total)
 {
-    const struct estimate_watch *watch = ((struct progress *)context)->watch;
+    const struct estimate_watch *watch = context;
     if (watch->progress)
         watch->progress(watch->context, "forecasting people kept out", done, total);
+    return !watch->interrupted || !watch->interrupted(watch->context);
 }
 
 static enum err read_prior(const char *path, const struct prior_layout *layout,
@@ -74,10 +71,9 @@ static struct json *score_json(const struct model_observation *observation,
 static enum err add_errors(const struct verdict_case *v, const char *name,
                            const struct prior *prior, struct json *errors)
 {
-    struct progress progress = {&v->watch};
     struct heldout heldout;
     enum err err = heldout_judge(v->model, prior, v->dataset, v->hospital, judged,
-                                 &progress, &heldout);
+                                 (void *)&v->watch, &heldout);
     if (err != ERR_OK)
         return err;
     if (heldout.failed)

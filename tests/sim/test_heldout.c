@@ -90,6 +90,30 @@ static double error_of(const struct heldout *heldout, size_t known)
     return sqrt(score->squares / (double)score->count);
 }
 
+static bool until_ten(void *context, size_t done, size_t total)
+{
+    *(size_t *)context = done;
+    return total == 7023 && done < 10;
+}
+
+static void heldout__stops_when_it_is_told(void **state)
+{
+    (void)state;
+    struct clinics c;
+    struct prior *start;
+    struct heldout heldout;
+    size_t seen = 0;
+    clinics_open(&c);
+    assert_ok(prior_from_model(c.model, &start));
+    assert_refused(
+        ERR_INTERRUPTED, "stopped",
+        heldout_judge(c.model, start, c.dataset, c.hospital, until_ten, &seen, &heldout));
+    assert_int_equal(seen, 10);
+    assert_null(heldout.scores);
+    prior_destroy(&start);
+    clinics_close(&c);
+}
+
 /* nlme on the same question: 1,500 people kept out, the last log pressure from the first
  * 0, 1 and 2 readings, prior of all others: 0.166, 0.159, 0.156. There the slope does not
  * depend on sex and other people are kept out; of 700 errors the root mean square has a
@@ -206,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heldout__chooses_evenly_and_spares_one),
         cmocka_unit_test(heldout__leaves_no_hospital_empty),
+        cmocka_unit_test(heldout__stops_when_it_is_told),
         cmocka_unit_test(heldout__of_many_agrees_with_another_program),
         cmocka_unit_test(heldout__of_a_hospital_agrees_with_another_program),
         cmocka_unit_test(heldout__of_the_model_file_is_as_the_demonstration_says),
