@@ -179,10 +179,16 @@ enum err command_study_close(struct cli *cli)
     if (!study->open)
         result = err_set(ERR_STATE, "the study %s is %s already", study->terms.name,
                          study->state);
+    struct json *json = json_new_object();
+    json_set_text(json, "name", study->terms.name);
+    json_set_text(json, "state", "closed");
+    json_set_integer(json, "rounds_published", (int64_t)study->chain.length);
     if (result == ERR_OK)
         result = coord_studies_set_state(c, study->terms.study, "closed");
     if (result == ERR_OK && !cli_is_json(cli))
-        printf("study %s is closed; its published priors stay\n", study->terms.name);
+        printf("study %s is closed; its published priors stay\n",
+               json_get_text(json, "name"));
+    cli_result(cli, json);
     coordinator_destroy(&c);
     return result;
 }
