@@ -1,35 +1,50 @@
 #include "sim/hospitals.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+
+/* H2 comes before H10. */
+static int by_name(const void *a, const void *b)
+{
+    return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The different labels, sorted; the caller frees the list, not the texts. */
+static char **distinct(char *const *labels, size_t count, size_t *found)
+{
+    char **all = mem_copy(labels, count * sizeof *labels);
+    qsort(all, count, sizeof *all, by_name);
+    *found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (*found == 0 || strcmp(all[*found - 1], all[i]) != 0)
+            all[(*found)++] = all[i];
+    return all;
+}
 
 enum err hospitals_read(const struct dataset *dataset, const char *path,
                         const char *column, size_t *hospital, size_t *hospitals,
                         char ***names)
 {
     char **labels;
-    size_t count = dataset_patients(dataset), distinct = 0;
+    size_t count = dataset_patients(dataset);
     if (dataset_labels(dataset, path, column, &labels) != ERR_OK)
         return err_code();
-    size_t *first = mem_new(count, sizeof *first); /* patient of each hospital */
+    char **different = distinct(labels, count, hospitals);
     for (size_t i = 0; i < count; i++) {
-        size_t h = 0;
-        while (h < distinct && strcmp(labels[first[h]], labels[i]) != 0)
-            h++;
-        if (h == distinct)
-            first[distinct++] = i;
-        hospital[i] = h;
+        char **found =
+            bsearch(&labels[i], different, *hospitals, sizeof *different, by_name);
+        hospital[i] = (size_t)(found - different);
     }
     if (names) {
-        *names = mem_new(distinct, sizeof **names);
-        for (size_t h = 0; h < distinct; h++)
-            (*names)[h] = mem_text(labels[first[h]]);
+        *names = mem_new(*hospitals, sizeof **names);
+        for (size_t h = 0; h < *hospitals; h++)
+            (*names)[h] = mem_text(different[h]);
     }
     for (size_t i = 0; i < count; i++)
         mem_free(labels[i]);
     mem_free(labels);
-    mem_free(first);
-    *hospitals = distinct;
+    mem_free(different);
     return ERR_OK;
 }
