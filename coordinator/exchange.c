@@ -146,7 +146,7 @@ static enum err gather_plan(struct coordinator *c, const struct coord_study *stu
                             const uint8_t member[KEY_BYTES], struct news *news)
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct attempt attempt;
+    struct coord_attempt attempt;
     bool contributed = false;
     enum err result = rounds_current(c, study, arena, &attempt);
     if (result == ERR_OK && terms_include(&attempt.plan.participants, member)) {
@@ -342,7 +342,7 @@ static enum err judge(struct coordinator *c, const struct coord_study *study,
                       enum reason *reason)
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct attempt attempt;
+    struct coord_attempt attempt;
     enum err result = rounds_current(c, study, arena, &attempt);
     if (!study->open)
         *reason = REASON_STUDY_CLOSED;

@@ -68,11 +68,11 @@ enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
 }
 
 enum err rounds_current(struct coordinator *c, const struct coord_study *study,
-                        struct arena *arena, struct attempt *attempt)
+                        struct arena *arena, struct coord_attempt *attempt)
 {
     struct query *query;
     bool row;
-    *attempt = (struct attempt){0};
+    *attempt = (struct coord_attempt){0};
     if (store_query(c->store,
                     "SELECT plan FROM attempts WHERE study = ? AND state = 'open'",
                     &query) != ERR_OK)
@@ -94,7 +94,7 @@ enum err rounds_waiting(struct coordinator *c, const struct coord_study *study,
                         char text[256])
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct attempt attempt;
+    struct coord_attempt attempt;
     struct bytes joined = {0};
     size_t count = 0;
     enum err result = ERR_OK;
@@ -169,8 +169,17 @@ static enum err open_attempt(struct coordinator *c, const struct coord_study *st
         .deadline = now + (uint64_t)conf_integer(c->conf, "round_seconds"),
         .participants = {joined->data, joined->size / KEY_BYTES},
     };
+    struct quorum quorum;
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES];
+    if (quorum_choose((uint32_t)plan.participants.count, terms->colluders,
+                      terms->hospitals_min, &quorum) != ERR_OK)
+        return err_code();
+    plan.colluders = quorum.colluders;
+    plan.quorum = quorum.quorum;
+    plan.threshold = quorum.threshold;
+    plan.survivors = quorum.survivors;
+    plan.degree = quorum.degree;
     memcpy(plan.study, terms->study, STUDY_BYTES);
     memcpy(plan.terms, study->hash, HASH_BYTES);
     memcpy(plan.roster, roster_hash(c->roster), HASH_BYTES);
@@ -213,7 +222,7 @@ static enum err maybe_open(struct coordinator *c, const struct coord_study *stud
 /* --- from a full attempt to the next prior
  * ---------------------------------------------------- */
 
-static enum err add_up(struct coordinator *c, const struct attempt *attempt,
+static enum err add_up(struct coordinator *c, const struct coord_attempt *attempt,
                        uint64_t *sum, size_t *count)
 {
     struct query *query;
@@ -257,7 +266,7 @@ static char *report_line(const struct learn_report *report, const struct plan *p
 
 /* Each hospital added noise of its own, so theirs add up. */
 static enum err learn(struct coordinator *c, const struct coord_study *study,
-                      const struct attempt *attempt, const uint64_t *sum,
+                      const struct coord_attempt *attempt, const uint64_t *sum,
                       size_t hospitals, struct coord_study_round *round,
                       struct prior **next, char **report)
 {
@@ -285,7 +294,7 @@ static enum err learn(struct coordinator *c, const struct coord_study *study,
     return result;
 }
 
-static enum err end_attempt(struct coordinator *c, const struct attempt *attempt,
+static enum err end_attempt(struct coordinator *c, const struct coord_attempt *attempt,
                             const char *state)
 {
     struct query *query;
@@ -305,7 +314,7 @@ static enum err end_attempt(struct coordinator *c, const struct attempt *attempt
 }
 
 static enum err commit_round(struct coordinator *c, const struct coord_study *study,
-                             const struct attempt *attempt, const uint64_t *sum,
+                             const struct coord_attempt *attempt, const uint64_t *sum,
                              size_t hospitals, const struct coord_study_round *round,
                              const struct prior *next, const char *report)
 {
@@ -334,7 +343,7 @@ static enum err commit_round(struct coordinator *c, const struct coord_study *st
 }
 
 static enum err publish(struct coordinator *c, const struct coord_study *study,
-                        const struct attempt *attempt, char told[256])
+                        const struct coord_attempt *attempt, char told[256])
 {
     size_t hospitals = 0, dimension = attempt->plan.dimension;
     uint64_t *sum = mem_new(dimension, sizeof *sum);
@@ -356,7 +365,7 @@ static enum err publish(struct coordinator *c, const struct coord_study *study,
     return result;
 }
 
-static enum err abandon(struct coordinator *c, const struct attempt *attempt,
+static enum err abandon(struct coordinator *c, const struct coord_attempt *attempt,
                         size_t count, char told[256])
 {
     enum err result = store_begin(c->store);
@@ -377,7 +386,7 @@ enum err rounds_advance(struct coordinator *c, const struct clock *clock,
                         char told[256])
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct attempt attempt;
+    struct coord_attempt attempt;
     uint64_t now = clock_wall(clock);
     size_t count = 0;
     *outcome = ROUNDS_NOTHING;

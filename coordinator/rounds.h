@@ -23,13 +23,13 @@ enum err rounds_advance(struct coordinator *coordinator, const struct clock *clo
                         char told[256]);
 
 /* The attempt in progress; ERR_NOT_FOUND: none. `plan` points into `arena`. */
-struct attempt {
+struct coord_attempt {
     struct plan plan;
     uint8_t hash[HASH_BYTES];
     struct bytes signed_plan;
 };
 enum err rounds_current(struct coordinator *coordinator, const struct coord_study *study,
-                        struct arena *arena, struct attempt *attempt);
+                        struct arena *arena, struct coord_attempt *attempt);
 
 enum err rounds_contributed(struct coordinator *coordinator,
                             const uint8_t plan[HASH_BYTES],

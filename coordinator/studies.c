@@ -124,6 +124,7 @@ enum err coord_studies_create(struct coordinator *c,
         .delta = request->delta,
         .noise_log2 = NOISE_LOG2,
         .hospitals_min = request->hospitals_min,
+        .colluders = quorum_colluders((uint32_t)roster_fields(c->roster)->members.count),
     };
     if (statistic.dimension > WIRE_DIMENSION_MAX)
         return err_set(ERR_RANGE, "the model's statistics are %zu numbers, at most %d",

@@ -1,6 +1,7 @@
 #ifndef WIRE_CODEC_H
 #define WIRE_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,7 +29,7 @@
 #define WIRE_SIGNED_EXTRA 80 /* at most so many bytes around the object in a Signed */
 #define WIRE_ROSTER_MAX ((size_t)256 << 10)
 #define WIRE_TERMS_MAX ((size_t)448 << 10)
-#define WIRE_PLAN_MAX ((size_t)48 << 10)
+#define WIRE_PLAN_MAX ((size_t)96 << 10)
 #define WIRE_CHAIN_LINK_MAX ((size_t)144 << 10)
 #define WIRE_MODEL_TEXT_MAX ((size_t)256 << 10)
 #define WIRE_PRIOR_MAX ((size_t)128 << 10)
@@ -36,6 +37,10 @@
 #define WIRE_ROUNDS_MAX 1000
 #define WIRE_ATTEMPTS_MAX 1000
 #define WIRE_PARTICIPANTS_MAX 1024
+#define WIRE_SIGNED_SMALL_MIN                                                            \
+    128 /* a Signed of a phase: advert, dealing, input, confirm */
+#define WIRE_SIGNED_SMALL_MAX 512
+#define WIRE_PARCEL_BYTES 106 /* privacy/pairkey's */
 #define WIRE_TERMS_KNOWN_MAX 256
 #define WIRE_REPLY_TERMS_MAX 16
 #define WIRE_REPLY_LINKS_MAX 64
@@ -74,12 +79,25 @@ static inline struct view codec_view(const struct bytes *bytes)
     return (struct view){bytes->data, bytes->size};
 }
 
-enum message_kind { /* of messages; 16 to 31 are kept for secure aggregation */
+/* Whether a view holds exactly these bytes. */
+bool codec_is(struct view view, const struct bytes *bytes);
+
+enum message_kind { /* 3 was the contribution in the clear */
                     MESSAGE_POLL = 1,
                     MESSAGE_REPLY = 2,
                     MESSAGE_CONTRIBUTION = 3,
                     MESSAGE_RECEIPT = 4,
                     MESSAGE_REFUSAL = 5,
+                    MESSAGE_ADVERT = 16, /* body: a Signed Advert */
+                    MESSAGE_BUNDLE = 17,
+                    MESSAGE_SHARES = 18,
+                    MESSAGE_DELIVERY = 19,
+                    MESSAGE_INPUT = 20,
+                    MESSAGE_SURVIVORS = 21,
+                    MESSAGE_CONFIRM = 22, /* body: a Signed Confirm */
+                    MESSAGE_CONFIRMS = 23,
+                    MESSAGE_UNMASK = 24,
+                    MESSAGE_WAIT = 25,
 };
 
 /* The structs of proto/gemel.proto, field by field; that file has the comments. */
@@ -104,6 +122,7 @@ struct poll {
     uint64_t chain_length;
     uint8_t chain_head[HASH_BYTES];
     struct keys terms_known;
+    uint8_t seed_commitment[HASH_BYTES]; /* zeros: none */
 };
 struct reply {
     uint32_t retry_after_ms;
@@ -124,6 +143,56 @@ struct receipt {
     uint8_t contribution[HASH_BYTES], plan[HASH_BYTES];
     uint64_t ledger_length;
     uint8_t ledger_head[HASH_BYTES];
+};
+struct advert {
+    uint8_t plan[HASH_BYTES], member[KEY_BYTES];
+    uint8_t mask_key[KEY_BYTES], seal_key[KEY_BYTES];
+    uint8_t commitment[HASH_BYTES], seed[HASH_BYTES];
+    uint64_t ledger_length;
+    uint8_t ledger_head[HASH_BYTES];
+};
+struct bundle {
+    struct views adverts;
+};
+struct dealing {
+    uint8_t plan[HASH_BYTES], member[KEY_BYTES], bundle[HASH_BYTES];
+    uint8_t parcels_hash[HASH_BYTES];
+};
+struct shares {
+    struct view dealing;
+    struct views parcels;
+};
+struct delivery {
+    struct keys dealers;
+    struct views parcels;
+};
+struct input {
+    uint8_t plan[HASH_BYTES], member[KEY_BYTES], bundle[HASH_BYTES], dealers[HASH_BYTES];
+    uint8_t vector_hash[HASH_BYTES];
+    uint64_t ledger_length;
+    uint8_t ledger_head[HASH_BYTES];
+};
+struct masked_input {
+    struct view input;
+    struct words vector;
+};
+struct survivors {
+    struct views inputs;
+};
+struct confirm {
+    uint8_t plan[HASH_BYTES], member[KEY_BYTES], bundle[HASH_BYTES], dealers[HASH_BYTES];
+    uint8_t survivors[HASH_BYTES];
+};
+struct confirms {
+    struct views confirms;
+};
+struct unmask {
+    uint8_t plan[HASH_BYTES], survivors[HASH_BYTES];
+    struct views self_shares, mask_shares;
+};
+struct waiting {
+    uint32_t retry_after_ms;
+    const char *what_for;
 };
 struct refusal {
     uint32_t reason;
@@ -162,6 +231,7 @@ struct terms {
     struct reals noise_multipliers;
     struct keys participants;
     struct view prior;
+    uint32_t colluders;
 };
 struct plan {
     uint8_t study[STUDY_BYTES];
@@ -176,6 +246,8 @@ struct plan {
     uint32_t noise_log2;
     uint64_t deadline;
     struct keys participants;
+    uint32_t colluders, quorum, threshold, survivors, degree;
+    struct view commitments; /* HASH_BYTES a participant, or none */
 };
 struct chain_link {
     uint8_t study[STUDY_BYTES];
@@ -183,6 +255,7 @@ struct chain_link {
     uint8_t previous[HASH_BYTES], plan[HASH_BYTES], sum[HASH_BYTES];
     uint32_t contributions;
     struct view prior;
+    uint8_t survivors[HASH_BYTES];
 };
 struct enrol_request {
     uint8_t consortium[HASH_BYTES];
@@ -206,6 +279,18 @@ struct enrol_invite {
     X(CONTRIBUTION, contribution)                                                        \
     X(RECEIPT, receipt)                                                                  \
     X(REFUSAL, refusal)                                                                  \
+    X(ADVERT, advert)                                                                    \
+    X(BUNDLE, bundle)                                                                    \
+    X(DEALING, dealing)                                                                  \
+    X(SHARES, shares)                                                                    \
+    X(DELIVERY, delivery)                                                                \
+    X(INPUT, input)                                                                      \
+    X(MASKED_INPUT, masked_input)                                                        \
+    X(SURVIVORS, survivors)                                                              \
+    X(CONFIRM, confirm)                                                                  \
+    X(CONFIRMS, confirms)                                                                \
+    X(UNMASK, unmask)                                                                    \
+    X(WAITING, waiting)                                                                  \
     X(ROSTER, roster_fields)                                                             \
     X(TERMS, terms)                                                                      \
     X(PLAN, plan)                                                                        \

@@ -45,7 +45,21 @@
       "the privacy ledger is older than one shown before")                               \
     X(REASON_POLICY, 26, ERR_DENIED, "the hospital's policy does not permit it")         \
     X(REASON_BUDGET, 27, ERR_DENIED, "the privacy budget does not permit it")            \
-    X(REASON_BUSY, 28, ERR_GONE, "the receiver cannot take it now; ask again later")
+    X(REASON_BUSY, 28, ERR_GONE, "the receiver cannot take it now; ask again later")     \
+    X(REASON_WRONG_PHASE, 29, ERR_STATE, "the attempt is in another phase")              \
+    X(REASON_WEAK_PLAN, 30, ERR_DENIED, "the plan's quorum or threshold is not safe")    \
+    X(REASON_TOO_FEW, 31, ERR_DENIED, "fewer members than the plan requires")            \
+    X(REASON_NOT_INCLUDED, 32, ERR_VERIFY, "the receiver's own part is not in it")       \
+    X(REASON_DUPLICATE_KEY, 33, ERR_VERIFY, "two members show the same one-time key")    \
+    X(REASON_BAD_KEY, 34, ERR_VERIFY, "a one-time key is of low order")                  \
+    X(REASON_BAD_SEED, 35, ERR_VERIFY, "a seed is not the one committed to")             \
+    X(REASON_BAD_PARCEL, 36, ERR_VERIFY, "a sealed share does not open")                 \
+    X(REASON_WRONG_BUNDLE, 37, ERR_VERIFY, "members were shown different adverts")       \
+    X(REASON_WRONG_DEALERS, 38, ERR_VERIFY, "members were shown different dealers")      \
+    X(REASON_WRONG_SURVIVORS, 39, ERR_VERIFY, "members were shown different survivors")  \
+    X(REASON_BAD_SHARE, 40, ERR_VERIFY,                                                  \
+      "shares do not give the secret that was committed to")                             \
+    X(REASON_ABANDONED, 41, ERR_STATE, "the attempt was given up")
 
 enum reason {
 #define REASON_CODE(code, number, err, sentence) code = number,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "wire/codec.h"
+#include "wire/quorum.h"
 #include "wire/reason.h"
 #include "wire/roster.h"
 
@@ -27,12 +28,17 @@ enum err terms_sign(const struct identity *coordinator, const struct terms *term
 enum err terms_open(struct view bytes, const uint8_t coordinator_key[KEY_BYTES],
                     struct arena *arena, struct terms *terms, uint8_t hash[HASH_BYTES]);
 
+/* Place of a key among participants; their count when it is not there. */
+size_t terms_place(const struct keys *participants, const uint8_t key[KEY_BYTES]);
 bool terms_include(const struct keys *participants, const uint8_t key[KEY_BYTES]);
 
 enum err plan_sign(const struct identity *coordinator, const struct plan *plan,
                    struct bytes *bytes, uint8_t hash[HASH_BYTES]);
 enum err plan_open(struct view bytes, const uint8_t coordinator_key[KEY_BYTES],
                    struct arena *arena, struct plan *plan, uint8_t hash[HASH_BYTES]);
+
+/* The numbers by which members mask, confirm and unmask. */
+struct quorum plan_quorum(const struct plan *plan);
 
 /* What a plan is held against before anything is computed or charged. */
 struct plan_context {

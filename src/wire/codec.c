@@ -16,7 +16,7 @@ enum type {
     TYPE_TEXT,    /* UTF-8 without control characters, low..high bytes long */
     TYPE_ADDRESS, /* text that endpoint_check accepts */
     TYPE_KEYS,    /* repeated 32 bytes, strictly ascending, at most `high` of them */
-    TYPE_VIEWS,   /* repeated bytes of at most `each` bytes, at most `high` of them */
+    TYPE_VIEWS,   /* repeated bytes, low..each long, at most `high` of them */
     TYPE_WORDS,   /* packed fixed64, at most `high` of them */
     TYPE_REALS,   /* packed double, finite, real_low..real_high, at most `high` of them */
     TYPE_PARTS,   /* repeated Member, strictly ascending by key, at most `high` of them */
@@ -65,9 +65,9 @@ struct field {
     {                                                                                    \
         id, TYPE_KEYS, AT(member), 0, count, KEY_BYTES, 0, 0                             \
     }
-#define VIEWS(id, member, count, each)                                                   \
+#define VIEWS(id, member, count, least, each)                                            \
     {                                                                                    \
-        id, TYPE_VIEWS, AT(member), 0, count, each, 0, 0                                 \
+        id, TYPE_VIEWS, AT(member), least, count, each, 0, 0                             \
     }
 #define WORDS(id, member, count)                                                         \
     {                                                                                    \
@@ -107,7 +107,7 @@ static const struct field poll_rows[] = {
     U64(1, roster_version, 0, UINT64_MAX),      FIXED(2, roster_hash, HASH_BYTES),
     U64(3, ledger_length, 0, UINT64_MAX),       FIXED(4, ledger_head, HASH_BYTES),
     U64(5, chain_length, 0, WIRE_ROUNDS_MAX),   FIXED(6, chain_head, HASH_BYTES),
-    KEYS(7, terms_known, WIRE_TERMS_KNOWN_MAX),
+    KEYS(7, terms_known, WIRE_TERMS_KNOWN_MAX), FIXED(8, seed_commitment, HASH_BYTES),
 };
 #undef OF
 #define OF reply
@@ -119,8 +119,8 @@ static const struct field reply_rows[] = {
     FIXED(5, ledger_head, HASH_BYTES),
     BYTES(6, roster, 0, WIRE_ROSTER_MAX + WIRE_SIGNED_EXTRA),
     BYTES(7, plan, 0, WIRE_PLAN_MAX + WIRE_SIGNED_EXTRA),
-    VIEWS(8, terms, WIRE_REPLY_TERMS_MAX, WIRE_TERMS_MAX + WIRE_SIGNED_EXTRA),
-    VIEWS(9, links, WIRE_REPLY_LINKS_MAX, WIRE_CHAIN_LINK_MAX + WIRE_SIGNED_EXTRA),
+    VIEWS(8, terms, WIRE_REPLY_TERMS_MAX, 1, WIRE_TERMS_MAX + WIRE_SIGNED_EXTRA),
+    VIEWS(9, links, WIRE_REPLY_LINKS_MAX, 1, WIRE_CHAIN_LINK_MAX + WIRE_SIGNED_EXTRA),
 };
 #undef OF
 #define OF contribution
@@ -143,6 +143,86 @@ static const struct field receipt_rows[] = {
 static const struct field refusal_rows[] = {
     U32(1, reason, 1, UINT32_MAX),
     TEXT(2, detail, 0, WIRE_TEXT_BYTES_MAX),
+};
+#undef OF
+#define OF advert
+static const struct field advert_rows[] = {
+    FIXED(1, plan, HASH_BYTES),           FIXED(2, member, KEY_BYTES),
+    FIXED(3, mask_key, KEY_BYTES),        FIXED(4, seal_key, KEY_BYTES),
+    FIXED(5, commitment, HASH_BYTES),     FIXED(6, seed, HASH_BYTES),
+    U64(7, ledger_length, 0, UINT64_MAX), FIXED(8, ledger_head, HASH_BYTES),
+};
+#undef OF
+#define OF bundle
+static const struct field bundle_rows[] = {
+    VIEWS(1, adverts, WIRE_PARTICIPANTS_MAX, WIRE_SIGNED_SMALL_MIN,
+          WIRE_SIGNED_SMALL_MAX),
+};
+#undef OF
+#define OF dealing
+static const struct field dealing_rows[] = {
+    FIXED(1, plan, HASH_BYTES),
+    FIXED(2, member, KEY_BYTES),
+    FIXED(3, bundle, HASH_BYTES),
+    FIXED(4, parcels_hash, HASH_BYTES),
+};
+#undef OF
+#define OF shares
+static const struct field shares_rows[] = {
+    BYTES(1, dealing, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX),
+    VIEWS(2, parcels, WIRE_PARTICIPANTS_MAX, WIRE_PARCEL_BYTES, WIRE_PARCEL_BYTES),
+};
+#undef OF
+#define OF delivery
+static const struct field delivery_rows[] = {
+    KEYS(1, dealers, WIRE_PARTICIPANTS_MAX),
+    VIEWS(2, parcels, WIRE_PARTICIPANTS_MAX, WIRE_PARCEL_BYTES, WIRE_PARCEL_BYTES),
+};
+#undef OF
+#define OF input
+static const struct field input_rows[] = {
+    FIXED(1, plan, HASH_BYTES),        FIXED(2, member, KEY_BYTES),
+    FIXED(3, bundle, HASH_BYTES),      FIXED(4, dealers, HASH_BYTES),
+    FIXED(5, vector_hash, HASH_BYTES), U64(6, ledger_length, 0, UINT64_MAX),
+    FIXED(7, ledger_head, HASH_BYTES),
+};
+#undef OF
+#define OF masked_input
+static const struct field masked_input_rows[] = {
+    BYTES(1, input, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX),
+    WORDS(2, vector, WIRE_DIMENSION_MAX),
+};
+#undef OF
+#define OF survivors
+static const struct field survivors_rows[] = {
+    VIEWS(1, inputs, WIRE_PARTICIPANTS_MAX, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX),
+};
+#undef OF
+#define OF confirm
+static const struct field confirm_rows[] = {
+    FIXED(1, plan, HASH_BYTES),      FIXED(2, member, KEY_BYTES),
+    FIXED(3, bundle, HASH_BYTES),    FIXED(4, dealers, HASH_BYTES),
+    FIXED(5, survivors, HASH_BYTES),
+};
+#undef OF
+#define OF confirms
+static const struct field confirms_rows[] = {
+    VIEWS(1, confirms, WIRE_PARTICIPANTS_MAX, WIRE_SIGNED_SMALL_MIN,
+          WIRE_SIGNED_SMALL_MAX),
+};
+#undef OF
+#define OF unmask
+static const struct field unmask_rows[] = {
+    FIXED(1, plan, HASH_BYTES),
+    FIXED(2, survivors, HASH_BYTES),
+    VIEWS(3, self_shares, WIRE_PARTICIPANTS_MAX, KEY_BYTES, KEY_BYTES),
+    VIEWS(4, mask_shares, WIRE_PARTICIPANTS_MAX, KEY_BYTES, KEY_BYTES),
+};
+#undef OF
+#define OF waiting
+static const struct field waiting_rows[] = {
+    U32(1, retry_after_ms, 0, 86400000),
+    TEXT(2, what_for, 0, WIRE_TEXT_BYTES_MAX),
 };
 #undef OF
 #define OF roster_fields
@@ -179,6 +259,7 @@ static const struct field terms_rows[] = {
           WIRE_NOISE_MULTIPLIER_MAX),
     KEYS(17, participants, WIRE_PARTICIPANTS_MAX),
     BYTES(18, prior, 1, WIRE_PRIOR_MAX),
+    U32(19, colluders, 1, WIRE_PARTICIPANTS_MAX),
 };
 #undef OF
 #define OF plan
@@ -196,6 +277,12 @@ static const struct field plan_rows[] = {
     U32(11, noise_log2, 2, 40),
     U64(12, deadline, 0, WIRE_TIME_MAX),
     KEYS(13, participants, WIRE_PARTICIPANTS_MAX),
+    U32(14, colluders, 1, WIRE_PARTICIPANTS_MAX),
+    U32(15, quorum, 1, WIRE_PARTICIPANTS_MAX),
+    U32(16, threshold, 1, WIRE_PARTICIPANTS_MAX),
+    U32(17, survivors, 1, WIRE_PARTICIPANTS_MAX),
+    U32(18, degree, 1, WIRE_PARTICIPANTS_MAX),
+    BYTES(19, commitments, 0, HASH_BYTES *WIRE_PARTICIPANTS_MAX),
 };
 #undef OF
 #define OF chain_link
@@ -203,7 +290,7 @@ static const struct field chain_link_rows[] = {
     FIXED(1, study, STUDY_BYTES),       U64(2, round, 1, WIRE_ROUNDS_MAX),
     FIXED(3, previous, HASH_BYTES),     FIXED(4, plan, HASH_BYTES),
     FIXED(5, sum, HASH_BYTES),          U32(6, contributions, 1, WIRE_PARTICIPANTS_MAX),
-    BYTES(7, prior, 1, WIRE_PRIOR_MAX),
+    BYTES(7, prior, 1, WIRE_PRIOR_MAX), FIXED(8, survivors, HASH_BYTES),
 };
 #undef OF
 #define OF enrol_request
@@ -258,6 +345,22 @@ static const struct shape_row shapes[SHAPE_COUNT] = {
                                  contribution, 8 * WIRE_DIMENSION_MAX + 256),
     [SHAPE_RECEIPT] = SHAPE("receipt", receipt, receipt_rows, receipt, 256),
     [SHAPE_REFUSAL] = SHAPE("refusal", refusal, refusal_rows, refusal, 4096),
+    [SHAPE_ADVERT] = SHAPE("advert", advert, advert_rows, advert, 384),
+    [SHAPE_BUNDLE] = SHAPE("bundle", bundle, bundle_rows, bundle, (size_t)520 << 10),
+    [SHAPE_DEALING] = SHAPE("dealing", dealing, dealing_rows, dealing, 256),
+    [SHAPE_SHARES] = SHAPE("shares", shares, shares_rows, shares, (size_t)112 << 10),
+    [SHAPE_DELIVERY] =
+        SHAPE("delivery", delivery, delivery_rows, delivery, (size_t)148 << 10),
+    [SHAPE_INPUT] = SHAPE("input", input, input_rows, input, 384),
+    [SHAPE_MASKED_INPUT] = SHAPE("masked input", masked_input, masked_input_rows,
+                                 masked_input, 8 * WIRE_DIMENSION_MAX + 1024),
+    [SHAPE_SURVIVORS] =
+        SHAPE("survivors", survivors, survivors_rows, survivors, (size_t)520 << 10),
+    [SHAPE_CONFIRM] = SHAPE("confirm", confirm, confirm_rows, confirm, 256),
+    [SHAPE_CONFIRMS] =
+        SHAPE("confirms", confirms, confirms_rows, confirms, (size_t)520 << 10),
+    [SHAPE_UNMASK] = SHAPE("unmask", unmask, unmask_rows, unmask, (size_t)72 << 10),
+    [SHAPE_WAITING] = SHAPE("waiting", waiting, waiting_rows, waiting, 2064),
     [SHAPE_ROSTER] = SHAPE("roster", roster, roster_rows, roster_fields, WIRE_ROSTER_MAX),
     [SHAPE_TERMS] = SHAPE("terms", terms, terms_rows, terms, WIRE_TERMS_MAX),
     [SHAPE_PLAN] = SHAPE("plan", plan, plan_rows, plan, WIRE_PLAN_MAX),
@@ -267,6 +370,11 @@ static const struct shape_row shapes[SHAPE_COUNT] = {
     [SHAPE_INVITE] = SHAPE("invitation", invite, invite_rows, enrol_invite, 2048),
     [SHAPE_MEMBER] = SHAPE("member", member, member_rows, member, 512),
 };
+
+bool codec_is(struct view view, const struct bytes *bytes)
+{
+    return view.size == bytes->size && memcmp(view.data, bytes->data, view.size) == 0;
+}
 
 size_t codec_size_max(enum shape shape)
 {
@@ -427,7 +535,7 @@ static enum err check_repeated(struct walk *walk, struct view item)
     if (++walk->count > field->high)
         return refuse(walk, "has too many items");
     if (field->type == TYPE_VIEWS)
-        return item.size >= 1 && item.size <= field->each
+        return item.size >= field->low && item.size <= field->each
                    ? ERR_OK
                    : refuse(walk, "has an item of the wrong length");
     if (field->type == TYPE_KEYS)

@@ -9,19 +9,24 @@
 #define TAG_TERMS "gemel/terms/1"
 #define TAG_PLAN "gemel/plan/1"
 
-bool terms_include(const struct keys *participants, const uint8_t key[KEY_BYTES])
+size_t terms_place(const struct keys *participants, const uint8_t key[KEY_BYTES])
 {
     for (size_t low = 0, high = participants->count; low < high;) {
         size_t middle = low + (high - low) / 2;
         int order = memcmp(key, participants->items + middle * KEY_BYTES, KEY_BYTES);
         if (order == 0)
-            return true;
+            return middle;
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return false;
+    return participants->count;
+}
+
+bool terms_include(const struct keys *participants, const uint8_t key[KEY_BYTES])
+{
+    return terms_place(participants, key) < participants->count;
 }
 
 static enum err check_terms(const struct terms *terms)
@@ -97,6 +102,18 @@ enum err plan_open(struct view bytes, const uint8_t coordinator_key[KEY_BYTES],
     bytes_hash(TAG_PLAN, object.data, object.size, hash);
     *plan = fields;
     return ERR_OK;
+}
+
+struct quorum plan_quorum(const struct plan *plan)
+{
+    return (struct quorum){
+        .members = (uint32_t)plan->participants.count,
+        .colluders = plan->colluders,
+        .quorum = plan->quorum,
+        .threshold = plan->threshold,
+        .survivors = plan->survivors,
+        .degree = plan->degree,
+    };
 }
 
 static enum reason refuse(enum reason reason, const char *detail)

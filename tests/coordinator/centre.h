@@ -226,10 +226,15 @@ static inline enum rounds_outcome centre_advance(struct centre *s)
 }
 
 /* The attempt in progress; its plan points into the arena. */
-static inline struct attempt centre_attempt(struct centre *s, struct arena *arena)
+static inline struct coord_attempt centre_attempt(struct centre *s, struct arena *arena)
 {
+<<<<<<< HEAD
     const struct coord_study *study;
-    struct attempt attempt;
+    struct coord_attempt attempt;
+=======
+    struct coord_study *study;
+    struct coord_attempt attempt;
+>>>>>>> 02fbf2a (wire/codec, wire/phase: the messages of five phases, and what binds them)
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
     assert_ok(rounds_current(s->coordinator, study, arena, &attempt));
     bytes_free(&attempt.signed_plan);
@@ -244,7 +249,7 @@ struct part {
 };
 
 static inline struct part centre_part(const struct centre *s,
-                                      const struct attempt *attempt, uint64_t value)
+                                      const struct coord_attempt *attempt, uint64_t value)
 {
     struct part part = {.envelope = centre_envelope(s, MESSAGE_CONTRIBUTION),
                         .contribution = {.ledger_length = attempt->plan.round},
@@ -284,7 +289,7 @@ static inline void centre_send(struct centre *s, size_t from, const struct part 
 static inline void centre_contribute(struct centre *s, size_t count, uint64_t value)
 {
     struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     struct said said = {0};
     for (size_t i = 0; i < count; i++) {
         struct part part = centre_part(s, &attempt, value + i);

@@ -218,7 +218,7 @@ static void exchange__the_same_bytes_again_get_the_same_receipt(void **state)
     centre_study(s);
     centre_join(s, HOSPITALS);
     centre_advance(s);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     struct part part = centre_part(s, &attempt, 3);
     centre_frame(s, 0, &part, &frame);
     centre_hear(s, 0, &frame, &first);
@@ -264,7 +264,7 @@ static void exchange__contributions_are_refused_at_every_step(void **state)
         s->c->members[i].valid_to = s->now + 1000000;
     centre_roster(s, 2, HOSPITALS);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     assert_int_equal(attempt.plan.participants.count, HOSPITALS - 1);
     const struct part good = centre_part(s, &attempt, 0);
     struct part part = good;
@@ -306,7 +306,7 @@ static void exchange__without_a_plan_no_round_is_the_right_one(void **state)
 {
     struct centre *s = *state;
     struct said said = {0};
-    struct attempt attempt = {.plan = {.round = 1, .attempt = 1, .dimension = 20}};
+    struct coord_attempt attempt = {.plan = {.round = 1, .attempt = 1, .dimension = 20}};
     centre_study(s);
     struct part part = centre_part(s, &attempt, 0);
     centre_send(s, 0, &part, &said);
@@ -347,7 +347,7 @@ static void exchange__a_receipt_exists_only_for_what_is_stored(void **state)
     centre_study(s);
     centre_join(s, HOSPITALS);
     centre_advance(s);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     struct part part = centre_part(s, &attempt, 3);
     centre_frame(s, 0, &part, &frame);
     for (int at = 0; !done; at++) {

@@ -53,7 +53,7 @@ static void rounds__open_without_the_missing_when_patience_ends(void **state)
     assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
     s->now = NOW + 604800;
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     assert_int_equal(attempt.plan.participants.count, 3);
     assert_int_equal(attempt.plan.deadline, s->now + 86400);
     arena_destroy(&arena);
@@ -68,7 +68,7 @@ static void rounds__a_plan_is_one_that_a_node_accepts(void **state)
     centre_join(s, HOSPITALS);
     centre_advance(s);
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     struct plan_context context = {.terms = &study->terms,
                                    .terms_hash = study->hash,
                                    .roster = s->coordinator->roster,
@@ -87,7 +87,7 @@ static void rounds__end_at_the_deadline(void **state)
     centre_study(s);
     centre_join(s, HOSPITALS);
     centre_advance(s);
-    struct attempt first = centre_attempt(s, arena);
+    struct coord_attempt first = centre_attempt(s, arena);
     centre_contribute(s, 2, 0);
     s->now = first.plan.deadline - 1;
     assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
@@ -97,7 +97,7 @@ static void rounds__end_at_the_deadline(void **state)
         count_of(s, "SELECT count(*) FROM contributions WHERE vector != x''"), 0);
     centre_restart(s);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    struct attempt second = centre_attempt(s, arena);
+    struct coord_attempt second = centre_attempt(s, arena);
     assert_int_equal(second.plan.round, 1);
     assert_int_equal(second.plan.attempt, 2);
     assert_memory_not_equal(second.hash, first.hash, HASH_BYTES);
@@ -167,7 +167,7 @@ static void rounds__a_member_struck_off_is_not_waited_for(void **state)
     centre_roster(s, 2, HOSPITALS - 1);
     s->now = NOW + 604800;
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    struct attempt attempt = centre_attempt(s, arena);
+    struct coord_attempt attempt = centre_attempt(s, arena);
     assert_int_equal(attempt.plan.participants.count, HOSPITALS - 1);
     assert_memory_equal(attempt.plan.roster, roster_hash(s->coordinator->roster),
                         HASH_BYTES);

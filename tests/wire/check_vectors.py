@@ -326,12 +326,12 @@ def edges(shape, data):
             start = [f for f in fields if f[0] < number_]
             for count in (bounds[0], bounds[0] + 1):
                 items = [k.to_bytes(32, "big") for k in range(count)] if typ == "keys" \
-                    else [b"a"] * count if typ == "runs" else [bytes(8 * count)]
+                    else [b"a" * bounds[1]] * count if typ == "runs" else [bytes(8 * count)]
                 yield join(start + [(number_, 2, item) for item in items] + rest)
 
 
 def scrambled(data, count):
-    for _ in range(count):
+    for _ in range(count if data else 0):
         changed = bytearray(data)
         at = random.randrange(len(changed))
         what = random.randrange(4)

@@ -107,7 +107,8 @@ static inline void consortium_study(struct consortium *c)
                               .hospitals_min = 3,
                               .noise_multipliers = {c->multipliers, 3},
                               .participants = {c->keys, HOSPITALS},
-                              .prior = {prior, sizeof prior - 1}};
+                              .prior = {prior, sizeof prior - 1},
+                              .colluders = 1};
     memset(c->terms.study, 0x5a, STUDY_BYTES);
     memcpy(c->terms.consortium, roster_consortium(c->roster), HASH_BYTES);
     bytes_hash("model", model, sizeof model - 1, c->terms.model_hash);
@@ -120,7 +121,12 @@ static inline void consortium_study(struct consortium *c)
                             .noise_multiplier = 12,
                             .noise_log2 = 20,
                             .deadline = NOW + 600,
-                            .participants = {c->keys, HOSPITALS}};
+                            .participants = {c->keys, HOSPITALS},
+                            .colluders = 1,
+                            .quorum = 4,
+                            .threshold = 3,
+                            .survivors = 4,
+                            .degree = HOSPITALS - 1};
     memcpy(c->plan.study, c->terms.study, STUDY_BYTES);
     memcpy(c->plan.terms, c->terms_hash, HASH_BYTES);
     memcpy(c->plan.roster, roster_hash(c->roster), HASH_BYTES);

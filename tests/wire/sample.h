@@ -127,6 +127,7 @@ static inline void sample_messages(enum shape shape, enum sample_size size,
         sample_fixed(sample->poll.roster_hash, HASH_BYTES, 16);
         sample_fixed(sample->poll.ledger_head, HASH_BYTES, 17);
         sample_fixed(sample->poll.chain_head, HASH_BYTES, 18);
+        sample_fixed(sample->poll.seed_commitment, HASH_BYTES, 54);
         break;
     case SHAPE_REPLY:
         sample->reply = (struct reply){
@@ -156,11 +157,84 @@ static inline void sample_messages(enum shape shape, enum sample_size size,
         sample_fixed(sample->receipt.plan, HASH_BYTES, 23);
         sample_fixed(sample->receipt.ledger_head, HASH_BYTES, 24);
         break;
+    default:
+        break;
+    }
+}
+
+static inline struct views sample_runs(struct arena *arena, enum sample_size size,
+                                       size_t least, size_t each)
+{
+    return sample_views(arena, sample_pick(size, 0, 3, WIRE_PARTICIPANTS_MAX),
+                        sample_pick(size, least, (least + each) / 2, each));
+}
+
+/* What members say in the five phases, and what they are told instead. */
+static inline void sample_phases(enum shape shape, enum sample_size size,
+                                 struct arena *arena, union sample *sample)
+{
+    struct view small = sample_view(
+        arena, sample_pick(size, WIRE_SIGNED_SMALL_MIN, 150, WIRE_SIGNED_SMALL_MAX), 47);
+    switch (shape) {
+    case SHAPE_ADVERT:
+        sample_fixed((uint8_t *)&sample->advert, sizeof sample->advert, 48);
+        sample->advert.ledger_length = sample_pick(size, 0, 300, SIZE_MAX);
+        break;
+    case SHAPE_DEALING:
+        sample_fixed((uint8_t *)&sample->dealing, sizeof sample->dealing, 49);
+        break;
+    case SHAPE_INPUT:
+        sample_fixed((uint8_t *)&sample->input, sizeof sample->input, 50);
+        sample->input.ledger_length = sample_pick(size, 0, 300, SIZE_MAX);
+        break;
+    case SHAPE_CONFIRM:
+        sample_fixed((uint8_t *)&sample->confirm, sizeof sample->confirm, 51);
+        break;
+    case SHAPE_BUNDLE:
+        sample->bundle.adverts =
+            sample_runs(arena, size, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX);
+        break;
+    case SHAPE_SURVIVORS:
+        sample->survivors.inputs =
+            sample_runs(arena, size, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX);
+        break;
+    case SHAPE_CONFIRMS:
+        sample->confirms.confirms =
+            sample_runs(arena, size, WIRE_SIGNED_SMALL_MIN, WIRE_SIGNED_SMALL_MAX);
+        break;
+    case SHAPE_SHARES:
+        sample->shares.dealing = small;
+        sample->shares.parcels =
+            sample_runs(arena, size, WIRE_PARCEL_BYTES, WIRE_PARCEL_BYTES);
+        break;
+    case SHAPE_DELIVERY:
+        sample->delivery.dealers =
+            sample_keys(arena, sample_pick(size, 0, 3, WIRE_PARTICIPANTS_MAX));
+        sample->delivery.parcels =
+            sample_runs(arena, size, WIRE_PARCEL_BYTES, WIRE_PARCEL_BYTES);
+        break;
+    case SHAPE_MASKED_INPUT:
+        sample->masked_input.input = small;
+        sample->masked_input.vector =
+            sample_words(arena, sample_pick(size, 0, 20, WIRE_DIMENSION_MAX));
+        break;
+    case SHAPE_UNMASK:
+        sample_fixed(sample->unmask.plan, HASH_BYTES, 52);
+        sample_fixed(sample->unmask.survivors, HASH_BYTES, 53);
+        sample->unmask.self_shares = sample_runs(arena, size, KEY_BYTES, KEY_BYTES);
+        sample->unmask.mask_shares = sample_runs(arena, size, KEY_BYTES, KEY_BYTES);
+        break;
     case SHAPE_REFUSAL:
         sample->refusal = (struct refusal){
             .reason = size == SAMPLE_LARGEST ? UINT32_MAX
                                              : (uint32_t)sample_pick(size, 1, 19, 0),
             .detail = sample_text(arena, sample_pick(size, 0, 40, WIRE_TEXT_BYTES_MAX))};
+        break;
+    case SHAPE_WAITING:
+        sample->waiting = (struct waiting){
+            .retry_after_ms = (uint32_t)sample_pick(size, 0, 500, 86400000),
+            .what_for =
+                sample_text(arena, sample_pick(size, 0, 30, WIRE_TEXT_BYTES_MAX))};
         break;
     default:
         break;
@@ -191,7 +265,8 @@ static inline void sample_study(enum shape shape, enum sample_size size,
             .noise_multipliers =
                 sample_reals(arena, sample_pick(size, 0, 3, WIRE_ROUNDS_MAX)),
             .participants = sample_keys(arena, people),
-            .prior = sample_view(arena, sample_pick(size, 1, 70, WIRE_PRIOR_MAX), 8)};
+            .prior = sample_view(arena, sample_pick(size, 1, 70, WIRE_PRIOR_MAX), 8),
+            .colluders = (uint32_t)sample_pick(size, 1, 1, WIRE_PARTICIPANTS_MAX)};
         sample_fixed(sample->terms.study, STUDY_BYTES, 25);
         sample_fixed(sample->terms.consortium, HASH_BYTES, 26);
         sample_fixed(sample->terms.model_hash, HASH_BYTES, 27);
@@ -207,7 +282,15 @@ static inline void sample_study(enum shape shape, enum sample_size size,
             .noise_multiplier = size == SAMPLE_LARGEST ? WIRE_NOISE_MULTIPLIER_MAX : 12,
             .noise_log2 = (uint32_t)sample_pick(size, 2, 20, 40),
             .deadline = sample_pick(size, 0, 1764000600, WIRE_TIME_MAX),
-            .participants = sample_keys(arena, people)};
+            .participants = sample_keys(arena, people),
+            .colluders = (uint32_t)sample_pick(size, 1, 1, WIRE_PARTICIPANTS_MAX),
+            .quorum = (uint32_t)sample_pick(size, 1, 4, WIRE_PARTICIPANTS_MAX),
+            .threshold = (uint32_t)sample_pick(size, 1, 3, WIRE_PARTICIPANTS_MAX),
+            .survivors = (uint32_t)sample_pick(size, 1, 4, WIRE_PARTICIPANTS_MAX),
+            .degree = (uint32_t)sample_pick(size, 1, 4, WIRE_PARTICIPANTS_MAX),
+            .commitments = sample_view(
+                arena, sample_pick(size, 0, 160, HASH_BYTES * WIRE_PARTICIPANTS_MAX),
+                55)};
         sample_fixed(sample->plan.study, STUDY_BYTES, 28);
         sample_fixed(sample->plan.terms, HASH_BYTES, 29);
         sample_fixed(sample->plan.roster, HASH_BYTES, 30);
@@ -222,6 +305,7 @@ static inline void sample_study(enum shape shape, enum sample_size size,
         sample_fixed(sample->chain_link.previous, HASH_BYTES, 33);
         sample_fixed(sample->chain_link.plan, HASH_BYTES, 34);
         sample_fixed(sample->chain_link.sum, HASH_BYTES, 35);
+        sample_fixed(sample->chain_link.survivors, HASH_BYTES, 56);
         break;
     default:
         break;
@@ -283,6 +367,7 @@ static inline void sample_make(enum shape shape, enum sample_size size,
 {
     memset(sample, 0, sizeof *sample);
     sample_messages(shape, size, arena, sample);
+    sample_phases(shape, size, arena, sample);
     sample_study(shape, size, arena, sample);
     sample_people(shape, size, arena, sample);
 }

@@ -13,8 +13,11 @@
 #include "sample.h"
 
 static const char *const shape_names[SHAPE_COUNT] = {
-    "Signed", "Envelope", "Poll", "Reply",     "Contribution", "Receipt", "Refusal",
-    "Roster", "Terms",    "Plan", "ChainLink", "Request",      "Invite",  "Member"};
+    "Signed",  "Envelope",    "Poll",      "Reply",   "Contribution", "Receipt",
+    "Refusal", "Advert",      "Bundle",    "Dealing", "Shares",       "Delivery",
+    "Input",   "MaskedInput", "Survivors", "Confirm", "Confirms",     "Unmask",
+    "Waiting", "Roster",      "Terms",     "Plan",    "ChainLink",    "Request",
+    "Invite",  "Member"};
 
 /* ---- the text ---- */
 

@@ -1,0 +1,364 @@
+#include "coordinator/collection.h"
+
+#include <string.h>
+
+#include "coordinator/collection_impl.h"
+
+/* --- small questions
+ * ------------------------------------------------------------------------ */
+
+bool collection_came(const struct collection *c, size_t place, enum phase phase)
+{
+    return c->members[place].came[phase];
+}
+
+const uint8_t *collection_key(const struct collection *c, size_t place)
+{
+    return c->plan.participants.items + place * KEY_BYTES;
+}
+
+bool collection_is_of(const struct collection *c, size_t place,
+                      const uint8_t member[KEY_BYTES])
+{
+    return memcmp(collection_key(c, place), member, KEY_BYTES) == 0;
+}
+
+struct view *collection_list(const struct collection *c, enum phase phase, size_t *count)
+{
+    struct view *items = mem_new(c->plan.participants.count, sizeof *items);
+    *count = 0;
+    for (size_t i = 0; i < c->plan.participants.count; i++)
+        if (collection_came(c, i, phase))
+            items[(*count)++] = codec_view(&c->members[i].kept[phase]);
+    return items;
+}
+
+size_t collection_slot(const struct collection *c, uint32_t index, uint32_t other)
+{
+    size_t low = 0, high;
+    const uint32_t *neighbours = graph_neighbours(c->graph, index, &high);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (neighbours[middle] < other)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct plan *collection_plan(const struct collection *c)
+{
+    return &c->plan;
+}
+
+const uint8_t *collection_context(const struct collection *c)
+{
+    return c->context;
+}
+
+enum phase collection_phase(const struct collection *c)
+{
+    return c->phase;
+}
+
+size_t collection_received(const struct collection *c)
+{
+    return c->received;
+}
+
+/* Who may still send: those whose message of the phase before came; only survivors
+ * confirm, and they may unmask whether or not their confirmation came in time. */
+static bool expects(const struct collection *c, size_t place, enum phase phase)
+{
+    switch (phase) {
+    case PHASE_ADVERTISE:
+        return true;
+    case PHASE_SHARE:
+    case PHASE_MASK:
+        return collection_came(c, place, phase - 1);
+    case PHASE_CONFIRM:
+    case PHASE_UNMASK:
+        return collection_came(c, place, PHASE_MASK);
+    default:
+        return false;
+    }
+}
+
+size_t collection_expected(const struct collection *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->plan.participants.count; i++)
+        count += expects(c, i, c->phase);
+    return count;
+}
+
+bool collection_succeeded(const struct collection *c)
+{
+    return c->succeeded;
+}
+
+enum reason collection_reason(const struct collection *c)
+{
+    return c->reason;
+}
+
+const uint64_t *collection_sum(const struct collection *c)
+{
+    return c->succeeded ? c->sum : NULL;
+}
+
+size_t collection_survivor_count(const struct collection *c)
+{
+    return c->survivor_count;
+}
+
+const uint8_t *collection_survivors(const struct collection *c)
+{
+    return c->survivors;
+}
+
+const size_t *collection_blamed(const struct collection *c, size_t *count)
+{
+    *count = c->blamed_count;
+    return c->blamed;
+}
+
+/* --- beginning and end
+ * ---------------------------------------------------------------------- */
+
+enum err collection_new(struct view signed_plan, const uint8_t coordinator_key[KEY_BYTES],
+                        const struct collection_world *world,
+                        struct collection **collection)
+{
+    struct collection *c = mem_new(1, sizeof *c);
+    if (world)
+        c->world = *world;
+    c->arena = codec_arena(signed_plan.size);
+    enum err result =
+        plan_open(signed_plan, coordinator_key, c->arena, &c->plan, c->context);
+    if (result == ERR_OK) {
+        c->members = mem_new(c->plan.participants.count, sizeof *c->members);
+        c->sum = mem_new(c->plan.dimension, sizeof *c->sum);
+    }
+    *collection = c;
+    if (result != ERR_OK)
+        collection_destroy(collection);
+    return result;
+}
+
+void collection_destroy(struct collection **collection)
+{
+    struct collection *c = *collection;
+    if (!c)
+        return;
+    for (size_t i = 0; c->members && i < c->plan.participants.count; i++)
+        for (enum phase phase = 0; phase < PHASE_END; phase++)
+            bytes_free(&c->members[i].kept[phase]);
+    for (enum phase phase = 0; phase < PHASE_END; phase++)
+        bytes_free(&c->answers[phase]);
+    graph_destroy(&c->graph);
+    mem_free(c->members);
+    mem_free(c->adverts);
+    mem_free(c->places);
+    mem_free(c->sum);
+    mem_free(c->blamed);
+    arena_destroy(&c->arena);
+    mem_free(c);
+    *collection = NULL;
+}
+
+/* --- messages
+ * ------------------------------------------------------------------------------- */
+
+typedef enum reason take(struct collection *c, size_t place, struct view body,
+                         struct arena *arena, struct bytes *kept);
+typedef enum err close(struct collection *c);
+
+static const struct {
+    take *take;
+    close *close;
+} sides[] = {
+    [PHASE_ADVERTISE] = {coord_advertise_take, coord_advertise_close},
+    [PHASE_SHARE] = {coord_share_take, coord_share_close},
+    [PHASE_MASK] = {coord_mask_take, coord_mask_close},
+    [PHASE_CONFIRM] = {coord_confirm_take, coord_confirm_close},
+    [PHASE_UNMASK] = {coord_unmask_take, coord_unmask_close},
+};
+
+static enum phase phase_of_kind(uint32_t kind)
+{
+    enum phase phase = 0;
+    while (phase < PHASE_END && phase_question(phase) != kind)
+        phase++;
+    return phase;
+}
+
+static enum reason refuse(enum reason reason)
+{
+    reason_set(reason);
+    return reason;
+}
+
+/* A message that came before, or one that comes at the wrong time. */
+static enum reason known(const struct collection *c, size_t place, enum phase phase,
+                         const uint8_t hash[HASH_BYTES], bool *decided)
+{
+    const struct collected *member = &c->members[place];
+    *decided = true;
+    if (member->came[phase])
+        return memcmp(member->hash[phase], hash, HASH_BYTES) == 0
+                   ? REASON_NONE
+                   : refuse(REASON_ANSWERED);
+    if (phase < c->phase)
+        return refuse(c->phase == PHASE_END && !c->succeeded ? REASON_ABANDONED
+                                                             : REASON_LATE);
+    if (phase > c->phase)
+        return refuse(REASON_WRONG_PHASE);
+    if (!expects(c, place, phase))
+        return refuse(REASON_LATE);
+    *decided = false;
+    return REASON_NONE;
+}
+
+static enum reason take_new(struct collection *c, size_t place, enum phase phase,
+                            struct view body, const uint8_t hash[HASH_BYTES],
+                            enum err *failure)
+{
+    struct collected *member = &c->members[place];
+    struct bytes kept = {0};
+    struct arena *arena = codec_arena(body.size);
+    enum reason reason = sides[phase].take(c, place, body, arena, &kept);
+    if (reason == REASON_NONE && !c->restoring && c->world.keep)
+        *failure = c->world.keep(c->world.context, phase, place, body);
+    if (reason == REASON_NONE && *failure == ERR_OK) {
+        if (phase == PHASE_MASK)
+            coord_mask_add(c, body, arena);
+        member->came[phase] = true;
+        memcpy(member->hash[phase], hash, HASH_BYTES);
+        member->kept[phase] = kept;
+        c->received++;
+    } else {
+        bytes_free(&kept);
+        if (reason != REASON_NONE && reason != REASON_MALFORMED)
+            reason_set(reason); /* what is malformed the decoder has said */
+    }
+    arena_destroy(&arena);
+    return reason;
+}
+
+enum reason collection_take(struct collection *c, const uint8_t member[KEY_BYTES],
+                            uint32_t kind, struct view body, bool *fresh,
+                            enum err *failure)
+{
+    size_t place = terms_place(&c->plan.participants, member);
+    enum phase phase = phase_of_kind(kind);
+    uint8_t hash[HASH_BYTES];
+    bool decided;
+    *fresh = false;
+    *failure = ERR_OK;
+    if (place == c->plan.participants.count)
+        return refuse(REASON_NOT_PARTICIPANT);
+    if (phase == PHASE_END)
+        return refuse(REASON_WRONG_KIND);
+    bytes_hash("gemel/message/1", body.data, body.size, hash);
+    enum reason reason = known(c, place, phase, hash, &decided);
+    if (decided)
+        return reason;
+    reason = take_new(c, place, phase, body, hash, failure);
+    *fresh = reason == REASON_NONE && *failure == ERR_OK;
+    return reason;
+}
+
+/* --- the end of a phase
+ * ----------------------------------------------------------------------- */
+
+/* Fewer and the phase cannot be closed by time. */
+static size_t least(const struct collection *c)
+{
+    return c->phase == PHASE_CONFIRM  ? c->plan.quorum
+           : c->phase == PHASE_UNMASK ? c->plan.threshold
+                                      : c->plan.survivors;
+}
+
+static enum err close_phase(struct collection *c)
+{
+    enum phase ended = c->phase;
+    enum err result = ERR_OK;
+    bool enough = c->received >= least(c);
+    if (!c->restoring && c->world.close)
+        result = c->world.close(c->world.context, ended);
+    if (result != ERR_OK)
+        return result;
+    if (enough) {
+        result = sides[ended].close(c);
+        if (result != ERR_OK)
+            return result;
+    } else {
+        c->reason = REASON_TOO_FEW;
+    }
+    c->phase = c->reason == REASON_NONE ? ended + 1 : PHASE_END;
+    c->succeeded = ended == PHASE_UNMASK && c->reason == REASON_NONE;
+    c->received = 0;
+    return ERR_OK;
+}
+
+enum err collection_advance(struct collection *c, bool late, bool *moved)
+{
+    *moved = false;
+    if (c->phase == PHASE_END || (c->received < collection_expected(c) && !late))
+        return ERR_OK;
+    *moved = true;
+    return close_phase(c);
+}
+
+enum err collection_restore(struct collection *c, enum phase phase, size_t place,
+                            struct view body)
+{
+    bool fresh;
+    enum err failure;
+    if (place >= c->plan.participants.count || phase >= PHASE_END)
+        return err_set(ERR_VERIFY, "a kept message is of nobody in the plan");
+    c->restoring = true;
+    enum reason reason = collection_take(c, collection_key(c, place),
+                                         phase_question(phase), body, &fresh, &failure);
+    c->restoring = false;
+    return reason == REASON_NONE
+               ? ERR_OK
+               : err_set(ERR_VERIFY, "a kept message: %s", reason_sentence(reason));
+}
+
+enum err collection_restore_close(struct collection *c, enum phase phase)
+{
+    if (phase != c->phase)
+        return err_set(ERR_VERIFY, "phases were not closed in order");
+    c->restoring = true;
+    enum err result = close_phase(c);
+    c->restoring = false;
+    return result;
+}
+
+/* --- answers
+ * ---------------------------------------------------------------------------------- */
+
+enum err collection_answer(struct collection *c, const uint8_t member[KEY_BYTES],
+                           uint32_t kind, uint32_t *answer, struct bytes *body)
+{
+    size_t place = terms_place(&c->plan.participants, member);
+    enum phase phase = phase_of_kind(kind);
+    body->size = 0;
+    *answer = MESSAGE_WAIT;
+    if (phase == PHASE_END || place == c->plan.participants.count ||
+        !collection_came(c, place, phase))
+        return err_set(ERR_STATE, "no message of this kind was taken");
+    if (phase >= c->phase)
+        return ERR_OK;
+    if (c->phase == PHASE_END && !c->succeeded)
+        return reason_set(REASON_ABANDONED);
+    *answer = phase_answer(phase);
+    if (phase == PHASE_SHARE)
+        return coord_share_answer(c, place, body);
+    if (phase < PHASE_UNMASK) /* a receipt is the exchange's to write */
+        bytes_append(body, c->answers[phase].data, c->answers[phase].size);
+    return ERR_OK;
+}
