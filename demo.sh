@@ -19,7 +19,7 @@ build/gemel-sim run --model models/blood_pressure.twin --data tests/data/nafld_b
 cat <<'END'
 
 How to read it. The gain is the small clinic's: twelve patients are too few to learn from
-(the error above is one draw of twelve; twelve other draws had 0.18 to 0.32, median 0.21),
+(the error above is one draw of twelve; twelve other draws had 0.18 to 0.43, median 0.21),
 while a hospital with some hundred of its own would do about as well alone. Once a reading
 or two of a person are known, the model file's own prior errs as little, with intervals
 that are too wide. What noise and bounded contributions do to the learned numbers is in

@@ -221,6 +221,35 @@ static enum err judge(struct run *run)
     return ERR_OK;
 }
 
+/* The exact form returns the best prior that was seen: when the last one, which no round
+ * has tried, turns out worse than the best round, that round's, with the standard errors
+ * that were found there. */
+static void keep_best(struct run *run)
+{
+    struct estimate *e = run->estimate;
+    const struct learn_round *best = &run->rounds[e->last.best];
+    const double *block = best->sum + run->statistic.offset[STATISTIC_LIKELIHOOD];
+    if (e->failed <= (size_t)block[2] &&
+        !(e->minus2_log_likelihood > block[0] + LEARN_TOLERANCE))
+        return;
+    struct prior *prior = prior_copy(best->prior);
+    size_t errors = prior->p * prior->k + prior->q + prior->m + prior->p;
+    memcpy(prior->standard_error, e->prior->standard_error,
+           errors * sizeof *prior->standard_error);
+    prior->patients = e->prior->patients;
+    prior_destroy(&e->prior);
+    e->prior = prior;
+    e->minus2_log_likelihood = block[0];
+    e->skew = block[1] / (double)e->patients;
+    e->failed = (size_t)block[2];
+    if (!e->converged)
+        return;
+    e->converged = false;
+    snprintf(e->last.reason, sizeof e->last.reason,
+             "the step after round %zu, which was the best, made it worse",
+             e->last.best + 1);
+}
+
 /* --- privacy ----------------------------------------------------------------------- */
 
 static enum err plan_noise(struct run *run)
@@ -313,11 +342,15 @@ enum err estimate_run(const struct model *model, const struct dataset *dataset,
     err = noisy ? plan_noise(&run) : ERR_OK;
     if (err == ERR_OK)
         err = start_prior(&run, &estimate->prior);
-    for (uint32_t t = 0; err == ERR_OK && t < options->rounds && !estimate->converged;
+    for (uint32_t t = 0; err == ERR_OK && t < options->rounds && !estimate->converged &&
+                         !estimate->last.stalled;
          t++)
         err = one_round(&run, t);
     if (err == ERR_OK)
         err = judge(&run);
+    if (err == ERR_OK && !noisy)
+        keep_best(&run);
+    estimate->last.laplace_doubtful = estimate->skew > LEARN_SKEW_MAX;
     run_clear(&run);
     if (err != ERR_OK)
         estimate_clear(estimate);

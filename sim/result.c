@@ -132,6 +132,10 @@ struct json *result_json(const struct model *model, const struct estimate *e,
                   e->minus2_log_likelihood - (double)e->measurements * LOG_2_PI);
     json_set_integer(json, "rounds", e->rounds);
     json_set_boolean(json, "converged", e->converged);
+    json_set_text(json, "stopped",
+                  e->converged      ? "converged"
+                  : e->last.stalled ? "no progress"
+                                    : "rounds");
     json_set(json, "parameters", parameters_json(model, e));
     json_set(json, "covariate_effects", effects_json(model, e));
     json_set(json, "correlation", correlation_json(e->prior));
@@ -257,7 +261,9 @@ void result_print(struct cli *cli, const struct model *model, const struct estim
 void result_warn(struct cli *cli, const struct estimate *e, bool noisy)
 {
     if (!noisy && !e->converged)
-        cli_say(cli, "warning: %u rounds did not converge (still to gain %.3g)",
+        cli_say(cli,
+                "warning: %u rounds did not converge (still to gain %.3g): the best of "
+                "them is given",
                 e->rounds, e->last.gain);
     if (e->failed)
         cli_say(cli,

@@ -15,11 +15,11 @@
  * prior. What it does to a noisy sum is post-processing and costs no privacy.
  *
  * Exact form (noise_stddev 0): Fisher scoring on the Laplace likelihood, corrected by the
- * secants of earlier rounds (BFGS) and held back when a round turned out worse than the
- * best before. Private form: one Fisher step a round; the one-step estimates of the
- * rounds are averaged by their precision, steps are damped by the noise known to be in
- * them, and what noise would swamp is not learned but held (docs/statistics.md). Called
- * by coordinator/ and sim/. */
+ * secants of earlier rounds (BFGS), always from the best round so far and shorter after
+ * one that turned out worse. Private form: one Fisher step a round; the one-step
+ * estimates of the rounds are averaged by their precision, steps are damped by the noise
+ * known to be in them, and what noise would swamp is not learned but held
+ * (docs/statistics.md). Called by coordinator/ and sim/. */
 
 struct learn_round {
     const struct prior *prior; /* under which the patients were fitted */
@@ -32,10 +32,10 @@ struct learn_options {
     double tolerance;    /* converged when a step promises less gain in -2 log L */
 };
 #define LEARN_PATIENTS_MIN 2.0
-#define LEARN_TOLERANCE 1e-3
+#define LEARN_TOLERANCE 0.03
 
-/* Real sets: 0.004 to 0.05 where Laplace's approximation agrees with quadrature, 0.15
- * (toenail, binary) and 0.8 (tumour sizes) where it is known to fail. */
+/* Real sets: 0.004 to 0.05 where Laplace's approximation agrees with quadrature, 0.35
+ * (toenail, binary) and 0.5 to 1 (tumour sizes) where it is known to fail. */
 #define LEARN_SKEW_MAX 0.1
 
 /* What became of a group of numbers in this step. */
@@ -58,6 +58,9 @@ struct learn_report {
     double gain;       /* in -2 log L that the full step promises: distance to the end */
     bool converged;    /* gain below the tolerance; exact form only */
     bool stepped_back; /* the round was worse than the best before */
+    bool stalled;      /* so were all of the last few: `next` is the best one's prior and
+                          further rounds are no use; exact form only */
+    size_t best;       /* the round with the lowest -2 log L, from 0; exact form only */
     enum learn_verdict effects, covariance, residual, population;
     char reason[200]; /* why something was held or doubted; "" */
 };

@@ -5,10 +5,6 @@
 #include "base/memory.h"
 #include "numerics/linalg.h"
 
-/* One step multiplies no variance by less or more than this. */
-#define EIGEN_LOW 0.25
-#define EIGEN_HIGH 4.0
-
 /* Directions in which a patient's records have less than this share of the say are not
  * made narrower: a variance on its way to zero would never arrive. */
 #define KNOWN_LEAST 1e-6
@@ -46,8 +42,7 @@ void history_clear(struct history *history)
 
 /* --- moving a prior ---------------------------------------------------------------- */
 
-/* Does "may correlate" split the parameters into blocks? */
-static bool in_blocks(const struct prior_layout *layout)
+bool history_in_blocks(const struct prior_layout *layout)
 {
     for (size_t a = 0; a < layout->p; a++)
         for (size_t b = 0; b < layout->p; b++)
@@ -114,15 +109,15 @@ static enum err guard_covariance(const struct prior_layout *layout,
         for (size_t a = 0; a < p; a++)
             for (size_t b = 0; b < p; b++)
                 share += q[a * p + i] * known[a * p + b] * q[b * p + i];
-        double low = share < KNOWN_LEAST ? 1 : EIGEN_LOW;
-        double held = fmin(EIGEN_HIGH, fmax(low, values[i]));
+        double low = share < KNOWN_LEAST ? 1 : HISTORY_VARIANCE_LEAST;
+        double held = fmin(HISTORY_VARIANCE_MOST, fmax(low, values[i]));
         if (held != values[i])
             reach = fmin(reach, (held - 1) / (values[i] - 1));
         values[i] = held;
     }
     if (err == ERR_OK)
         linalg_multiply(p, p, p, c, q, cq);
-    bool blocks = in_blocks(layout);
+    bool blocks = history_in_blocks(layout);
     for (size_t a = 0; err == ERR_OK && a < p; a++) {
         for (size_t b = 0; b <= a; b++) {
             double entry =
@@ -158,30 +153,73 @@ static enum err rotate(const struct view *view, struct prior *next)
     return err;
 }
 
-/* It is a residual's variance, not its logarithm, that a Fisher step is linear in. */
-enum err history_move(const struct history *history, size_t round, const double *step,
-                      struct prior **next)
+enum err history_relative(const struct history *history, size_t round, const double *step,
+                          double *values, double *directions)
 {
     const struct space *space = &history->space;
-    const struct view *view = &history->views[round];
+    const struct prior *prior = history->rounds[round].prior;
+    size_t p = prior->p;
+    struct prior *to = prior_copy(prior);
+    double *c = mem_copy(prior->omega, p * p * sizeof *c);
+    for (size_t e = space->first[NUMBER_COVARIANCE]; e < space->first[NUMBER_RESIDUAL];
+         e++) {
+        const struct number *one = &space->numbers[e];
+        to->omega[one->a * p + one->b] += step[e];
+        to->omega[one->b * p + one->a] = to->omega[one->a * p + one->b];
+    }
+    enum err err = linalg_cholesky(p, c);
+    if (err == ERR_OK)
+        err = relative(p, c, to->omega, values, directions);
+    if (err == ERR_OK)
+        linalg_lower_transposed_solve(p, c, p, directions);
+    mem_free(c);
+    prior_destroy(&to);
+    return err;
+}
+
+/* The numbers moved; it is a residual's variance, not its logarithm, that a Fisher step
+ * is linear in. */
+static struct prior *step_along(const struct space *space, const struct view *view,
+                                const double *step)
+{
     struct prior *to = prior_copy(view->prior);
     for (size_t i = 0; i < space->count; i++) {
         const struct number *one = &space->numbers[i];
         double *value = space_place(space, to, i);
         if (one->kind == NUMBER_RESIDUAL)
-            *value += 0.5 * log(fmin(EIGEN_HIGH, fmax(EIGEN_LOW, 1 + 2 * step[i])));
+            *value += 0.5 * log(fmin(HISTORY_VARIANCE_MOST,
+                                     fmax(HISTORY_VARIANCE_LEAST, 1 + 2 * step[i])));
         else
             *value += step[i];
         if (one->kind == NUMBER_COVARIANCE)
             to->omega[one->b * to->p + one->a] = *value;
     }
-    enum err err = ERR_OK;
-    if (to->p && (err = guard_covariance(space->layout, view, to)) == ERR_OK)
-        err = rotate(view, to);
     to->patients = view->patients;
+    return to;
+}
+
+enum err history_place(const struct history *history, size_t round, const double *step,
+                       struct prior **next)
+{
+    const struct view *view = &history->views[round];
+    *next = step_along(&history->space, view, step);
+    enum err err = (*next)->p ? rotate(view, *next) : ERR_OK;
     if (err != ERR_OK)
-        prior_destroy(&to);
-    *next = to;
+        prior_destroy(next);
+    return err;
+}
+
+enum err history_move(const struct history *history, size_t round, const double *step,
+                      struct prior **next)
+{
+    const struct view *view = &history->views[round];
+    *next = step_along(&history->space, view, step);
+    enum err err = ERR_OK;
+    if ((*next)->p &&
+        (err = guard_covariance(history->space.layout, view, *next)) == ERR_OK)
+        err = rotate(view, *next);
+    if (err != ERR_OK)
+        prior_destroy(next);
     return err;
 }
 

@@ -70,8 +70,10 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         report->laplace_doubtful = report->skew > LEARN_SKEW_MAX;
         if (view->patients < chosen.patients_min)
             *next = hold(view->prior, report, "too few patients");
-        else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK)
+        else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK) {
             *next = hold(view->prior, report, err_text());
+            report->stalled = true; /* the same sums will say the same again */
+        }
     } else if (err == ERR_OK) {
         report->failed = report->minus2_log_likelihood = report->skew = report->gain =
             NAN;

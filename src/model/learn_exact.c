@@ -1,9 +1,11 @@
 #include "learn_exact.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "factor.h"
 #include "numerics/linalg.h"
 
 /* Secants of at most so many of the last rounds correct the Fisher information at the
@@ -27,6 +29,26 @@
 /* Information added to every number, relative to its size: nothing where anything is
  * known, and finite steps and errors where nothing is. */
 #define REGULAR 1e-6
+
+/* How far a step may pass the limit of a variance, as moving sets it, before it is
+ * solved again with that variance at the limit. */
+#define LIMIT_SLACK 0.02
+
+/* An entry of the diagonal of the covariance's factor is not made less than this share of
+ * its spread: a correlation of 1 - 5e-9 is as good as 1. */
+#define FACTOR_LEAST 1e-4
+
+/* In those coordinates when the step promises less than this of -2 log L a patient, or
+ * less than this altogether. */
+#define FACTOR_NEAR 0.1
+#define FACTOR_NEAR_LEAST 20.0
+
+/* A step from the best round after one that was worse goes at most this share of the way
+ * that one went, in the metric of the information. After so many in a row there is
+ * nothing lower to be found: the last of them went less than a hundredth of the first's
+ * way. */
+#define SHORTER 0.4
+#define STALLED_ROUNDS 7
 
 /* In comparing rounds a failed fit weighs as much as this in -2 log L. */
 #define FAILED_COST 100.0
@@ -99,45 +121,18 @@ static bool secant(const struct history *history, size_t base, const double *inf
 }
 
 /* Correct the information at the base by all usable secants of the last rounds, oldest
- * first. Whether the very last round's is among them (or is the base). */
-static bool use_secants(const struct history *history, size_t base, double *information)
+ * first. */
+static void use_secants(const struct history *history, size_t base, double *information)
 {
     size_t n = history->space.count, last = history->count - 1;
     double *s = mem_new(n, sizeof *s), *y = mem_new(n, sizeof *y);
     double *expected = mem_copy(information, n * n * sizeof *expected);
-    bool used = base == last;
-    for (size_t i = last > SECANTS_MAX ? last - SECANTS_MAX : 0; i <= last; i++) {
-        if (i == base || !secant(history, base, expected, i, s, y))
-            continue;
-        correct(n, information, s, y);
-        used |= i == last;
-    }
+    for (size_t i = last > SECANTS_MAX ? last - SECANTS_MAX : 0; i <= last; i++)
+        if (i != base && secant(history, base, expected, i, s, y))
+            correct(n, information, s, y);
     mem_free(s);
     mem_free(y);
     mem_free(expected);
-    return used;
-}
-
-/* Back from the last round towards the better base: to the lowest point of the parabola
- * through both costs with the base's slope, within a tenth and a half of the way. */
-static void step_back(const struct history *history, size_t base, double *step)
-{
-    const struct space *space = &history->space;
-    size_t last = history->count - 1, n = space->count;
-    double slope = 0;
-    for (size_t e = 0; e < n; e++) {
-        step[e] = *space_place(space, history->rounds[last].prior, e) -
-                  *space_place(space, history->rounds[base].prior, e);
-        slope -= 2 * step[e] * history->scores[base * n + e];
-    }
-    double rise = cost(&history->views[last]) - cost(&history->views[base]);
-    double share = slope < 0 ? -slope / (2 * (rise - slope)) : 0.1;
-    share = fmin(0.5, fmax(0.1, share));
-    for (size_t e = 0; e < n; e++) {
-        step[e] *= share;
-        if (space->numbers[e].kind == NUMBER_RESIDUAL) /* as moving takes it */
-            step[e] = (exp(2 * step[e]) - 1) / 2;
-    }
 }
 
 /* How far one step may carry a number whose size the guards of moving do not bound: a
@@ -174,71 +169,371 @@ static void bounded(const struct history *history, const struct prior *prior,
     }
 }
 
+/* Limits that a step has run into: row . step = target, for each. */
+struct limits {
+    size_t n, count, capacity;
+    double *rows; /* [count][n] */
+    double *targets;
+};
+
+static double *limits_add(struct limits *limits, double target)
+{
+    size_t n = limits->n, capacity = limits->capacity;
+    MEM_GROW(limits->targets, limits->count + 1, &limits->capacity);
+    if (limits->capacity != capacity)
+        limits->rows = mem_resize(limits->rows, limits->capacity * n, sizeof(double));
+    double *row = limits->rows + limits->count * n;
+    memset(row, 0, n * sizeof *row);
+    limits->targets[limits->count++] = target;
+    return row;
+}
+
+/* b step = score, where the limits allow it (Lagrange). */
+static enum err solve_within(const struct limits *limits, const double *b,
+                             const double *score, double *step)
+{
+    size_t n = limits->n, c = limits->count, sides = c + 1;
+    double *solved = mem_new(n * sides, sizeof *solved);
+    double *gram = mem_new(c * c, sizeof *gram), *force = mem_new(c, sizeof *force);
+    for (size_t e = 0; e < n; e++) {
+        solved[e * sides] = score[e];
+        for (size_t i = 0; i < c; i++)
+            solved[e * sides + 1 + i] = limits->rows[i * n + e];
+    }
+    enum err err = linalg_spd_solve(n, b, sides, solved);
+    for (size_t i = 0; i < c; i++) {
+        force[i] = limits->targets[i];
+        for (size_t e = 0; e < n; e++) {
+            force[i] -= limits->rows[i * n + e] * solved[e * sides];
+            for (size_t k = 0; k < c; k++)
+                gram[i * c + k] += limits->rows[i * n + e] * solved[e * sides + 1 + k];
+        }
+    }
+    if (err == ERR_OK && c)
+        err = linalg_spd_solve(c, gram, 1, force);
+    for (size_t e = 0; err == ERR_OK && e < n; e++) {
+        step[e] = solved[e * sides];
+        for (size_t i = 0; i < c; i++)
+            step[e] += force[i] * solved[e * sides + 1 + i];
+    }
+    mem_free(solved);
+    mem_free(gram);
+    mem_free(force);
+    return err;
+}
+
+/* The direction in which the covariance after the step leaves what moving allows, if
+ * there is one: a limit on the step along it. */
+static bool limit_covariance(const struct history *history, size_t base,
+                             const double *step, struct limits *limits)
+{
+    const struct space *space = &history->space;
+    const struct prior *prior = history->rounds[base].prior;
+    size_t p = prior->p, worst = SIZE_MAX;
+    double *direction = mem_new(p * p, sizeof *direction);
+    double *values = mem_new(p, sizeof *values), most = LIMIT_SLACK, target = 0;
+    if (!p || history_relative(history, base, step, values, direction) != ERR_OK)
+        p = 0;
+    for (size_t i = 0; i < p; i++) {
+        double low = HISTORY_VARIANCE_LEAST - values[i],
+               high = values[i] / HISTORY_VARIANCE_MOST - 1;
+        if (fmax(low, high) > most) {
+            most = fmax(low, high);
+            target = (low > high ? HISTORY_VARIANCE_LEAST : HISTORY_VARIANCE_MOST) - 1;
+            worst = i;
+        }
+    }
+    double *row = worst < p ? limits_add(limits, target) : NULL;
+    for (size_t e = space->first[NUMBER_COVARIANCE];
+         row && e < space->first[NUMBER_RESIDUAL]; e++) {
+        const struct number *one = &space->numbers[e];
+        row[e] = direction[one->a * p + worst] * direction[one->b * p + worst] *
+                 (one->a == one->b ? 1 : 2);
+    }
+    mem_free(direction);
+    mem_free(values);
+    return row != NULL;
+}
+
+/* The same for residuals, whose step is half a relative change of the variance. */
+static bool limit_residual(const struct history *history, const double *step,
+                           struct limits *limits)
+{
+    const struct space *space = &history->space;
+    double low = (HISTORY_VARIANCE_LEAST - 1) / 2, high = (HISTORY_VARIANCE_MOST - 1) / 2;
+    for (size_t e = space->first[NUMBER_RESIDUAL]; e < space->first[NUMBER_POPULATION];
+         e++) {
+        if (step[e] < low - LIMIT_SLACK || step[e] > high + LIMIT_SLACK) {
+            limits_add(limits, step[e] < low ? low : high)[e] = 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Can correlations run to 1, where steps of the covariance itself get stuck? Only blocks
+ * have a factor with the same zeros. */
+static bool has_factor(const struct prior_layout *layout)
+{
+    bool off = false;
+    for (size_t a = 0; a < layout->p; a++)
+        for (size_t b = 0; b < a; b++)
+            off |= layout->correlated[a][b];
+    return off && history_in_blocks(layout);
+}
+
+/* The first number of a step of the factor that goes farther than it may: a diagonal
+ * entry that would change its variance's share by more than moving allows, or be nothing
+ * beside its spread. */
+static bool limit_factor(const struct factor *factor, const struct prior *prior,
+                         const double *step, struct limits *limits)
+{
+    const struct space *space = factor->space;
+    size_t p = prior->p;
+    for (size_t e = space->first[NUMBER_COVARIANCE]; e < space->first[NUMBER_RESIDUAL];
+         e++) {
+        size_t at = space->numbers[e].a * (p + 1);
+        double entry = factor->lower[at], spread = sqrt(prior->omega[at]);
+        double low = fmax(entry * (sqrt(HISTORY_VARIANCE_LEAST) - 1),
+                          fmin(0, FACTOR_LEAST * spread - entry));
+        double high = spread * (sqrt(HISTORY_VARIANCE_MOST) - 1);
+        if (space->numbers[e].a != space->numbers[e].b)
+            continue;
+        if (step[e] < low - LIMIT_SLACK * entry || step[e] > high * (1 + LIMIT_SLACK)) {
+            limits_add(limits, step[e] < low ? low : high)[e] = 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The step solved in the covariance's factor. Entries off its diagonal are damped until
+ * they move by no more than a between-patient sd. */
+static enum err solve_factor(const struct history *history, size_t base, const double *b,
+                             const double *score, double *step)
+{
+    const struct space *space = &history->space;
+    const struct prior *prior = history->views[base].prior;
+    size_t n = space->count, p = prior->p;
+    double *turned = mem_new(n, sizeof *turned), *held = mem_new(n * n, sizeof *held);
+    struct factor factor;
+    enum err err = factor_init(&factor, space, prior);
+    if (err == ERR_OK)
+        err = factor_turn(&factor, score, b, turned, held);
+    bool far = true;
+    for (double damping = 0; err == ERR_OK && far && damping < DAMPING_MAX;) {
+        struct limits limits = {.n = n};
+        err = solve_within(&limits, held, turned, step);
+        while (err == ERR_OK && limits.count < p + prior->m &&
+               (limit_factor(&factor, prior, step, &limits) ||
+                limit_residual(history, step, &limits)))
+            err = solve_within(&limits, held, turned, step);
+        double more = fmax(1, 3 * damping);
+        far = false;
+        for (size_t e = space->first[NUMBER_COVARIANCE];
+             err == ERR_OK && e < space->first[NUMBER_RESIDUAL]; e++) {
+            const struct number *one = &space->numbers[e];
+            double variance = prior->omega[one->a * (p + 1)];
+            far |= one->a != one->b && step[e] * step[e] > variance;
+            held[e * (n + 1)] += one->a != one->b ? more / variance : 0;
+        }
+        damping += more;
+        mem_free(limits.rows);
+        mem_free(limits.targets);
+    }
+    if (err == ERR_OK)
+        factor_return(&factor, step);
+    factor_clear(&factor);
+    mem_free(turned);
+    mem_free(held);
+    return err;
+}
+
+/* Is the end near enough for the factor's coordinates? Far from it variances are moved as
+ * they are, in which a Fisher step is nearly linear. */
+static bool is_near(const struct view *view, size_t n, const double *score,
+                    const double *step)
+{
+    double promised = 0;
+    for (size_t e = 0; e < n; e++)
+        promised += score[e] * step[e];
+    return promised < fmax(FACTOR_NEAR_LEAST, FACTOR_NEAR * view->patients);
+}
+
+struct step {
+    double *along; /* [count] */
+    bool factored; /* solved in the covariance's factor */
+    bool far;      /* takes some number farther than it may */
+};
+
+/* The damped step. Variances that would pass their limits stop there, and the others take
+ * it into account. */
+static enum err damped(const struct history *history, size_t base, const double *b,
+                       const double *score, double damping, struct step *step)
+{
+    const struct prior *prior = history->views[base].prior;
+    size_t n = history->space.count;
+    double *held = mem_new(n * n, sizeof *held);
+    struct limits limits = {.n = n};
+    bounded(history, prior, damping, b, held);
+    enum err err = solve_within(&limits, held, score, step->along);
+    step->factored = err == ERR_OK && has_factor(history->space.layout) &&
+                     is_near(&history->views[base], n, score, step->along) &&
+                     limit_covariance(history, base, step->along, &limits);
+    if (step->factored)
+        err = solve_factor(history, base, held, score, step->along);
+    while (err == ERR_OK && !step->factored && limits.count < 2 * prior->p + prior->m &&
+           (limit_covariance(history, base, step->along, &limits) ||
+            limit_residual(history, step->along, &limits)))
+        if (solve_within(&limits, held, score, step->along) != ERR_OK)
+            break; /* limits that contradict each other: moving will see to it */
+    step->far = false;
+    for (size_t e = 0; err == ERR_OK && e < n; e++)
+        step->far |= fabs(step->along[e]) > farthest(history, prior, e);
+    mem_free(held);
+    mem_free(limits.rows);
+    mem_free(limits.targets);
+    return err;
+}
+
 /* Newton's step with the information b, covariances and residuals as they will be once
  * the effects have moved (docs/statistics.md, profile); damped until nothing goes farther
  * than it may. */
 static enum err newton(const struct history *history, size_t base, const double *b,
-                       double *step)
+                       struct step *step)
 {
     const struct space *space = &history->space;
     const struct view *view = &history->views[base];
     const double *score = history->scores + base * space->count;
     size_t n = space->count, k = view->prior->k;
     double *effects = mem_new(view->prior->p * k, sizeof *effects);
-    double *held = mem_new(n * n, sizeof *held), damping = 0;
-    enum err err = ERR_OK;
-    for (bool far = true; err == ERR_OK && far && damping < DAMPING_MAX;) {
-        bounded(history, view->prior, damping, b, held);
-        memcpy(step, score, n * sizeof *step);
-        err = linalg_spd_solve(n, held, 1, step);
-        far = false;
-        for (size_t e = 0; e < n; e++)
-            far |= fabs(step[e]) > farthest(history, view->prior, e);
+    double *profiled = mem_copy(score, n * sizeof *profiled), damping = 0;
+    enum err err = damped(history, base, b, score, damping, step);
+    while (err == ERR_OK && step->far && damping < DAMPING_MAX) {
         damping = fmax(1, 4 * damping);
+        err = damped(history, base, b, score, damping, step);
     }
     for (size_t e = 0; e < space->first[NUMBER_COVARIANCE]; e++)
-        effects[space->numbers[e].a * k + space->numbers[e].b] = step[e];
-    memcpy(step, score, n * sizeof *step);
-    fisher_profile(space, view, effects, step);
+        effects[space->numbers[e].a * k + space->numbers[e].b] = step->along[e];
+    fisher_profile(space, view, effects, profiled);
     if (err == ERR_OK)
-        err = linalg_spd_solve(n, held, 1, step);
+        err = damped(history, base, b, profiled, damping, step);
     mem_free(effects);
-    mem_free(held);
+    mem_free(profiled);
+    return err;
+}
+
+/* s' B s */
+static double square_length(size_t n, const double *b, const double *s)
+{
+    double sum = 0;
+    for (size_t e = 0; e < n; e++)
+        for (size_t f = 0; f < n; f++)
+            sum += s[e] * b[e * n + f] * s[f];
+    return sum;
+}
+
+/* Shorten the step to less than the way the last round went from the better base. */
+static void shorten(const struct history *history, size_t base, const double *b,
+                    double *step)
+{
+    const struct space *space = &history->space;
+    size_t n = space->count;
+    double *gone = mem_new(n, sizeof *gone);
+    for (size_t e = 0; e < n; e++)
+        gone[e] = *space_place(space, history->rounds[history->count - 1].prior, e) -
+                  *space_place(space, history->rounds[base].prior, e);
+    double share = SHORTER * sqrt(square_length(n, b, gone) / square_length(n, b, step));
+    for (size_t e = 0; share < 1 && e < n; e++)
+        step[e] *= share;
+    mem_free(gone);
+}
+
+static enum err go(const struct history *history, size_t base, const struct step *step,
+                   struct prior **next)
+{
+    return step->factored ? history_place(history, base, step->along, next)
+                          : history_move(history, base, step->along, next);
+}
+
+/* What the way from the base to `to` promises of -2 log L by the score there. */
+static double promise(const struct history *history, size_t base, const struct prior *to)
+{
+    const struct space *space = &history->space;
+    double sum = 0;
+    for (size_t e = 0; e < space->count; e++)
+        sum += history->scores[base * space->count + e] *
+               (*space_place(space, to, e) -
+                *space_place(space, history->rounds[base].prior, e));
+    return sum;
+}
+
+/* The newest of the rounds that are the best to within the tolerance. */
+static size_t best_round(const struct history *history, double tolerance)
+{
+    double best = cost(&history->views[0]);
+    size_t base = 0;
+    for (size_t i = 1; i < history->count; i++)
+        best = fmin(best, cost(&history->views[i]));
+    for (size_t i = 0; i < history->count; i++)
+        if (cost(&history->views[i]) <= best + tolerance)
+            base = i;
+    return base;
+}
+
+/* The step of the whole promise first, which says how far the end is; then as much of it
+ * as may be gone. */
+static enum err step_from(const struct history *history, size_t base, double tolerance,
+                          const double *information, struct prior **next,
+                          struct learn_report *report)
+{
+    size_t n = history->space.count, worse = history->count - 1 - base;
+    struct step step = {.along = mem_new(n, sizeof(double))};
+    enum err err = newton(history, base, information, &step);
+    if (err == ERR_OK)
+        err = go(history, base, &step, next);
+    if (err == ERR_OK) {
+        report->gain = promise(history, base, *next);
+        report->converged = fabs(report->gain) < tolerance;
+        report->stepped_back = worse > 0 && !report->converged;
+        report->stalled = worse >= STALLED_ROUNDS && !report->converged;
+    }
+    if (err == ERR_OK && report->stepped_back) {
+        prior_destroy(next);
+        shorten(history, base, information, step.along);
+        err = go(history, base, &step, next);
+    }
+    if (err == ERR_OK && report->stalled) {
+        prior_destroy(next);
+        *next = prior_copy(history->rounds[base].prior);
+        (*next)->patients = history->views[base].patients;
+        snprintf(report->reason, sizeof report->reason,
+                 "the last %zu rounds found nothing better than round %zu, around which "
+                 "the likelihood is not smooth",
+                 worse, base + 1);
+    }
+    mem_free(step.along);
     return err;
 }
 
 enum err learn_exactly(const struct history *history, double tolerance,
                        struct prior **next, struct learn_report *report)
 {
-    size_t n = history->space.count, last = history->count - 1, base = 0;
-    for (size_t i = 1; i <= last; i++)
-        if (cost(&history->views[i]) <= cost(&history->views[base]) + tolerance)
-            base = i;
+    size_t n = history->space.count, base = best_round(history, tolerance);
     double *information = mem_new(n * n, sizeof *information);
-    double *inverse = mem_new(n * n, sizeof *inverse), *step = mem_new(n, sizeof *step);
+    double *inverse = mem_new(n * n, sizeof *inverse);
+    report->best = base;
     fisher_information(&history->space, &history->views[base], information);
     bounded(history, history->views[base].prior, 0, information, inverse);
     memcpy(information, inverse, n * n * sizeof *inverse);
     enum err err = linalg_spd_inverse(n, information, inverse);
     if (err == ERR_OK) {
-        report->stepped_back = !use_secants(history, base, information);
-        err = newton(history, base, information, step);
+        use_secants(history, base, information);
+        err = step_from(history, base, tolerance, information, next, report);
     }
-    if (err == ERR_OK && report->stepped_back)
-        step_back(history, base, step);
     if (err == ERR_OK)
-        err = history_move(history, base, step, next);
-    if (err == ERR_OK) {
         history_errors(history, inverse, *next);
-        for (size_t e = 0; e < n; e++)
-            report->gain +=
-                history->scores[base * n + e] *
-                (*space_place(&history->space, *next, e) -
-                 *space_place(&history->space, history->rounds[base].prior, e));
-        report->converged = !report->stepped_back && report->gain < tolerance;
-    }
     mem_free(information);
     mem_free(inverse);
-    mem_free(step);
     return err;
 }

@@ -33,6 +33,9 @@ static inline void study_begin(struct study *study, const char *text, const char
     assert_ok(prior_from_model(study->trial.model, &study->prior));
 }
 
+/* Closer than the default, for comparisons to the last digit. */
+static const struct learn_options study_exactly = {LEARN_PATIENTS_MIN, 1e-3};
+
 static inline void study_run(struct study *study, size_t most)
 {
     struct trial *trial = &study->trial;
@@ -40,7 +43,7 @@ static inline void study_run(struct study *study, size_t most)
         double *sum = trial_sum(trial, study->prior, &study->statistic);
         study->rounds[study->count++] = (struct learn_round){study->prior, sum, 0};
         assert_ok(learn_step(trial->model, &trial->layout, &study->statistic,
-                             study->rounds, study->count, NULL, &study->prior,
+                             study->rounds, study->count, &study_exactly, &study->prior,
                              &study->report));
     }
 }

@@ -53,8 +53,47 @@ static void draw(struct trial *trial, struct record **records, size_t count)
     }
 }
 
-/* The sum's score against central differences of the marginal likelihood itself: every
- * fit is made anew on either side. */
+/* The score of the sum under `prior`, every number of it, against central differences of
+ * the marginal likelihood itself: every fit is made anew on either side. */
+static void check_score(struct trial *trial, const struct prior *prior, size_t numbers)
+{
+    struct statistic statistic;
+    statistic_layout(&trial->layout, true, &statistic);
+    double *sum = trial_sum(trial, prior, &statistic);
+    struct space space;
+    struct view view;
+    space_init(&space, &trial->layout);
+    assert_int_equal(space.count, numbers);
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    assert_near(view.patients, (double)trial->count, 1e-12);
+    assert_near(view.failed, 0, 0);
+    double *score = mem_new(space.count, sizeof *score), h = 1e-4;
+    fisher_score(&space, &view, score);
+    for (size_t i = 0; i < space.count; i++) {
+        const struct number *one = &space.numbers[i];
+        double cost[2];
+        for (int side = 0; side < 2; side++) {
+            struct prior *moved = prior_copy(prior);
+            *space_place(&space, moved, i) += side ? h : -h;
+            if (one->kind == NUMBER_COVARIANCE)
+                moved->omega[one->b * prior->p + one->a] =
+                    moved->omega[one->a * prior->p + one->b];
+            cost[side] = trial_cost(trial, moved);
+            prior_destroy(&moved);
+        }
+        double expected = -0.5 * (cost[1] - cost[0]) / (2 * h);
+        if (!(fabs(score[i] - expected) <= 2e-5 * (1 + fabs(expected))))
+            fail_msg("number %zu: %.9g, differences give %.9g", i, score[i], expected);
+    }
+    struct prior *same = prior_copy(prior);
+    assert_relative(view.likelihood, trial_cost(trial, same), 1e-12);
+    prior_destroy(&same);
+    mem_free(score);
+    mem_free(sum);
+    view_clear(&view);
+    space_clear(&space);
+}
+
 static void fisher__score_is_the_derivative_of_the_likelihood(void **state)
 {
     (void)state;
@@ -68,40 +107,35 @@ static void fisher__score_is_the_derivative_of_the_likelihood(void **state)
     prior->effects[1] = 0.15;
     double rotation[] = {0.6, 0.8, 0, -0.8, 0.6, 0, 0, 0, 1};
     assert_ok(prior_factor(prior, rotation)); /* the whitening must not matter */
-    struct statistic statistic;
-    statistic_layout(&trial.layout, true, &statistic);
-    double *sum = trial_sum(&trial, prior, &statistic);
-    struct space space;
-    struct view view;
-    space_init(&space, &trial.layout);
-    assert_int_equal(space.count, 5 + 4 + 3 + 1);
-    assert_ok(view_init(&view, &statistic, prior, sum));
-    assert_near(view.patients, N, 1e-12);
-    assert_near(view.failed, 0, 0);
-    double *score = mem_new(space.count, sizeof *score), h = 1e-4;
-    fisher_score(&space, &view, score);
-    for (size_t i = 0; i < space.count; i++) {
-        const struct number *one = &space.numbers[i];
-        double cost[2];
-        for (int side = 0; side < 2; side++) {
-            struct prior *moved = prior_copy(prior);
-            *space_place(&space, moved, i) += side ? h : -h;
-            if (one->kind == NUMBER_COVARIANCE)
-                moved->omega[one->b * 3 + one->a] = moved->omega[one->a * 3 + one->b];
-            cost[side] = trial_cost(&trial, moved);
-            prior_destroy(&moved);
-        }
-        double expected = -0.5 * (cost[1] - cost[0]) / (2 * h);
-        if (!(fabs(score[i] - expected) <= 2e-5 * (1 + fabs(expected))))
-            fail_msg("number %zu: %.9g, differences give %.9g", i, score[i], expected);
+    check_score(&trial, prior, 5 + 4 + 3 + 1);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+    for (size_t i = 0; i < N; i++)
+        record_destroy(&records[i]);
+}
+
+/* Three answers, all alike or not: the mean of the posterior is more than a standard
+ * deviation from its mode, Laplace's likelihood is poor, and its score is right. */
+static void fisher__score_of_sparse_answers_is_right(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    struct record *records[N];
+    struct trial trial;
+    trial_model(&trial, "model yes version 1 \"t\"\ntime h\n[parameters]\n"
+                        "level = -2 1 normal sd 6\n"
+                        "[equations]\np = expit(level)\n"
+                        "[observations]\nseen : p ~ bernoulli\n");
+    for (size_t i = 0; i < N; i++) {
+        records[i] = record_new("x", "h");
+        for (size_t j = 0; j < 3; j++)
+            assert_ok(record_measurement(records[i], (double)j, "seen", NULL, j < i,
+                                         CENSORED_NOT, j));
+        trial_take(&trial, records[i]);
     }
-    struct prior *same = prior_copy(prior);
-    assert_relative(view.likelihood, trial_cost(&trial, same), 1e-12);
-    prior_destroy(&same);
-    mem_free(score);
-    mem_free(sum);
-    view_clear(&view);
-    space_clear(&space);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    check_score(&trial, prior, 1 + 1);
     prior_destroy(&prior);
     trial_clear(&trial);
     for (size_t i = 0; i < N; i++)
@@ -152,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fisher__score_is_the_derivative_of_the_likelihood),
+        cmocka_unit_test(fisher__score_of_sparse_answers_is_right),
         cmocka_unit_test(fisher__information_of_a_line_is_exact),
     };
     return cmocka_run_group_tests_name("fisher", tests, NULL, NULL);

