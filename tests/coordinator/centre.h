@@ -228,13 +228,8 @@ static inline enum rounds_outcome centre_advance(struct centre *s)
 /* The attempt in progress; its plan points into the arena. */
 static inline struct coord_attempt centre_attempt(struct centre *s, struct arena *arena)
 {
-<<<<<<< HEAD
     const struct coord_study *study;
     struct coord_attempt attempt;
-=======
-    struct coord_study *study;
-    struct coord_attempt attempt;
->>>>>>> 02fbf2a (wire/codec, wire/phase: the messages of five phases, and what binds them)
     assert_ok(coord_studies_open(s->coordinator, s->number, &study));
     assert_ok(rounds_current(s->coordinator, study, arena, &attempt));
     bytes_free(&attempt.signed_plan);
