@@ -435,28 +435,13 @@ static double read_real(const uint8_t *data)
     return value;
 }
 
-/* Length of the UTF-8 character at `text`, 0 when there is none: shortest forms only, no
- * surrogates, nothing above U+10FFFF (RFC 3629). */
-static size_t utf8_character(const uint8_t *text, size_t size, uint32_t *code)
+/* The code point of a character that bytes_utf8_size found sound. */
+static uint32_t code_point(const uint8_t *text, size_t length)
 {
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = text[0] < 0x80           ? 1
-                    : (text[0] >> 5) == 0x06 ? 2
-                    : (text[0] >> 4) == 0x0e ? 3
-                    : (text[0] >> 3) == 0x1e ? 4
-                                             : 0;
-    if (length == 0 || length > size)
-        return 0;
-    uint32_t sum = length == 1 ? text[0] : text[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        sum = sum << 6 | (text[i] & 0x3f);
-    }
-    if (sum < lowest[length] || sum > 0x10ffff || (sum >= 0xd800 && sum <= 0xdfff))
-        return 0;
-    *code = sum;
-    return length;
+    uint32_t code = length < 2 ? text[0] : text[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (text[i] & 0x3f);
+    return code;
 }
 
 /* Printed on terminals and in reports: no C0, C1 or DEL, no line separators, and no
@@ -464,8 +449,8 @@ static size_t utf8_character(const uint8_t *text, size_t size, uint32_t *code)
 static bool is_plain_text(const uint8_t *text, size_t size)
 {
     for (size_t at = 0; at < size;) {
-        uint32_t code = 0;
-        size_t length = utf8_character(text + at, size - at, &code);
+        size_t length = bytes_utf8_size(text + at, size - at);
+        uint32_t code = code_point(text + at, length);
         if (length == 0 || code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
             code == 0x61c || code == 0x200b || (code >= 0x200e && code <= 0x200f) ||
             (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
