@@ -140,6 +140,21 @@ struct model_observation {
 size_t model_observations(const struct model *model);
 const struct model_observation *model_observation(const struct model *model, size_t index);
 
+/* --- what may be tried on a twin, in file order ------------------------------------------ */
+
+enum range_of { RANGE_OF_INPUT, RANGE_OF_PARAMETER, RANGE_OF_COVARIATE };
+
+struct model_range {
+    enum range_of of;
+    size_t index;     /* of that input, parameter or covariate */
+    const char *unit; /* its own; an input's is the accepted one */
+    double low, high; /* low < high */
+    double step;      /* 0: anything between */
+};
+
+size_t model_ranges(const struct model *model);
+const struct model_range *model_range(const struct model *model, size_t index);
+
 /* Human listing of units, inserted factors and (program true) the register program. */
 char *model_describe(const struct model *model, bool program); /* caller frees */
 

@@ -448,29 +448,39 @@ static enum err check_observation(struct model *model, size_t index)
 
 /* --- [what-if] ------------------------------------------------------------------ */
 
-static enum err check_range(struct model *model, const struct range_line *line)
+static enum err check_range(struct model *model, size_t index)
 {
+    const struct range_line *line = &model->syntax->ranges[index];
+    struct model_range out;
     struct named named;
-    const char *unit;
     double factor;
     if (!name_find(model->syntax, line->name, &named))
         return name_refuse_unknown(model->syntax, line->at, line->name,
                                    1u << SYMBOL_INPUT | 1u << SYMBOL_PARAMETER |
                                        1u << SYMBOL_COVARIATE);
     if (named.kind == SYMBOL_INPUT)
-        unit = model->inputs[named.index].accepted_unit;
+        out = (struct model_range){.of = RANGE_OF_INPUT,
+                                   .unit = model->inputs[named.index].accepted_unit};
     else if (named.kind == SYMBOL_PARAMETER)
-        unit = model->parameters[named.index].unit;
+        out = (struct model_range){.of = RANGE_OF_PARAMETER,
+                                   .unit = model->parameters[named.index].unit};
     else if (named.kind == SYMBOL_COVARIATE)
-        unit = model->covariates[named.index].unit;
+        out = (struct model_range){.of = RANGE_OF_COVARIATE,
+                                   .unit = model->covariates[named.index].unit};
     else
         return refuse(model, line->at, E2001, "%s cannot be chosen", line->name);
-    if (unit_convert(line->unit.text, unit, &factor) != ERR_OK)
-        return refuse(model, line->unit.at, E3001, "%s is given in %s", line->name, unit);
+    if (unit_convert(line->unit.text, out.unit, &factor) != ERR_OK)
+        return refuse(model, line->unit.at, E3001, "%s is given in %s", line->name,
+                      out.unit);
     if (!(line->low < line->high))
         return refuse(model, line->at, E4001, "the range is not in ascending order");
     if (line->stepped && !(line->step > 0))
         return refuse(model, line->step_at, E4009, "a step is positive");
+    out.index = named.index;
+    out.low = line->low * factor;
+    out.high = line->high * factor;
+    out.step = line->step * factor;
+    model->ranges[index] = out;
     return ERR_OK;
 }
 
@@ -518,7 +528,7 @@ enum err model_check(struct model *model)
     CHECK_EACH(s->state_count, check_state(model, i));
     CHECK_EACH(s->input_count, check_input(model, i));
     CHECK_EACH(s->observation_count, check_observation(model, i));
-    CHECK_EACH(s->range_count, check_range(model, &s->ranges[i]));
+    CHECK_EACH(s->range_count, check_range(model, i));
     if (err == ERR_OK && !syntax_take(s, 1))
         err = refuse(model, 0, E4003, "the model needs more memory than a model may");
     if (model->inserted_count > 1)

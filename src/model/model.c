@@ -165,6 +165,16 @@ const struct model_observation *model_observation(const struct model *model, siz
     return &model->observations[index];
 }
 
+size_t model_ranges(const struct model *model)
+{
+    return model->syntax->range_count;
+}
+
+const struct model_range *model_range(const struct model *model, size_t index)
+{
+    return &model->ranges[index];
+}
+
 /* --- transforms ----------------------------------------------------------------- */
 
 double transform_forward(const struct model_parameter *parameter, double theta)

@@ -474,6 +474,7 @@ struct model {
     struct model_output
         derived[MODEL_QUANTITIES_MAX]; /* syntax->quantities, same index */
     struct model_observation observations[MODEL_OBSERVATIONS_MAX];
+    struct model_range ranges[MODEL_RANGES_MAX];
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     double correlation[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     struct inserted *inserted;

@@ -60,6 +60,54 @@ static void model__transforms_go_there_and_back(void **state)
     model_destroy(&m);
 }
 
+/* In the unit of what is tried, whatever unit the line is written in. */
+static void model__ranges_say_what_may_be_tried(void **state)
+{
+    (void)state;
+    static const char text[] = "model tried version 1 \"t\"\n"
+                               "time h\n"
+                               "[parameters]\n"
+                               "CL = 3 L/h lognormal sd 0.3\n"
+                               "V = 30 L lognormal sd 0.3\n"
+                               "[covariates]\n"
+                               "WT kg\n"
+                               "[doses]\n"
+                               "pill -> A mg\n"
+                               "[equations]\n"
+                               "d/dt(A) = -CL*WT/70[kg]/V*A\n"
+                               "[observations]\n"
+                               "c : A/V ~ add(0.1 mg/L)\n"
+                               "[what-if]\n"
+                               "WT range 40 .. 120 kg\n"
+                               "pill range 0 .. 2 g step 0.5\n"
+                               "CL range 10 .. 100 mL/min step 5\n";
+    struct model *m;
+    assert_ok(model_parse(text, strlen(text), "tried", &m));
+    assert_int_equal(model_ranges(m), 3);
+    const struct model_range *weight = model_range(m, 0), *dose = model_range(m, 1),
+                             *clearance = model_range(m, 2);
+    assert_int_equal(weight->of, RANGE_OF_COVARIATE);
+    assert_string_equal(model_covariate(m, weight->index)->name, "WT");
+    assert_near(weight->low, 40, 0);
+    assert_near(weight->high, 120, 0);
+    assert_near(weight->step, 0, 0);
+    assert_int_equal(dose->of, RANGE_OF_INPUT);
+    assert_string_equal(model_input(m, dose->index)->name, "pill");
+    assert_string_equal(dose->unit, "mg");
+    assert_near(dose->high, 2000, 0);
+    assert_near(dose->step, 500, 0);
+    assert_int_equal(clearance->of, RANGE_OF_PARAMETER);
+    assert_int_equal(clearance->index, 0);
+    assert_string_equal(clearance->unit, "L/h");
+    assert_near(clearance->low, 0.6, 1e-15); /* 10 mL/min = 600 mL/h */
+    assert_near(clearance->high, 6, 1e-14);
+    assert_near(clearance->step, 0.3, 1e-15);
+    model_destroy(&m);
+    assert_ok(model_parse(oral_text, strlen(oral_text), "a", &m));
+    assert_int_equal(model_ranges(m), 0);
+    model_destroy(&m);
+}
+
 static void model__explains_its_numbers(void **state)
 {
     (void)state;
@@ -73,6 +121,7 @@ int main(void)
         cmocka_unit_test(model__hash_is_of_the_canonical_text),
         cmocka_unit_test(model__answers_what_the_text_says),
         cmocka_unit_test(model__transforms_go_there_and_back),
+        cmocka_unit_test(model__ranges_say_what_may_be_tried),
         cmocka_unit_test(model__explains_its_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
