@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "coordinator/rounds.h"
+#include "privacy/accountant.h"
 
 /* --- create
  * --------------------------------------------------------------------------------------
@@ -18,7 +19,8 @@ static enum err read_request(struct cli *cli, struct coord_study_request *reques
     int64_t rounds, hospitals_min;
     if (cli_real(cli, "epsilon", 1, 1e-3, 20, &request->epsilon) != ERR_OK ||
         cli_real(cli, "delta", 1e-6, 1e-12, 1e-3, &request->delta) != ERR_OK ||
-        cli_real(cli, "budget-ratio", 0.6, 0.01, 1, &request->budget_ratio) != ERR_OK ||
+        cli_real(cli, "budget-ratio", ACCOUNTANT_BUDGET_RATIO, 0.01, 1,
+                 &request->budget_ratio) != ERR_OK ||
         cli_integer(cli, "rounds", 8, 1, WIRE_ROUNDS_MAX, &rounds) != ERR_OK ||
         cli_integer(cli, "hospitals-min", 3, 2, WIRE_PARTICIPANTS_MAX, &hospitals_min) !=
             ERR_OK)

@@ -1,10 +1,13 @@
 #include "coordinator/commands.h"
+#include "privacy/accountant.h"
 
 /* gemel-coordinator - the consortium's program. This table is its whole face: help,
  * completion and man pages are made from it. What a line runs is in the command_*.c file
  * of its noun. */
 
 #define COUNT(options) (options), sizeof(options) / sizeof *(options)
+#define TEXT_OF(tokens) #tokens
+#define TEXT(name) TEXT_OF(name)
 
 static const struct cli_option init_options[] = {
     {"name", 0, "NAME", "the consortium's name", true, false},
@@ -35,7 +38,9 @@ static const struct cli_option create_options[] = {
     {"epsilon", 0, "E", "privacy cost for each patient; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"rounds", 0, "T", "8 unless given", false, false},
-    {"budget-ratio", 0, "R", "budget of a round over the next one's; 0.6 unless given",
+    {"budget-ratio", 0, "R",
+     "budget of a round over the next one's; " TEXT(
+         ACCOUNTANT_BUDGET_RATIO) " unless given",
      false, false},
     {"hospitals-min", 0, "N", "publish no sum of fewer; 3 unless given", false, false},
 };

@@ -263,7 +263,7 @@ static enum err plan_noise(struct run *run)
     if (accountant_mu2(&charge, 1, &mu2) != ERR_OK)
         return err_code();
     run->multipliers = mem_new(o->rounds, sizeof *run->multipliers);
-    if (accountant_shares(sqrt(mu2), ESTIMATE_BUDGET_RATIO, o->rounds,
+    if (accountant_shares(sqrt(mu2), ACCOUNTANT_BUDGET_RATIO, o->rounds,
                           run->multipliers) != ERR_OK ||
         accountant_discretisation(run->statistic.dimension, NOISE_LOG2, 1, &one) !=
             ERR_OK)

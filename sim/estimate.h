@@ -19,7 +19,6 @@
 #define ESTIMATE_ROUNDS_EXACT 60
 #define ESTIMATE_ROUNDS_NOISY 8
 #define ESTIMATE_ROUNDS_MAX 1000
-#define ESTIMATE_BUDGET_RATIO 0.6
 
 struct estimate_options {
     double noise_multiplier; /* of each of `rounds` equal rounds; 0: none */

@@ -55,6 +55,10 @@ enum err accountant_mu(double epsilon, double delta, double *mu);
 enum err accountant_noise_multiplier(double epsilon, double delta, uint32_t rounds,
                                      double *noise_multiplier);
 
+/* The ratio below that a study has unless it asks for another: of what a round gets, over
+ * the next one's. */
+#define ACCOUNTANT_BUDGET_RATIO 0.6
+
 /* Geometric shares of mu^2: round t of T = `rounds` gets a part proportional to
  * ratio^(T-t), 0 < ratio <= 1, most of it last. multipliers[t-1] is its z, rounded up as
  * above. ERR_RANGE also when a round would get a multiplier above 2^19. */
@@ -71,8 +75,8 @@ struct discretisation {
 enum err accountant_discretisation(size_t dim, unsigned noise_log2, uint32_t noise_shares,
                                    struct discretisation *discretisation);
 
-/* The largest mu that (epsilon, delta) allows releases with this correction together: what
- * accountant_loss then states of mu^2 is at most `epsilon`. ERR_RANGE also when the
+/* The largest mu that (epsilon, delta) allows releases with this correction together:
+ * what accountant_loss then states of mu^2 is at most `epsilon`. ERR_RANGE also when the
  * correction alone is more. */
 enum err accountant_mu_within(double epsilon, double delta,
                               const struct discretisation *discretisation, double *mu);
