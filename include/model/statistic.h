@@ -11,17 +11,18 @@
  *
  * It holds no patient's number: hospital and coordinator both need it, to write the
  * vector (model/update) and to read the sum (model/learn). In the exact form (simulator,
- * no noise) nothing is clipped and every factor is 1. In the private form every block is
- * scaled so that its norm is at most sqrt(weight); the weights sum to 1, so the whole
- * vector's norm is at most 1, the clipping norm. Bounds and weights are public constants
- * of the layout: they never depend on data.
+ * no noise) nothing is clipped and every factor is 1. In the private form no vector is
+ * longer than 1, the clipping norm: the blocks that describe the records (who, how much
+ * they know) have bounds and shares of their own, and what a patient leaves of them is
+ * the room of the two scores of z. Factors are public constants of the layout: they never
+ * depend on data.
  *
- * In the private form z is shortened to the norm min(reach, radius / sqrt lambda) in the
- * coordinates zeta = (I - V)^-1/2 z in which a patient of a right prior is N(0, I),
- * lambda the largest eigenvalue of I - V: then |z| <= radius, and the expectation of the
- * shortened zeta zeta' is kappa I with a known kappa, which takes the place of the I in
- * the second moment: the scores still vanish at the right prior, whatever a patient's
- * records. Blocks with a known middle are centred on it, which halves their bound.
+ * z is shortened in the coordinates zeta = (I - V)^-1/2 z, in which a patient of a right
+ * prior is N(0, I), to the longest zeta for which the room cannot be exceeded. That
+ * length, the reach, depends on records and covariates, not on where they put z: the
+ * expectation of the shortened zeta zeta' is kappa I with a known kappa, which takes the
+ * place of the I in the second moment, and the scores still vanish at the right prior.
+ * Blocks with a known middle are centred on it, which halves their bound.
  *
  * Blocks, in whitened coordinates (docs/statistics.md): */
 
@@ -53,16 +54,17 @@ struct statistic {
     size_t offset[STATISTIC_BLOCKS], size[STATISTIC_BLOCKS];
     double factor[STATISTIC_BLOCKS]; /* vector entry = block's number * factor */
     double bound[STATISTIC_BLOCKS];  /* largest norm of each block; infinite if exact */
-    double radius, reach;            /* of z and of zeta; infinite if exact */
-    double information_cap;          /* private form: a patient counts for at most this
-                                        much residual or population information */
+    double room; /* for the scores of z: what a typical patient leaves of the norm's
+                    square; 1 if exact */
+    double information_cap; /* private form: a patient counts for at most this
+                               much residual or population information */
 };
 
 /* Largest dimension a study may have. */
 #define STATISTIC_DIMENSION_MAX ((size_t)1 << 20)
 
 /* Of the layout and its constants, as terms state it: nodes refuse another. */
-#define STATISTIC_VERSION 1
+#define STATISTIC_VERSION 2
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic);
@@ -84,8 +86,23 @@ struct shortening statistic_shortening(size_t p, double reach);
  * sum of squares and is cut at its upper end in the private form. */
 double statistic_truncated(double dof, double limit, double *slope);
 
-/* How far a patient's zeta may reach whose I - V has this largest eigenvalue. */
-double statistic_reach(const struct statistic *statistic, double largest);
+/* How far a patient's zeta may reach whose I - V has the eigenvalues `known` [p], whose
+ * x'x is x2, and of whose vector's squared norm the scores of z may use `room`: with the
+ * kappa of that reach, in as many dimensions as anything is known of. Then
+ *
+ *     |effect block|^2 + |second moment block|^2 <= f^2 x2 l r^2
+ *         + g^2 (kappa^2 tr (I - V)^2 + l^2 r^2 max(0, r^2 - 2 kappa)) = room,
+ *
+ * r the reach, l the largest eigenvalue, f and g the blocks' factors (docs/statistics.md
+ * proves it). Infinite, kappa 1, in the exact form. */
+struct reach {
+    double length, kappa;
+};
+struct reach statistic_reach(const struct statistic *statistic, const double *known,
+                             double x2, double room);
+
+/* An eigenvalue of I - V below this is a direction the records say nothing about. */
+#define STATISTIC_KNOWN_NONE 1e-9
 
 /* The middles that the private form takes off every patient's I - V (this times I) and
  * a a' (this times 1 1'); 0 in the exact form. */

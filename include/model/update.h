@@ -8,9 +8,10 @@
  * layout.
  *
  * It adds nothing up, clips nothing in integers and adds no noise (privacy/clip,
- * privacy/noise do, in the node). The private form bounds each block so that little is
- * left for the integer clip to do; its theorem does not depend on that. A patient whose
- * fit failed teaches nothing but counts. Called by node/ and sim/. */
+ * privacy/noise do, in the node). The private form stays within the norm by itself, but
+ * for rounding and very skew fits, so that the integer clip has little to do; its theorem
+ * does not depend on that. A patient whose fit failed teaches nothing but counts. Called
+ * by node/ and sim/. */
 
 /* Write the vector [statistic->dimension] of this fitted patient. ERR_NUMERIC when the
  * fit cannot be turned into moments; the caller then sends update_uninformed. */

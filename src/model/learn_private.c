@@ -10,24 +10,24 @@
 /* Sampling and noise together: the inverse information of the last round, what shortening
  * lost included, plus what the noise leaves. Noise can spoil the information of a small
  * cohort where it does not spoil the step: then they are not known (NaN). */
-static void private_errors(const struct history *history, const struct statistic *s,
-                           const struct weighed *weighed, struct prior *next)
+static void private_errors(const struct history *history, const struct weighed *weighed,
+                           struct prior *next)
 {
     const struct space *space = &history->space;
     const struct view *last = &history->views[history->count - 1];
     size_t n = space->count;
     double *information = mem_new(n * n, sizeof *information);
     double *covariance = mem_new(n * n, sizeof *covariance);
-    struct shortening loss = statistic_shortening(s->p, s->reach);
+    const struct shortening *loss = &weighed->last;
     fisher_information(space, last, information);
     bool known = linalg_spd_inverse(n, information, covariance) == ERR_OK;
     for (size_t e = 0; e < n; e++) {
         enum number_kind kind = space->numbers[e].kind;
         double *variance = &covariance[e * n + e], noise = weighed->noise[e * n + e];
         if (kind == NUMBER_EFFECT)
-            *variance *= loss.mean_loss;
+            *variance *= loss->mean_loss;
         if (kind == NUMBER_COVARIANCE)
-            *variance *= loss.shape_loss;
+            *variance *= loss->shape_loss;
         if (kind == NUMBER_RESIDUAL) /* noise of a variance, error of a logarithm */
             noise /= 4 * weighed->value[e] * weighed->value[e];
         *variance = known ? *variance + noise : NAN;
@@ -70,7 +70,7 @@ enum err learn_privately(const struct history *history, const struct statistic *
             weighed.population == LEARN_HELD)
             snprintf(report->reason, sizeof report->reason,
                      "held what noise would decide so far");
-        private_errors(history, s, &weighed, *next);
+        private_errors(history, &weighed, *next);
     }
     mem_free(step);
     weighed_clear(&weighed);

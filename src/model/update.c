@@ -6,9 +6,6 @@
 #include "base/memory.h"
 #include "numerics/linalg.h"
 
-/* An eigenvalue of I - V below this is a direction the records say nothing about. */
-#define EIGEN_NONE 1e-9
-
 /* Of a residual score's bound; the rest is for what is given back. */
 #define RESIDUAL_ROOM 0.9
 
@@ -18,20 +15,52 @@ static double *block(const struct statistic *statistic, double *vector,
     return vector + statistic->offset[which];
 }
 
-/* Scale every block, and shorten one that is past its bound all the same (the mean's
- * distance from the mode, rounding). */
-static void scale_blocks(const struct statistic *statistic, double *vector)
+static double square_of(const struct statistic *statistic, const double *vector,
+                        enum statistic_block which)
 {
+    const double *entry = vector + statistic->offset[which];
+    double square = 0;
+    for (size_t i = 0; i < statistic->size[which]; i++)
+        square += entry[i] * entry[i];
+    return square;
+}
+
+static bool of_z(enum statistic_block which)
+{
+    return which == STATISTIC_EFFECT_SCORE || which == STATISTIC_OMEGA_SCORE;
+}
+
+/* Scale a block, and shorten one that is past its bound all the same (rounding). */
+static void scale_block(const struct statistic *statistic, double *vector,
+                        enum statistic_block which)
+{
+    double norm = sqrt(square_of(statistic, vector, which));
+    double scale = statistic->factor[which], *entry = block(statistic, vector, which);
+    if (norm > statistic->bound[which])
+        scale *= statistic->bound[which] / norm;
+    for (size_t i = 0; i < statistic->size[which]; i++)
+        entry[i] *= scale;
+}
+
+static void scale_records(const struct statistic *statistic, double *vector)
+{
+    for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
+        if (!of_z(b))
+            scale_block(statistic, vector, b);
+}
+
+/* What the other blocks leave to the scores of z. Where y decides how much a block takes,
+ * its whole share counts: the reach must not depend on where the records put z. */
+static double room_for_scores(const struct statistic *statistic, const double *vector)
+{
+    double room = 1;
     for (size_t b = 0; b < STATISTIC_BLOCKS; b++) {
-        double *entry = vector + statistic->offset[b], square = 0;
-        for (size_t i = 0; i < statistic->size[b]; i++)
-            square += entry[i] * entry[i];
-        double scale = statistic->factor[b];
-        if (sqrt(square) > statistic->bound[b])
-            scale *= statistic->bound[b] / sqrt(square);
-        for (size_t i = 0; i < statistic->size[b]; i++)
-            entry[i] *= scale;
+        double most = statistic->factor[b] * statistic->bound[b];
+        bool score = b == STATISTIC_RESIDUAL_SCORE || b == STATISTIC_POPULATION_SCORE;
+        if (statistic->size[b] && !of_z(b))
+            room -= score ? most * most : square_of(statistic, vector, b);
     }
+    return room;
 }
 
 static void write_covariates(const struct statistic *statistic, const double *x,
@@ -49,23 +78,23 @@ static void write_covariates(const struct statistic *statistic, const double *x,
 
 /* What of z remains in the private form: z stands in the range of I - V, in whose
  * eigenvectors it is shortened as statistic.h says. Returns the kappa of this patient's
- * reach in as many dimensions as the range has. */
+ * reach. */
 static double shorten(const struct statistic *statistic,
-                      const struct fit_moments *moments, double *z)
+                      const struct fit_moments *moments, double x2, double room,
+                      double *z)
 {
     size_t p = statistic->p;
     double known[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX],
         value[MODEL_PARAMETERS_MAX];
     double *vector = mem_new(p * p, sizeof *vector), square = 0, part;
-    size_t rank = 0;
     for (size_t i = 0; i < p * p; i++)
         known[i] = (i % (p + 1) == 0) - moments->posterior[i];
     memset(z, 0, p * sizeof *z);
-    bool usable = p && linalg_eigen(p, known, value, vector) == ERR_OK;
-    for (size_t i = 0; usable && i < p; i++) {
-        if (value[i] < EIGEN_NONE)
+    if (linalg_eigen(p, known, value, vector) != ERR_OK)
+        memset(value, 0, p * sizeof *value);
+    for (size_t i = 0; i < p; i++) {
+        if (value[i] < STATISTIC_KNOWN_NONE)
             continue;
-        rank++;
         part = 0;
         for (size_t a = 0; a < p; a++)
             part += vector[a * p + i] * moments->z[a];
@@ -73,24 +102,27 @@ static double shorten(const struct statistic *statistic,
         for (size_t a = 0; a < p; a++)
             z[a] += vector[a * p + i] * part;
     }
-    double reach = statistic_reach(statistic, usable ? value[p - 1] : 0);
-    double share = square > reach * reach ? reach / sqrt(square) : 1;
+    struct reach reach = statistic_reach(statistic, value, x2, room);
+    double length = reach.length;
+    double share = square > length * length ? length / sqrt(square) : 1;
     for (size_t a = 0; a < p; a++)
         z[a] *= share;
     mem_free(vector);
-    return statistic_shortening(rank, reach).kappa;
+    return reach.kappa;
 }
 
 static void write_scores(const struct statistic *statistic,
-                         const struct fit_moments *moments, const double *x,
+                         const struct fit_moments *moments, const double *x, double room,
                          double *vector)
 {
     size_t p = statistic->p, k = statistic->k;
     double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], z[MODEL_PARAMETERS_MAX];
-    double kappa = 1;
+    double kappa = 1, x2 = 0;
+    for (size_t c = 0; c < k; c++)
+        x2 += x[c] * x[c];
     memcpy(z, moments->z, p * sizeof *z);
-    if (!statistic->exact)
-        kappa = shorten(statistic, moments, z);
+    if (!statistic->exact && p)
+        kappa = shorten(statistic, moments, x2, room, z);
     double *effect = block(statistic, vector, STATISTIC_EFFECT_SCORE);
     for (size_t a = 0; a < p; a++) {
         for (size_t c = 0; c < k; c++)
@@ -101,6 +133,8 @@ static void write_scores(const struct statistic *statistic,
                                 kappa * ((a == b) - moments->posterior[a * p + b]);
     }
     linalg_svec(p, square, block(statistic, vector, STATISTIC_OMEGA_SCORE));
+    scale_block(statistic, vector, STATISTIC_EFFECT_SCORE);
+    scale_block(statistic, vector, STATISTIC_OMEGA_SCORE);
 }
 
 /* `posterior` V [p][p]; NULL: I, of a patient of whom nothing is known. */
@@ -231,7 +265,6 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
     const double *x = twin_x(twin);
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
-    write_scores(statistic, moments, x, vector);
     write_information(statistic, moments->posterior, vector);
     write_residual(statistic, moments, vector);
     write_population(statistic, moments, x, vector);
@@ -240,7 +273,8 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
         likelihood[0] = fit->minus2_log_likelihood;
         likelihood[1] = moments->skew;
     }
-    scale_blocks(statistic, vector);
+    scale_records(statistic, vector);
+    write_scores(statistic, moments, x, room_for_scores(statistic, vector), vector);
     fit_moments_destroy(&moments);
     for (size_t i = 0; i < statistic->dimension; i++)
         if (!isfinite(vector[i]))
@@ -255,5 +289,5 @@ void update_uninformed(const struct statistic *statistic, const double *x, doubl
     write_information(statistic, NULL, vector);
     if (statistic->size[STATISTIC_LIKELIHOOD])
         block(statistic, vector, STATISTIC_LIKELIHOOD)[2] = 1;
-    scale_blocks(statistic, vector);
+    scale_records(statistic, vector);
 }

@@ -288,7 +288,8 @@ static enum err mend_known(const struct statistic *s, const struct learn_round *
     return err;
 }
 
-/* What shortening did to a round's scores: in `slopes`; divided out of the view. */
+/* What shortening did to a round's scores, as if every patient knew the mean of what they
+ * know and left the room of a typical one: in `slopes`; divided out of the view. */
 static enum err mend_scores(const struct statistic *s, struct view *view,
                             struct shortening *slopes)
 {
@@ -296,8 +297,10 @@ static enum err mend_scores(const struct statistic *s, struct view *view,
     double *values = mem_new(p, sizeof *values), *v = mem_new(p * p, sizeof *v);
     enum err err = linalg_eigen(p, view->information, values, v);
     if (err == ERR_OK) {
-        double reach = statistic_reach(s, values[p - 1] / view->patients);
-        *slopes = statistic_shortening(p, reach);
+        for (size_t a = 0; a < p; a++)
+            values[a] /= view->patients;
+        double x2 = trace(k, view->covariates) / view->patients;
+        *slopes = statistic_shortening(p, statistic_reach(s, values, x2, s->room).length);
         for (size_t i = 0; i < p * k; i++)
             view->effect_score[i] /= slopes->mean_slope;
         double middle = trace(p, view->omega_score) / (double)p;
@@ -807,6 +810,7 @@ enum err weigh_rounds(const struct space *space, const struct statistic *s,
         err = deliver(&location, n, weighed);
     if (err == ERR_OK)
         err = deliver(&spread, n, weighed);
+    weighed->last = slopes[count - 1];
     group_clear(&location);
     group_clear(&spread);
     mem_free(slopes);

@@ -19,6 +19,7 @@ struct weighed {
     double *value; /* [count] each free number; of residual parameters the variance */
     double *noise; /* [count][count] covariance of `value` that the noise leaves */
     double patients;
+    struct shortening last; /* what it did in the last round */
     enum learn_verdict effects, covariance, residual, population;
 };
 

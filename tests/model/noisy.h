@@ -78,10 +78,9 @@ static inline double *round_sum(const struct statistic *s, const struct prior *p
     for (size_t i = 0; i < P * P; i++)
         known[i] = (i % (P + 1) == 0) - v[i];
     assert_ok(linalg_eigen(P, known, values, vectors));
-    double reach = statistic_reach(s, values[P - 1]);
+    struct reach reach = statistic_reach(s, values, 1, s->room);
     for (size_t i = 0; i < PATIENTS; i++)
-        add_patient(s, prior, v, known, statistic_shortening(P, reach).kappa, reach,
-                    y + i * P, sum);
+        add_patient(s, prior, v, known, reach.kappa, reach.length, y + i * P, sum);
     sum[s->offset[STATISTIC_COUNT]] = PATIENTS;
     for (size_t i = 0; i < P * P; i++)
         middle[i] = PATIENTS * (known[i] - (i % (P + 1) == 0 ? 0.5 : 0));

@@ -34,7 +34,10 @@ static void statistic__exact_form_scales_nothing(void **state)
     statistic_layout(&layout, true, &s);
     for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
         assert_near(s.factor[b], 1, 0);
-    assert_true(isinf(s.radius) && isinf(s.reach));
+    const double known[] = {0.9, 0.5, 0};
+    struct reach reach = statistic_reach(&s, known, 1, s.room);
+    assert_true(isinf(reach.length));
+    assert_near(reach.kappa, 1, 0);
 }
 
 /* What a model does not have takes no share of the clipping norm. */
@@ -123,50 +126,129 @@ static void statistic__shortening_agrees_with_integrals(void **state)
     assert_near(statistic_shortening(4, 40).mean_slope, 1, 1e-12);
 }
 
-/* No shortened z z' - kappa (I - V) is longer than the bound says: random eigenvalues, z
- * of all lengths; and some come near. */
-static void statistic__second_moment_bound_holds(void **state)
+static double uniform(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*seed >> 11) * 0x1p-53;
+}
+
+/* One patient as far as the scores of z see them. */
+struct view_of_one {
+    size_t p;
+    double known[8], x2, room;
+    struct reach reach;
+};
+
+static struct view_of_one draw_one(const struct statistic *s, uint64_t *seed)
+{
+    struct view_of_one one = {.p = s->p};
+    double equal = uniform(seed), empty = uniform(seed) / 2;
+    bool alike = uniform(seed) < 0.3;
+    for (size_t a = 0; a < s->p; a++) {
+        one.known[a] = alike ? equal : uniform(seed);
+        if (a > 0 && uniform(seed) < empty) /* records that say nothing of it */
+            one.known[a] = 0;
+    }
+    one.x2 = 1 + ((double)s->k - 1) * uniform(seed);
+    one.room = 1 - 0.9 * uniform(seed) * uniform(seed);
+    one.reach = statistic_reach(s, one.known, one.x2, one.room);
+    return one;
+}
+
+/* Squared norm of both scores of z with zeta along `way`, as far as it may reach or, with
+ * `share` below 1, less far. */
+static double squared_scores(const struct statistic *s, const struct view_of_one *one,
+                             const double *way, double share)
+{
+    double length = 0, z[8], z2 = 0, square = 0;
+    for (size_t a = 0; a < one->p; a++)
+        length += one->known[a] > 0 ? way[a] * way[a] : 0;
+    for (size_t a = 0; a < one->p; a++) {
+        double zeta = share * one->reach.length * way[a] / sqrt(length + 1e-300);
+        z[a] = one->known[a] > 0 ? sqrt(one->known[a]) * zeta : 0;
+        z2 += z[a] * z[a];
+    }
+    for (size_t a = 0; a < one->p; a++) {
+        for (size_t b = 0; b < one->p; b++) {
+            double m = z[a] * z[b] - (a == b) * one->reach.kappa * one->known[a];
+            square += m * m;
+        }
+    }
+    double f = s->factor[STATISTIC_EFFECT_SCORE], g = s->factor[STATISTIC_OMEGA_SCORE];
+    return f * f * z2 * one->x2 + g * g * square;
+}
+
+/* Uphill to the longest scores, from a random zeta or from the farthest in what is known
+ * best. */
+static double climb(const struct statistic *s, const struct view_of_one *one,
+                    bool farthest, uint64_t *seed)
+{
+    double way[8], next[8], share = farthest ? 1 : uniform(seed), size = 1;
+    size_t top = 0;
+    for (size_t a = 0; a < one->p; a++)
+        top = one->known[a] > one->known[top] ? a : top;
+    for (size_t a = 0; a < one->p; a++)
+        way[a] = farthest ? a == top : uniform(seed) - 0.5;
+    double best = squared_scores(s, one, way, share);
+    for (int i = 0; i < 300; i++) {
+        for (size_t a = 0; a < one->p; a++)
+            next[a] = way[a] + size * (uniform(seed) - 0.5);
+        double other = fmin(1, fmax(0, share + size * (uniform(seed) - 0.5)));
+        double found = squared_scores(s, one, next, other);
+        size = fmax(1e-3, found > best ? 1.3 * size : 0.9 * size);
+        if (found <= best)
+            continue;
+        best = found;
+        share = other;
+        memcpy(way, next, sizeof way);
+    }
+    return best;
+}
+
+/* Whatever a patient's records know, wherever they put z: the scores stay within the
+ * room; and the room is used. */
+static void statistic__scores_of_z_fill_their_room_and_no_more(void **state)
 {
     (void)state;
     uint64_t seed = 9;
     for (size_t p = 1; p <= 8; p++) {
-        struct prior_layout layout = layout_of(p, 1, 0, 0);
+        struct prior_layout layout = layout_of(p, 1 + p % 4, 0, 1);
         struct statistic s;
         statistic_layout(&layout, false, &s);
-        double longest = 0;
-        for (int draw = 0; draw < 20000; draw++) {
-            double known[8], z[8], largest = 0, zeta2 = 0, z2 = 0, norm = 0;
-            size_t rank = 0;
-            for (size_t a = 0; a < p; a++) {
-                seed = seed * 6364136223846793005u + 1442695040888963407u;
-                known[a] = (double)(seed >> 11) * 0x1p-53;
-                if (draw % 3 == 0)
-                    known[a] = known[0];
-                if (a > 0 && draw % 5 < 2) /* records that say nothing of it */
-                    known[a] = 0;
-                rank += known[a] > 0;
-                largest = fmax(largest, known[a]);
-                seed = seed * 6364136223846793005u + 1442695040888963407u;
-                z[a] =
-                    ((double)(seed >> 11) * 0x1p-53 - 0.5) * sqrt(known[a]) * (draw % 40);
-                zeta2 += known[a] > 0 ? z[a] * z[a] / known[a] : 0;
-            }
-            double reach = statistic_reach(&s, largest);
-            double share = fmin(1, reach / sqrt(zeta2 + 1e-300));
-            double kappa = statistic_shortening(rank, reach).kappa;
-            for (size_t a = 0; a < p; a++) {
-                z2 += share * z[a] * share * z[a];
-                for (size_t b = 0; b < p; b++) {
-                    double m = share * z[a] * share * z[b] - (a == b) * kappa * known[a];
-                    norm += m * m;
-                }
-            }
-            assert_true(sqrt(z2) <= s.radius * (1 + 1e-12));
-            assert_true(sqrt(norm) <= s.bound[STATISTIC_OMEGA_SCORE] * (1 + 1e-12));
-            longest = fmax(longest, sqrt(norm));
+        for (int draw = 0; draw < 120; draw++) {
+            struct view_of_one one = draw_one(&s, &seed);
+            double longest = 0;
+            for (int start = 0; start < 5; start++)
+                longest = fmax(longest, climb(&s, &one, start == 0, &seed));
+            assert_true(longest <= one.room * (1 + 1e-9));
+            if (one.reach.length < 19) /* else nobody is shortened */
+                assert_true(longest > 0.97 * one.room);
         }
-        assert_true(longest > 0.8 * s.bound[STATISTIC_OMEGA_SCORE]);
     }
+}
+
+/* Nobody who knows less, leaves more room or has smaller covariates reaches less far. */
+static void statistic__reach_is_wider_for_who_knows_less(void **state)
+{
+    (void)state;
+    struct prior_layout layout = layout_of(3, 2, 0, 1);
+    struct statistic s;
+    statistic_layout(&layout, false, &s);
+    double last = 0;
+    for (double known = 1; known > 0.01; known *= 0.8) {
+        const double all[] = {known, known, known};
+        struct reach reach = statistic_reach(&s, all, 1.5, 0.8);
+        assert_true(reach.length > last);
+        assert_true(statistic_reach(&s, all, 1.2, 0.8).length >= reach.length);
+        assert_true(statistic_reach(&s, all, 1.5, 0.9).length >= reach.length);
+        assert_near(reach.kappa, statistic_shortening(3, reach.length).kappa, 1e-9);
+        last = reach.length;
+    }
+    /* kappa counts the directions of which anything is known */
+    const double one[] = {0.8, 0, 0}, nothing[] = {0, 0, 0};
+    struct reach reach = statistic_reach(&s, one, 1.5, 0.8);
+    assert_near(reach.kappa, statistic_shortening(1, reach.length).kappa, 1e-9);
+    assert_near(statistic_reach(&s, nothing, 1, 1).length, 0, 0);
 }
 
 int main(void)
@@ -176,7 +258,8 @@ int main(void)
         cmocka_unit_test(statistic__exact_form_scales_nothing),
         cmocka_unit_test(statistic__layout_is_public_and_fixed),
         cmocka_unit_test(statistic__shortening_agrees_with_integrals),
-        cmocka_unit_test(statistic__second_moment_bound_holds),
+        cmocka_unit_test(statistic__scores_of_z_fill_their_room_and_no_more),
+        cmocka_unit_test(statistic__reach_is_wider_for_who_knows_less),
     };
     return cmocka_run_group_tests_name("statistic", tests, NULL, NULL);
 }
