@@ -74,8 +74,9 @@ static void studies__terms_it_could_not_carry_out_are_not_kept(void **state)
     WRONG((void)0, h->c->stranger, ERR_VERIFY, "");
     WRONG(terms->consortium[0] ^= 1, h->c->coordinator, ERR_DENIED, "another consortium");
     WRONG(terms->model_hash[0] ^= 1, h->c->coordinator, ERR_VERIFY, "its hash names");
-    WRONG(terms->statistic++, h->c->coordinator, ERR_VERIFY,
-          "version 2 of the statistic");
+    char asked[32];
+    snprintf(asked, sizeof asked, "version %u of", terms->statistic + 1);
+    WRONG(terms->statistic++, h->c->coordinator, ERR_VERIFY, asked);
     WRONG(terms->dimension++, h->c->coordinator, ERR_VERIFY, "numbers, its model gives");
     WRONG(terms->model.size /= 2, h->c->coordinator, ERR_FORMAT, "");
     WRONG(terms->prior.size--, h->c->coordinator, ERR_FORMAT, "");
