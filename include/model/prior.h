@@ -41,6 +41,8 @@ struct prior {
     double *omega;      /* [p][p] */
     double *factor;     /* L [p][p], L L' = Omega: the whitening of this round, chosen so
                            that the mean information of the last round is diagonal */
+    double *scale;      /* [p] of a patient's scores along the factor's columns, in the
+                           private form (statistic.h): 1 to PRIOR_SCALE_MOST */
     double *population; /* [q] transformed */
     double *residual;   /* [m] logarithms */
     double
@@ -49,22 +51,25 @@ struct prior {
     double patients; /* how many taught it, as far as is known; 0 for a starting prior */
 };
 
-struct prior *prior_new(const struct prior_layout *layout); /* zeros */
+#define PRIOR_SCALE_MOST 2.0
+
+struct prior *prior_new(const struct prior_layout *layout); /* zeros, scale 1 */
 void prior_destroy(struct prior **prior);
 struct prior *prior_copy(const struct prior *prior);
 
 /* The starting prior the model file states. */
 enum err prior_from_model(const struct model *model, struct prior **prior);
 
-/* Canonical bytes ("GEMEL/prior", sizes, numbers as IEEE 754 little-endian) and back.
+/* Canonical bytes ("GEMEL/prior/2", sizes, numbers as IEEE 754 little-endian) and back.
  * Reading checks sizes against the layout, that numbers are finite, Omega symmetric
- * positive definite with zeros where the model says so, and L L' = Omega to 1e-9. */
+ * positive definite with zeros where the model says so, L L' = Omega to 1e-9, and the
+ * scale. */
 void prior_write(const struct prior *prior, struct bytes *bytes);
 enum err prior_read(const struct prior_layout *layout, const uint8_t *data, size_t size,
                     struct prior **prior);
 
 /* Set `factor` from `omega`: its Cholesky factor times the rotation (p x p orthogonal;
- * NULL for none). ERR_NUMERIC when Omega is not positive definite. */
+ * NULL for none), and `scale` to 1. ERR_NUMERIC when Omega is not positive definite. */
 enum err prior_factor(struct prior *prior, const double *rotation);
 
 /* The scaled covariate vector x [k] of covariate values [model covariates]:

@@ -17,7 +17,8 @@
  * the room of the two scores of z. Factors are public constants of the layout: they never
  * depend on data.
  *
- * z is shortened in the coordinates zeta = (I - V)^-1/2 z, in which a patient of a right
+ * In both scores z is scaled (prior.h), more along directions of which little is known.
+ * It is shortened in the coordinates zeta = (I - V)^-1/2 z, in which a patient of a right
  * prior is N(0, I), to the longest zeta for which the room cannot be exceeded. That
  * length, the reach, depends on records and covariates, not on where they put z: the
  * expectation of the shortened zeta zeta' is kappa I with a known kappa, which takes the
@@ -64,7 +65,7 @@ struct statistic {
 #define STATISTIC_DIMENSION_MAX ((size_t)1 << 20)
 
 /* Of the layout and its constants, as terms state it: nodes refuse another. */
-#define STATISTIC_VERSION 2
+#define STATISTIC_VERSION 3
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic);
@@ -86,7 +87,8 @@ struct shortening statistic_shortening(size_t p, double reach);
  * sum of squares and is cut at its upper end in the private form. */
 double statistic_truncated(double dof, double limit, double *slope);
 
-/* How far a patient's zeta may reach whose I - V has the eigenvalues `known` [p], whose
+/* How far a patient's zeta may reach whose scaled I - V has the eigenvalues `known` [p],
+ * whose
  * x'x is x2, and of whose vector's squared norm the scores of z may use `room`: with the
  * kappa of that reach, in as many dimensions as anything is known of. Then
  *

@@ -86,6 +86,16 @@ static void congruence(size_t p, const double *b, const double *m, double *out)
     mem_free(half);
 }
 
+/* The scores of z without the scale that the private form gives them. */
+static void view_unscale(struct view *view, const struct statistic *s)
+{
+    const double *scale = view->prior->scale;
+    for (size_t i = 0; !s->exact && i < s->p * s->k; i++)
+        view->effect_score[i] /= scale[i / s->k];
+    for (size_t i = 0; !s->exact && i < s->p * s->p; i++)
+        view->omega_score[i] /= scale[i / s->p] * scale[i % s->p];
+}
+
 /* Give the blocks that are centred in the private form their middles back. */
 static void view_uncentre(struct view *view, const struct statistic *s)
 {
@@ -144,6 +154,7 @@ enum err view_init(struct view *view, const struct statistic *s,
         view->failed = likelihood[2];
     }
     view_uncentre(view, s);
+    view_unscale(view, s);
     return view_invert(view);
 }
 

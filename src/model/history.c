@@ -136,7 +136,10 @@ static enum err guard_covariance(const struct prior_layout *layout,
     return err;
 }
 
-/* Whiten with L = C R: R the eigenvectors of what a patient knows under C. */
+/* Whiten with L = C R: R the eigenvectors of what a patient knows under C. The noise of
+ * a score costs a direction as much more as less is known of it; scaling it up spares
+ * noise there, and shortens who knows more of it than others. The cube root is between
+ * no scale and the one that makes all directions alike. */
 static enum err rotate(const struct view *view, struct prior *next)
 {
     size_t p = next->p;
@@ -147,6 +150,9 @@ static enum err rotate(const struct view *view, struct prior *next)
         err = linalg_eigen(p, known, values, vectors);
     if (err == ERR_OK)
         err = prior_factor(next, vectors);
+    for (size_t a = 0; err == ERR_OK && a < p; a++)
+        next->scale[a] =
+            fmin(PRIOR_SCALE_MOST, cbrt(values[p - 1] / fmax(values[a], KNOWN_LEAST)));
     mem_free(known);
     mem_free(values);
     mem_free(vectors);

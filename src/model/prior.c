@@ -7,7 +7,7 @@
 #include "model/observe.h"
 #include "numerics/linalg.h"
 
-#define PRIOR_TAG "GEMEL/prior"
+#define PRIOR_TAG "GEMEL/prior/2"
 
 /* L L' may differ from Omega by this much of its largest entry: rounding, not a lie. */
 #define FACTOR_TOLERANCE 1e-9
@@ -79,6 +79,9 @@ static struct prior *prior_sized(size_t p, size_t k, size_t q, size_t m)
     prior->effects = mem_new(p * k, sizeof(double));
     prior->omega = mem_new(p * p, sizeof(double));
     prior->factor = mem_new(p * p, sizeof(double));
+    prior->scale = mem_new(p, sizeof(double));
+    for (size_t a = 0; a < p; a++)
+        prior->scale[a] = 1;
     prior->population = mem_new(q, sizeof(double));
     prior->residual = mem_new(m, sizeof(double));
     size_t errors = standard_errors(p, k, q, m);
@@ -100,6 +103,7 @@ void prior_destroy(struct prior **prior)
     mem_free((*prior)->effects);
     mem_free((*prior)->omega);
     mem_free((*prior)->factor);
+    mem_free((*prior)->scale);
     mem_free((*prior)->population);
     mem_free((*prior)->residual);
     mem_free((*prior)->standard_error);
@@ -114,6 +118,7 @@ struct prior *prior_copy(const struct prior *prior)
     memcpy(copy->effects, prior->effects, p * k * sizeof(double));
     memcpy(copy->omega, prior->omega, p * p * sizeof(double));
     memcpy(copy->factor, prior->factor, p * p * sizeof(double));
+    memcpy(copy->scale, prior->scale, p * sizeof(double));
     memcpy(copy->population, prior->population, q * sizeof(double));
     memcpy(copy->residual, prior->residual, m * sizeof(double));
     memcpy(copy->standard_error, prior->standard_error,
@@ -133,6 +138,8 @@ enum err prior_factor(struct prior *prior, const double *rotation)
         linalg_multiply(p, p, p, lower, rotation, prior->factor);
     else
         memcpy(prior->factor, lower, p * p * sizeof(double));
+    for (size_t a = 0; a < p; a++)
+        prior->scale[a] = 1;
     mem_free(lower);
     return err;
 }
@@ -194,6 +201,7 @@ void prior_write(const struct prior *prior, struct bytes *bytes)
     write_numbers(bytes, prior->effects, p * k);
     write_numbers(bytes, prior->omega, p * p);
     write_numbers(bytes, prior->factor, p * p);
+    write_numbers(bytes, prior->scale, p);
     write_numbers(bytes, prior->population, q);
     write_numbers(bytes, prior->residual, m);
     write_numbers(bytes, prior->standard_error, standard_errors(p, k, q, m));
@@ -279,6 +287,7 @@ enum err prior_read(const struct prior_layout *layout, const uint8_t *data, size
     if ((err = read_numbers(&cursor, out->effects, p * k, true, "effect")) == ERR_OK &&
         (err = read_numbers(&cursor, out->omega, p * p, true, "covariance")) == ERR_OK &&
         (err = read_numbers(&cursor, out->factor, p * p, true, "factor")) == ERR_OK &&
+        (err = read_numbers(&cursor, out->scale, p, true, "scale")) == ERR_OK &&
         (err = read_numbers(&cursor, out->population, q, true, "parameter")) == ERR_OK &&
         (err = read_numbers(&cursor, out->residual, m, true, "residual error")) ==
             ERR_OK &&
@@ -287,6 +296,10 @@ enum err prior_read(const struct prior_layout *layout, const uint8_t *data, size
         (err = read_numbers(&cursor, &out->patients, 1, true, "count")) == ERR_OK &&
         (err = cursor_end(&cursor)) == ERR_OK)
         err = check_covariance(layout, out);
+    for (size_t a = 0; err == ERR_OK && a < p; a++)
+        if (!(out->scale[a] >= 1 && out->scale[a] <= PRIOR_SCALE_MOST))
+            err = err_set(ERR_FORMAT, "prior: scale %zu is %g, expected 1 to %g", a,
+                          out->scale[a], PRIOR_SCALE_MOST);
     for (size_t a = 0; err == ERR_OK && a < p; a++)
         for (size_t c = 0; c < k; c++)
             if (!layout->effect[a][c] && out->effects[a * k + c] != 0)

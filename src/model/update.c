@@ -76,10 +76,10 @@ static void write_covariates(const struct statistic *statistic, const double *x,
         linalg_svec(k, square, block(statistic, vector, STATISTIC_COVARIATES));
 }
 
-/* What of z remains in the private form: z stands in the range of I - V, in whose
- * eigenvectors it is shortened as statistic.h says. Returns the kappa of this patient's
- * reach. */
-static double shorten(const struct statistic *statistic,
+/* What of z remains in the private form: scaled, z stands in the range of I - V
+ * scaled, in whose eigenvectors it is shortened as statistic.h says. Returns the kappa of
+ * this patient's reach. */
+static double shorten(const struct statistic *statistic, const double *scale,
                       const struct fit_moments *moments, double x2, double room,
                       double *z)
 {
@@ -88,7 +88,8 @@ static double shorten(const struct statistic *statistic,
         value[MODEL_PARAMETERS_MAX];
     double *vector = mem_new(p * p, sizeof *vector), square = 0, part;
     for (size_t i = 0; i < p * p; i++)
-        known[i] = (i % (p + 1) == 0) - moments->posterior[i];
+        known[i] =
+            scale[i / p] * scale[i % p] * ((i % (p + 1) == 0) - moments->posterior[i]);
     memset(z, 0, p * sizeof *z);
     if (linalg_eigen(p, known, value, vector) != ERR_OK)
         memset(value, 0, p * sizeof *value);
@@ -97,7 +98,7 @@ static double shorten(const struct statistic *statistic,
             continue;
         part = 0;
         for (size_t a = 0; a < p; a++)
-            part += vector[a * p + i] * moments->z[a];
+            part += vector[a * p + i] * scale[a] * moments->z[a];
         square += part * part / value[i];
         for (size_t a = 0; a < p; a++)
             z[a] += vector[a * p + i] * part;
@@ -111,7 +112,7 @@ static double shorten(const struct statistic *statistic,
     return reach.kappa;
 }
 
-static void write_scores(const struct statistic *statistic,
+static void write_scores(const struct statistic *statistic, const double *scale,
                          const struct fit_moments *moments, const double *x, double room,
                          double *vector)
 {
@@ -122,15 +123,17 @@ static void write_scores(const struct statistic *statistic,
         x2 += x[c] * x[c];
     memcpy(z, moments->z, p * sizeof *z);
     if (!statistic->exact && p)
-        kappa = shorten(statistic, moments, x2, room, z);
+        kappa = shorten(statistic, scale, moments, x2, room, z);
     double *effect = block(statistic, vector, STATISTIC_EFFECT_SCORE);
     for (size_t a = 0; a < p; a++) {
         for (size_t c = 0; c < k; c++)
             effect[a * k + c] = z[a] * x[c];
-        for (size_t b = 0; b < p; b++) /* W - I = (W - V) - (I - V) */
-            square[a * p + b] = z[a] * z[b] + moments->w[a * p + b] -
-                                moments->posterior[a * p + b] -
-                                kappa * ((a == b) - moments->posterior[a * p + b]);
+        for (size_t b = 0; b < p; b++) { /* W - I = (W - V) - (I - V) */
+            double known = (a == b) - moments->posterior[a * p + b];
+            double skew = moments->w[a * p + b] - moments->posterior[a * p + b];
+            double both = statistic->exact ? 1 : scale[a] * scale[b];
+            square[a * p + b] = z[a] * z[b] + both * (skew - kappa * known);
+        }
     }
     linalg_svec(p, square, block(statistic, vector, STATISTIC_OMEGA_SCORE));
     scale_block(statistic, vector, STATISTIC_EFFECT_SCORE);
@@ -274,7 +277,8 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
         likelihood[1] = moments->skew;
     }
     scale_records(statistic, vector);
-    write_scores(statistic, moments, x, room_for_scores(statistic, vector), vector);
+    write_scores(statistic, prior->scale, moments, x, room_for_scores(statistic, vector),
+                 vector);
     fit_moments_destroy(&moments);
     for (size_t i = 0; i < statistic->dimension; i++)
         if (!isfinite(vector[i]))

@@ -294,24 +294,29 @@ static enum err mend_scores(const struct statistic *s, struct view *view,
                             struct shortening *slopes)
 {
     size_t p = s->p, k = s->k;
+    const double *c = view->prior->scale;
     double *values = mem_new(p, sizeof *values), *v = mem_new(p * p, sizeof *v);
-    enum err err = linalg_eigen(p, view->information, values, v);
+    double *known = mem_copy(view->information, p * p * sizeof *known);
+    for (size_t e = 0; e < p * p; e++)
+        known[e] *= c[e / p] * c[e % p] / view->patients;
+    enum err err = linalg_eigen(p, known, values, v);
     if (err == ERR_OK) {
-        for (size_t a = 0; a < p; a++)
-            values[a] /= view->patients;
         double x2 = trace(k, view->covariates) / view->patients;
         *slopes = statistic_shortening(p, statistic_reach(s, values, x2, s->room).length);
         for (size_t i = 0; i < p * k; i++)
             view->effect_score[i] /= slopes->mean_slope;
-        double middle = trace(p, view->omega_score) / (double)p;
+        double middle = 0;
+        for (size_t a = 0; a < p; a++)
+            middle += c[a] * c[a] * view->omega_score[a * (p + 1)] / (double)p;
         for (size_t e = 0; e < p * p; e++) {
-            double scale = e % (p + 1) == 0 ? middle : 0;
+            double scale = e % (p + 1) == 0 ? middle / (c[e / p] * c[e / p]) : 0;
             view->omega_score[e] = (view->omega_score[e] - scale) / slopes->shape_slope +
                                    scale / slopes->scale_slope;
         }
     }
     mem_free(values);
     mem_free(v);
+    mem_free(known);
     return err;
 }
 
@@ -460,6 +465,17 @@ static enum err group_restrict(struct group *group, const bool *moves)
 
 /* --- typical values, effects and population parameters ----------------------------- */
 
+/* L^-1 of a view with its rows divided by the scale: how noise of the scaled scores, one
+ * variance in every entry, reaches the scores of the free numbers. Caller frees. */
+static double *noise_inverse(const struct view *view)
+{
+    size_t p = view->prior->p;
+    double *out = mem_copy(view->inverse, p * p * sizeof *out);
+    for (size_t e = 0; e < p * p; e++)
+        out[e] /= view->prior->scale[e / p];
+    return out;
+}
+
 /* Omega^-1 (x) I over the effects, times `precision`; [n][n]. */
 static void effect_metric(const struct space *space, const struct group *group,
                           const double *inverse, size_t p, double precision, double *out)
@@ -507,7 +523,9 @@ static enum err weigh_location(const struct space *space, const struct statistic
         fisher_score(space, &views[i], score);
         copy_information(space, &views[i], group, group->information + i * n * n);
         memset(noise, 0, n * n * sizeof *noise);
-        effect_metric(space, group, views[i].inverse, p, effect * effect, noise);
+        double *inverse = noise_inverse(&views[i]);
+        effect_metric(space, group, inverse, p, effect * effect, noise);
+        mem_free(inverse);
         for (size_t e = 0; e < n; e++) {
             size_t number = group->numbers[e];
             group->at[i * n + e] = *space_place(space, rounds[i].prior, number);
@@ -588,7 +606,8 @@ static enum err enter_spread(const struct space *space, const struct statistic *
     double *score = mem_new(space->count, sizeof *score),
            *mine = mem_new(n, sizeof *mine);
     double *noise = mem_new(n * n, sizeof *noise), *j = group->information + i * n * n;
-    double *directions = whitened_directions(space, group, view->inverse, p);
+    double *inverse = noise_inverse(view);
+    double *directions = whitened_directions(space, group, inverse, p);
     double second = noise_of(s, round, STATISTIC_OMEGA_SCORE) / 2; /* scores have 1/2 */
     double shape = second / slopes->shape_slope, scale = second / slopes->scale_slope;
     double residual = noise_of(s, round, STATISTIC_RESIDUAL_SCORE);
@@ -615,6 +634,7 @@ static enum err enter_spread(const struct space *space, const struct statistic *
     mem_free(score);
     mem_free(mine);
     mem_free(noise);
+    mem_free(inverse);
     mem_free(directions);
     return err;
 }

@@ -44,6 +44,7 @@ static inline void add_patient(const struct statistic *s, const struct prior *pr
                                double reach, const double *y, double *sum)
 {
     double h[P] = {0}, z[P] = {0}, zeta[P], solved[P], square = 0, m[P * P];
+    const double *scale = prior->scale;
     for (size_t a = 0; a < P; a++)
         for (size_t b = 0; b < P; b++)
             h[a] += prior->factor[b * P + a] * (y[b] - prior->effects[b]) / RESIDUAL2;
@@ -54,11 +55,12 @@ static inline void add_patient(const struct statistic *s, const struct prior *pr
         square += z[a] * solved[a];
     double share = square > reach * reach ? reach / sqrt(square) : 1;
     for (size_t a = 0; a < P; a++)
-        zeta[a] = share * z[a];
+        zeta[a] = scale[a] * share * z[a];
     for (size_t a = 0; a < P; a++) {
         sum[s->offset[STATISTIC_EFFECT_SCORE] + a] += zeta[a];
         for (size_t b = 0; b < P; b++)
-            m[a * P + b] = zeta[a] * zeta[b] - kappa * known[a * P + b];
+            m[a * P + b] =
+                zeta[a] * zeta[b] - scale[a] * scale[b] * kappa * known[a * P + b];
     }
     double packed[LINALG_SVEC_DIM(P)];
     linalg_svec(P, m, packed);
@@ -77,7 +79,9 @@ static inline double *round_sum(const struct statistic *s, const struct prior *p
     assert_ok(linalg_spd_inverse(P, a, v));
     for (size_t i = 0; i < P * P; i++)
         known[i] = (i % (P + 1) == 0) - v[i];
-    assert_ok(linalg_eigen(P, known, values, vectors));
+    for (size_t i = 0; i < P * P; i++)
+        middle[i] = prior->scale[i / P] * prior->scale[i % P] * known[i];
+    assert_ok(linalg_eigen(P, middle, values, vectors));
     struct reach reach = statistic_reach(s, values, 1, s->room);
     for (size_t i = 0; i < PATIENTS; i++)
         add_patient(s, prior, v, known, reach.kappa, reach.length, y + i * P, sum);
@@ -98,11 +102,13 @@ static inline double *round_sum(const struct statistic *s, const struct prior *p
 
 struct outcome {
     double mean[P], omega[P * P], mean_error, sd_error;
+    double errors[2 * P]; /* of means and sds */
     struct learn_report report;
 };
 
-/* Rounds from a start off by one in every mean and 1.6 times too wide. */
-static inline struct outcome learn_with(double noise, uint64_t seed)
+/* Rounds from a start off by one in every mean and 1.6 times too wide, on patients whose
+ * parameters have these sds. */
+static inline struct outcome learn_on(const double *sd, double noise, uint64_t seed)
 {
     struct prior_layout layout = layout_full();
     struct statistic s;
@@ -115,7 +121,7 @@ static inline struct outcome learn_with(double noise, uint64_t seed)
     assert_ok(prior_factor(prior, NULL));
     double *y = mem_new(PATIENTS * P, sizeof *y);
     for (size_t i = 0; i < PATIENTS * P; i++)
-        y[i] = normal(&seed) + sqrt(RESIDUAL2) * normal(&seed);
+        y[i] = sd[i % P] * normal(&seed) + sqrt(RESIDUAL2) * normal(&seed);
     struct learn_round rounds[ROUNDS];
     struct outcome out;
     for (size_t t = 0; t < ROUNDS; t++) {
@@ -128,6 +134,7 @@ static inline struct outcome learn_with(double noise, uint64_t seed)
     memcpy(out.omega, prior->omega, sizeof out.omega);
     out.mean_error = prior->standard_error[0];
     out.sd_error = prior->standard_error[P];
+    memcpy(out.errors, prior->standard_error, sizeof out.errors);
     prior_destroy(&prior);
     for (size_t t = 0; t < ROUNDS; t++) {
         prior = (struct prior *)rounds[t].prior;
@@ -136,6 +143,12 @@ static inline struct outcome learn_with(double noise, uint64_t seed)
     }
     mem_free(y);
     return out;
+}
+
+static inline struct outcome learn_with(double noise, uint64_t seed)
+{
+    static const double alike[P] = {1, 1, 1};
+    return learn_on(alike, noise, seed);
 }
 
 #endif

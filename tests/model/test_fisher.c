@@ -182,12 +182,43 @@ static void fisher__information_of_a_line_is_exact(void **state)
     trial_clear(&trial);
 }
 
+/* In the private form scores of z come scaled, and are read without. */
+static void fisher__takes_the_scale_off_private_scores(void **state)
+{
+    (void)state;
+    struct prior_layout layout = {.p = 2, .k = 1};
+    struct statistic statistic;
+    struct view plain, scaled;
+    statistic_layout(&layout, false, &statistic);
+    struct prior *prior = prior_new(&layout);
+    prior->omega[0] = prior->omega[3] = 1;
+    assert_ok(prior_factor(prior, NULL));
+    double *sum = mem_new(statistic.dimension, sizeof *sum);
+    for (size_t i = 0; i < statistic.dimension; i++)
+        sum[i] = 1 + (double)i;
+    assert_ok(view_init(&plain, &statistic, prior, sum));
+    prior->scale[0] = 2;
+    assert_ok(view_init(&scaled, &statistic, prior, sum));
+    const double both[] = {4, 2, 2, 1};
+    assert_relative(plain.effect_score[0], 2 * scaled.effect_score[0], 1e-14);
+    assert_relative(plain.effect_score[1], scaled.effect_score[1], 1e-14);
+    for (size_t i = 0; i < 4; i++) {
+        assert_relative(plain.omega_score[i], both[i] * scaled.omega_score[i], 1e-14);
+        assert_near(plain.information[i], scaled.information[i], 0);
+    }
+    view_clear(&plain);
+    view_clear(&scaled);
+    mem_free(sum);
+    prior_destroy(&prior);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fisher__score_is_the_derivative_of_the_likelihood),
         cmocka_unit_test(fisher__score_of_sparse_answers_is_right),
         cmocka_unit_test(fisher__information_of_a_line_is_exact),
+        cmocka_unit_test(fisher__takes_the_scale_off_private_scores),
     };
     return cmocka_run_group_tests_name("fisher", tests, NULL, NULL);
 }

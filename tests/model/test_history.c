@@ -73,6 +73,11 @@ static void history__whitens_along_what_is_known(void **state)
     linalg_multiply_tn(2, 2, 2, next->factor, moved.history.views[0].precision, half);
     linalg_multiply(2, 2, 2, half, next->factor, known);
     assert_near(known[1] / known[0], 0, 1e-9);
+    /* and scales up what is less known than the best */
+    assert_near(next->scale[1], 1, 0);
+    assert_relative(next->scale[0], fmin(PRIOR_SCALE_MOST, cbrt(known[3] / known[0])),
+                    1e-9);
+    assert_true(next->scale[0] > 1);
     prior_destroy(&next);
     end(&moved);
 }

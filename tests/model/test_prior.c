@@ -103,6 +103,7 @@ static void prior__bytes_come_back_bit_for_bit(void **state)
     assert_ok(prior_factor(prior, rotation));
     prior->patients = 12;
     prior->standard_error[3] = 0.25;
+    prior->scale[1] = 1.5;
     struct bytes bytes = {0}, again = {0};
     prior_write(prior, &bytes);
     assert_ok(prior_read(&layout, bytes.data, bytes.size, &back));
@@ -175,6 +176,9 @@ static void prior__reading_refuses_what_is_no_prior(void **state)
     prior->factor[0] *= 1.001;
     refused(prior, "factor");
     prior->factor[0] /= 1.001;
+    prior->scale[0] = 2.1;
+    refused(prior, "scale 0");
+    prior->scale[0] = 1;
     prior->population[0] = INFINITY;
     refused(prior, "not finite");
     prior_destroy(&prior);

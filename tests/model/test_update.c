@@ -139,6 +139,7 @@ static void update__private_scores_vanish_at_the_right_prior(void **state)
     double *squares = mem_new(s.dimension, sizeof *squares);
     enum { MANY = 6000 };
     uint64_t seed = 4;
+    prior->scale[1] = 1.6;
     for (size_t i = 0; i < MANY; i++) {
         double a = 1 + 0.8 * normal(&seed), b = 0.6 * normal(&seed), y[READINGS_MAX];
         for (size_t j = 0; j < READINGS_MAX; j++)
@@ -207,6 +208,7 @@ static void update__no_readings_exceed_the_norm(void **state)
     double *vector = mem_new(s.dimension, sizeof *vector), longest = 0;
     uint64_t seed = 12;
     for (size_t start = 0; start < 12; start++) {
+        prior->scale[1] = start % 3 ? 1 : 1.8;
         size_t readings = 1 + start % READINGS_MAX;
         double y[READINGS_MAX], next[READINGS_MAX], best = 0, size = 2;
         for (size_t j = 0; j < READINGS_MAX; j++)

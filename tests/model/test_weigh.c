@@ -40,11 +40,74 @@ static void weigh__every_round_counts(void **state)
     assert_true(noise < 9 * alone && noise > 3 * alone);
 }
 
+/* Parameters of which patients know a third, two thirds and nine tenths: still unbiased,
+ * with errors as stated. */
+static void weigh__unequal_knowledge_is_not_pulled_together(void **state)
+{
+    (void)state;
+    static const double sd[P] = {1, 0.5, 2};
+    for (int much = 0; much < 2; much++) {
+        double bias[P] = {0}, square = 0;
+        enum { STUDIES = 40 };
+        for (uint64_t study = 1; study <= STUDIES; study++) {
+            struct outcome out = learn_on(sd, much ? 4 : 1e-3, 7654321 * study);
+            for (size_t a = 0; a < P; a++) {
+                double off = sqrt(out.omega[a * (P + 1)]) - sd[a];
+                bias[a] += off / sd[a] / STUDIES;
+                square +=
+                    off * off / (out.errors[P + a] * out.errors[P + a]) / (P * STUDIES);
+            }
+        }
+        for (size_t a = 0; a < P; a++)
+            assert_near(bias[a], 0, 0.03);
+        assert_true(square > 0.55 && square < 1.7);
+    }
+}
+
+/* The variance of the first mean after one round at the right prior, whose scores come
+ * scaled. */
+static double variance_of_first(double scale, double noise)
+{
+    struct prior_layout layout = layout_full();
+    struct statistic s;
+    statistic_layout(&layout, false, &s);
+    struct prior *prior = prior_new(&layout), *next;
+    for (size_t a = 0; a < P; a++)
+        prior->omega[a * (P + 1)] = 1;
+    assert_ok(prior_factor(prior, NULL));
+    prior->scale[0] = scale;
+    uint64_t seed = 8;
+    double *y = mem_new(PATIENTS * P, sizeof *y);
+    for (size_t i = 0; i < PATIENTS * P; i++)
+        y[i] = sqrt(1 + RESIDUAL2) * normal(&seed);
+    double *sum = round_sum(&s, prior, y, noise, &seed);
+    struct learn_round round = {prior, sum, noise};
+    struct learn_report report;
+    assert_ok(learn_step(NULL, &layout, &s, &round, 1, NULL, &next, &report));
+    double error = next->standard_error[0];
+    prior_destroy(&next);
+    prior_destroy(&prior);
+    mem_free(sum);
+    mem_free(y);
+    return error * error;
+}
+
+/* Twice the scale is half the noise, but for what the shorter reach costs. */
+static void weigh__scaled_scores_carry_less_noise(void **state)
+{
+    (void)state;
+    double plain = variance_of_first(1, 8) - variance_of_first(1, 1e-3);
+    double scaled = variance_of_first(2, 8) - variance_of_first(2, 1e-3);
+    assert_true(scaled > 0.25 * plain && scaled < 0.6 * plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weigh__stated_errors_are_the_real_ones),
         cmocka_unit_test(weigh__every_round_counts),
+        cmocka_unit_test(weigh__scaled_scores_carry_less_noise),
+        cmocka_unit_test(weigh__unequal_knowledge_is_not_pulled_together),
     };
     return cmocka_run_group_tests_name("weigh", tests, NULL, NULL);
 }
