@@ -68,9 +68,11 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         report->minus2_log_likelihood = view->likelihood;
         report->skew = view->patients > 0 ? view->skew / view->patients : NAN;
         report->laplace_doubtful = report->skew > LEARN_SKEW_MAX;
-        if (view->patients < chosen.patients_min)
-            *next = hold(view->prior, report, "too few patients");
-        else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK) {
+        if (view->patients < chosen.patients_min) {
+            *next = hold(view->prior, report, "too few patients to learn from");
+            report->stalled = true;
+        } else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK) {
+            err_wrap("nothing can be learned from these sums");
             *next = hold(view->prior, report, err_text());
             report->stalled = true; /* the same sums will say the same again */
         }

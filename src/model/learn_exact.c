@@ -50,6 +50,12 @@
 #define SHORTER 0.4
 #define STALLED_ROUNDS 7
 
+/* Shares of its own diagonal that are added to an information that is not definite. */
+#define RIDGE_LEAST 1e-8
+#define RIDGE_MOST 1e3
+
+#define RESIDUAL_GONE 9.0 /* of the logarithm: to an eight-thousandth */
+
 /* In comparing rounds a failed fit weighs as much as this in -2 log L. */
 #define FAILED_COST 100.0
 
@@ -418,6 +424,11 @@ static enum err newton(const struct history *history, size_t base, const double 
     fisher_profile(space, view, effects, profiled);
     if (err == ERR_OK)
         err = damped(history, base, b, profiled, damping, step);
+    double promised = 0;
+    for (size_t e = 0; err == ERR_OK && e < n; e++)
+        promised += score[e] * step->along[e];
+    if (err == ERR_OK && promised < 0) /* the profile led astray */
+        err = damped(history, base, b, score, damping, step);
     mem_free(effects);
     mem_free(profiled);
     return err;
@@ -516,6 +527,34 @@ static enum err step_from(const struct history *history, size_t base, double tol
     return err;
 }
 
+/* The inverse of the information [n][n], which gets as much of its own diagonal more as
+ * that takes: where patients have too few records, what it is made of (products of means)
+ * need not be definite. */
+static enum err inverse_of(size_t n, double *information, double *inverse)
+{
+    double *diagonal = mem_new(n, sizeof *diagonal), share = RIDGE_LEAST;
+    for (size_t e = 0; e < n; e++)
+        diagonal[e] = fabs(information[e * (n + 1)]);
+    enum err err = linalg_spd_inverse(n, information, inverse);
+    for (; err == ERR_NUMERIC && share < RIDGE_MOST; share *= 10) {
+        for (size_t e = 0; e < n; e++)
+            information[e * (n + 1)] += diagonal[e] * share;
+        err = linalg_spd_inverse(n, information, inverse);
+    }
+    mem_free(diagonal);
+    return err;
+}
+
+/* A residual error that has become this much less than at first is on its way to nothing,
+ * and the likelihood to infinity. */
+static bool reproduced(const struct history *history, const struct prior *prior)
+{
+    for (size_t l = 0; l < prior->m; l++)
+        if (prior->residual[l] < history->rounds[0].prior->residual[l] - RESIDUAL_GONE)
+            return true;
+    return false;
+}
+
 enum err learn_exactly(const struct history *history, double tolerance,
                        struct prior **next, struct learn_report *report)
 {
@@ -526,13 +565,19 @@ enum err learn_exactly(const struct history *history, double tolerance,
     fisher_information(&history->space, &history->views[base], information);
     bounded(history, history->views[base].prior, 0, information, inverse);
     memcpy(information, inverse, n * n * sizeof *inverse);
-    enum err err = linalg_spd_inverse(n, information, inverse);
+    enum err err = inverse_of(n, information, inverse);
     if (err == ERR_OK) {
         use_secants(history, base, information);
         err = step_from(history, base, tolerance, information, next, report);
     }
     if (err == ERR_OK)
         history_errors(history, inverse, *next);
+    if (err == ERR_OK && reproduced(history, *next)) {
+        report->stalled = !report->converged;
+        snprintf(report->reason, sizeof report->reason,
+                 "a residual error goes to nothing: the model reproduces what was "
+                 "measured, and the likelihood has no largest value");
+    }
     mem_free(information);
     mem_free(inverse);
     return err;

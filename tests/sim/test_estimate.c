@@ -330,6 +330,50 @@ static void estimate__returns_the_best_of_its_rounds(void **state)
     unlink(path);
 }
 
+/* A table of a few people's heights, and what becomes of its fit. */
+static struct estimate fit_table(const char *rows)
+{
+    char path[] = "/tmp/estimate_XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    fprintf(file, "ID,TIME,height\n%s", rows);
+    fclose(file);
+    struct model *model = parse(boys_text);
+    struct dataset *dataset = table(model, path);
+    size_t alone[8] = {0};
+    struct estimate_options o = options(30);
+    struct estimate e;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    assert_true(isfinite(e.minus2_log_likelihood));
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+    unlink(path);
+    return e;
+}
+
+/* Records from which little or nothing can be learned: an end before the last round, and
+ * a plain sentence where there is no fit. */
+static void estimate__poor_records_end_in_a_sentence(void **state)
+{
+    (void)state;
+    struct estimate e = fit_table("1,0,150\n1,1,156\n1,2,162\n"); /* one patient */
+    assert_int_equal(e.rounds, 1);
+    assert_string_equal(e.last.reason, "too few patients to learn from");
+    assert_false(e.converged);
+    estimate_clear(&e);
+    e = fit_table("1,0,150\n2,0,155\n3,0,149\n4,0,160\n"); /* one value each */
+    assert_true(e.converged);
+    estimate_clear(&e);
+    e = fit_table("1,0,150\n2,0,155\n"); /* two values */
+    assert_true(e.converged);
+    estimate_clear(&e);
+    e = fit_table("1,0,150\n1,1,156\n1,2,162\n2,0,140\n2,1,147\n2,2,154\n"
+                  "3,0,145\n3,1,150\n3,2,155\n"); /* on their lines exactly */
+    assert_false(e.converged);
+    assert_non_null(strstr(e.last.reason, "goes to nothing"));
+    assert_true(e.rounds < 30);
+    estimate_clear(&e);
+}
+
 /* P(privacy loss above epsilon) of Gaussian noise, by the closed form of Balle and Wang.
  */
 static double delta_of(double mu, double epsilon)
@@ -416,6 +460,7 @@ int main(void)
         cmocka_unit_test(estimate__theophylline_reaches_the_published_fit),
         cmocka_unit_test(estimate__emax_agrees_with_importance_sampling),
         cmocka_unit_test(estimate__returns_the_best_of_its_rounds),
+        cmocka_unit_test(estimate__poor_records_end_in_a_sentence),
         cmocka_unit_test(estimate__noise_costs_what_equal_rounds_would),
         cmocka_unit_test(estimate__refuses_or_copes),
     };
