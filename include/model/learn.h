@@ -32,7 +32,7 @@ struct learn_options {
     double tolerance;    /* converged when a step promises less gain in -2 log L */
 };
 #define LEARN_PATIENTS_MIN 2.0
-#define LEARN_TOLERANCE 0.03
+#define LEARN_TOLERANCE 5e-3
 
 /* Real sets: 0.004 to 0.05 where Laplace's approximation agrees with quadrature, 0.35
  * (toenail, binary) and 0.5 to 1 (tumour sizes) where it is known to fail. */

@@ -1,37 +1,159 @@
 #!/usr/bin/env bash
-# reference.sh - gemel-sim pooled against the reference fits of other programs: -2 log L not more
-# than 0.1 above theirs, within 8 rounds from a start off by a factor of two. Sets that may not be
-# kept here are read from the data folder beside the project and skipped, saying so, without it.
+# reference.sh - gemel-sim pooled beside the fits that other programs made of the same data: -2 log L
+# not more than 0.1 above theirs, population values within 2 % and individual estimates within 5 % of
+# theirs, in at most 8 rounds from a start off by a factor of two. Where the reference is of another
+# method, or at another optimum, its row below says what is allowed instead, and why. Sets that may
+# not be kept here are read from the data folder beside the project and skipped, saying so, without it.
 #
-#     reference.sh SOURCE_DIR BUILD_DIR
+#     reference.sh SOURCE_DIR BUILD_DIR [long]     the short ones, or those of minutes
 set -euo pipefail
-source_dir=$1 sim=$2/gemel-sim
+source_dir=$1 sim=$2/gemel-sim which=${3:-short}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 failed=0
+kept=$source_dir/tests/data
+beside=$source_dir/../shared/data
+models=$source_dir/models
 
-# fit MODEL TABLE REFERENCE FACTOR ROUNDS
-fit() {
-    if [ ! -f "$2" ]; then
-        echo "skipped: no $2"
+# What is allowed: start factor, rounds, -2 log L above the reference, % of typical values, % of
+# between-patient sds, % of individual estimates (at the patient who is farthest).
+usual=(2 8 0.1 2 5 5)
+
+# The largest deviation in % of the words of $1 from those of $2, one by one ("-": not compared).
+farthest() {
+    awk -v got="$1" -v want="$2" 'BEGIN {
+        n = split(got, a, " "); m = split(want, b, " ")
+        if (n < m) { print "inf"; exit }
+        for (i = 1; i <= m; i++) if (b[i] != "-") {
+            d = 100 * (a[i] / b[i] - 1); if (d < 0) d = -d
+            if (d > most) most = d
+        }
+        printf "%.2f", most }'
+}
+
+# The largest deviation in % of the columns named in $3 ("OURS=THEIRS ...") of file $1 from $2.
+farthest_individual() {
+    awk -F, -v names="$3" '
+        FNR == 1 { file++; delete at; for (i = 1; i <= NF; i++) at[$i] = i; n = split(names, pair, " ")
+            for (i = 1; i <= n; i++) { split(pair[i], side, "="); column[i] = at[side[file == 1 ? 1 : 2]] }
+            next }
+        file == 1 { for (i = 1; i <= n; i++) ours[$1, i] = $(column[i]); next }
+        { for (i = 1; i <= n; i++) { d = 100 * (ours[$1, i] / $(column[i]) - 1); if (d < 0) d = -d
+            if (d > most) most = d } }
+        END { printf "%.2f", most }' "$1" "$2"
+}
+
+# compare NAME MODEL TABLE REFERENCE TYPICAL SDS INDIVIDUALS COLUMNS ALLOWED... ; SPEC may be set
+compare() {
+    local name=$1 model=$2 table=$3 reference=$4 typical=$5 sds=$6 theirs=$7 columns=$8
+    shift 8
+    if [ ! -f "$table" ]; then
+        echo "skipped: $name, no $table"
         return
     fi
-    local out got rounds
-    out=$("$sim" pooled --model "$source_dir/models/$1.twin" --data "$2" \
-        --start-factor "$4" --rounds "$5" --json --quiet)
-    got=$(sed -n 's/^  "minus2_log_likelihood": \(.*\),$/\1/p' <<<"$out")
-    rounds=$(sed -n 's/^  "rounds": \(.*\),$/\1/p' <<<"$out")
-    if awk -v got="$got" -v reference="$3" 'BEGIN { exit !(got <= reference + 0.1) }'; then
-        echo "$1: -2 log L $got after $rounds rounds, reference $3"
-    else
-        echo "error: $1: -2 log L $got after $rounds rounds, reference $3"
+    local begun=$SECONDS json=$scratch/$name.json individuals=$scratch/$name.csv
+    "$sim" pooled --model "$model" --data "$table" ${SPEC:+--spec "$SPEC"} --start-factor "$1" \
+        --individuals "$individuals" --json --quiet >"$json"
+    local got rounds off_typical off_sds off_individual=-
+    got=$(sed -n 's/^  "minus2_log_likelihood": \(.*\),$/\1/p' "$json")
+    rounds=$(sed -n 's/^  "rounds": \(.*\),$/\1/p' "$json")
+    off_typical=$(farthest "$(sed -n 's/.*"typical": \(.*\),$/\1/p' "$json" | tr '\n' ' ')" "$typical")
+    off_sds=$(farthest "$(sed -n 's/.*"between_sd": \(.*\),$/\1/p' "$json" | tr '\n' ' ')" "$sds")
+    if [ -f "$theirs" ]; then
+        off_individual=$(farthest_individual "$individuals" "$theirs" "$columns")
+    fi
+    printf '%-24s %11s %14.4f %3s rounds %7s %% typical %7s %% sd %7s %% individual %4d s\n' \
+        "$name" "$reference" "$got" "$rounds" "$off_typical" "$off_sds" "$off_individual" \
+        $((SECONDS - begun))
+    if ! awk -v allowed="$*" -v got="$got" -v reference="$reference" -v rounds="$rounds" \
+        -v t="$off_typical" -v s="$off_sds" -v i="$off_individual" 'BEGIN {
+            split(allowed, a, " ")
+            exit !(got <= reference + a[3] && rounds <= a[2] && t + 0 <= a[4] && s + 0 <= a[5] &&
+                   (i == "-" || i + 0 <= a[6])) }'; then
+        echo "error: $name is not within: factor, rounds, -2 log L, % typical, % sd, % individual = $*"
         failed=1
     fi
 }
 
-kept=$source_dir/tests/data
-beside=$source_dir/../shared/data
-fit growth "$kept/oxboys/data.csv" 725.9677 2 8             # nlme, ML; linear, so exact
-fit theophylline "$kept/theoph/data.csv" 359.4037 2 8       # nlmixr2, FOCEI
-fit blood_pressure "$kept/nafld_bp/data.csv" 216901.1026 1 8 # nlme, ML, with the Jacobian
-fit warfarin_nolag "$beside/warfarin/data.csv" 884.6446 2 8 # nlmixr2, FOCEI
-fit two_compartment_infusion "$beside/pkbench/data_Infusion_2CPT_SD.csv" 23890.3378 1 8
+# doubtful NAME: the last result of that name says that Laplace's approximation fails.
+doubtful() {
+    if [ -f "$scratch/$1.json" ] && ! grep -q '"laplace_doubtful": true' "$scratch/$1.json"; then
+        echo "error: $1: nothing is said of Laplace's failure"
+        failed=1
+    fi
+}
+
+short_ones() {
+    # nlmixr2, FOCEI
+    compare theophylline "$models/theophylline.twin" "$kept/theoph/data.csv" 359.4037 \
+        "1.58880 2.74942 31.8003" "0.63430 0.26309 0.13874" \
+        "$beside/theoph/reference_ebe_kaVCL_diag3_constant_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
+    sed 's/add(0.7 mg.L)/combined2(add 0.5 mg\/L, prop 0.2)/' "$models/theophylline.twin" >"$scratch/combined.twin"
+    compare theophylline_combined "$scratch/combined.twin" "$kept/theoph/data.csv" 346.9242 \
+        "1.48118 2.78710 32.0023" "0.62703 0.25376 0.12592" \
+        "$beside/theoph/reference_ebe_kaVCL_diag3_combined_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
+    compare warfarin_nolag "$models/warfarin_nolag.twin" "$beside/warfarin/data.csv" 884.6446 \
+        "0.56529 0.13434 7.82361" "0.69080 0.28044 0.22048" \
+        "$beside/warfarin/reference_ebe_pk_nolag_combined_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
+    # nlme, ML; linear, so exact
+    compare growth "$models/growth.twin" "$kept/oxboys/data.csv" 725.9677 \
+        "149.3718 6.525467" "7.924031 1.646725" \
+        "$beside/oxboys/reference_ebe_lin_ML_nlme.csv" "start=intercept speed=slope" "${usual[@]}"
+    compare blood_pressure "$models/blood_pressure.twin" "$kept/nafld_bp/data.csv" 216901.1026 \
+        "4.881584 -0.023604" "0.092853 0.082560" "" "" "${usual[@]}"
+    # saemix, importance sampling: another method, so that Laplace's -2 log L is up to 1 off, and the
+    # spread of EC50 in the second trial (0.126, standard error 0.058), with whom it is shrunken by it
+    compare emax_1 "$models/emax.twin" "$beside/pd_emax/data_PD1.csv" 2465.6858 \
+        "23.4467 107.032 15.3419" "0.36287 0.54977 0.25498" \
+        "$beside/pd_emax/reference_ebe_PD1_emax_saemix.csv" "E0=E0 Emax=Emax EC50=EC50" 2 8 1 2 5 5
+    compare emax_2 "$models/emax.twin" "$beside/pd_emax/data_PD2.csv" 2397.3847 \
+        "23.492 95.522 11.742" "0.39485 0.47918 0.12648" \
+        "$beside/pd_emax/reference_ebe_PD2_emax_saemix.csv" "E0=E0 Emax=Emax EC50=EC50" 2 8 1 2 25 8
+    # lme4, Laplace; the likelihood is flat, and known to mislead
+    printf 'column,role,name,unit\nTRT,covariate,TERB,\n' >"$scratch/toenail.csv.spec"
+    SPEC=$scratch/toenail.csv.spec compare toenail "$source_dir/tests/language/toenail.twin" \
+        "$beside/toenail/data.csv" 1255.6308 "-2.50987 -0.39973 -0.13714" "4.5566" "" "" 1 12 0.1 2 5 5
+    doubtful toenail
+}
+
+long_ones() {
+    # nlmixr2, FOCEI
+    compare oral "$models/one_compartment_oral.twin" "$beside/pkbench/data_Oral_1CPT_SD.csv" 23542.6928 \
+        "0.97305 4.01161 66.1750" "0.32263 0.25284 0.27406" \
+        "$beside/pkbench/reference_ebe_Oral_1CPT_SD_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
+    compare infusion "$models/two_compartment_infusion.twin" "$beside/pkbench/data_Infusion_2CPT_SD.csv" \
+        23890.3378 "4.00883 68.5934 3.75504 49.7494" "0.29926 0.30286 0.31593 0.30132" \
+        "$beside/pkbench/reference_ebe_Infusion_2CPT_SD_nlmixr2_focei.csv" "CL=cl V1=v Q=q V2=v2" "${usual[@]}"
+    compare saturable "$models/two_compartment_saturable.twin" "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" \
+        23975.0115 "893.90 196.41 70.852 3.94796 50.552" "0.32030 - 0.28700 0.34631 0.31868" \
+        "$beside/pkbench/reference_ebe_Bolus_2CPTMM_SD_nlmixr2_focei.csv" "VM=vm KM=km V1=v Q=q V2=v2" "${usual[@]}"
+    compare warfarin "$models/warfarin.twin" "$beside/warfarin/data.csv" 684.1785 \
+        "0.86418 1.42535 0.13257 7.96536" "0.61860 0.78731 0.29041 0.21668" \
+        "$beside/warfarin/reference_ebe_pk_lag_combined_nlmixr2_focei.csv" "Tlag=tlag ka=ka CL=cl V=v" "${usual[@]}"
+    cat >"$scratch/tumour.twin" <<'END'
+model tumour version 1 "Growth and decay (Stein)"
+time d
+[parameters]
+y0 = 35 mm (0.1, 1000) lognormal sd 0.6
+kd = 0.00525 1/wk (1e-9, 10) lognormal sd 1.7
+kg = 0.00436 1/wk (1e-9, 10) lognormal sd 1.2
+[equations]
+size = y0*(exp(-kd*time) + exp(kg*time) - 1)
+[observations]
+sld : size ~ combined2(add 1.7 mm, prop 0.12)
+END
+    if [ -f "$beside/tumour_nsclc/data.csv" ]; then
+        awk -F, 'NR == 1 { print "ID,TIME,DV"; next }
+                 { if (!($1 in first)) first[$1] = $2; print $1 "," $2 - first[$1] "," $4 }' \
+            "$beside/tumour_nsclc/data.csv" >"$scratch/tumour_table.csv"
+    fi
+    compare tumour "$scratch/tumour.twin" "$scratch/tumour_table.csv" 43488.8727 "" "" "" "" 1 60 0.1 0 0 0
+    doubtful tumour
+}
+
+if [ "$which" = long ]; then
+    long_ones
+else
+    short_ones
+fi
 exit "$failed"
