@@ -19,6 +19,10 @@
 #define LOWER_ENOUGH 1e-6
 #define RESTARTS_MAX 4
 
+/* A search that comes this near to a known mode, in its posterior standard deviations, is
+ * taken to end there. */
+#define NEAR_MODE 0.1
+
 #define CURVATURE_LEAST 0.05
 
 /* A mode is found when a step promises less of O than this. */
@@ -239,10 +243,27 @@ static void learn_lack(const struct problem *problem, const struct point *before
             lack[a * p + b] += rest[a] * rest[b] / along;
 }
 
-/* Trust-region search in whitened coordinates from z = 0. True when it came to rest: at a
+/* A mode that is known already. */
+struct known {
+    const double *z, *curvature;
+};
+
+/* Is z, of an objective not below the mode's, within NEAR_MODE of its posterior sds? */
+static bool is_near(size_t p, const struct known *known, const double *z)
+{
+    double square = 0;
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            square +=
+                (z[a] - known->z[a]) * known->curvature[a * p + b] * (z[b] - known->z[b]);
+    return square < NEAR_MODE * NEAR_MODE;
+}
+
+/* Trust-region search in whitened coordinates from z. True when it came to rest: at a
  * smooth minimum the promise vanishes, at a kink (a lag time crossing a measurement) the
- * radius does. */
-static bool descend(struct problem *problem, double *z, struct point *here, size_t *count)
+ * radius does. It ends early, without a find, on the way into a mode that is `known`. */
+static bool descend(struct problem *problem, const struct known *known, double *z,
+                    struct point *here, size_t *count)
 {
     size_t p = problem->p;
     double step[MODEL_PARAMETERS_MAX], trial_z[MODEL_PARAMETERS_MAX], length;
@@ -255,7 +276,7 @@ static bool descend(struct problem *problem, double *z, struct point *here, size
         if (bowl_init(bowl, problem, here, lack) != ERR_OK)
             break;
         double promise = bowl_step(bowl, radius, step, &length);
-        if ((found = promise < PROMISE_DONE))
+        if ((found = promise < PROMISE_DONE) || (known && is_near(p, known, z)))
             break;
         for (size_t a = 0; a < p; a++)
             trial_z[a] = z[a] + step[a];
@@ -331,13 +352,15 @@ static double look_around(struct problem *problem, const double *z,
     return -lowest;
 }
 
-/* The mode near z, and again from the best of what a look around it finds. */
-static bool settle(struct problem *problem, double *z, struct point *here, size_t *count)
+/* The mode near z, if it is not `known`, and again from the best of what a look around it
+ * finds. */
+static bool settle(struct problem *problem, const struct known *known, double *z,
+                   struct point *here, size_t *count)
 {
     double elsewhere[MODEL_PARAMETERS_MAX];
     bool found = evaluate(problem, z, problem->prior->population, here) == ERR_OK;
     for (int i = 0; found && i < RESTARTS_MAX; i++) {
-        found = descend(problem, z, here, count);
+        found = descend(problem, known, z, here, count);
         if (!found || look_around(problem, z, here, elsewhere) < LOWER_ENOUGH)
             break;
         memcpy(z, elsewhere, problem->p * sizeof *z);
@@ -355,17 +378,19 @@ static bool find_mode(struct problem *problem, double *z, struct point *here,
                       size_t *count)
 {
     size_t p = problem->p;
-    bool moving[MODEL_PARAMETERS_MAX] = {false}, found = settle(problem, z, here, count);
+    bool moving[MODEL_PARAMETERS_MAX] = {false},
+         found = settle(problem, NULL, z, here, count);
     for (size_t a = 0; a < p; a++)
         moving[a] = engine_moving(problem->engine)[a];
     struct point other = point_new(problem);
     for (size_t i = 0; i < 4 * p; i++) {
         double start[MODEL_PARAMETERS_MAX] = {0};
+        const struct known known = {z, here->curvature};
         if (!moving[i / 4])
             continue;
         start[i / 4] = shifts[i % 4] * sqrt(problem->prior->omega[i / 4 * (p + 1)]);
         if (linalg_solve(p, problem->prior->factor, 1, start) == ERR_OK &&
-            settle(problem, start, &other, count) &&
+            settle(problem, found ? &known : NULL, start, &other, count) &&
             (!found || other.objective < here->objective - LOWER_ENOUGH)) {
             struct point swap = *here;
             *here = other;

@@ -75,6 +75,24 @@ compare() {
     fi
 }
 
+# at NAME MODEL TABLE REFERENCE MOST: -2 log L at the start of MODEL, which are the reference's own
+# values, is at most MOST off theirs: the same likelihood, whoever found the better optimum.
+at() {
+    if [ ! -f "$3" ]; then
+        echo "skipped: $1, no $3"
+        return
+    fi
+    local got
+    got=$("$sim" pooled --model "$2" --data "$3" --rounds 1 2>&1 >/dev/null |
+        sed -n 's/^round  1  -2 log L \([-0-9.]*\) .*/\1/p')
+    printf '%-24s %11s %14.4f at the values of the reference\n' "$1" "$4" "$got"
+    if ! awk -v got="$got" -v want="$4" -v most="$5" \
+        'BEGIN { d = got - want; exit !(d <= most && -d <= most) }'; then
+        echo "error: $1: the likelihood at the reference's values is not theirs"
+        failed=1
+    fi
+}
+
 # doubtful NAME: the last result of that name says that Laplace's approximation fails.
 doubtful() {
     if [ -f "$scratch/$1.json" ] && ! grep -q '"laplace_doubtful": true' "$scratch/$1.json"; then
@@ -124,12 +142,29 @@ long_ones() {
     compare infusion "$models/two_compartment_infusion.twin" "$beside/pkbench/data_Infusion_2CPT_SD.csv" \
         23890.3378 "4.00883 68.5934 3.75504 49.7494" "0.29926 0.30286 0.31593 0.30132" \
         "$beside/pkbench/reference_ebe_Infusion_2CPT_SD_nlmixr2_focei.csv" "CL=cl V1=v Q=q V2=v2" "${usual[@]}"
+    # The reference stands 0.9 higher on the ridge of VM and KM (24 and 23 % standard error).
+    at saturable_at_reference "$models/two_compartment_saturable.twin" \
+        "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" 23975.0115 0.01
     compare saturable "$models/two_compartment_saturable.twin" "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" \
         23975.0115 "893.90 196.41 70.852 3.94796 50.552" "0.32030 - 0.28700 0.34631 0.31868" \
-        "$beside/pkbench/reference_ebe_Bolus_2CPTMM_SD_nlmixr2_focei.csv" "VM=vm KM=km V1=v Q=q V2=v2" "${usual[@]}"
+        "$beside/pkbench/reference_ebe_Bolus_2CPTMM_SD_nlmixr2_focei.csv" "VM=vm KM=km V1=v Q=q V2=v2" 2 8 0.1 6 6 20
+    # With a lag the likelihood has kinks and several modes; the reference (derivative-free) is 0.3
+    # higher, ka and the lag have relative standard errors of 25 to 40 % there.
     compare warfarin "$models/warfarin.twin" "$beside/warfarin/data.csv" 684.1785 \
         "0.86418 1.42535 0.13257 7.96536" "0.61860 0.78731 0.29041 0.21668" \
-        "$beside/warfarin/reference_ebe_pk_lag_combined_nlmixr2_focei.csv" "Tlag=tlag ka=ka CL=cl V=v" "${usual[@]}"
+        "$beside/warfarin/reference_ebe_pk_lag_combined_nlmixr2_focei.csv" "Tlag=tlag ka=ka CL=cl V=v" 2 8 0.1 7 5 8
+    # The two absorption rates are interchangeable and Emax is at its ceiling: nothing to compare
+    # but the likelihood, which the reference's values give to the digit.
+    sed -e 's/ktr = 1.112 /ktr = 1.06648 /; s/sd 0.665/sd 0.66546/; s/ka = 0.917 /ka = 1.29409 /' \
+        -e 's/sd 0.802/sd 0.80234/; s/CL = 0.1313/CL = 0.132536/; s/sd 0.280/sd 0.28018/' \
+        -e 's/V = 7.925/V = 7.94387/; s/sd 0.236/sd 0.236391/; s/Emax = 0.9677/Emax = 0.994392/' \
+        -e 's/sd 1.0 /sd 1.49760 /; s/EC50 = 1.007/EC50 = 1.146656/; s/sd 0.464/sd 0.464489/' \
+        -e 's/kout = 0.0550/kout = 0.052597/; s/sd 0.097 /sd 0.097338 /; s/E0 = 96.5/E0 = 96.1970/' \
+        -e 's/sd 0.071/sd 0.070715/; s/add 0.242/add 0.24206/; s/add(3.79/add(3.7855/' \
+        "$models/warfarin_pkpd.twin" >"$scratch/pkpd.twin"
+    at warfarin_pkpd "$scratch/pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 0.01
+    compare warfarin_pkpd "$models/warfarin_pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 \
+        "" "" "" "" 2 60 0.1 0 0 0
     cat >"$scratch/tumour.twin" <<'END'
 model tumour version 1 "Growth and decay (Stein)"
 time d
@@ -147,6 +182,7 @@ END
                  { if (!($1 in first)) first[$1] = $2; print $1 "," $2 - first[$1] "," $4 }' \
             "$beside/tumour_nsclc/data.csv" >"$scratch/tumour_table.csv"
     fi
+    # -2 log L of FOCEI, not converged; 43258 by importance sampling: Laplace is known to fail
     compare tumour "$scratch/tumour.twin" "$scratch/tumour_table.csv" 43488.8727 "" "" "" "" 1 60 0.1 0 0 0
     doubtful tumour
 }
