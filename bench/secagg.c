@@ -1,20 +1,23 @@
 /* bench/secagg - how fast secure aggregation is, and the machine's limits beside it.
  *
- *   build/bench/secagg [--json]
+ *   build/bench/secagg [--json] [--all]
  *
- * Every figure is the best of RUNS. "rows" are whole attempts; without the protocol's
- * core there are none to run, and the list is empty. The keystream of libsodium alone is
- * the limit of what masking can reach. */
+ * In processor seconds of one thread. Parts first, each the best of RUNS; then whole
+ * attempts: a client's five phases (the median of some members), and the coordinator's
+ * (all members' messages), as bench/measure.h says. The keystream of libsodium alone is
+ * the limit of what masking can reach. --all adds the rows that take many minutes: 1,000
+ * vectors of a million numbers with a tenth of the members gone, or on a sparse graph. */
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
 #include "base/memory.h"
+#include "bench/measure.h"
+#include "front/json.h"
 #include "privacy/mask.h"
 #include "privacy/noise.h"
 #include "privacy/pairkey.h"
@@ -26,15 +29,11 @@
 #define MEMBERS 1000
 #define THRESHOLD 501
 #define PAIRS 200
+#define IN_PLACE                                                                         \
+    "A frame carries 65,536 numbers: the attempt is played with one, and noise, masks, " \
+    "vector hashes and sums are done beside it, on all of them, with the same functions"
 
 static const uint8_t seed[RANDOM_SEED_BYTES] = "bench";
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 struct work {
     struct random *random;
@@ -120,21 +119,17 @@ static double best(void (*run)(struct work *), struct work *work)
 {
     double least = INFINITY;
     for (int i = 0; i < RUNS; i++) {
-        double start = seconds();
+        double start = measure_now();
         run(work);
-        least = fmin(least, seconds() - start);
+        least = fmin(least, measure_now() - start);
     }
     return least;
 }
 
-int main(int count, char **arguments)
+static void measure_parts(struct json *result)
 {
-    int json = count == 2 && strcmp(arguments[1], "--json") == 0;
-    if (count > 1 && !json) {
-        fprintf(stderr, "usage: secagg [--json]\n");
-        return 2;
-    }
     struct work *work = mem_new(1, sizeof *work);
+    double gigabytes = (double)(WORDS * sizeof *work->words) * 1e-9;
     work->random = random_new_seeded(seed);
     work->words = mem_new(WORDS, sizeof *work->words);
     work->noise = mem_new(DRAWS, sizeof *work->noise);
@@ -145,31 +140,184 @@ int main(int count, char **arguments)
         pairkey_draw(work->random, &work->keys[i]);
         random_fill(work->random, work->members[i], PAIRKEY_BYTES);
     }
-    double gigabytes = (double)(WORDS * sizeof *work->words) * 1e-9;
-    double chacha20 = gigabytes / best(keystreams, work);
-    double mask = gigabytes / best(masks, work);
-    double noise = DRAWS / best(draws, work);
-    double split = 1e3 * best(splits, work), basis = 1e3 * best(bases, work),
-           join = 1e3 * best(joins, work);
-    double pairs = PAIRS / best(pair_seeds, work), sealed = PAIRS / best(parcels, work);
-    printf(json ? "{\"rows\": [], \"chacha20_gb_per_s\": %.3f, \"mask_gb_per_s\": %.3f, "
-                  "\"noise_per_second\": %.0f, \"split_ms\": %.3f, \"basis_ms\": %.3f, "
-                  "\"join_ms\": %.3f, \"pair_seeds_per_second\": %.0f, "
-                  "\"parcels_per_second\": %.0f}\n"
-                : "ChaCha20 keystream, alone       %9.2f GB/s\n"
-                  "keystream added to a vector     %9.2f GB/s\n"
-                  "noise draws, k = 20             %9.0f /s\n"
-                  "a secret to 1,000 members, any 501 of which have it:\n"
-                  "  split                         %9.2f ms\n"
-                  "  basis, for all secrets        %9.2f ms\n"
-                  "  joined                        %9.2f ms\n"
-                  "pairs' seeds                    %9.0f /s\n"
-                  "parcels sealed                  %9.0f /s\n",
-           chacha20, mask, noise, split, basis, join, pairs, sealed);
+    json_set_real(result, "chacha20_gb_per_s", gigabytes / best(keystreams, work));
+    json_set_real(result, "mask_gb_per_s", gigabytes / best(masks, work));
+    json_set_real(result, "noise_per_second", DRAWS / best(draws, work));
+    json_set_real(result, "split_ms", 1e3 * best(splits, work));
+    json_set_real(result, "basis_ms", 1e3 * best(bases, work));
+    json_set_real(result, "join_ms", 1e3 * best(joins, work));
+    json_set_real(result, "pair_seeds_per_second", PAIRS / best(pair_seeds, work));
+    json_set_real(result, "parcels_per_second", PAIRS / best(parcels, work));
     share_basis_free(&work->basis);
     random_destroy(&work->random);
     mem_free(work->words);
     mem_free(work->noise);
     mem_free(work);
+}
+
+/* --- whole attempts
+ * ----------------------------------------------------------------------------- */
+
+/* Milliseconds. `goal` is what the parts' speeds promise on this machine; Flower's are
+ * its SecAgg+ steps, measured on the same kind of machine with n/10 dropped (its masks
+ * come from a generator that is not cryptographic). NAN: nobody has published it. */
+static const struct {
+    uint32_t nodes, dim;
+    size_t samples;
+    double goal[3], flower[3]; /* client, server, server with a tenth dropped */
+    bool slow;                 /* the last of these takes many minutes */
+} cases[] = {
+    {16, 10000, 5, {4, 1, 3}, {79, 564, 806}, false},
+    {64, 10000, 5, {14, 4, 27}, {679, 19323, 31181}, false},
+    {64, 1000000, 3, {350, 250, 1700}, {795, 17500, 29896}, false},
+    {1000, 200, 3, {340, 230, 3100}, {NAN, NAN, NAN}, false},
+    {1000, 1000000, 1, {4000, 4000, 360000}, {NAN, NAN, NAN}, true},
+};
+#define CASES (sizeof cases / sizeof *cases)
+
+/* The house's choice for so many, or the same with everybody as neighbours. */
+static struct quorum quorum_for(uint32_t nodes, bool sparse)
+{
+    struct quorum quorum;
+    bench_must(quorum_choose(nodes, quorum_colluders(nodes), 0, &quorum));
+    if (!sparse) {
+        quorum.degree = nodes - 1;
+        quorum.threshold = nodes / 2 + 1;
+    }
+    return quorum;
+}
+
+static struct json *measure_row(struct partners *p, size_t which, size_t dropped, bool all,
+                                double chacha20)
+{
+    struct json *row = json_new_object();
+    uint32_t dim = cases[which].dim;
+    double masks = (1.0 + p->quorum.degree) * dim * sizeof(uint64_t) * 1e-9;
+    double client = measure_client(p, dim, dropped, cases[which].samples);
+    json_set_integer(row, "nodes", p->quorum.members);
+    json_set_integer(row, "dim", dim);
+    json_set_integer(row, "dropped", (int64_t)dropped);
+    json_set_real(row, "client_seconds", client);
+    if (cases[which].slow && dropped && !all)
+        json_set(row, "server_seconds", json_new_null());
+    else
+        json_set_real(row, "server_seconds", measure_server(p, dim, dropped));
+    json_set_text(row, "graph",
+                  p->quorum.degree == p->quorum.members - 1 ? "complete" : "sparse");
+    json_set_integer(row, "degree", p->quorum.degree);
+    json_set_integer(row, "threshold", p->quorum.threshold);
+    json_set_boolean(row, "vector_in_place", measure_in_place(dim));
+    json_set_real(row, "chacha20_share", masks / chacha20 / client);
+    json_set_real(row, "goal_client_seconds", 1e-3 * cases[which].goal[0]);
+    json_set_real(row, "goal_server_seconds", 1e-3 * cases[which].goal[dropped ? 2 : 1]);
+    json_set_real(row, "flower_client_seconds", 1e-3 * cases[which].flower[0]);
+    json_set_real(row, "flower_server_seconds",
+                  1e-3 * cases[which].flower[dropped ? 2 : 1]);
+    return row;
+}
+
+static struct json *measure_rows(bool sparse, bool all, double chacha20)
+{
+    struct json *rows = json_new_array();
+    struct partners *p = NULL;
+    for (size_t i = 0; i < CASES; i++) {
+        if (sparse && (cases[i].nodes <= QUORUM_COMPLETE_MAX || (cases[i].slow && !all)))
+            continue;
+        struct quorum quorum = quorum_for(cases[i].nodes, sparse);
+        if (p && p->quorum.members != quorum.members)
+            partners_destroy(&p);
+        if (!p)
+            partners_new(&quorum, &p);
+        json_add(rows, measure_row(p, i, 0, all, chacha20));
+        json_add(rows, measure_row(p, i, cases[i].nodes / 10, all, chacha20));
+    }
+    partners_destroy(&p);
+    return rows;
+}
+
+/* --- for people
+ * ----------------------------------------------------------------------------------- */
+
+static void print_parts(const struct json *result)
+{
+    static const struct {
+        const char *what, *key, *unit;
+    } parts[] = {
+        {"ChaCha20 keystream, alone", "chacha20_gb_per_s", "GB/s"},
+        {"keystream added to a vector", "mask_gb_per_s", "GB/s"},
+        {"noise draws, k = 20", "noise_per_second", "/s"},
+        {"a secret split, 1,000 members, 501 enough", "split_ms", "ms"},
+        {"  the basis, once for all secrets", "basis_ms", "ms"},
+        {"  joined", "join_ms", "ms"},
+        {"pairs' seeds", "pair_seeds_per_second", "/s"},
+        {"parcels sealed", "parcels_per_second", "/s"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        printf("%-42s %10.4g %s\n", parts[i].what, json_get_real(result, parts[i].key),
+               parts[i].unit);
+}
+
+static void print_time(const struct json *row, const char *key)
+{
+    double milliseconds = 1e3 * json_get_real(row, key);
+    if (isnan(milliseconds))
+        printf(" %9s", "-");
+    else
+        printf(" %9.*f", milliseconds < 10 ? 2 : milliseconds < 100 ? 1 : 0, milliseconds);
+}
+
+static void print_rows(const struct json *rows, const char *graph)
+{
+    printf("\nwhole attempts, %s graph, milliseconds of one core\n"
+           "                           client      goal    Flower    server      goal"
+           "    Flower  ChaCha20\n"
+           "nodes     dim dropped\n",
+           graph);
+    for (size_t i = 0; i < json_count(rows); i++) {
+        const struct json *row = json_at(rows, i);
+        printf("%5.0f %7.0f%s %6.0f", json_get_real(row, "nodes"),
+               json_get_real(row, "dim"),
+               json_get_real(row, "dim") > WIRE_DIMENSION_MAX ? "*" : " ",
+               json_get_real(row, "dropped"));
+        print_time(row, "client_seconds");
+        print_time(row, "goal_client_seconds");
+        print_time(row, "flower_client_seconds");
+        print_time(row, "server_seconds");
+        print_time(row, "goal_server_seconds");
+        print_time(row, "flower_server_seconds");
+        printf(" %7.1f %%\n", 100 * json_get_real(row, "chacha20_share"));
+    }
+}
+
+int main(int count, char **arguments)
+{
+    bool json = false, all = false;
+    for (int i = 1; i < count; i++) {
+        json = json || strcmp(arguments[i], "--json") == 0;
+        all = all || strcmp(arguments[i], "--all") == 0;
+    }
+    if (count > 1 + json + all) {
+        fprintf(stderr, "usage: secagg [--json] [--all]\n");
+        return 2;
+    }
+    struct json *result = json_new_object();
+    measure_parts(result);
+    double chacha20 = json_get_real(result, "chacha20_gb_per_s");
+    struct json *rows = measure_rows(false, all, chacha20);
+    struct json *sparse = measure_rows(true, all, chacha20);
+    json_set(result, "rows", rows);
+    json_set(result, "sparse_rows", sparse);
+    json_set_text(result, "vector_in_place", IN_PLACE);
+    if (json) {
+        json_print(result, stdout);
+    } else {
+        print_parts(result);
+        print_rows(rows, "complete");
+        print_rows(sparse, "sparse");
+        printf("\nChaCha20: the bare keystream's time for a client's masks, as part of its "
+               "time.\n* %s.\n",
+               IN_PLACE);
+    }
+    json_destroy(&result);
     return 0;
 }
