@@ -30,6 +30,10 @@
  * known, and finite steps and errors where nothing is. */
 #define REGULAR 1e-6
 
+/* So many rounds that gained less than this in -2 log L together end it as well. */
+#define CRAWL_ROUNDS 12
+#define CRAWL_LEAST 0.05
+
 /* How far a step may pass the limit of a variance, as moving sets it, before it is
  * solved again with that variance at the limit. */
 #define LIMIT_SLACK 0.02
@@ -492,6 +496,18 @@ static size_t best_round(const struct history *history, double tolerance)
     return base;
 }
 
+/* Have the last rounds together gained next to nothing? */
+static bool crawls(const struct history *history)
+{
+    double before = INFINITY, now = INFINITY;
+    for (size_t i = 0; i < history->count; i++) {
+        now = fmin(now, cost(&history->views[i]));
+        if (i + CRAWL_ROUNDS < history->count)
+            before = now;
+    }
+    return isfinite(before) && before - now < CRAWL_LEAST;
+}
+
 /* The step of the whole promise first, which says how far the end is; then as much of it
  * as may be gone. */
 static enum err step_from(const struct history *history, size_t base, double tolerance,
@@ -507,7 +523,8 @@ static enum err step_from(const struct history *history, size_t base, double tol
         report->gain = promise(history, base, *next);
         report->converged = fabs(report->gain) < tolerance;
         report->stepped_back = worse > 0 && !report->converged;
-        report->stalled = worse >= STALLED_ROUNDS && !report->converged;
+        report->stalled =
+            (worse >= STALLED_ROUNDS || crawls(history)) && !report->converged;
     }
     if (err == ERR_OK && report->stepped_back) {
         prior_destroy(next);
@@ -519,9 +536,10 @@ static enum err step_from(const struct history *history, size_t base, double tol
         *next = prior_copy(history->rounds[base].prior);
         (*next)->patients = history->views[base].patients;
         snprintf(report->reason, sizeof report->reason,
-                 "the last %zu rounds found nothing better than round %zu, around which "
-                 "the likelihood is not smooth",
-                 worse, base + 1);
+                 "the last %zu rounds found %s better than round %zu, around which the "
+                 "likelihood is not smooth",
+                 worse >= STALLED_ROUNDS ? worse : (size_t)CRAWL_ROUNDS,
+                 worse >= STALLED_ROUNDS ? "nothing" : "hardly anything", base + 1);
     }
     mem_free(step.along);
     return err;

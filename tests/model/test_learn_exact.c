@@ -117,6 +117,30 @@ static void learn_exact__gives_the_best_prior_back_when_nothing_is_better(void *
     study_end(&study);
 }
 
+/* Rounds of which each is a little better than the one before, and all are of little use:
+ * a dozen that gained less than 0.05 end it. */
+static void learn_exact__does_not_crawl_on(void **state)
+{
+    (void)state;
+    struct study study;
+    study_begin(&study, boys, "oxboys/data.csv");
+    size_t likelihood = study.statistic.offset[STATISTIC_LIKELIHOOD];
+    study_run(&study, 1);
+    while (study.count < 30 && !study.report.stalled) {
+        double *sum =
+            mem_copy(study.rounds[0].sum, study.statistic.dimension * sizeof *sum);
+        sum[likelihood] -= 0.004 * (double)study.count;
+        study.rounds[study.count++] = (struct learn_round){study.prior, sum, 0};
+        assert_ok(learn_step(study.trial.model, &study.trial.layout, &study.statistic,
+                             study.rounds, study.count, &study_exactly, &study.prior,
+                             &study.report));
+    }
+    assert_int_equal(study.count, 13);
+    assert_false(study.report.converged);
+    assert_non_null(strstr(study.report.reason, "hardly anything better than round 13"));
+    study_end(&study);
+}
+
 /* A spread that the patients do not have goes to nothing in a few rounds, and the other
  * numbers are not led astray by the part of the step that cannot be gone. */
 static void learn_exact__takes_a_spread_to_nothing(void **state)
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(learn_exact__fits_theophylline_as_focei_does),
         cmocka_unit_test(learn_exact__fits_blood_pressure_as_nlme_does),
         cmocka_unit_test(learn_exact__gives_the_best_prior_back_when_nothing_is_better),
+        cmocka_unit_test(learn_exact__does_not_crawl_on),
         cmocka_unit_test(learn_exact__takes_a_spread_to_nothing),
         cmocka_unit_test(learn_exact__reaches_a_correlation_of_one),
     };
