@@ -92,7 +92,7 @@ void rehearsal_destroy(struct rehearsal **rehearsal)
 /* --- the plan
  * --------------------------------------------------------------------------------- */
 
-static enum err sign_plan(struct rehearsal *r, uint64_t round, uint32_t attempt)
+enum err rehearsal_sign_plan(struct rehearsal *r, uint64_t round, uint32_t attempt)
 {
     size_t n = r->quorum.members;
     uint8_t *keys = mem_new(n, KEY_BYTES), *commitments = mem_new(n, HASH_BYTES);
@@ -167,24 +167,27 @@ static void cancel(void *context)
     member->charged--;
 }
 
+enum err rehearsal_enter(struct rehearsal *r, size_t index)
+{
+    struct rehearsal_member *member = &r->members[index];
+    struct attempt_world world = {member->identity, member->random, enter,  give_integers,
+                                  charge,           commit,         cancel, member};
+    struct attempt_start start = {.signed_plan = codec_view(&r->signed_plan),
+                                  .coordinator_key = r->coordinator_key,
+                                  .seed = member->graph_seed};
+    attempt_destroy(&member->attempt);
+    return attempt_new(&start, &world, &member->attempt);
+}
+
 enum err rehearsal_open(struct rehearsal *r, uint64_t round, uint32_t attempt)
 {
-    enum err result = sign_plan(r, round, attempt);
+    enum err result = rehearsal_sign_plan(r, round, attempt);
     collection_destroy(&r->collection);
     if (result == ERR_OK)
         result = collection_new(codec_view(&r->signed_plan), r->coordinator_key, NULL,
                                 &r->collection);
-    for (uint32_t i = 0; result == ERR_OK && i < r->quorum.members; i++) {
-        struct rehearsal_member *member = &r->members[i];
-        struct attempt_world world = {member->identity, member->random, enter,
-                                      give_integers,    charge,         commit,
-                                      cancel,           member};
-        struct attempt_start start = {.signed_plan = codec_view(&r->signed_plan),
-                                      .coordinator_key = r->coordinator_key,
-                                      .seed = member->graph_seed};
-        attempt_destroy(&member->attempt);
-        result = attempt_new(&start, &world, &member->attempt);
-    }
+    for (uint32_t i = 0; result == ERR_OK && i < r->quorum.members; i++)
+        result = rehearsal_enter(r, i);
     return result;
 }
 
@@ -239,6 +242,7 @@ enum err rehearsal_play(struct rehearsal *r, const enum phase *leaves)
     enum err result = ERR_OK;
     while (result == ERR_OK && collection_phase(r->collection) != PHASE_END) {
         bool moved;
+        r->ended = collection_phase(r->collection);
         for (uint32_t i = 0; i < r->quorum.members; i++) {
             if (leaves && leaves[i] == collection_phase(r->collection))
                 rehearsal_leave(r, i);
@@ -247,10 +251,11 @@ enum err rehearsal_play(struct rehearsal *r, const enum phase *leaves)
         result = collection_advance(r->collection, true, &moved);
         if (collection_phase(r->collection) == PHASE_END &&
             !collection_succeeded(r->collection))
-            break;
+            return result;
         for (uint32_t i = 0; result == ERR_OK && i < r->quorum.members; i++)
             result = rehearsal_receive(r, i);
     }
+    r->ended = PHASE_END;
     return result;
 }
 

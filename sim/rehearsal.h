@@ -31,6 +31,8 @@ struct rehearsal {
     struct rehearsal_member *members; /* [quorum.members], ascending by key */
     struct bytes signed_plan;
     struct collection *collection;
+    enum phase ended; /* of the attempt played last: the phase it was given up in, or
+                         PHASE_END when it ended with a sum */
 };
 
 /* A consortium of `quorum`'s members with keys that follow from `seed`. */
@@ -38,8 +40,14 @@ enum err rehearsal_new(const struct quorum *quorum, uint32_t dimension, uint64_t
                        struct rehearsal **rehearsal);
 void rehearsal_destroy(struct rehearsal **rehearsal); /* NULL is fine; nulls */
 
-/* Sign a plan of this round and attempt, and have everybody enter it and the coordinator
- * open a collection: whatever went before is dropped. */
+/* Sign a plan of this round and attempt: what members enter from now on. */
+enum err rehearsal_sign_plan(struct rehearsal *rehearsal, uint64_t round,
+                             uint32_t attempt);
+
+/* Have member `index` enter the plan: whatever it did before is dropped. */
+enum err rehearsal_enter(struct rehearsal *rehearsal, size_t index);
+
+/* Sign a plan, have everybody enter it and the coordinator open a collection. */
 enum err rehearsal_open(struct rehearsal *rehearsal, uint64_t round, uint32_t attempt);
 
 /* Let member `index` send its message and take the answer, if the coordinator has one.
