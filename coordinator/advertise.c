@@ -2,6 +2,20 @@
 
 #include "coordinator/collection_impl.h"
 
+/* What would make every other member end its attempt: one of them must not be able to. */
+static enum reason check_keys(const struct collection *c,
+                              const uint8_t shown[2][KEY_BYTES])
+{
+    if (!pairkey_is_usable(shown[0]) || !pairkey_is_usable(shown[1]))
+        return REASON_BAD_KEY;
+    bool twice = memcmp(shown[0], shown[1], KEY_BYTES) == 0;
+    for (size_t i = 0; i < c->plan.participants.count; i++)
+        for (size_t k = 0; k < 4 && collection_came(c, i, PHASE_ADVERTISE); k++)
+            twice =
+                twice || memcmp(shown[k / 2], c->members[i].shown[k % 2], KEY_BYTES) == 0;
+    return twice ? REASON_DUPLICATE_KEY : REASON_NONE;
+}
+
 /* Phase 1: adverts in, the bundle of them out. */
 enum reason coord_advertise_take(struct collection *c, size_t place, struct view body,
                                  struct arena *arena, struct bytes *kept)
@@ -18,8 +32,13 @@ enum reason coord_advertise_take(struct collection *c, size_t place, struct view
         if (memcmp(c->plan.commitments.data + place * HASH_BYTES, commitment, HASH_BYTES))
             return REASON_BAD_SEED;
     }
-    bytes_append(kept, body.data, body.size);
-    return REASON_NONE;
+    uint8_t(*shown)[KEY_BYTES] = c->members[place].shown;
+    memcpy(shown[0], advert.mask_key, KEY_BYTES);
+    memcpy(shown[1], advert.seal_key, KEY_BYTES);
+    reason = check_keys(c, (const uint8_t(*)[KEY_BYTES])shown);
+    if (reason == REASON_NONE)
+        bytes_append(kept, body.data, body.size);
+    return reason;
 }
 
 static enum err read_adverts(struct collection *c)

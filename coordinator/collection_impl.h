@@ -15,7 +15,8 @@ struct collected {
     bool came[PHASE_END];
     uint8_t hash[PHASE_END][HASH_BYTES];
     struct bytes kept[PHASE_END];
-    size_t index; /* among those who advertised (U1) */
+    uint8_t shown[2][KEY_BYTES]; /* mask and seal key, once its advert came */
+    size_t index;                /* among those who advertised (U1) */
 };
 
 struct collection {

@@ -77,10 +77,15 @@ static enum err open_plan(struct attempt *a, const struct attempt_start *start)
     return ERR_OK;
 }
 
-/* A sparse graph stands on seeds that were committed to before the plan. */
+/* A sparse graph stands on seeds that every participant committed to before the plan:
+ * without them the coordinator would choose it. A complete graph has none. */
 static enum err check_seed(struct attempt *a, const struct attempt_start *start)
 {
-    if (a->plan.commitments.size == 0)
+    size_t members = a->plan.participants.count;
+    bool sparse = a->plan.degree < members - 1;
+    if (a->plan.commitments.size != (sparse ? members * HASH_BYTES : 0))
+        return attempt_refuse(a, REASON_WEAK_PLAN);
+    if (!sparse)
         return ERR_OK;
     uint8_t commitment[HASH_BYTES];
     size_t place = terms_place(&a->plan.participants, a->key);

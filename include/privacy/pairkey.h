@@ -1,6 +1,8 @@
 #ifndef PRIVACY_PAIRKEY_H
 #define PRIVACY_PAIRKEY_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 #include "privacy/share.h"
@@ -41,6 +43,10 @@ void pairkey_draw(struct random *random, struct pairkey *keys);
 void pairkey_of_scalar(const uint8_t mask_scalar[SCALAR_BYTES],
                        uint8_t mask_secret[PAIRKEY_BYTES],
                        uint8_t mask_key[PAIRKEY_BYTES]);
+
+/* Whether a one-time key somebody shows is canonical and not of low order: what every
+ * function below refuses, found out before anybody uses it. */
+bool pairkey_is_usable(const uint8_t key[PAIRKEY_BYTES]);
 
 /* BLAKE2b-256 of fields "SA1/cb", context, member, self_scalar: binds a member to its
  * self scalar before anybody holds a share of it. */

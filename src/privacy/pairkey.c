@@ -101,6 +101,13 @@ static enum err agree(const uint8_t secret[PAIRKEY_BYTES],
                    text);
 }
 
+bool pairkey_is_usable(const uint8_t key[PAIRKEY_BYTES])
+{
+    static const uint8_t any[PAIRKEY_BYTES] = {1};
+    uint8_t shared[PAIRKEY_BYTES];
+    return agree(any, key, shared) == ERR_OK;
+}
+
 enum err pairkey_pair_seed(const struct pairkey_place *place,
                            const uint8_t own_secret[PAIRKEY_BYTES],
                            const uint8_t own_key[PAIRKEY_BYTES],

@@ -302,6 +302,7 @@ static void key_refused(struct pair *pair, const uint8_t key[PAIRKEY_BYTES])
     struct pairkey_place place = place_of(pair, 0);
     memcpy(kept, out, sizeof out);
     const char part[] = "is of low order or not canonical";
+    assert_false(pairkey_is_usable(key));
     assert_refused(ERR_VERIFY, part,
                    pairkey_pair_seed(&place, pair->keys[0].mask_secret,
                                      pair->keys[0].mask_key, key, out));
@@ -317,6 +318,8 @@ static void pairkey__refuses_keys_of_low_order_or_not_canonical(void **state)
     (void)state;
     struct pair pair = pair_new();
     uint8_t key[PAIRKEY_BYTES];
+    assert_true(pairkey_is_usable(pair.keys[0].mask_key));
+    assert_true(pairkey_is_usable(pair.keys[1].seal_key));
     for (size_t i = 0; i < sizeof low_order / sizeof *low_order; i++) {
         assert_ok(bytes_from_hex(low_order[i], key, sizeof key));
         key_refused(&pair, key);

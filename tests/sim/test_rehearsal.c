@@ -169,12 +169,135 @@ static void rehearsal__survives_ten_thousand_random_dropouts(void **state)
     play_random(1000, 2, 202);
 }
 
+/* --- what was mended
+ * ------------------------------------------------------------------------ */
+
+static void change_plan(struct rehearsal *r, void (*change)(struct plan *plan))
+{
+    struct plan plan;
+    uint8_t hash[HASH_BYTES];
+    struct arena *arena = codec_arena(r->signed_plan.size);
+    struct bytes changed = {0};
+    assert_ok(
+        plan_open(codec_view(&r->signed_plan), r->coordinator_key, arena, &plan, hash));
+    change(&plan);
+    assert_ok(plan_sign(r->coordinator, &plan, &changed, hash));
+    bytes_free(&r->signed_plan);
+    r->signed_plan = changed;
+    arena_destroy(&arena);
+}
+
+static void no_commitments(struct plan *plan)
+{
+    plan->commitments.size = 0;
+}
+
+static void one_commitment_short(struct plan *plan)
+{
+    plan->commitments.size -= HASH_BYTES;
+}
+
+static void a_commitment(struct plan *plan)
+{
+    static const uint8_t seed[HASH_BYTES] = {1};
+    plan->commitments = (struct view){seed, sizeof seed};
+}
+
+/* A sparse graph whose seeds nobody is bound to would be the coordinator's choice; a list
+ * of another length would be read past its end. */
+static void rehearsal__asks_for_seeds_that_were_committed_to(void **state)
+{
+    (void)state;
+    struct rehearsal *sparse = consortium_of(QUORUM_COMPLETE_MAX + 1, 5, 1);
+    struct rehearsal *complete = consortium_of(3, 1, 1);
+    const char *sentence = reason_sentence(REASON_WEAK_PLAN);
+    assert_true(sparse->quorum.degree < QUORUM_COMPLETE_MAX);
+    assert_ok(rehearsal_sign_plan(sparse, 1, 1));
+    change_plan(sparse, one_commitment_short);
+    assert_refused(ERR_DENIED, sentence, rehearsal_enter(sparse, 0));
+    change_plan(sparse, no_commitments);
+    assert_refused(ERR_DENIED, sentence, rehearsal_enter(sparse, 0));
+    assert_false(sparse->members[0].entered);
+    assert_ok(rehearsal_sign_plan(complete, 1, 1));
+    change_plan(complete, a_commitment);
+    assert_refused(ERR_DENIED, sentence, rehearsal_enter(complete, 0));
+    rehearsal_destroy(&sparse);
+    rehearsal_destroy(&complete);
+}
+
+/* Take the advert of member `index` with other keys in it, signed by that member. */
+static enum reason advertise(struct rehearsal *r, size_t index, const uint8_t *mask_key,
+                             const uint8_t *seal_key)
+{
+    struct advert advert;
+    struct bytes lie = {0};
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    uint32_t kind;
+    struct view body;
+    bool fresh;
+    enum err failure;
+    assert_ok(attempt_message(r->members[index].attempt, &kind, &body));
+    assert_ok(phase_read_advert(body, arena, &advert));
+    if (mask_key)
+        memcpy(advert.mask_key, mask_key, KEY_BYTES);
+    if (seal_key)
+        memcpy(advert.seal_key, seal_key, KEY_BYTES);
+    assert_ok(phase_sign_advert(r->members[index].identity, &advert, &lie));
+    enum reason reason = collection_take(r->collection, r->members[index].key, kind,
+                                         codec_view(&lie), &fresh, &failure);
+    bytes_free(&lie);
+    arena_destroy(&arena);
+    return reason;
+}
+
+/* A key of low order, one that is not canonical, or another member's: each would make all
+ * others end the attempt at the sight of it, so none gets into the bundle. */
+static void rehearsal__one_lying_advert_stops_nobody(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    static const uint8_t low[KEY_BYTES] = {1}, zero[KEY_BYTES];
+    uint8_t prime[KEY_BYTES], other[KEY_BYTES];
+    struct advert advert;
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    struct rehearsal *r = consortium_of(N, 1, 1);
+    uint32_t kind;
+    struct view body;
+    memset(prime, 0xff, sizeof prime);
+    prime[0] = 0xed;
+    prime[KEY_BYTES - 1] = 0x7f;
+    assert_ok(rehearsal_open(r, 1, 1));
+    assert_int_equal(rehearsal_send(r, 0), REASON_NONE);
+    assert_ok(attempt_message(r->members[0].attempt, &kind, &body));
+    assert_ok(phase_read_advert(body, arena, &advert));
+    memcpy(other, advert.mask_key, KEY_BYTES);
+    const uint8_t *const bad[] = {low, zero, prime};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(advertise(r, 1, bad[i], NULL), REASON_BAD_KEY);
+        assert_int_equal(advertise(r, 1, NULL, bad[i]), REASON_BAD_KEY);
+    }
+    assert_int_equal(advertise(r, 1, other, NULL), REASON_DUPLICATE_KEY);
+    assert_int_equal(advertise(r, 1, NULL, other), REASON_DUPLICATE_KEY);
+    assert_int_equal(advertise(r, 1, advert.seal_key, advert.mask_key),
+                     REASON_DUPLICATE_KEY);
+    other[5] ^= 1; /* a key like any other, but twice in one advert */
+    assert_int_equal(advertise(r, 1, other, other), REASON_DUPLICATE_KEY);
+    rehearsal_leave(r, 1);
+    assert_ok(rehearsal_play(r, NULL));
+    assert_true(collection_succeeded(r->collection));
+    assert_int_equal(collection_survivor_count(r->collection), N - 1);
+    arena_destroy(&arena);
+    rehearsal_destroy(&r);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rehearsal__sums_exactly_when_all_stay),
         cmocka_unit_test(rehearsal__survives_every_dropout_or_reveals_nothing),
         cmocka_unit_test(rehearsal__survives_random_dropout),
+        cmocka_unit_test(rehearsal__asks_for_seeds_that_were_committed_to),
+        cmocka_unit_test(rehearsal__one_lying_advert_stops_nobody),
     };
     const struct CMUnitTest nightly[] = {
         cmocka_unit_test(rehearsal__survives_ten_thousand_random_dropouts),
