@@ -9,6 +9,9 @@
  * made narrower: a variance on its way to zero would never arrive. */
 #define KNOWN_LEAST 1e-6
 
+/* Noise alone makes directions differ by so much in what is known of them. */
+#define SCALE_FROM 1.5
+
 /* --- the rounds so far ------------------------------------------------------------- */
 
 enum err history_init(struct history *history, const struct model *model,
@@ -151,8 +154,9 @@ static enum err rotate(const struct view *view, struct prior *next)
     if (err == ERR_OK)
         err = prior_factor(next, vectors);
     for (size_t a = 0; err == ERR_OK && a < p; a++)
-        next->scale[a] =
-            fmin(PRIOR_SCALE_MOST, cbrt(values[p - 1] / fmax(values[a], KNOWN_LEAST)));
+        next->scale[a] = fmax(
+            1, fmin(PRIOR_SCALE_MOST,
+                    cbrt(values[p - 1] / fmax(values[a], KNOWN_LEAST) / SCALE_FROM)));
     mem_free(known);
     mem_free(values);
     mem_free(vectors);

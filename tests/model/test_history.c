@@ -75,8 +75,8 @@ static void history__whitens_along_what_is_known(void **state)
     assert_near(known[1] / known[0], 0, 1e-9);
     /* and scales up what is less known than the best */
     assert_near(next->scale[1], 1, 0);
-    assert_relative(next->scale[0], fmin(PRIOR_SCALE_MOST, cbrt(known[3] / known[0])),
-                    1e-9);
+    assert_relative(next->scale[0],
+                    fmin(PRIOR_SCALE_MOST, cbrt(known[3] / known[0] / 1.5)), 1e-9);
     assert_true(next->scale[0] > 1);
     prior_destroy(&next);
     end(&moved);
