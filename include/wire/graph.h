@@ -33,8 +33,9 @@ void graph_destroy(struct graph **graph); /* NULL is fine; nulls */
 
 uint32_t graph_count(const struct graph *graph);
 
-/* The indices of a member's neighbours, ascending, never its own; valid as long as the
- * graph. A member at or above the graph's count is a bug and aborts. */
+/* The indices of a member's neighbours, ascending, never its own; made when first asked
+ * for, so that a graph belongs to one thread, and valid as long as the graph. A member at
+ * or above the graph's count is a bug and aborts. */
 const uint32_t *graph_neighbours(const struct graph *graph, uint32_t member,
                                  size_t *count);
 bool graph_adjacent(const struct graph *graph, uint32_t a, uint32_t b);

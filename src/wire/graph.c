@@ -11,25 +11,18 @@ _Static_assert(GRAPH_SEED_BYTES == MASK_SEED_BYTES, "both are a ChaCha20 key");
 #define LOG2_SECRET (-41.0) /* exposed and split: 2^-40 together */
 #define LOG2_ALIVE (-20.0)  /* starved */
 
+/* Lists of neighbours are made when somebody asks for one: a member asks for its own, and
+ * all of them are 4 MB at 1,000 members. */
 struct graph {
     uint32_t count, degree;
-    uint32_t *neighbours; /* `degree` of member 0, ascending, then member 1's, ... */
+    uint32_t *ring, *place; /* place[ring[i]] = i; NULL: complete */
+    uint32_t **lists;       /* [count] NULL: not made yet */
 };
 
-static uint32_t *neighbours_of(const struct graph *graph, uint32_t member)
+static void check_member(const struct graph *graph, uint32_t member)
 {
     if (member >= graph->count)
         abort();
-    return graph->neighbours + (size_t)member * graph->degree;
-}
-
-static void fill_complete(struct graph *graph)
-{
-    for (uint32_t member = 0; member < graph->count; member++) {
-        uint32_t *neighbours = neighbours_of(graph, member);
-        for (uint32_t i = 0; i < graph->degree; i++)
-            neighbours[i] = i < member ? i : i + 1;
-    }
 }
 
 /* --- the ring --- */
@@ -83,26 +76,30 @@ static void draw_ring(const uint8_t *seed, uint32_t *ring, uint32_t count)
     mem_free(words.word);
 }
 
-static void fill_ring(struct graph *graph, const uint8_t *seed)
+static void lay_ring(struct graph *graph, const uint8_t *seed)
 {
-    uint32_t count = graph->count, half = graph->degree / 2;
-    uint32_t *ring = mem_new(count, sizeof *ring);
-    uint32_t *place = mem_new(count, sizeof *place); /* of a member on the ring */
-    uint32_t *found = mem_new(count, sizeof *found); /* neighbours so far */
-    draw_ring(seed, ring, count);
-    for (uint32_t at = 0; at < count; at++)
-        place[ring[at]] = at;
-    /* Members in order, each to its neighbours: every list comes out ascending. */
-    for (uint32_t member = 0; member < count; member++)
-        for (uint32_t step = 1; step <= half; step++) {
-            uint32_t next = ring[(place[member] + step) % count];
-            uint32_t last = ring[(place[member] + count - step) % count];
-            neighbours_of(graph, next)[found[next]++] = member;
-            neighbours_of(graph, last)[found[last]++] = member;
-        }
-    mem_free(ring);
-    mem_free(place);
-    mem_free(found);
+    graph->ring = mem_new(graph->count, sizeof *graph->ring);
+    graph->place = mem_new(graph->count, sizeof *graph->place);
+    draw_ring(seed, graph->ring, graph->count);
+    for (uint32_t at = 0; at < graph->count; at++)
+        graph->place[graph->ring[at]] = at;
+}
+
+/* Mark them, then read the marks: they come out ascending. */
+static uint32_t *list_of(const struct graph *graph, uint32_t member)
+{
+    uint32_t count = graph->count, found = 0, half = graph->degree / 2;
+    uint32_t *list = mem_new(graph->degree, sizeof *list);
+    bool *near = mem_new(count, sizeof *near);
+    for (uint32_t step = 1; graph->ring && step <= half; step++) {
+        near[graph->ring[(graph->place[member] + step) % count]] = true;
+        near[graph->ring[(graph->place[member] + count - step) % count]] = true;
+    }
+    for (uint32_t other = 0; other < count; other++)
+        if (graph->ring ? near[other] : other != member)
+            list[found++] = other;
+    mem_free(near);
+    return list;
 }
 
 /* --- the graph --- */
@@ -121,11 +118,9 @@ enum err graph_new(uint32_t count, uint32_t degree, const uint8_t seed[GRAPH_SEE
     struct graph *fresh = mem_new(1, sizeof *fresh);
     fresh->count = count;
     fresh->degree = complete ? count - 1 : degree;
-    fresh->neighbours = mem_new((size_t)count * fresh->degree, sizeof *fresh->neighbours);
-    if (complete)
-        fill_complete(fresh);
-    else
-        fill_ring(fresh, seed);
+    fresh->lists = mem_new(count, sizeof *fresh->lists);
+    if (!complete)
+        lay_ring(fresh, seed);
     *graph = fresh;
     return ERR_OK;
 }
@@ -134,7 +129,11 @@ void graph_destroy(struct graph **graph)
 {
     if (!*graph)
         return;
-    mem_free((*graph)->neighbours);
+    for (uint32_t i = 0; i < (*graph)->count; i++)
+        mem_free((*graph)->lists[i]);
+    mem_free((*graph)->lists);
+    mem_free((*graph)->ring);
+    mem_free((*graph)->place);
     mem_free(*graph);
     *graph = NULL;
 }
@@ -147,22 +146,23 @@ uint32_t graph_count(const struct graph *graph)
 const uint32_t *graph_neighbours(const struct graph *graph, uint32_t member,
                                  size_t *count)
 {
+    check_member(graph, member);
+    if (!graph->lists[member])
+        graph->lists[member] = list_of(graph, member);
     *count = graph->degree;
-    return neighbours_of(graph, member);
+    return graph->lists[member];
 }
 
 bool graph_adjacent(const struct graph *graph, uint32_t a, uint32_t b)
 {
-    const uint32_t *neighbours = neighbours_of(graph, a);
-    uint32_t low = 0, high = graph->degree;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (neighbours[middle] < b)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < graph->degree && neighbours[low] == b;
+    check_member(graph, a);
+    if (b >= graph->count || a == b)
+        return false;
+    if (!graph->ring)
+        return true;
+    uint32_t one = graph->place[a], other = graph->place[b];
+    uint32_t way = one > other ? one - other : other - one;
+    return way <= graph->degree / 2 || graph->count - way <= graph->degree / 2;
 }
 
 /* --- what a degree and a threshold are good for --- */

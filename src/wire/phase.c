@@ -155,10 +155,14 @@ void phase_dealers_hash(const uint8_t context[HASH_BYTES],
 
 void phase_vector_hash(const struct words *vector, uint8_t hash[HASH_BYTES])
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    bytes_hash("SA1/vector", vector->items, vector->count * sizeof *vector->items, hash);
+#else
     struct bytes numbers = {0};
     for (size_t i = 0; i < vector->count; i++)
         bytes_u64(&numbers, vector->items[i]);
     hash_fields("SA1/vector", &numbers, hash);
+#endif
 }
 
 void phase_survivors_hash(const uint8_t context[HASH_BYTES],
