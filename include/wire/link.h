@@ -78,4 +78,31 @@ void link_client_destroy(struct link_client **client); /* NULL is fine; nulls */
 enum err link_client_ask(struct link_client *client, const struct bytes *frame,
                          unsigned deadline_ms, int wake_fd, struct bytes *answer);
 
+/* --- many nodes in one process: gemel-sim's ----------------------------------------------- */
+
+/* Nodes with a connection each, served by one thread that never waits for one of them alone.
+ * Raises the process's soft limit of descriptors as far as it may. */
+struct link_crowd;
+
+enum err link_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
+                        size_t members_max, struct link_crowd **crowd);
+void link_crowd_destroy(struct link_crowd **crowd); /* NULL is fine; nulls */
+
+/* Connect one more, in the background, and again whenever the connection is lost. They are
+ * numbered as they join: 0, 1, ... ERR_RANGE when members_max are there. `identity` is not
+ * kept. */
+enum err link_crowd_join(struct link_crowd *crowd, const struct identity *identity,
+                         size_t *member);
+
+/* Never waits; a frame is sent once its member is connected. ERR_GONE: the two before it have
+ * not left yet, or the server does not let it in. ERR_RANGE for a frame that is empty or too
+ * large. */
+enum err link_crowd_send(struct link_crowd *crowd, size_t member,
+                         const struct bytes *frame);
+
+/* Wait at most timeout_ms for one frame to any of them, in turn; it replaces what `frame`
+ * held. ERR_GONE: none came. */
+enum err link_crowd_receive(struct link_crowd *crowd, unsigned timeout_ms, size_t *member,
+                            struct bytes *frame);
+
 #endif

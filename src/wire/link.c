@@ -20,6 +20,7 @@
 #define CURVE_EXTRA 33 /* what encryption adds to a frame, RFC 26 */
 #define QUIET_MS 100   /* in which nothing may arrive after it */
 #define LINGER_MS 200  /* for last answers when a server closes */
+#define SOCKETS_MAX 16 /* more than a server or a client opens */
 #define ROUTE_BYTES 5  /* of the routes libzmq gives; peers cannot choose such ones */
 
 static uint64_t now_ms(void)
@@ -237,10 +238,10 @@ static bool set_common(void *socket)
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0;
 }
 
-static enum err new_context(void **context)
+static enum err new_context(int sockets_max, void **context)
 {
     *context = zmq_ctx_new();
-    if (!*context || zmq_ctx_set(*context, ZMQ_MAX_SOCKETS, 16) != 0)
+    if (!*context || zmq_ctx_set(*context, ZMQ_MAX_SOCKETS, sockets_max) != 0)
         return refused_by_library("the network library");
     return ERR_OK;
 }
@@ -415,7 +416,7 @@ enum err link_server_new(const char *endpoint, const struct identity *identity,
         return err_code();
     raise_descriptors();
     struct link_server *fresh = mem_new(1, sizeof *fresh);
-    enum err result = new_context(&fresh->context);
+    enum err result = new_context(SOCKETS_MAX, &fresh->context);
     if (result == ERR_OK)
         result = door_open(&fresh->door, fresh->context);
     if (result == ERR_OK)
@@ -547,26 +548,34 @@ struct link_client {
     const struct identity *identity;
 };
 
-static enum err open_dealer(struct link_client *client)
+/* A connection to be made; `at_once`: a frame may be queued before there is one. */
+static enum err open_dealer(void *context, const char *endpoint,
+                            const uint8_t server_curve[KEY_BYTES],
+                            const struct identity *identity, bool at_once, void **dealer)
 {
-    static const struct option options[] = {{ZMQ_LINGER, 0},
-                                            {ZMQ_IMMEDIATE, 1},
-                                            {ZMQ_CONNECT_TIMEOUT, 5000},
-                                            {ZMQ_RECONNECT_IVL, 200},
-                                            {ZMQ_RECONNECT_IVL_MAX, 2000}};
+    const struct option options[] = {{ZMQ_LINGER, 0},
+                                     {ZMQ_IMMEDIATE, !at_once},
+                                     {ZMQ_CONNECT_TIMEOUT, 5000},
+                                     {ZMQ_RECONNECT_IVL, 200},
+                                     {ZMQ_RECONNECT_IVL_MAX, 2000}};
     uint8_t own[KEY_BYTES];
-    identity_curve(client->identity, own);
-    client->dealer = zmq_socket(client->context, ZMQ_DEALER);
-    if (!client->dealer || !set_common(client->dealer) ||
-        !set_options(client->dealer, options, sizeof options / sizeof *options) ||
-        zmq_setsockopt(client->dealer, ZMQ_CURVE_SERVERKEY, client->server_curve,
+    identity_curve(identity, own);
+    *dealer = zmq_socket(context, ZMQ_DEALER);
+    if (!*dealer || !set_common(*dealer) ||
+        !set_options(*dealer, options, sizeof options / sizeof *options) ||
+        zmq_setsockopt(*dealer, ZMQ_CURVE_SERVERKEY, server_curve, KEY_BYTES) != 0 ||
+        zmq_setsockopt(*dealer, ZMQ_CURVE_PUBLICKEY, own, KEY_BYTES) != 0 ||
+        zmq_setsockopt(*dealer, ZMQ_CURVE_SECRETKEY, identity_curve_secret(identity),
                        KEY_BYTES) != 0 ||
-        zmq_setsockopt(client->dealer, ZMQ_CURVE_PUBLICKEY, own, KEY_BYTES) != 0 ||
-        zmq_setsockopt(client->dealer, ZMQ_CURVE_SECRETKEY,
-                       identity_curve_secret(client->identity), KEY_BYTES) != 0 ||
-        zmq_connect(client->dealer, client->endpoint) != 0)
+        zmq_connect(*dealer, endpoint) != 0)
         return refused_by_library("the connection to the coordinator");
     return ERR_OK;
+}
+
+static enum err connect_client(struct link_client *client)
+{
+    return open_dealer(client->context, client->endpoint, client->server_curve,
+                       client->identity, false, &client->dealer);
 }
 
 static void close_dealer(struct link_client *client)
@@ -585,9 +594,9 @@ enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BY
     fresh->endpoint = mem_text(endpoint);
     fresh->identity = identity;
     memcpy(fresh->server_curve, server_curve, KEY_BYTES);
-    enum err result = new_context(&fresh->context);
+    enum err result = new_context(SOCKETS_MAX, &fresh->context);
     if (result == ERR_OK)
-        result = open_dealer(fresh);
+        result = connect_client(fresh);
     if (result == ERR_OK)
         *client = fresh;
     else
@@ -607,14 +616,14 @@ void link_client_destroy(struct link_client **client)
 }
 
 /* The one frame of the next message; false when it is none such, or not there yet. */
-static bool take_answer(struct link_client *client, struct bytes *answer)
+static bool take_answer(void *dealer, struct bytes *answer)
 {
     zmq_msg_t part;
     zmq_msg_init(&part);
     bool kept = false;
-    if (zmq_msg_recv(&part, client->dealer, ZMQ_DONTWAIT) >= 0) {
+    if (zmq_msg_recv(&part, dealer, ZMQ_DONTWAIT) >= 0) {
         bool more = zmq_msg_more(&part);
-        drop_rest(client->dealer, more);
+        drop_rest(dealer, more);
         size_t size = zmq_msg_size(&part);
         kept = !more && size >= 1 && size <= WIRE_FRAME_MAX;
         if (kept) {
@@ -636,7 +645,7 @@ static enum wait exchange(struct link_client *client, const struct bytes *frame,
         enum wait wait = wait_for(client->dealer, events, until, wake_fd);
         if (wait != WAIT_READY)
             return wait;
-        if (*sent && take_answer(client, answer))
+        if (*sent && take_answer(client->dealer, answer))
             return WAIT_READY;
         if (!*sent)
             *sent = zmq_send(client->dealer, frame->data, frame->size, ZMQ_DONTWAIT) >= 0;
@@ -651,7 +660,7 @@ enum err link_client_ask(struct link_client *client, const struct bytes *frame,
     bool sent;
     if (check_size(frame) != ERR_OK)
         return err_code();
-    if (!client->dealer && open_dealer(client) != ERR_OK) {
+    if (!client->dealer && connect_client(client) != ERR_OK) {
         close_dealer(client);
         return err_code();
     }
@@ -667,4 +676,113 @@ enum err link_client_ask(struct link_client *client, const struct bytes *frame,
     return err_hint(
         "is it running, and is this node's key in its roster? It does not speak "
         "to keys it does not know");
+}
+
+/* --- many nodes in one process
+ * ------------------------------------------------------------------ */
+
+struct link_crowd {
+    void *context;
+    char *endpoint;
+    uint8_t server_curve[KEY_BYTES];
+    zmq_pollitem_t *items; /* [members_max] a socket a member */
+    size_t members, members_max;
+    size_t next; /* member to look at first; those before it had their turn */
+    int ready;   /* members with something to read, of the last poll */
+};
+
+enum err link_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
+                        size_t members_max, struct link_crowd **crowd)
+{
+    if (endpoint_check(endpoint, false) != ERR_OK)
+        return err_code();
+    if (members_max < 1 || members_max > LINK_CONNECTIONS_MAX)
+        return err_set(ERR_RANGE, "%zu nodes in one process; 1 to %d can be", members_max,
+                       LINK_CONNECTIONS_MAX);
+    raise_descriptors();
+    struct link_crowd *fresh = mem_new(1, sizeof *fresh);
+    fresh->endpoint = mem_text(endpoint);
+    fresh->items = mem_new(members_max, sizeof *fresh->items);
+    fresh->members_max = members_max;
+    memcpy(fresh->server_curve, server_curve, KEY_BYTES);
+    enum err result = new_context((int)members_max + SOCKETS_MAX, &fresh->context);
+    *crowd = fresh;
+    if (result != ERR_OK)
+        link_crowd_destroy(crowd);
+    return result;
+}
+
+void link_crowd_destroy(struct link_crowd **crowd)
+{
+    struct link_crowd *gone = *crowd;
+    if (!gone)
+        return;
+    for (size_t i = 0; i < gone->members; i++)
+        zmq_close(gone->items[i].socket);
+    end_context(gone->context);
+    mem_free(gone->items);
+    mem_free(gone->endpoint);
+    mem_free(gone);
+    *crowd = NULL;
+}
+
+enum err link_crowd_join(struct link_crowd *crowd, const struct identity *identity,
+                         size_t *member)
+{
+    void *dealer = NULL;
+    if (crowd->members == crowd->members_max)
+        return err_set(ERR_RANGE, "%zu nodes are in this process, and room for no more",
+                       crowd->members);
+    if (open_dealer(crowd->context, crowd->endpoint, crowd->server_curve, identity, true,
+                    &dealer) != ERR_OK) {
+        if (dealer)
+            zmq_close(dealer);
+        return err_code();
+    }
+    *member = crowd->members++;
+    crowd->items[*member] = (zmq_pollitem_t){.socket = dealer, .events = ZMQ_POLLIN};
+    return ERR_OK;
+}
+
+enum err link_crowd_send(struct link_crowd *crowd, size_t member,
+                         const struct bytes *frame)
+{
+    if (check_size(frame) != ERR_OK)
+        return err_code();
+    if (zmq_send(crowd->items[member].socket, frame->data, frame->size, ZMQ_DONTWAIT) < 0)
+        return err_set(ERR_GONE, "node %zu cannot send: %s", member, zmq_strerror(errno));
+    return ERR_OK;
+}
+
+/* The next member's frame of the last poll; each has one turn a poll. */
+static bool take_turn(struct link_crowd *crowd, size_t *member, struct bytes *frame)
+{
+    for (; crowd->ready > 0 && crowd->next < crowd->members; crowd->next++) {
+        if (!(crowd->items[crowd->next].revents & ZMQ_POLLIN))
+            continue;
+        crowd->ready--;
+        *member = crowd->next;
+        if (take_answer(crowd->items[crowd->next].socket, frame)) {
+            crowd->next++;
+            return true;
+        }
+    }
+    crowd->ready = 0;
+    return false;
+}
+
+enum err link_crowd_receive(struct link_crowd *crowd, unsigned timeout_ms, size_t *member,
+                            struct bytes *frame)
+{
+    uint64_t until = now_ms() + timeout_ms;
+    while (!take_turn(crowd, member, frame)) {
+        uint64_t now = now_ms();
+        crowd->ready = zmq_poll(crowd->items, (int)crowd->members,
+                                until > now ? (long)(until - now) : 0);
+        crowd->next = 0;
+        if (crowd->ready <= 0 && now >= until)
+            return err_set(ERR_GONE, "no answer to any of %zu nodes within %u ms",
+                           crowd->members, timeout_ms);
+    }
+    return ERR_OK;
 }

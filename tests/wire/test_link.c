@@ -602,6 +602,105 @@ static void link__says_which_address_it_cannot_use(void **state)
     echo_end(&echo);
 }
 
+/* ---- many nodes in one process ---- */
+
+static struct link_crowd *crowd_of(const struct consortium *c, const struct echo *echo,
+                                   size_t members)
+{
+    struct link_crowd *crowd = NULL;
+    size_t member;
+    assert_ok(link_crowd_new(echo->endpoint, c->fields.coordinator_curve, members, &crowd));
+    for (size_t i = 0; i < members; i++) {
+        assert_ok(link_crowd_join(crowd, c->hospitals[i], &member));
+        assert_int_equal(member, i);
+    }
+    return crowd;
+}
+
+/* Whose answer comes next, and that it is what this member asked. */
+static size_t crowd_hears(struct link_crowd *crowd, unsigned timeout_ms)
+{
+    struct bytes answer = {0};
+    size_t member = SIZE_MAX;
+    if (link_crowd_receive(crowd, timeout_ms, &member, &answer) == ERR_OK) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "I am %zu", member);
+        assert_int_equal(answer.size, strlen(expected));
+        assert_memory_equal(answer.data, expected, answer.size);
+    } else {
+        assert_int_equal(err_code(), ERR_GONE);
+        member = SIZE_MAX;
+    }
+    bytes_free(&answer);
+    return member;
+}
+
+static void crowd_asks(struct link_crowd *crowd, size_t member)
+{
+    char question[32];
+    snprintf(question, sizeof question, "I am %zu", member);
+    struct bytes frame = text_frame(question);
+    assert_ok(link_crowd_send(crowd, member, &frame));
+    bytes_free(&frame);
+}
+
+static void link__a_crowd_gets_each_its_own_answers(void **state)
+{
+    const struct consortium *c = *state;
+    struct echo echo;
+    echo_start(&echo, c, ANY, HOSPITALS);
+    echo_go(&echo);
+    struct link_crowd *crowd = crowd_of(c, &echo, HOSPITALS);
+    for (int round = 0; round < 20; round++) {
+        bool heard[HOSPITALS] = {0};
+        for (size_t i = 0; i < HOSPITALS; i++)
+            crowd_asks(crowd, i);
+        for (size_t i = 0; i < HOSPITALS; i++) {
+            size_t member = crowd_hears(crowd, 5000);
+            assert_true(member < HOSPITALS && !heard[member]);
+            heard[member] = true;
+        }
+    }
+    assert_int_equal(crowd_hears(crowd, 0), SIZE_MAX);
+    size_t member;
+    assert_refused(ERR_RANGE, "no more", link_crowd_join(crowd, c->stranger, &member));
+    struct bytes none = {0};
+    assert_refused(ERR_RANGE, "0 bytes", link_crowd_send(crowd, 0, &none));
+    link_crowd_destroy(&crowd);
+    assert_null(crowd);
+    link_crowd_destroy(&crowd);
+    echo_halt(&echo);
+    echo_end(&echo);
+}
+
+/* One whom the server does not know hears nothing, and the others all the same. */
+static void link__a_crowd_does_not_wait_for_one_member(void **state)
+{
+    const struct consortium *c = *state;
+    struct echo echo;
+    echo_start(&echo, c, ANY, 2);
+    echo_go(&echo);
+    struct link_crowd *crowd = crowd_of(c, &echo, 3); /* the third is not allowed */
+    for (size_t i = 0; i < 3; i++)
+        crowd_asks(crowd, i);
+    size_t first = crowd_hears(crowd, 5000), second = crowd_hears(crowd, 5000);
+    assert_true(first + second == 1);
+    uint64_t before = now_ms();
+    assert_int_equal(crowd_hears(crowd, 300), SIZE_MAX);
+    assert_in_range(now_ms() - before, 300, 2000);
+    struct bytes frame = text_frame("nobody listens");
+    for (int i = 0; i < 2; i++)
+        (void)link_crowd_send(crowd, 2, &frame);
+    assert_refused(ERR_GONE, "node 2", link_crowd_send(crowd, 2, &frame));
+    crowd_asks(crowd, 0);
+    assert_int_equal(crowd_hears(crowd, 5000), 0);
+    bytes_free(&frame);
+    link_crowd_destroy(&crowd);
+    echo_halt(&echo);
+    assert_int_equal(echo.frames, 3);
+    echo_end(&echo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +719,8 @@ int main(void)
         TEST_WITH_CONSORTIUM(link__idle_and_slow_strangers_are_shown_out),
         TEST_WITH_CONSORTIUM(link__a_peer_that_does_not_read_costs_little),
         TEST_WITH_CONSORTIUM(link__says_which_address_it_cannot_use),
+        TEST_WITH_CONSORTIUM(link__a_crowd_gets_each_its_own_answers),
+        TEST_WITH_CONSORTIUM(link__a_crowd_does_not_wait_for_one_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
