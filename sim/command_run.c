@@ -253,8 +253,29 @@ static enum err deal_and_run(struct cli *cli, const struct model *model,
     return err;
 }
 
+/* A load trial needs none of these, so the table cannot insist on them. */
+static enum err check_options(const struct cli *cli)
+{
+    static const char *const needed[] = {"model", "data", "hospitals"};
+    static const char *const others[] = {"dimension", "degree", "drop"};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (!cli_given(cli, needed[i])) {
+            err_set(ERR_USAGE, "--%s FILE is missing", needed[i]);
+            return err_hint("a run needs --model, --data and --hospitals; a load trial "
+                            "needs only --nodes");
+        }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (cli_given(cli, others[i]))
+            return err_set(ERR_USAGE, "--%s goes with --nodes only", others[i]);
+    return ERR_OK;
+}
+
 enum err command_run(struct cli *cli)
 {
+    if (cli_given(cli, "nodes"))
+        return command_load(cli);
+    if (check_options(cli) != ERR_OK)
+        return err_code();
     struct consortium_plan plan = {0};
     struct model *model;
     struct dataset *dataset;

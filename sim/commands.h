@@ -8,6 +8,7 @@
 enum err command_pooled(struct cli *cli);   /* command_estimate.c */
 enum err command_federate(struct cli *cli); /* command_estimate.c */
 enum err command_run(struct cli *cli);      /* command_run.c */
+enum err command_load(struct cli *cli);     /* command_load.c: run --nodes */
 enum err command_cohort(struct cli *cli);   /* command_cohort.c */
 
 #endif

@@ -19,6 +19,26 @@ const char *envelope_tag(uint32_t kind)
         return "gemel/receipt/1";
     case MESSAGE_REFUSAL:
         return "gemel/refusal/1";
+    case MESSAGE_ADVERT:
+        return "gemel/advert/1";
+    case MESSAGE_BUNDLE:
+        return "gemel/bundle/1";
+    case MESSAGE_SHARES:
+        return "gemel/shares/1";
+    case MESSAGE_DELIVERY:
+        return "gemel/delivery/1";
+    case MESSAGE_INPUT:
+        return "gemel/input/1";
+    case MESSAGE_SURVIVORS:
+        return "gemel/survivors/1";
+    case MESSAGE_CONFIRM:
+        return "gemel/confirm/1";
+    case MESSAGE_CONFIRMS:
+        return "gemel/confirms/1";
+    case MESSAGE_UNMASK:
+        return "gemel/unmask/1";
+    case MESSAGE_WAIT:
+        return "gemel/waiting/1";
     default:
         return NULL;
     }

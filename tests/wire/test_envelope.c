@@ -136,7 +136,7 @@ static void envelope__a_kind_that_does_not_exist_is_never_expected(void **state)
     struct envelope sent = poll_fields(c, &body), got;
     coordinators_rule(c, &setting);
     setting.rule.kinds = UINT32_MAX;
-    for (uint32_t kind = 6; kind < 32; kind++) {
+    for (uint32_t kind = 6; kind < 32; kind = kind == 15 ? 26 : kind + 1) {
         sent.kind = kind;
         assert_null(envelope_tag(kind));
         assert_refused(ERR_RANGE, "kind", envelope_seal(c->hospitals[0], &sent, &frame));
