@@ -1,0 +1,233 @@
+/* storm - random lists of everything that can go wrong, and what must hold all the same.
+ *
+ *   test_sim_storm                   200 lists, and the named cases
+ *   test_sim_storm nightly [SEED]    20,000 longer ones, from SEED
+ *
+ * A list that fails is shrunk and printed as a named case; put it in `cases`. */
+
+#include "sim/storm.h"
+
+#include "base/memory.h"
+#include "check.h"
+
+/* --- lists that failed once
+ * ---------------------------------------------------------------- */
+
+static const struct storm_case {
+    const char *name;
+    uint64_t seed;
+    uint32_t members;
+    struct storm_op ops[24];
+} cases[] = {
+    {"nothing happens", 1, 5, {{STORM_TICK, 0, 0}}},
+    {"a store restored after its charge was seen",
+     2,
+     5,
+     {{STORM_COPY, 1, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_RESTORE, 1, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0}}},
+    {"a node that restarts in every phase",
+     3,
+     5,
+     {{STORM_WORK, 0, 0},
+      {STORM_KILL, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL, 1, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL, 2, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL, 3, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL, 4, 0}}},
+    {"a coordinator that restarts in every phase",
+     4,
+     5,
+     {{STORM_WORK, 0, 0},
+      {STORM_KILL_C, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL_C, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL_C, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL_C, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_KILL_C, 0, 0},
+      {STORM_WORK, 0, 0}}},
+    {"a charge whose write failed and happened",
+     5,
+     5,
+     {{STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_UNSURE, 2, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0}}},
+    {"an older coordinator opens a phase again",
+     6,
+     5,
+     {{STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_COPY_C, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_WORK, 0, 0},
+      {STORM_RESTORE_C, 0, 0},
+      {STORM_AHEAD, 0, 0},
+      {STORM_WORK, 0, 0}}},
+};
+
+static size_t count_of(const struct storm_case *one)
+{
+    size_t count = sizeof one->ops / sizeof *one->ops;
+    static const struct storm_op none;
+    while (count > 0 && memcmp(&one->ops[count - 1], &none, sizeof none) == 0)
+        count--;
+    return count;
+}
+
+static void storm__named_cases_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct storm_result result;
+        storm_play(cases[i].seed, cases[i].members, cases[i].ops, count_of(&cases[i]),
+                   &result);
+        if (*result.failure)
+            fail_msg("%s: after operation %zu: %s", cases[i].name, result.at,
+                     result.failure);
+    }
+}
+
+/* --- random lists
+ * -------------------------------------------------------------------------- */
+
+struct list {
+    uint64_t seed;
+    uint32_t members;
+};
+
+static bool still_fails(void *context, const struct storm_op *ops, size_t count)
+{
+    const struct list *list = context;
+    struct storm_result result;
+    storm_play(list->seed, list->members, ops, count, &result);
+    return *result.failure;
+}
+
+static void report(struct list list, struct storm_op *ops, size_t count,
+                   const struct storm_result *result)
+{
+    if (result->at < count)
+        count = result->at + 1;
+    size_t left = storm_shrink(ops, count, still_fails, &list);
+    char *text = storm_text(ops, left);
+    fail_msg("seed %llu, after operation %zu: %s\n{\"name it\", %llu, %u, {%s}},",
+             (unsigned long long)list.seed, result->at, result->failure,
+             (unsigned long long)list.seed, list.members, text);
+}
+
+static void play_lists(uint64_t from, uint64_t lists, size_t count)
+{
+    size_t rounds = 0, attempts = 0, sent = 0, refused = 0;
+    print_message("seeds %llu to %llu, %zu operations each\n", (unsigned long long)from,
+                  (unsigned long long)(from + lists - 1), count);
+    for (uint64_t seed = from; seed < from + lists; seed++) {
+        struct storm_op *ops = storm_draw(seed, count);
+        struct list list = {seed, (uint32_t)(4 + seed % 4)};
+        struct storm_result result;
+        storm_play(seed, list.members, ops, count, &result);
+        if (*result.failure)
+            report(list, ops, count, &result);
+        rounds += result.rounds;
+        attempts += result.attempts;
+        sent += result.sent;
+        refused += result.refused;
+        mem_free(ops);
+    }
+    print_message("%zu rounds of %zu attempts; %zu inputs sent, %zu answers refused\n",
+                  rounds, attempts, sent, refused);
+    assert_true(rounds > lists && refused > lists / 2); /* both worlds were visited */
+}
+
+static void storm__two_hundred_lists_hold(void **state)
+{
+    (void)state;
+    play_lists(1, 200, 60);
+}
+
+static uint64_t first_seed = 100000;
+
+static void storm__twenty_thousand_lists_hold(void **state)
+{
+    (void)state;
+    play_lists(first_seed, 20000, 400);
+}
+
+/* The same list twice is the same, to the last refusal. */
+static void storm__follows_from_its_seed(void **state)
+{
+    (void)state;
+    struct storm_result one, other;
+    struct storm_op *ops = storm_draw(7, 80);
+    storm_play(7, 6, ops, 80, &one);
+    storm_play(7, 6, ops, 80, &other);
+    assert_memory_equal(&one, &other, sizeof one);
+    mem_free(ops);
+}
+
+/* --- shrinking
+ * ------------------------------------------------------------------------------ */
+
+/* A list fails if a crash comes after a lie, and the clock went on twice. */
+static bool planted(void *context, const struct storm_op *ops, size_t count)
+{
+    size_t ticks = 0, *calls = context;
+    bool lied = false, crashed = false;
+    ++*calls;
+    for (size_t i = 0; i < count; i++) {
+        ticks += ops[i].kind == STORM_TICK;
+        lied = lied || ops[i].kind == STORM_LIE;
+        crashed = crashed || (lied && ops[i].kind == STORM_KILL);
+    }
+    return crashed && ticks >= 2;
+}
+
+static void storm__a_list_shrinks_to_what_matters(void **state)
+{
+    (void)state;
+    size_t calls = 0;
+    struct storm_op *ops = storm_draw(3, 900);
+    assert_true(planted(&calls, ops, 900));
+    size_t left = storm_shrink(ops, 900, planted, &calls);
+    assert_int_equal(left, 4);
+    assert_true(planted(&calls, ops, left));
+    char *text = storm_text(ops, left);
+    assert_non_null(strstr(text, "{STORM_LIE, "));
+    assert_true(calls < 1000);
+    mem_free(text);
+    mem_free(ops);
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(storm__named_cases_hold),
+        cmocka_unit_test(storm__two_hundred_lists_hold),
+        cmocka_unit_test(storm__follows_from_its_seed),
+        cmocka_unit_test(storm__a_list_shrinks_to_what_matters),
+    };
+    const struct CMUnitTest nightly[] = {
+        cmocka_unit_test(storm__twenty_thousand_lists_hold),
+    };
+    if (count > 2)
+        first_seed = strtoull(arguments[2], NULL, 10);
+    if (count > 1 && strcmp(arguments[1], "nightly") == 0)
+        return cmocka_run_group_tests(nightly, NULL, NULL);
+    if (count > 1)
+        cmocka_set_test_filter(arguments[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
