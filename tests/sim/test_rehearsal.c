@@ -225,6 +225,43 @@ static void rehearsal__asks_for_seeds_that_were_committed_to(void **state)
     rehearsal_destroy(&complete);
 }
 
+/* An advert with another seed than its sender committed to would draw another graph: the
+ * coordinator does not take it, and a node that is shown it ends its attempt. */
+static void rehearsal__draws_no_graph_from_other_seeds(void **state)
+{
+    (void)state;
+    struct rehearsal *r = consortium_of(QUORUM_COMPLETE_MAX + 1, 5, 1);
+    struct bundle bundle = {.adverts.count = r->quorum.members};
+    struct view *views = mem_new(bundle.adverts.count, sizeof *views);
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    struct bytes lie = {0}, body = {0};
+    struct advert advert;
+    uint32_t kind;
+    bool fresh;
+    enum err failure;
+    assert_ok(rehearsal_open(r, 1, 1));
+    for (size_t i = 0; i < bundle.adverts.count; i++)
+        assert_ok(attempt_message(r->members[i].attempt, &kind, &views[i]));
+    assert_ok(phase_read_advert(views[9], arena, &advert));
+    advert.seed[0] ^= 1;
+    assert_ok(phase_sign_advert(r->members[9].identity, &advert, &lie));
+    assert_int_equal(collection_take(r->collection, r->members[9].key, kind,
+                                     codec_view(&lie), &fresh, &failure),
+                     REASON_BAD_SEED);
+    views[9] = codec_view(&lie);
+    bundle.adverts.items = views;
+    assert_ok(codec_encode_bundle(&bundle, &body));
+    assert_int_equal(
+        attempt_take(r->members[0].attempt, MESSAGE_BUNDLE, codec_view(&body)),
+        ERR_VERIFY);
+    assert_int_equal(attempt_reason(r->members[0].attempt), REASON_BAD_SEED);
+    bytes_free(&lie);
+    bytes_free(&body);
+    mem_free(views);
+    arena_destroy(&arena);
+    rehearsal_destroy(&r);
+}
+
 /* Take the advert of member `index` with other keys in it, signed by that member. */
 static enum reason advertise(struct rehearsal *r, size_t index, const uint8_t *mask_key,
                              const uint8_t *seal_key)
@@ -297,6 +334,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(rehearsal__survives_every_dropout_or_reveals_nothing),
         cmocka_unit_test(rehearsal__survives_random_dropout),
         cmocka_unit_test(rehearsal__asks_for_seeds_that_were_committed_to),
+        cmocka_unit_test(rehearsal__draws_no_graph_from_other_seeds),
         cmocka_unit_test(rehearsal__one_lying_advert_stops_nobody),
     };
     const struct CMUnitTest nightly[] = {
