@@ -106,11 +106,12 @@ static void replace(struct bytes *bytes, struct view by)
     bytes_append(bytes, by.data, by.size);
 }
 
-static void enter_attempt(struct client *client, const struct partners *p, uint32_t member)
+static void enter_attempt(struct client *client, const struct partners *p,
+                          uint32_t member)
 {
-    const struct attempt_world world = {client->identity, client->random, enter,
-                                        give_noise,       charge,         commit,
-                                        NULL,             client};
+    const struct attempt_world world = {
+        client->identity, client->random, enter, give_noise,
+        charge,           commit,         NULL,  client};
     const struct attempt_start start = {.signed_plan = codec_view(&p->signed_plan),
                                         .coordinator_key = p->coordinator_key,
                                         .seed = p->all[member].graph_seed};
@@ -188,7 +189,8 @@ static double client_vector(struct partners *p, uint32_t member, uint32_t dim)
     return seconds;
 }
 
-static double one_client(struct partners *p, uint32_t dim, size_t dropped, uint32_t member)
+static double one_client(struct partners *p, uint32_t dim, size_t dropped,
+                         uint32_t member)
 {
     struct client client = {.random = p->random};
     partners_plan(p, planned(dim), dropped);
@@ -214,8 +216,8 @@ double measure_client(struct partners *p, uint32_t dim, size_t dropped, size_t s
 {
     double *seconds = mem_new(samples, sizeof *seconds);
     for (size_t i = 0; i < samples; i++)
-        seconds[i] = one_client(p, dim, dropped,
-                                (uint32_t)((2 * i + 1) * p->quorum.members / samples / 2));
+        seconds[i] = one_client(
+            p, dim, dropped, (uint32_t)((2 * i + 1) * p->quorum.members / samples / 2));
     qsort(seconds, samples, sizeof *seconds, double_order);
     double median = seconds[samples / 2];
     mem_free(seconds);
@@ -236,8 +238,8 @@ static void server_hears(struct server *server, const struct partner *partner,
     bool fresh;
     enum err failure;
     double start = measure_now();
-    enum reason reason = collection_take(server->collection, partner->key, kind, body,
-                                         &fresh, &failure);
+    enum reason reason =
+        collection_take(server->collection, partner->key, kind, body, &fresh, &failure);
     server->seconds += measure_now() - start;
     expect(reason == REASON_NONE && fresh, err_text());
 }
@@ -285,7 +287,8 @@ static void write_confirm(struct partners *p, uint32_t member, struct bytes *bod
 
 /* What coordinator/mask and unmask do to vectors, on all of them: check and add each, and
  * take self masks off, and the pair masks of those who dropped out. */
-static double server_vectors(struct partners *p, uint32_t dim, size_t dropped)
+static double server_vectors(struct partners *p, uint32_t dim, size_t dropped,
+                             double *unmask)
 {
     uint64_t *vector = mem_new(dim, sizeof *vector), *sum = mem_new(dim, sizeof *sum);
     uint8_t hash[HASH_BYTES], seed[MASK_SEED_BYTES];
@@ -299,21 +302,23 @@ static double server_vectors(struct partners *p, uint32_t dim, size_t dropped)
     random_fill(p->random, seed, sizeof seed);
     random_fill(p->random, vector, dim * sizeof *vector);
     double start = measure_now();
-    for (size_t i = 0; i < survivors; i++) {
+    for (size_t i = 0; i < survivors; i++)
         phase_vector_hash(&(struct words){vector, dim}, hash);
+    double hashed = measure_now();
+    for (size_t i = 0; i < survivors; i++)
         fixedpoint_add_ring(sum, vector, dim);
-    }
     for (size_t i = 0; i < survivors + pairs; i++) {
         memcpy(seed, &i, sizeof i);
         mask_subtract(seed, sum, dim);
     }
-    double seconds = measure_now() - start;
+    double end = measure_now();
+    *unmask += end - hashed;
     mem_free(vector);
     mem_free(sum);
-    return seconds;
+    return end - start;
 }
 
-double measure_server(struct partners *p, uint32_t dim, size_t dropped)
+double measure_server(struct partners *p, uint32_t dim, size_t dropped, double *unmask)
 {
     struct server server = {0};
     partners_plan(p, planned(dim), dropped);
@@ -333,8 +338,10 @@ double measure_server(struct partners *p, uint32_t dim, size_t dropped)
     server_answers(&server, p, MESSAGE_INPUT);
     server_phase(&server, p, MESSAGE_CONFIRM, write_confirm);
     server_answers(&server, p, MESSAGE_CONFIRM);
+    *unmask = -server.seconds;
     server_phase(&server, p, MESSAGE_UNMASK, partners_write_unmask);
     server_answers(&server, p, MESSAGE_UNMASK);
+    *unmask += server.seconds;
     const uint64_t *sum = collection_sum(server.collection);
     expect(sum && memcmp(sum, p->expected, p->dimension * sizeof *sum) == 0,
            "the sum is not the survivors'");
@@ -342,6 +349,6 @@ double measure_server(struct partners *p, uint32_t dim, size_t dropped)
     collection_destroy(&server.collection);
     server.seconds += measure_now() - start;
     if (measure_in_place(dim))
-        server.seconds += server_vectors(p, dim, dropped);
+        server.seconds += server_vectors(p, dim, dropped, unmask);
     return server.seconds;
 }

@@ -19,8 +19,11 @@ bool measure_in_place(uint32_t dim); /* longer than a frame carries */
 double measure_client(struct partners *partners, uint32_t dim, size_t dropped,
                       size_t samples);
 
-/* Checks the sum that comes out; ends the process if it is not the survivors'. */
-double measure_server(struct partners *partners, uint32_t dim, size_t dropped);
+/* Checks the sum that comes out; ends the process if it is not the survivors'. `unmask`:
+ * the part for adding up inputs, joining secrets from shares and taking masks off,
+ * without the signatures and hashes of the phases before. */
+double measure_server(struct partners *partners, uint32_t dim, size_t dropped,
+                      double *unmask);
 
 double measure_now(void); /* processor seconds of this thread */
 

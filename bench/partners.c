@@ -199,8 +199,8 @@ static void split(struct partners *p, uint32_t of, const uint8_t *secret,
     points[count] = (uint16_t)(of + 1);
     if (!*shares)
         *shares = mem_new(count + 1, sizeof **shares);
-    bench_must(share_split(secret, p->quorum.threshold, points, count + 1, p->random,
-                           *shares));
+    bench_must(
+        share_split(secret, p->quorum.threshold, points, count + 1, p->random, *shares));
 }
 
 void partners_deal(struct partners *p)
@@ -253,6 +253,7 @@ void partners_write_delivery(struct partners *p, uint32_t member, struct bytes *
     size_t count;
     const uint32_t *neighbours = graph_neighbours(p->graph, member, &count);
     struct advert advert;
+    uint8_t agreed[PAIRKEY_BYTES];
     struct arena *arena = codec_arena(WIRE_FRAME_MAX);
     uint8_t(*sealed)[PAIRKEY_PARCEL_BYTES] = mem_new(count, sizeof *sealed);
     struct view *views = mem_new(count, sizeof *views);
@@ -262,8 +263,9 @@ void partners_write_delivery(struct partners *p, uint32_t member, struct bytes *
         struct pairkey_place place = partners_place(p, neighbours[i], member);
         scalar_draw(p->random, parcel.mask_share);
         scalar_draw(p->random, parcel.self_share);
-        bench_must(pairkey_seal(&place, &p->all[neighbours[i]].keys, advert.seal_key,
-                                &parcel, p->random, sealed[i]));
+        bench_must(pairkey_agree(&p->all[neighbours[i]].keys, advert.seal_key, agreed));
+        pairkey_seal(&place, &p->all[neighbours[i]].keys, advert.seal_key, agreed,
+                     &parcel, p->random, sealed[i]);
         views[i] = (struct view){sealed[i], PAIRKEY_PARCEL_BYTES};
     }
     struct delivery delivery = {{p->keys, p->quorum.members}, {views, count}};
@@ -294,8 +296,8 @@ void partners_bind_survivors(struct partners *p)
     size_t count = 0;
     for (uint32_t i = 0; i < p->quorum.members; i++)
         if (!p->all[i].dropped)
-            bench_must(phase_read_input(codec_view(&p->all[i].input), arena,
-                                        &inputs[count++]));
+            bench_must(
+                phase_read_input(codec_view(&p->all[i].input), arena, &inputs[count++]));
     phase_survivors_hash(p->context, p->bundle, p->dealers, inputs, count, p->survivors);
     mem_free(inputs);
     arena_destroy(&arena);

@@ -20,10 +20,10 @@ struct partner {
     struct identity *identity;
     uint8_t key[KEY_BYTES], graph_seed[HASH_BYTES];
     struct pairkey keys;
-    bool dropped;                          /* deals, and then sends no input */
-    struct bytes advert, input, confirm;   /* signed */
-    uint8_t (*self_shares)[SCALAR_BYTES];  /* [degree + 1], once dealt: the neighbours' */
-    uint8_t (*mask_shares)[SCALAR_BYTES];  /* in order, then its own */
+    bool dropped;                         /* deals, and then sends no input */
+    struct bytes advert, input, confirm;  /* signed */
+    uint8_t (*self_shares)[SCALAR_BYTES]; /* [degree + 1], once dealt: the neighbours' */
+    uint8_t (*mask_shares)[SCALAR_BYTES]; /* in order, then its own */
 };
 
 struct partners {
@@ -62,8 +62,7 @@ void partners_write_survivors(struct partners *partners, struct bytes *body);
 void partners_write_confirms(struct partners *partners, struct bytes *body);
 void partners_write_shares(struct partners *partners, uint32_t member,
                            struct bytes *body);
-void partners_write_input(struct partners *partners, uint32_t member,
-                          struct bytes *body);
+void partners_write_input(struct partners *partners, uint32_t member, struct bytes *body);
 void partners_write_unmask(struct partners *partners, uint32_t member,
                            struct bytes *body);
 

@@ -33,6 +33,20 @@ uint16_t attempt_point(const struct attempt *a, const uint8_t member[KEY_BYTES])
     return (uint16_t)(terms_place(&a->plan.participants, member) + 1);
 }
 
+struct attempt_pair *attempt_pair(const struct attempt *a, uint32_t peer)
+{
+    size_t low = 0, high, count;
+    const uint32_t *neighbours = graph_neighbours(a->graph, a->self, &count);
+    for (high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (neighbours[middle] < peer)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return &a->secrets->pairs[peer == a->self ? count : low];
+}
+
 struct pairkey_place attempt_place(const struct attempt *a, size_t peer)
 {
     return (struct pairkey_place){
@@ -111,7 +125,7 @@ enum err attempt_new(const struct attempt_start *start, const struct attempt_wor
         result = check_seed(a, start);
     if (result == ERR_OK)
         result = secret_new(sizeof *a->secrets +
-                                a->plan.participants.count * sizeof a->secrets->dealt[0],
+                                (a->plan.degree + 1) * sizeof a->secrets->pairs[0],
                             &secrets);
     a->secrets = secrets;
     if (result == ERR_OK)

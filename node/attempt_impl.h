@@ -8,11 +8,16 @@
 
 /* What advertise, share, mask, confirm and unmask of node/ work on together. */
 
-/* In locked memory. `dealt` [adverts] are the shares others sealed for this member, and
- * at its own place the share of its own secrets that it kept. */
+/* In locked memory. `pairs` [degree + 1]: what each neighbour in turn sealed for this
+ * member, and what the two agreed on to seal with; last the share of its own secrets that
+ * the member keeps. */
+struct attempt_pair {
+    struct pairkey_parcel dealt;
+    uint8_t agreed[PAIRKEY_BYTES];
+};
 struct attempt_secrets {
     struct pairkey keys;
-    struct pairkey_parcel dealt[];
+    struct attempt_pair pairs[];
 };
 
 struct attempt {
@@ -59,6 +64,9 @@ size_t attempt_find(const struct attempt *a, const uint8_t member[KEY_BYTES]);
 
 /* The point at which a member's shares lie: its place in the plan, from 1. */
 uint16_t attempt_point(const struct attempt *a, const uint8_t member[KEY_BYTES]);
+
+/* What there is between this member and a neighbour, or itself, by index into U1. */
+struct attempt_pair *attempt_pair(const struct attempt *a, uint32_t peer);
 
 /* Where seeds and seals of this attempt belong; `peer` by index into U1. */
 struct pairkey_place attempt_place(const struct attempt *a, size_t peer);

@@ -32,11 +32,12 @@ static enum err open_parcels(struct attempt *a, const struct views *parcels)
         uint32_t peer = neighbours[i];
         if (!a->dealer[peer])
             continue;
+        struct attempt_pair *pair = &a->secrets->pairs[i];
         struct pairkey_place place = attempt_place(a, peer);
         if (next == parcels->count || parcels->items[next].size != PAIRKEY_PARCEL_BYTES ||
             pairkey_unseal(&place, &a->secrets->keys, a->adverts[peer].seal_key,
-                           own_point, parcels->items[next].data,
-                           &a->secrets->dealt[peer]) != ERR_OK)
+                           pair->agreed, own_point, parcels->items[next].data,
+                           &pair->dealt) != ERR_OK)
             return attempt_refuse(a, REASON_BAD_PARCEL);
         next++;
     }

@@ -135,14 +135,17 @@ static enum err seal_parcels(struct attempt *a, const uint32_t *neighbours,
         parcel.point = deal->points[i];
         memcpy(parcel.mask_share, deal->mask_shares[i], SCALAR_BYTES);
         memcpy(parcel.self_share, deal->self_shares[i], SCALAR_BYTES);
+        struct attempt_pair *pair = &a->secrets->pairs[i];
         if (i == deal->count - 1) {
-            a->secrets->dealt[a->self] = parcel;
+            pair->dealt = parcel;
             break;
         }
+        const uint8_t *seal_key = a->adverts[neighbours[i]].seal_key;
         struct pairkey_place place = attempt_place(a, neighbours[i]);
-        result =
-            pairkey_seal(&place, &a->secrets->keys, a->adverts[neighbours[i]].seal_key,
-                         &parcel, a->world.random, deal->parcels[i]);
+        result = pairkey_agree(&a->secrets->keys, seal_key, pair->agreed);
+        if (result == ERR_OK)
+            pairkey_seal(&place, &a->secrets->keys, seal_key, pair->agreed, &parcel,
+                         a->world.random, deal->parcels[i]);
     }
     bytes_wipe(&parcel, sizeof parcel);
     return result == ERR_VERIFY ? attempt_refuse(a, REASON_BAD_KEY) : result;

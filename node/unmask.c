@@ -39,9 +39,9 @@ static enum err write_message(struct attempt *a)
     struct view *mask_shares = mem_new(a->count, sizeof *mask_shares);
     size_t survived = 0, dropped = 0;
     for (uint32_t j = 0; j < a->count; j++) {
-        const struct pairkey_parcel *dealt = &a->secrets->dealt[j];
         if (!a->dealer[j] || (j != a->self && !graph_adjacent(a->graph, a->self, j)))
             continue;
+        const struct pairkey_parcel *dealt = &attempt_pair(a, j)->dealt;
         if (a->survivor[j])
             self_shares[survived++] = (struct view){dealt->self_share, SCALAR_BYTES};
         else

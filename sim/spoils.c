@@ -87,9 +87,9 @@ static bool is_noted(const struct spoils *s, const struct dealt *dealt)
     return false;
 }
 
-static void note(struct spoils *s, const struct attempt *a, size_t of, enum kind kind)
+static void note(struct spoils *s, const struct attempt *a, uint32_t of, enum kind kind)
 {
-    const struct pairkey_parcel *parcel = &a->secrets->dealt[of];
+    const struct pairkey_parcel *parcel = &attempt_pair(a, of)->dealt;
     struct dealt dealt = {.kind = kind, .out = is_corrupt(s, a->key)};
     memcpy(dealt.bytes, kind == KIND_SELF ? parcel->self_share : parcel->mask_share,
            SCALAR_BYTES);

@@ -84,21 +84,28 @@ struct pairkey_parcel {
     uint8_t mask_share[SCALAR_BYTES], self_share[SCALAR_BYTES];
 };
 
-/* Seal from own to peer: key = BLAKE2b-256(key X25519(own seal secret, peer seal key);
- * fields "SA1/enc", context, bundle, sender, receiver, sender's and receiver's seal
- * keys), one for each direction; XChaCha20-Poly1305 (IETF) with 24 random bytes of nonce
- * in front and fields "SA1/share", context, bundle, sender, receiver as additional data.
- * ERR_VERIFY for a peer key as above. */
-enum err pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
-                      const uint8_t peer_seal_key[PAIRKEY_BYTES],
-                      const struct pairkey_parcel *parcel, struct random *random,
-                      uint8_t sealed[PAIRKEY_PARCEL_BYTES]);
+/* What two members agree on for the parcels of both directions: X25519(own seal secret,
+ * peer seal key). As secret as they are. ERR_VERIFY for a peer key as above; `agreed` is
+ * then unchanged. */
+enum err pairkey_agree(const struct pairkey *own,
+                       const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                       uint8_t agreed[PAIRKEY_BYTES]);
 
-/* Open what the peer sealed to own. ERR_VERIFY for a peer key as above, when it does not
- * hold, when the point is not `point`, or when a share is not canonical; `parcel` is then
- * unchanged. */
+/* Seal from own to peer: key = BLAKE2b-256(key agreed; fields "SA1/enc", context, bundle,
+ * sender, receiver, sender's and receiver's seal keys), one for each direction;
+ * XChaCha20-Poly1305 (IETF) with 24 random bytes of nonce in front and fields
+ * "SA1/share", context, bundle, sender, receiver as additional data. */
+void pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
+                  const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                  const uint8_t agreed[PAIRKEY_BYTES],
+                  const struct pairkey_parcel *parcel, struct random *random,
+                  uint8_t sealed[PAIRKEY_PARCEL_BYTES]);
+
+/* Open what the peer sealed to own. ERR_VERIFY when it does not hold, when the point is
+ * not `point`, or when a share is not canonical; `parcel` is then unchanged. */
 enum err pairkey_unseal(const struct pairkey_place *place, const struct pairkey *own,
-                        const uint8_t peer_seal_key[PAIRKEY_BYTES], uint16_t point,
+                        const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                        const uint8_t agreed[PAIRKEY_BYTES], uint16_t point,
                         const uint8_t sealed[PAIRKEY_PARCEL_BYTES],
                         struct pairkey_parcel *parcel);
 

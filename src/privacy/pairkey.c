@@ -152,17 +152,24 @@ struct direction {
     const uint8_t *context, *bundle, *sender, *receiver;
 };
 
-static enum err sealing_key(const struct direction *way,
-                            const uint8_t own_secret[PAIRKEY_BYTES],
-                            const uint8_t peer_key[PAIRKEY_BYTES],
-                            const uint8_t *sender_key, const uint8_t *receiver_key,
-                            uint8_t key[HASH_BYTES])
+enum err pairkey_agree(const struct pairkey *own,
+                       const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                       uint8_t agreed[PAIRKEY_BYTES])
 {
     uint8_t shared[PAIRKEY_BYTES];
-    if (agree(own_secret, peer_key, shared))
+    if (agree(own->seal_secret, peer_seal_key, shared))
         return err_code();
+    memcpy(agreed, shared, sizeof shared);
+    bytes_wipe(shared, sizeof shared);
+    return ERR_OK;
+}
+
+static void sealing_key(const struct direction *way, const uint8_t agreed[PAIRKEY_BYTES],
+                        const uint8_t *sender_key, const uint8_t *receiver_key,
+                        uint8_t key[HASH_BYTES])
+{
     fields state;
-    fields_begin(&state, shared, "SA1/enc");
+    fields_begin(&state, agreed, "SA1/enc");
     fields_add(&state, way->context, HASH_BYTES);
     fields_add(&state, way->bundle, HASH_BYTES);
     fields_add(&state, way->sender, PAIRKEY_BYTES);
@@ -170,8 +177,6 @@ static enum err sealing_key(const struct direction *way,
     fields_add(&state, sender_key, PAIRKEY_BYTES);
     fields_add(&state, receiver_key, PAIRKEY_BYTES);
     fields_end(&state, key);
-    bytes_wipe(shared, sizeof shared);
-    return ERR_OK;
 }
 
 static void label(const struct direction *way, struct bytes *data)
@@ -183,16 +188,15 @@ static void label(const struct direction *way, struct bytes *data)
     bytes_field(data, way->receiver, PAIRKEY_BYTES);
 }
 
-enum err pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
-                      const uint8_t peer_seal_key[PAIRKEY_BYTES],
-                      const struct pairkey_parcel *parcel, struct random *random,
-                      uint8_t sealed[PAIRKEY_PARCEL_BYTES])
+void pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
+                  const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                  const uint8_t agreed[PAIRKEY_BYTES],
+                  const struct pairkey_parcel *parcel, struct random *random,
+                  uint8_t sealed[PAIRKEY_PARCEL_BYTES])
 {
     const struct direction way = {place->context, place->bundle, place->own, place->peer};
     uint8_t key[HASH_BYTES], plain[PLAIN_BYTES];
-    if (sealing_key(&way, own->seal_secret, peer_seal_key, own->seal_key, peer_seal_key,
-                    key))
-        return err_code();
+    sealing_key(&way, agreed, own->seal_key, peer_seal_key, key);
     plain[0] = (uint8_t)parcel->point;
     plain[1] = (uint8_t)(parcel->point >> 8);
     memcpy(plain + 2, parcel->mask_share, SCALAR_BYTES);
@@ -206,7 +210,6 @@ enum err pairkey_seal(const struct pairkey_place *place, const struct pairkey *o
     bytes_free(&data);
     bytes_wipe(plain, sizeof plain);
     bytes_wipe(key, sizeof key);
-    return ERR_OK;
 }
 
 static enum err parcel_read(const uint8_t plain[PLAIN_BYTES], uint16_t point,
@@ -226,15 +229,14 @@ static enum err parcel_read(const uint8_t plain[PLAIN_BYTES], uint16_t point,
 }
 
 enum err pairkey_unseal(const struct pairkey_place *place, const struct pairkey *own,
-                        const uint8_t peer_seal_key[PAIRKEY_BYTES], uint16_t point,
+                        const uint8_t peer_seal_key[PAIRKEY_BYTES],
+                        const uint8_t agreed[PAIRKEY_BYTES], uint16_t point,
                         const uint8_t sealed[PAIRKEY_PARCEL_BYTES],
                         struct pairkey_parcel *parcel)
 {
     const struct direction way = {place->context, place->bundle, place->peer, place->own};
     uint8_t key[HASH_BYTES], plain[PLAIN_BYTES];
-    if (sealing_key(&way, own->seal_secret, peer_seal_key, peer_seal_key, own->seal_key,
-                    key))
-        return err_code();
+    sealing_key(&way, agreed, peer_seal_key, own->seal_key, key);
     struct bytes data = {0};
     label(&way, &data);
     enum err code = ERR_OK;

@@ -186,16 +186,20 @@ static void seal(struct pair *pair, const struct pairkey_parcel *parcel,
                  uint8_t sealed[PAIRKEY_PARCEL_BYTES])
 {
     struct pairkey_place place = place_of(pair, 0);
-    assert_ok(pairkey_seal(&place, &pair->keys[0], pair->keys[1].seal_key, parcel,
-                           pair->random, sealed));
+    uint8_t agreed[PAIRKEY_BYTES];
+    assert_ok(pairkey_agree(&pair->keys[0], pair->keys[1].seal_key, agreed));
+    pairkey_seal(&place, &pair->keys[0], pair->keys[1].seal_key, agreed, parcel,
+                 pair->random, sealed);
 }
 
 static enum err unseal(const struct pair *pair, uint16_t point, const uint8_t *sealed,
                        struct pairkey_parcel *parcel)
 {
     struct pairkey_place place = place_of(pair, 1);
-    return pairkey_unseal(&place, &pair->keys[1], pair->keys[0].seal_key, point, sealed,
-                          parcel);
+    uint8_t agreed[PAIRKEY_BYTES];
+    assert_ok(pairkey_agree(&pair->keys[1], pair->keys[0].seal_key, agreed));
+    return pairkey_unseal(&place, &pair->keys[1], pair->keys[0].seal_key, agreed, point,
+                          sealed, parcel);
 }
 
 static void pairkey__a_parcel_arrives_as_it_was_sent(void **state)
@@ -223,9 +227,11 @@ static void pairkey__a_parcel_does_not_open_the_other_way(void **state)
     uint8_t sealed[PAIRKEY_PARCEL_BYTES];
     seal(&pair, &parcel, sealed);
     struct pairkey_place place = place_of(&pair, 0);
-    assert_refused(
-        ERR_VERIFY, "does not open",
-        pairkey_unseal(&place, &pair.keys[0], pair.keys[1].seal_key, 258, sealed, &got));
+    uint8_t agreed[PAIRKEY_BYTES];
+    assert_ok(pairkey_agree(&pair.keys[0], pair.keys[1].seal_key, agreed));
+    assert_refused(ERR_VERIFY, "does not open",
+                   pairkey_unseal(&place, &pair.keys[0], pair.keys[1].seal_key, agreed,
+                                  258, sealed, &got));
     assert_int_equal(got.point, 9);
     random_destroy(&pair.random);
 }
@@ -297,8 +303,7 @@ static const char *const low_order[] = {
 
 static void key_refused(struct pair *pair, const uint8_t key[PAIRKEY_BYTES])
 {
-    struct pairkey_parcel parcel = parcel_draw(pair);
-    uint8_t out[PAIRKEY_PARCEL_BYTES] = {1, 2, 3}, kept[PAIRKEY_PARCEL_BYTES];
+    uint8_t out[PAIRKEY_BYTES] = {1, 2, 3}, kept[PAIRKEY_BYTES];
     struct pairkey_place place = place_of(pair, 0);
     memcpy(kept, out, sizeof out);
     const char part[] = "is of low order or not canonical";
@@ -306,10 +311,7 @@ static void key_refused(struct pair *pair, const uint8_t key[PAIRKEY_BYTES])
     assert_refused(ERR_VERIFY, part,
                    pairkey_pair_seed(&place, pair->keys[0].mask_secret,
                                      pair->keys[0].mask_key, key, out));
-    assert_refused(ERR_VERIFY, part,
-                   pairkey_seal(&place, &pair->keys[0], key, &parcel, pair->random, out));
-    assert_refused(ERR_VERIFY, part,
-                   pairkey_unseal(&place, &pair->keys[0], key, 258, out, &parcel));
+    assert_refused(ERR_VERIFY, part, pairkey_agree(&pair->keys[0], key, out));
     assert_memory_equal(out, kept, sizeof out);
 }
 

@@ -426,8 +426,9 @@ static void seal_for_first(struct stage *s, uint16_t point, bool canonical)
     uint8_t sealed[PAIRKEY_PARCEL_BYTES];
     if (!canonical)
         memset(parcel.self_share, 0xff, SCALAR_BYTES);
-    assert_ok(pairkey_seal(&place, &a->secrets->keys, a->adverts[0].seal_key, &parcel,
-                           s->r->members[COLLUDER].random, sealed));
+    pairkey_seal(&place, &a->secrets->keys, a->adverts[0].seal_key,
+                 attempt_pair(a, 0)->agreed, &parcel, s->r->members[COLLUDER].random,
+                 sealed);
     size_t parcels = 4 * (PAIRKEY_PARCEL_BYTES + 2);
     memcpy(said->data + said->size - parcels + 2, sealed, sizeof sealed);
 }
