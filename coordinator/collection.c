@@ -200,16 +200,45 @@ static enum reason refuse(enum reason reason)
     return reason;
 }
 
+/* Dealings and inputs sign a hash of what is large in them, so that the whole is not
+ * hashed a second time: what is kept of one is all of it, once it has been checked. */
+static bool is_large(enum phase phase)
+{
+    return phase == PHASE_SHARE || phase == PHASE_MASK;
+}
+
+static void name_message(struct view body, uint8_t hash[HASH_BYTES])
+{
+    bytes_hash("gemel/message/1", body.data, body.size, hash);
+}
+
+/* Whether it is, byte for byte or in all it says, the message that came before. */
+static bool is_repeat(struct collection *c, size_t place, enum phase phase,
+                      struct view body)
+{
+    const struct collected *member = &c->members[place];
+    uint8_t hash[HASH_BYTES];
+    if (!is_large(phase)) {
+        name_message(body, hash);
+        return memcmp(member->hash[phase], hash, HASH_BYTES) == 0;
+    }
+    struct bytes kept = {0};
+    struct arena *arena = codec_arena(body.size);
+    bool same = sides[phase].take(c, place, body, arena, &kept) == REASON_NONE &&
+                codec_is(codec_view(&kept), &member->kept[phase]);
+    bytes_free(&kept);
+    arena_destroy(&arena);
+    return same;
+}
+
 /* A message that came before, or one that comes at the wrong time. */
-static enum reason known(const struct collection *c, size_t place, enum phase phase,
-                         const uint8_t hash[HASH_BYTES], bool *decided)
+static enum reason known(struct collection *c, size_t place, enum phase phase,
+                         struct view body, bool *decided)
 {
     const struct collected *member = &c->members[place];
     *decided = true;
     if (member->came[phase])
-        return memcmp(member->hash[phase], hash, HASH_BYTES) == 0
-                   ? REASON_NONE
-                   : refuse(REASON_ANSWERED);
+        return is_repeat(c, place, phase, body) ? REASON_NONE : refuse(REASON_ANSWERED);
     if (phase < c->phase)
         return refuse(c->phase == PHASE_END && !c->succeeded ? REASON_ABANDONED
                                                              : REASON_LATE);
@@ -222,8 +251,7 @@ static enum reason known(const struct collection *c, size_t place, enum phase ph
 }
 
 static enum reason take_new(struct collection *c, size_t place, enum phase phase,
-                            struct view body, const uint8_t hash[HASH_BYTES],
-                            enum err *failure)
+                            struct view body, enum err *failure)
 {
     struct collected *member = &c->members[place];
     struct bytes kept = {0};
@@ -233,9 +261,10 @@ static enum reason take_new(struct collection *c, size_t place, enum phase phase
         *failure = c->world.keep(c->world.context, phase, place, body);
     if (reason == REASON_NONE && *failure == ERR_OK) {
         if (phase == PHASE_MASK)
-            coord_mask_add(c, body, arena);
+            coord_mask_add(c);
+        if (!is_large(phase))
+            name_message(body, member->hash[phase]);
         member->came[phase] = true;
-        memcpy(member->hash[phase], hash, HASH_BYTES);
         member->kept[phase] = kept;
         c->received++;
     } else {
@@ -253,7 +282,6 @@ enum reason collection_take(struct collection *c, const uint8_t member[KEY_BYTES
 {
     size_t place = terms_place(&c->plan.participants, member);
     enum phase phase = phase_of_kind(kind);
-    uint8_t hash[HASH_BYTES];
     bool decided;
     *fresh = false;
     *failure = ERR_OK;
@@ -261,11 +289,10 @@ enum reason collection_take(struct collection *c, const uint8_t member[KEY_BYTES
         return refuse(REASON_NOT_PARTICIPANT);
     if (phase == PHASE_END)
         return refuse(REASON_WRONG_KIND);
-    bytes_hash("gemel/message/1", body.data, body.size, hash);
-    enum reason reason = known(c, place, phase, hash, &decided);
+    enum reason reason = known(c, place, phase, body, &decided);
     if (decided)
         return reason;
-    reason = take_new(c, place, phase, body, hash, failure);
+    reason = take_new(c, place, phase, body, failure);
     *fresh = reason == REASON_NONE && *failure == ERR_OK;
     return reason;
 }

@@ -8,7 +8,8 @@
 
 /* What advertise, share, mask, confirm and unmask of coordinator/ work on together. */
 
-/* One of the plan's participants. A message that came is known by its hash; what later
+/* One of the plan's participants. A message that came is known by its hash, a
+ * large one by what is kept of it; what later
  * phases need of it is in `kept` (of an input only the signed part: vectors are added up
  * at once). */
 struct collected {
@@ -41,6 +42,7 @@ struct collection {
     struct bytes answers[PHASE_END];
     size_t survivor_count;
     uint64_t *sum; /* [dimension]; masked until the end */
+    struct words vector; /* of the input that is being taken; lies in its arena */
     size_t *blamed, blamed_count;
 };
 
@@ -56,8 +58,8 @@ enum err coord_share_close(struct collection *c);
 enum err coord_share_answer(struct collection *c, size_t place, struct bytes *body);
 enum reason coord_mask_take(struct collection *c, size_t place, struct view body,
                             struct arena *arena, struct bytes *kept);
-/* Adds the vector of a message that was taken. */
-void coord_mask_add(struct collection *c, struct view body, struct arena *arena);
+/* Adds the vector of the message that was just taken. */
+void coord_mask_add(struct collection *c);
 enum err coord_mask_close(struct collection *c);
 enum reason coord_confirm_take(struct collection *c, size_t place, struct view body,
                                struct arena *arena, struct bytes *kept);

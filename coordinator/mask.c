@@ -27,16 +27,15 @@ enum reason coord_mask_take(struct collection *c, size_t place, struct view body
     if (memcmp(input.vector_hash, hash, HASH_BYTES) != 0)
         return REASON_BAD_SIGNATURE;
     bytes_append(kept, masked.input.data, masked.input.size);
+    c->vector = masked.vector;
     return REASON_NONE;
 }
 
 /* Everybody whose input comes before the phase is closed survives, so vectors can be
  * added up as they come and none is held. */
-void coord_mask_add(struct collection *c, struct view body, struct arena *arena)
+void coord_mask_add(struct collection *c)
 {
-    struct masked_input masked;
-    if (codec_decode_masked_input(body, arena, &masked) == ERR_OK)
-        fixedpoint_add_ring(c->sum, masked.vector.items, c->plan.dimension);
+    fixedpoint_add_ring(c->sum, c->vector.items, c->vector.count);
 }
 
 enum err coord_mask_close(struct collection *c)

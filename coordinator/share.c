@@ -26,6 +26,7 @@ enum reason coord_share_take(struct collection *c, size_t place, struct view bod
     phase_parcels_hash(&shares.parcels, hash);
     if (memcmp(dealing.parcels_hash, hash, HASH_BYTES) != 0)
         return REASON_BAD_SIGNATURE;
+    bytes_reserve(kept, neighbours * PAIRKEY_PARCEL_BYTES);
     for (size_t i = 0; i < neighbours; i++) {
         if (shares.parcels.items[i].size != PAIRKEY_PARCEL_BYTES)
             return REASON_WRONG_LENGTH;

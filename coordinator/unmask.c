@@ -42,6 +42,9 @@ enum reason coord_unmask_take(struct collection *c, size_t place, struct view bo
     if (memcmp(unmask.survivors, c->survivors, HASH_BYTES) != 0)
         return REASON_WRONG_SURVIVORS;
     static const uint8_t none[SCALAR_BYTES];
+    size_t neighbours;
+    (void)graph_neighbours(c->graph, index, &neighbours);
+    bytes_reserve(kept, (neighbours + 1) * SCALAR_BYTES);
     for (uint32_t j = 0; j < c->count; j++) {
         if (j != index && !graph_adjacent(c->graph, index, j))
             continue;

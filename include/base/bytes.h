@@ -21,6 +21,8 @@ struct bytes {
 
 void bytes_free(struct bytes *bytes); /* wipes, frees, leaves it empty */
 void bytes_append(struct bytes *bytes, const void *data, size_t size);
+/* Room for `size` more and no more, so that appending them moves nothing. */
+void bytes_reserve(struct bytes *bytes, size_t size);
 void bytes_u8(struct bytes *bytes, uint8_t value);
 void bytes_u32(struct bytes *bytes, uint32_t value); /* all numbers little-endian */
 void bytes_u64(struct bytes *bytes, uint64_t value);

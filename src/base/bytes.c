@@ -17,17 +17,34 @@ void bytes_free(struct bytes *bytes)
 }
 
 /* Growing moves by hand instead of realloc, so that no unwiped copy of what may be a
- * secret stays behind, and so that `data` may lie inside `bytes`. */
+ * secret stays behind. The old room is the caller's to wipe: `data` may lie in it. */
+static struct bytes moved_to(const struct bytes *bytes, size_t capacity)
+{
+    struct bytes moved = {mem_new(capacity, 1), bytes->size, capacity};
+    if (bytes->size)
+        memcpy(moved.data, bytes->data, bytes->size);
+    return moved;
+}
+
 static void append_moving(struct bytes *bytes, const void *data, size_t size)
 {
     if (size > SIZE_MAX / 4 || bytes->size > SIZE_MAX / 4)
         abort();
-    struct bytes moved = {.size = bytes->size + size};
-    moved.capacity = moved.size < 32 ? 64 : moved.size * 2;
-    moved.data = mem_new(moved.capacity, 1);
-    if (bytes->size)
-        memcpy(moved.data, bytes->data, bytes->size);
-    memcpy(moved.data + bytes->size, data, size);
+    size_t needed = bytes->size + size;
+    struct bytes moved = moved_to(bytes, needed < 32 ? 64 : needed * 2);
+    memcpy(moved.data + moved.size, data, size);
+    moved.size = needed;
+    bytes_free(bytes);
+    *bytes = moved;
+}
+
+void bytes_reserve(struct bytes *bytes, size_t size)
+{
+    if (size <= bytes->capacity - bytes->size)
+        return;
+    if (size > SIZE_MAX / 4 || bytes->size > SIZE_MAX / 4)
+        abort();
+    struct bytes moved = moved_to(bytes, bytes->size + size);
     bytes_free(bytes);
     *bytes = moved;
 }

@@ -908,6 +908,7 @@ enum err codec_encode(enum shape shape, const void *value, struct bytes *bytes)
         uint8_t *packed_bytes = mem_new(size, 1);
         protobuf_c_message_pack(message, packed_bytes);
         result = walk_message(shape, (struct view){packed_bytes, size}, 0);
+        bytes_reserve(bytes, size);
         if (result == ERR_OK)
             bytes_append(bytes, packed_bytes, size);
         else

@@ -123,6 +123,10 @@ static void hash_fields(const char *tag, struct bytes *fields, uint8_t hash[HASH
 
 static void append_views(struct bytes *fields, const struct views *views)
 {
+    size_t size = 0;
+    for (size_t i = 0; i < views->count; i++)
+        size += sizeof(uint32_t) + views->items[i].size;
+    bytes_reserve(fields, size);
     for (size_t i = 0; i < views->count; i++)
         bytes_field(fields, views->items[i].data, views->items[i].size);
 }

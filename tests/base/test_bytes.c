@@ -25,6 +25,24 @@ static void bytes__grow_and_keep_every_byte(void **state)
     assert_int_equal(bytes.size + bytes.capacity, 0);
 }
 
+static void bytes__stay_where_they_are_while_there_is_room(void **state)
+{
+    (void)state;
+    struct bytes bytes = {0};
+    bytes_append(&bytes, "abc", 3);
+    bytes_reserve(&bytes, 1000);
+    const uint8_t *data = bytes.data;
+    assert_int_equal(bytes.capacity, 1003);
+    for (int i = 0; i < 1000; i++)
+        bytes_u8(&bytes, 'd');
+    assert_ptr_equal(bytes.data, data);
+    assert_int_equal(bytes.size, 1003);
+    assert_memory_equal(bytes.data, "abcd", 4);
+    bytes_reserve(&bytes, 0);
+    assert_ptr_equal(bytes.data, data);
+    bytes_free(&bytes);
+}
+
 static void bytes__may_append_a_part_of_themselves(void **state)
 {
     (void)state;
@@ -459,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes__grow_and_keep_every_byte),
         cmocka_unit_test(bytes__may_append_a_part_of_themselves),
+        cmocka_unit_test(bytes__stay_where_they_are_while_there_is_room),
         cmocka_unit_test(bytes__numbers_are_little_endian),
         cmocka_unit_test(cursor__reads_back_what_was_written),
         cmocka_unit_test(cursor__never_runs_past_the_end),

@@ -327,10 +327,55 @@ static void rehearsal__one_lying_advert_stops_nobody(void **state)
     rehearsal_destroy(&r);
 }
 
+/* The same message again is fine, also after its phase; another in its place is not: of
+ * large messages every byte counts, too. */
+static void rehearsal__a_message_is_taken_once_and_known_again(void **state)
+{
+    (void)state;
+    struct rehearsal *r = consortium_of(4, 1, 5);
+    struct bytes said[PHASE_UNMASK + 1] = {0};
+    assert_ok(rehearsal_open(r, 1, 1));
+    for (enum phase phase = 0; phase <= PHASE_UNMASK; phase++) {
+        bool moved, fresh;
+        enum err failure;
+        uint32_t kind;
+        struct view body;
+        assert_ok(attempt_message(r->members[0].attempt, &kind, &body));
+        bytes_append(&said[phase], body.data, body.size);
+        for (uint32_t i = 0; i < 4; i++)
+            assert_int_equal(rehearsal_send(r, i), REASON_NONE);
+        assert_int_equal(rehearsal_send(r, 0), REASON_NONE);
+        assert_int_equal(collection_received(r->collection), 4);
+        assert_ok(collection_advance(r->collection, false, &moved));
+        assert_true(moved);
+        for (uint32_t i = 0; i < 4; i++)
+            assert_ok(rehearsal_receive(r, i));
+        for (enum phase past = 0; past <= phase; past++)
+            for (size_t at = 0; at <= said[past].size; at++) {
+                bool changed = at < said[past].size;
+                if (changed)
+                    said[past].data[at] ^= 1;
+                assert_int_equal(collection_take(r->collection, r->members[0].key,
+                                                 phase_question(past),
+                                                 codec_view(&said[past]), &fresh,
+                                                 &failure),
+                                 changed ? REASON_ANSWERED : REASON_NONE);
+                assert_false(fresh);
+                if (changed)
+                    said[past].data[at] ^= 1;
+            }
+    }
+    assert_true(rehearsal_sum_is_exact(r, NULL));
+    for (enum phase phase = 0; phase <= PHASE_UNMASK; phase++)
+        bytes_free(&said[phase]);
+    rehearsal_destroy(&r);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rehearsal__sums_exactly_when_all_stay),
+        cmocka_unit_test(rehearsal__a_message_is_taken_once_and_known_again),
         cmocka_unit_test(rehearsal__survives_every_dropout_or_reveals_nothing),
         cmocka_unit_test(rehearsal__survives_random_dropout),
         cmocka_unit_test(rehearsal__asks_for_seeds_that_were_committed_to),
