@@ -182,6 +182,8 @@ void load_tell_failure(int pipe)
 {
     struct load_note note = {.kind = LOAD_FAILED, .code = err_code()};
     snprintf(note.text, sizeof note.text, "%s", err_text());
+    if (err_hint_text())
+        snprintf(note.hint, sizeof note.hint, "%s", err_hint_text());
     load_tell(pipe, &note);
 }
 
@@ -278,7 +280,8 @@ static enum err hear(struct trial *trial, struct child *child)
         return err_code();
     switch (note.kind) {
     case LOAD_FAILED:
-        return err_set(note.code, "%s", note.text);
+        err_set(note.code, "%s", note.text);
+        return *note.hint ? err_hint("%s", note.hint) : err_code();
     case LOAD_PHASE:
         say_phase(trial, &note);
         return ERR_OK;

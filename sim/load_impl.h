@@ -40,6 +40,7 @@ enum load_kind { LOAD_READY, LOAD_PHASE, LOAD_DONE, LOAD_FAILED };
 struct load_note {
     enum load_kind kind;
     enum err code;              /* FAILED */
+    char hint[LOAD_TEXT_BYTES]; /* FAILED; "": none */
     char text[LOAD_TEXT_BYTES]; /* READY: the endpoint; FAILED: the sentence */
     enum phase phase;           /* PHASE: the one that ended */
     size_t count;               /* PHASE: messages; DONE: nodes that ended well */

@@ -567,8 +567,11 @@ static enum err open_dealer(void *context, const char *endpoint,
         zmq_setsockopt(*dealer, ZMQ_CURVE_PUBLICKEY, own, KEY_BYTES) != 0 ||
         zmq_setsockopt(*dealer, ZMQ_CURVE_SECRETKEY, identity_curve_secret(identity),
                        KEY_BYTES) != 0 ||
-        zmq_connect(*dealer, endpoint) != 0)
-        return refused_by_library("the connection to the coordinator");
+        zmq_connect(*dealer, endpoint) != 0) {
+        bool full = errno == EMFILE;
+        refused_by_library("the connection to the coordinator");
+        return full ? err_hint("raise the limit of open files: ulimit -n") : err_code();
+    }
     return ERR_OK;
 }
 
