@@ -73,7 +73,8 @@ const uint64_t *collection_sum(const struct collection *collection);
 size_t collection_survivor_count(const struct collection *collection);
 const uint8_t *collection_survivors(const struct collection *collection); /* h3 */
 
-/* Members whose shares were found wrong, by place; caller does not free. */
+/* Members whose shares were found wrong, or who dealt another secret than they committed
+ * to, by place; caller does not free. */
 const size_t *collection_blamed(const struct collection *collection, size_t *count);
 
 #endif

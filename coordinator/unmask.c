@@ -77,8 +77,9 @@ struct joiner {
     struct share_basis *basis;
     uint32_t *holders; /* of the secret in hand: members that sent a share of it */
     size_t holder_count;
-    uint16_t *wanted;
+    uint16_t *wanted; /* points and shares to work on, [count] as is `wrong` */
     uint8_t (*shares)[SCALAR_BYTES];
+    bool *wrong;
     bool *distrusted; /* [count] members whose shares were found wrong */
 };
 
@@ -97,16 +98,27 @@ static void find_holders(const struct collection *c, struct joiner *joiner, uint
             joiner->holders[joiner->holder_count++] = i;
 }
 
-/* Join the threshold's number of shares, beginning with holder `from`, in a circle. */
+/* The points and shares of all holders but the one at `omitted`; how many. */
+static size_t list_shares(const struct collection *c, struct joiner *joiner, uint32_t of,
+                          size_t omitted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < joiner->holder_count; i++) {
+        if (i == omitted)
+            continue;
+        joiner->wanted[count] = (uint16_t)(c->places[joiner->holders[i]] + 1);
+        memcpy(joiner->shares[count++], share_from(c, joiner->holders[i], of),
+               SCALAR_BYTES);
+    }
+    return count;
+}
+
+/* Join the threshold's number of shares, the first there are. */
 static enum err join(const struct collection *c, struct joiner *joiner, uint32_t of,
-                     size_t from, uint8_t secret[SCALAR_BYTES])
+                     uint8_t secret[SCALAR_BYTES])
 {
     size_t t = c->plan.threshold;
-    for (size_t i = 0; i < t; i++) {
-        uint32_t holder = joiner->holders[(from + i) % joiner->holder_count];
-        joiner->wanted[i] = (uint16_t)(c->places[holder] + 1);
-        memcpy(joiner->shares[i], share_from(c, holder, of), SCALAR_BYTES);
-    }
+    list_shares(c, joiner, of, joiner->holder_count);
     if (!joiner->basis ||
         memcmp(joiner->points, joiner->wanted, t * sizeof *joiner->points) != 0) {
         share_basis_free(&joiner->basis);
@@ -132,51 +144,62 @@ static bool is_committed(const struct collection *c, uint32_t of,
     return memcmp(shown, advert->mask_key, KEY_BYTES) == 0;
 }
 
-/* With the right secret in hand, a share is wrong if it does not lie on the polynomial of
- * the others: replace one of them by it and see whether the secret stays. */
-static void blame(struct collection *c, struct joiner *joiner, uint32_t of, size_t from,
-                  const uint8_t secret[SCALAR_BYTES])
+static void blame(struct collection *c, struct joiner *joiner, uint32_t member)
 {
-    size_t t = c->plan.threshold;
-    uint8_t other[SCALAR_BYTES];
-    for (size_t i = t; i < joiner->holder_count; i++) {
-        uint32_t holder = joiner->holders[(from + i) % joiner->holder_count];
-        struct share_basis *basis;
-        joiner->wanted[t - 1] = (uint16_t)(c->places[holder] + 1);
-        memcpy(joiner->shares[t - 1], share_from(c, holder, of), SCALAR_BYTES);
-        if (share_basis_new(joiner->wanted, t, &basis) != ERR_OK)
-            continue;
-        if (share_join(basis, (const uint8_t(*)[SCALAR_BYTES])joiner->shares, other) !=
-                ERR_OK ||
-            memcmp(other, secret, SCALAR_BYTES) != 0) {
-            joiner->distrusted[holder] = true;
-            c->blamed[c->blamed_count++] = c->places[holder];
-        }
-        share_basis_free(&basis);
-    }
+    if (!joiner->distrusted[member])
+        c->blamed[c->blamed_count++] = c->places[member];
+    joiner->distrusted[member] = true;
 }
 
-/* A wrong share gives a secret that was not committed to; then other holders are tried.
- */
+static void blame_wrong(struct collection *c, struct joiner *joiner, size_t omitted)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < joiner->holder_count; i++)
+        if (i == omitted || joiner->wrong[at++])
+            blame(c, joiner, joiner->holders[i]);
+}
+
+/* Correct the shares but the one left out. When what comes out is not what was committed
+ * to, and so many agree on it that a threshold of them does not collude, the dealer dealt
+ * something else. */
+static bool correct(struct collection *c, struct joiner *joiner, uint32_t of,
+                    size_t omitted, uint8_t secret[SCALAR_BYTES])
+{
+    size_t count = list_shares(c, joiner, of, omitted), agree = 0;
+    if (count < c->plan.threshold ||
+        share_correct(joiner->wanted, (const uint8_t(*)[SCALAR_BYTES])joiner->shares,
+                      count, c->plan.threshold, secret, joiner->wrong) != ERR_OK)
+        return false;
+    if (is_committed(c, of, secret)) {
+        blame_wrong(c, joiner, omitted);
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+        agree += !joiner->wrong[i];
+    if (agree >= (size_t)c->plan.threshold + c->plan.colluders)
+        blame(c, joiner, of);
+    return false;
+}
+
+/* A wrong share gives a secret that was not committed to; then the shares correct each
+ * other. Half of what there is beyond the threshold may be wrong; where that is an odd
+ * number, one more, since to leave a wrong one out costs half as much. */
 static enum err find_secret(struct collection *c, struct joiner *joiner, uint32_t of,
                             uint8_t secret[SCALAR_BYTES])
 {
     find_holders(c, joiner, of);
-    if (joiner->holder_count < c->plan.threshold) {
+    size_t holders = joiner->holder_count;
+    if (holders < c->plan.threshold) {
         c->reason = REASON_TOO_FEW;
         return ERR_OK;
     }
-    for (size_t from = 0; from < joiner->holder_count; from++) {
-        if (join(c, joiner, of, from, secret) != ERR_OK)
-            return err_code();
-        if (is_committed(c, of, secret)) {
-            if (from > 0)
-                blame(c, joiner, of, from, secret);
+    if (join(c, joiner, of, secret) != ERR_OK)
+        return err_code();
+    if (is_committed(c, of, secret) || correct(c, joiner, of, holders, secret))
+        return ERR_OK;
+    for (size_t i = 0; (holders - c->plan.threshold) % 2 == 1 && i < holders; i++)
+        if (correct(c, joiner, of, i, secret))
             return ERR_OK;
-        }
-        if (joiner->holder_count == c->plan.threshold)
-            break;
-    }
     c->reason = REASON_BAD_SHARE;
     return ERR_OK;
 }
@@ -256,8 +279,9 @@ enum err coord_unmask_close(struct collection *c)
     struct joiner joiner = {
         .points = mem_new(t, sizeof *joiner.points),
         .holders = mem_new(c->count, sizeof *joiner.holders),
-        .wanted = mem_new(t, sizeof *joiner.wanted),
-        .shares = mem_new(t, sizeof *joiner.shares),
+        .wanted = mem_new(c->count, sizeof *joiner.wanted),
+        .shares = mem_new(c->count, sizeof *joiner.shares),
+        .wrong = mem_new(c->count, sizeof *joiner.wrong),
         .distrusted = mem_new(c->count, sizeof *joiner.distrusted),
     };
     c->blamed = mem_new(c->count, sizeof *c->blamed);
@@ -267,6 +291,7 @@ enum err coord_unmask_close(struct collection *c)
     mem_free(joiner.holders);
     mem_free(joiner.wanted);
     mem_free(joiner.shares);
+    mem_free(joiner.wrong);
     mem_free(joiner.distrusted);
     return result;
 }

@@ -49,4 +49,14 @@ void share_basis_free(struct share_basis **basis); /* NULL is fine; nulls */
 enum err share_join(const struct share_basis *basis,
                     const uint8_t (*shares)[SCALAR_BYTES], uint8_t secret[SCALAR_BYTES]);
 
+/* The secret behind `shares` at `points` [count, canonical] of which some are wrong: of
+ * the one polynomial of degree below `threshold` that agrees with all but at most (count
+ * - threshold)/2 of them (Gao 2003, "A new algorithm for decoding Reed-Solomon codes").
+ * `wrong` [count] says which do not. ERR_VERIFY when there is none; ERR_RANGE as above;
+ * outputs are then unchanged. It takes the time of some 6 count^2 multiplications, which
+ * depends on what the shares are: for who may know the secret. */
+enum err share_correct(const uint16_t *points, const uint8_t (*shares)[SCALAR_BYTES],
+                       size_t count, size_t threshold, uint8_t secret[SCALAR_BYTES],
+                       bool *wrong);
+
 #endif

@@ -239,3 +239,163 @@ enum err share_join(const struct share_basis *basis,
     bytes_wipe(term, sizeof term);
     return ERR_OK;
 }
+
+/* --- wrong shares
+ * ----------------------------------------------------------------------- */
+
+/* Modulo L, the coefficient at x^0 first; the last one is not 0. */
+struct polynomial {
+    size_t size;
+    uint8_t (*at)[SCALAR_BYTES]; /* room for one more than there are shares */
+};
+
+static void trim(struct polynomial *a)
+{
+    while (a->size > 0 && sodium_is_zero(a->at[a->size - 1], SCALAR_BYTES))
+        a->size--;
+}
+
+/* a -= factor x^shift b */
+static void subtract(struct polynomial *a, const struct polynomial *b, size_t shift,
+                     const uint8_t factor[SCALAR_BYTES])
+{
+    uint8_t term[SCALAR_BYTES];
+    for (; a->size < b->size + shift; a->size++)
+        memset(a->at[a->size], 0, SCALAR_BYTES);
+    for (size_t i = 0; i < b->size; i++) {
+        crypto_core_ristretto255_scalar_mul(term, factor, b->at[i]);
+        crypto_core_ristretto255_scalar_sub(a->at[i + shift], a->at[i + shift], term);
+    }
+    bytes_wipe(term, sizeof term);
+}
+
+/* Leave in `a` what is left of it modulo b; `quotient` [a's size] or NULL. The same steps
+ * are taken off `with` in terms of `of` (both or neither NULL): Euclid's cofactor. */
+static void divide(struct polynomial *a, const struct polynomial *b,
+                   struct polynomial *quotient, struct polynomial *with,
+                   const struct polynomial *of)
+{
+    uint8_t inverse[SCALAR_BYTES], factor[SCALAR_BYTES];
+    crypto_core_ristretto255_scalar_invert(inverse, b->at[b->size - 1]);
+    if (quotient) {
+        quotient->size = a->size >= b->size ? a->size - b->size + 1 : 0;
+        memset(quotient->at, 0, quotient->size * SCALAR_BYTES);
+    }
+    while (a->size >= b->size) {
+        size_t shift = a->size - b->size;
+        crypto_core_ristretto255_scalar_mul(factor, a->at[a->size - 1], inverse);
+        subtract(a, b, shift, factor);
+        trim(a);
+        if (quotient)
+            memcpy(quotient->at[shift], factor, SCALAR_BYTES);
+        if (with)
+            subtract(with, of, shift, factor);
+    }
+    if (with)
+        trim(with);
+    bytes_wipe(factor, sizeof factor);
+}
+
+/* `whole` = product of all (x - x_i); `through` takes the value shares[i] at every x_i:
+ * the sum of shares[i] q_i / q_i(x_i) with q_i = whole / (x - x_i). */
+static void interpolate(const uint16_t *points, const uint8_t (*shares)[SCALAR_BYTES],
+                        size_t count, struct polynomial *whole,
+                        struct polynomial *through, struct polynomial *rest)
+{
+    uint8_t point[SCALAR_BYTES], factor[SCALAR_BYTES];
+    whole->size = 1;
+    scalar_of(1, whole->at[0]);
+    for (size_t i = 0; i < count; i++) {
+        scalar_of(points[i], point);
+        memmove(whole->at[1], whole->at[0], whole->size++ * SCALAR_BYTES);
+        memset(whole->at[0], 0, SCALAR_BYTES);
+        for (size_t k = 0; k + 1 < whole->size; k++) {
+            crypto_core_ristretto255_scalar_mul(factor, point, whole->at[k + 1]);
+            crypto_core_ristretto255_scalar_sub(whole->at[k], whole->at[k], factor);
+        }
+    }
+    through->size = 0;
+    for (size_t i = 0; i < count; i++) {
+        scalar_of(points[i], point);
+        rest->size = count;
+        memcpy(rest->at[count - 1], whole->at[count], SCALAR_BYTES);
+        for (size_t k = count - 1; k-- > 0;) { /* Ruffini's rule */
+            crypto_core_ristretto255_scalar_mul(factor, point, rest->at[k + 1]);
+            crypto_core_ristretto255_scalar_add(rest->at[k], whole->at[k + 1], factor);
+        }
+        polynomial_at((const uint8_t(*)[SCALAR_BYTES])rest->at, count, points[i], factor);
+        crypto_core_ristretto255_scalar_invert(factor, factor);
+        crypto_core_ristretto255_scalar_mul(factor, factor, shares[i]);
+        crypto_core_ristretto255_scalar_negate(factor, factor);
+        subtract(through, rest, 0, factor);
+    }
+    trim(through);
+    bytes_wipe(factor, sizeof factor);
+}
+
+/* The polynomial of degree below `threshold` behind the shares into `found`. */
+static bool decode(struct polynomial work[5], const uint16_t *points,
+                   const uint8_t (*shares)[SCALAR_BYTES], size_t count, size_t threshold)
+{
+    struct polynomial *before = &work[0], *now = &work[1], *old = &work[2],
+                      *locator = &work[3], *found = &work[4];
+    interpolate(points, shares, count, before, now, found);
+    old->size = 0;
+    locator->size = 1;
+    scalar_of(1, locator->at[0]);
+    /* Until the degree is below (count + threshold)/2. */
+    while (now->size > 0 && 2 * (now->size - 1) >= count + threshold) {
+        divide(before, now, NULL, old, locator);
+        struct polynomial *swap = before;
+        before = now;
+        now = swap;
+        swap = old;
+        old = locator;
+        locator = swap;
+    }
+    divide(now, locator, found, NULL, NULL);
+    trim(found);
+    if (now->size > 0 || found->size > threshold)
+        return false;
+    for (; found->size < threshold; found->size++)
+        memset(found->at[found->size], 0, SCALAR_BYTES);
+    return true;
+}
+
+enum err share_correct(const uint16_t *points, const uint8_t (*shares)[SCALAR_BYTES],
+                       size_t count, size_t threshold, uint8_t secret[SCALAR_BYTES],
+                       bool *wrong)
+{
+    struct polynomial work[5];
+    uint8_t value[SCALAR_BYTES];
+    size_t size = count + 2, mistakes = 0;
+    if (points_check(points, count))
+        return err_code();
+    if (threshold < 1 || threshold > count)
+        return err_set(ERR_RANGE, "threshold %zu of %zu shares: not 1 to %zu", threshold,
+                       count, count);
+    for (size_t i = 0; i < 5; i++)
+        work[i] = (struct polynomial){0, mem_new(size, SCALAR_BYTES)};
+    bool *differs = mem_new(count, sizeof *differs);
+    const struct polynomial *found = &work[4];
+    bool decoded = decode(work, points, shares, count, threshold);
+    for (size_t i = 0; decoded && i < count; i++) {
+        polynomial_at((const uint8_t(*)[SCALAR_BYTES])found->at, threshold, points[i],
+                      value);
+        differs[i] = memcmp(value, shares[i], SCALAR_BYTES) != 0;
+        mistakes += differs[i];
+    }
+    decoded = decoded && 2 * mistakes <= count - threshold;
+    if (decoded) {
+        memcpy(secret, found->at[0], SCALAR_BYTES);
+        memcpy(wrong, differs, count * sizeof *wrong);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        bytes_wipe(work[i].at, size * SCALAR_BYTES);
+        mem_free(work[i].at);
+    }
+    mem_free(differs);
+    return decoded ? ERR_OK
+                   : err_set(ERR_VERIFY, "more than %zu of %zu shares are wrong",
+                             (count - threshold) / 2, count);
+}

@@ -306,6 +306,68 @@ static void share__a_large_consortium_comes_back(void **state)
     random_destroy(&random);
 }
 
+/* Any half of what there is beyond the threshold, wherever it stands, and nothing more.
+ */
+static void correct_some(struct random *random, size_t count, size_t threshold,
+                         size_t mistakes)
+{
+    uint16_t points[64];
+    scalar shares[64], secret, out = {1}, kept;
+    bool made[64] = {false}, found[64];
+    for (size_t i = 0; i < count; i++)
+        points[i] = (uint16_t)(1 + 7 * i);
+    scalar_draw(random, secret);
+    assert_ok(share_split(secret, threshold, points, count, random, shares));
+    for (size_t left = mistakes; left > 0;) {
+        size_t at = random_below(random, count);
+        if (made[at])
+            continue;
+        made[at] = true;
+        scalar_draw(random, shares[at]);
+        left--;
+    }
+    memcpy(kept, out, sizeof kept);
+    enum err code = share_correct(points, (scalars)shares, count, threshold, out, found);
+    if (2 * mistakes <= count - threshold) {
+        assert_int_equal(code, ERR_OK);
+        assert_memory_equal(out, secret, sizeof secret);
+        assert_memory_equal(found, made, count * sizeof *made);
+    } else { /* other mistakes than random ones could look like another secret */
+        assert_int_equal(code, ERR_VERIFY);
+        assert_memory_equal(out, kept, sizeof kept);
+    }
+}
+
+static void share__wrong_ones_are_corrected_and_named(void **state)
+{
+    (void)state;
+    struct random *random = random_new_seeded(seed);
+    static const size_t counts[] = {1, 2, 3, 5, 8, 16, 33, 64};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (size_t threshold = 1; threshold <= counts[i]; threshold += 1 + counts[i] / 6)
+            for (size_t mistakes = 0;
+                 mistakes <= (counts[i] - threshold) / 2 + (threshold < counts[i]);
+                 mistakes += 1 + mistakes / 2)
+                if (mistakes < counts[i])
+                    correct_some(random, counts[i], threshold, mistakes);
+    random_destroy(&random);
+}
+
+/* Shares that are all the same are of that secret: a polynomial of degree 0, or none. */
+static void share__corrects_shares_of_zero(void **state)
+{
+    (void)state;
+    static const uint16_t points[] = {1, 2, 3, 4, 5};
+    scalar shares[5] = {{0}}, out = {1}, zero = {0};
+    bool wrong[5];
+    assert_ok(share_correct(points, (scalars)shares, 5, 3, out, wrong));
+    assert_memory_equal(out, zero, sizeof zero);
+    shares[4][0] = 9;
+    assert_ok(share_correct(points, (scalars)shares, 5, 3, out, wrong));
+    assert_memory_equal(out, zero, sizeof zero);
+    assert_true(wrong[4] && !wrong[0]);
+}
+
 static void share__refuses_points_that_are_no_points(void **state)
 {
     (void)state;
@@ -430,6 +492,8 @@ int main(void)
         cmocka_unit_test(share__fewer_than_threshold_say_nothing),
         cmocka_unit_test(share__one_share_is_uniform_whatever_the_secret),
         cmocka_unit_test(share__a_large_consortium_comes_back),
+        cmocka_unit_test(share__wrong_ones_are_corrected_and_named),
+        cmocka_unit_test(share__corrects_shares_of_zero),
         cmocka_unit_test(share__refuses_points_that_are_no_points),
         cmocka_unit_test(share__refuses_numbers_that_are_not_canonical),
 #ifndef __SANITIZE_ADDRESS__

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "check.h"
 #include "coordinator/collection_impl.h"
+#include "node/attempt_impl.h"
 #include "privacy/identity.h"
 #include "sim/rehearsal.h"
 
@@ -500,6 +501,64 @@ static void collection__gives_up_on_too_many_wrong_shares(void **state)
     rehearsal_destroy(&r);
 }
 
+/* Two of sixteen, wherever they stand, of whom nine are enough. */
+static void collection__finds_out_all_that_may_collude(void **state)
+{
+    (void)state;
+    enum { MANY = 16 };
+    struct quorum quorum;
+    struct rehearsal *r;
+    assert_ok(quorum_choose(MANY, 2, 0, &quorum));
+    assert_ok(rehearsal_new(&quorum, DIM, 3, &r));
+    for (size_t other = 1; other < MANY; other += 5) {
+        size_t count;
+        bool moved;
+        assert_ok(rehearsal_open(r, 1, 1));
+        while (collection_phase(r->collection) < PHASE_END) {
+            bool last = collection_phase(r->collection) == PHASE_UNMASK;
+            for (size_t i = 0; i < MANY; i++) {
+                struct bytes *message = &r->members[i].attempt->message;
+                if (last && (i == 0 || i == other))
+                    message->data[message->size - 1 - SCALAR_BYTES / 2] ^= 1;
+                assert_int_equal(rehearsal_send(r, i), REASON_NONE);
+            }
+            assert_ok(collection_advance(r->collection, false, &moved));
+            for (size_t i = 0; !last && i < MANY; i++)
+                assert_ok(rehearsal_receive(r, i));
+        }
+        assert_true(rehearsal_sum_is_exact(r, NULL));
+        const size_t *blamed = collection_blamed(r->collection, &count);
+        assert_int_equal(count, 2);
+        assert_int_equal(blamed[0], 0);
+        assert_int_equal(blamed[1], other);
+    }
+    rehearsal_destroy(&r);
+}
+
+/* A dealer whose shares are not those of what it committed to: no sum, and it is known
+ * whose fault that is. */
+static void collection__finds_out_who_dealt_something_else(void **state)
+{
+    (void)state;
+    struct rehearsal *r = five();
+    struct bytes *message = &r->members[LIAR].attempt->message;
+    struct arena *arena = codec_arena(message->size);
+    struct advert advert;
+    size_t count;
+    assert_ok(phase_read_advert(codec_view(message), arena, &advert));
+    advert.commitment[0] ^= 1;
+    bytes_free(message);
+    assert_ok(phase_sign_advert(r->members[LIAR].identity, &advert, message));
+    assert_ok(rehearsal_play(r, NULL));
+    assert_int_equal(collection_reason(r->collection), REASON_BAD_SHARE);
+    assert_null(collection_sum(r->collection));
+    const size_t *blamed = collection_blamed(r->collection, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(blamed[0], LIAR);
+    arena_destroy(&arena);
+    rehearsal_destroy(&r);
+}
+
 /* A share is a number below the order of the field. */
 static void collection__takes_canonical_shares_only(void **state)
 {
@@ -523,6 +582,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(collection__takes_nothing_late),
         cmocka_unit_test(collection__takes_nothing_that_was_not_kept),
         cmocka_unit_test(collection__finds_out_one_wrong_share),
+        cmocka_unit_test(collection__finds_out_all_that_may_collude),
+        cmocka_unit_test(collection__finds_out_who_dealt_something_else),
         cmocka_unit_test(collection__gives_up_on_too_many_wrong_shares),
         cmocka_unit_test(collection__takes_canonical_shares_only),
     };
