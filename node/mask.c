@@ -20,6 +20,14 @@ static enum err read_dealers(struct attempt *a, const struct keys *dealers)
     return a->dealer[a->self] ? ERR_OK : attempt_refuse(a, REASON_NOT_INCLUDED);
 }
 
+static enum err refuse_parcel(struct attempt *a, size_t peer)
+{
+    char member[2 * KEY_BYTES + 1];
+    bytes_to_hex(a->adverts[peer].member, KEY_BYTES, member);
+    attempt_refuse(a, REASON_BAD_PARCEL);
+    return err_wrap("from member %s", member);
+}
+
 /* A parcel that does not open is the sender's fault or the coordinator's: either way
  * nothing that depends on it may be sent. Opening it shows that its sender dealt under
  * this bundle, so that no signature is needed here. */
@@ -38,7 +46,7 @@ static enum err open_parcels(struct attempt *a, const struct views *parcels)
             pairkey_unseal(&place, &a->secrets->keys, a->adverts[peer].seal_key,
                            pair->agreed, own_point, parcels->items[next].data,
                            &pair->dealt) != ERR_OK)
-            return attempt_refuse(a, REASON_BAD_PARCEL);
+            return refuse_parcel(a, peer);
         next++;
     }
     if (next != parcels->count)
