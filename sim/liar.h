@@ -13,7 +13,7 @@
  * scene needs; an honest member has one attempt, its home scene's. What the
  * adversary has in the end is in `spoils`. Up to 64 members, complete graph. */
 
-#define LIAR_SCENES 3
+#define LIAR_SCENES 5
 
 /* Which members are in it, bit i for member i of the rehearsal. */
 struct liar_view {
@@ -43,7 +43,7 @@ void liar_destroy(struct liar **liar); /* NULL is fine; nulls */
  * scene for good. */
 enum err liar_enter(struct liar *liar, size_t scene, size_t member);
 
-/* Have all members enter the plan: honest ones in scene 0, colluders in all scenes. */
+/* Have all members enter the plan: honest ones in scene 0, colluders in scenes 0 and 1. */
 enum err liar_enter_all(struct liar *liar);
 
 struct liar_part *liar_part(struct liar *liar, size_t scene, size_t member);

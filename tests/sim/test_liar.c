@@ -653,6 +653,48 @@ static void liar__declares_a_member_dropped_whose_input_it_has(void **state)
     leave(&s);
 }
 
+/* Every way to tell four honest members which of five sets of survivors they are in, all
+ * or all but one of them, with the colluder confirming every set, and to each the
+ * confirmations of all who confirmed the same: 5^4. */
+static size_t one_way(size_t way)
+{
+    struct stage s = five();
+    uint64_t told[LIAR_SCENES] = {0};
+    size_t smallest;
+    for (size_t i = 0; i < N - 1; i++, way /= LIAR_SCENES)
+        told[way % LIAR_SCENES] |= 1u << i;
+    liar_lead(s.liar, 0, WITHOUT(COLLUDER), &honest, PHASE_ADVERTISE);
+    for (size_t scene = 0; scene < LIAR_SCENES; scene++) {
+        assert_ok(liar_enter(s.liar, scene, COLLUDER)); /* with the same keys */
+        liar_lead(s.liar, scene, 1u << COLLUDER, &honest, PHASE_ADVERTISE);
+        liar_lead(s.liar, scene, told[scene], &honest, PHASE_SHARE);
+    }
+    for (size_t scene = 0; scene < LIAR_SCENES; scene++) {
+        struct liar_view view = {ALL, ALL, scene ? WITHOUT(scene - 1) : ALL,
+                                 told[scene] | 1u << COLLUDER};
+        if (told[scene] == 0)
+            continue;
+        liar_lead(s.liar, scene, 1u << COLLUDER, &honest, PHASE_SHARE);
+        liar_lead(s.liar, scene, told[scene] | 1u << COLLUDER, &view, PHASE_MASK);
+        liar_lead(s.liar, scene, told[scene], &view, PHASE_CONFIRM);
+    }
+    size_t sums = spoils_sums(s.liar->spoils, &smallest);
+    assert_one_sum(&s, "a way", 0);
+    leave(&s);
+    return sums;
+}
+
+static void liar__asks_for_every_kind_in_every_order(void **state)
+{
+    (void)state;
+    size_t sums = 0;
+    for (size_t way = 0; way < 625; way++)
+        sums += one_way(way);
+    /* Three or four of them are told of all: 4 * 4 + 1 ways. Or the three of one of the
+     * four smaller sets are told of that, whatever the fourth hears: 4 * 5. */
+    assert_int_equal(sums, 37);
+}
+
 /* --- replay: 9
  * ----------------------------------------------------------------------- */
 
@@ -827,6 +869,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(liar__counts_one_confirmation_for_many),
         cmocka_unit_test(liar__asks_for_shares_again),
         cmocka_unit_test(liar__declares_a_member_dropped_whose_input_it_has),
+        cmocka_unit_test(liar__asks_for_every_kind_in_every_order),
         cmocka_unit_test(liar__replays_an_earlier_attempt),
         cmocka_unit_test(liar__answers_another_question),
         cmocka_unit_test(liar__finds_nothing_at_random),
