@@ -182,8 +182,7 @@ void load_tell_failure(int pipe)
 {
     struct load_note note = {.kind = LOAD_FAILED, .code = err_code()};
     snprintf(note.text, sizeof note.text, "%s", err_text());
-    if (err_hint_text())
-        snprintf(note.hint, sizeof note.hint, "%s", err_hint_text());
+    snprintf(note.hint, sizeof note.hint, "%s", err_hint_text());
     load_tell(pipe, &note);
 }
 

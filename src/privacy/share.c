@@ -38,9 +38,25 @@ void scalar_draw(struct random *random, uint8_t scalar[SCALAR_BYTES])
     while (sodium_is_zero(scalar, SCALAR_BYTES));
 }
 
+static uint64_t word_get(const uint8_t *bytes)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < sizeof word; i++)
+        word |= (uint64_t)bytes[i] << (8 * i);
+    return word;
+}
+
+/* Below L when subtracting L borrows; the same steps for every scalar. A coordinator asks
+ * this of a million shares, and comparing byte by byte took a tenth of its time. */
 bool scalar_is_canonical(const uint8_t scalar[SCALAR_BYTES])
 {
-    return sodium_compare(scalar, order, SCALAR_BYTES) < 0;
+    uint64_t borrow = 0;
+    for (size_t i = 0; i < SCALAR_BYTES; i += sizeof borrow) {
+        unsigned __int128 left =
+            (unsigned __int128)word_get(scalar + i) - word_get(order + i) - borrow;
+        borrow = (uint64_t)(left >> 64) & 1;
+    }
+    return borrow == 1;
 }
 
 static void scalar_of(uint64_t number, uint8_t scalar[SCALAR_BYTES])
@@ -65,14 +81,6 @@ static enum err points_check(const uint16_t *points, size_t count)
         seen[points[i]] = true;
     }
     return ERR_OK;
-}
-
-static uint64_t word_get(const uint8_t *bytes)
-{
-    uint64_t word = 0;
-    for (size_t i = 0; i < sizeof word; i++)
-        word |= (uint64_t)bytes[i] << (8 * i);
-    return word;
 }
 
 static void word_put(uint64_t word, uint8_t *bytes)
