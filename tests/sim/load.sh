@@ -3,8 +3,8 @@
 #
 #     load.sh FOLDER              FOLDER holds the programs; ctest gives it, nightly
 #
-# On a quiet machine the round takes less than a minute (docs/performance.md). A shared one is
-# given twice that, so that only a real loss of speed turns this red.
+# Held to two minutes of processor in all: a minute on two cores of its own. The clock's own time
+# depends on who else works on the machine.
 set -euo pipefail
 result=$("$1"/gemel-sim run --nodes 1000 --json)
 printf '%s\n' "$result"
@@ -12,4 +12,5 @@ field() { sed -n "s/^  \"$1\": \([^,]*\),*$/\1/p" <<<"$result"; }
 [ "$(field survivors)" = 1000 ]
 [ "$(field sum_exact)" = true ]
 [ "$(field graph)" = '"sparse"' ]
-awk "BEGIN { exit !($(field round_seconds) <= 120 && $(field coordinator_peak_mb) <= 512) }"
+processor="$(field nodes_cpu_seconds) + $(field coordinator_cpu_seconds)"
+awk "BEGIN { exit !($processor <= 120 && $(field coordinator_peak_mb) <= 512) }"
