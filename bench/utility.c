@@ -157,7 +157,7 @@ static double *round_sum(const struct study *study, const struct prior *prior,
     int64_t *sum = mem_new(dimension, sizeof *sum);
     uint64_t norm_max;
     check(noise_step(multiplier, &step)); /* the clipping norm is 1 */
-    check(noise_norm_max(multiplier, &norm_max));
+    check(noise_norm_max(multiplier, 1, &norm_max));
     check(noise_fill(random, NOISE_LOG2, dimension, sum));
     for (size_t i = 0; i < study->patients; i++)
         add_patient(study, prior, i, step, norm_max, vector, integers, sum);

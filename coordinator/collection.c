@@ -47,6 +47,11 @@ size_t collection_slot(const struct collection *c, uint32_t index, uint32_t othe
     return low;
 }
 
+struct view collection_signed_plan(const struct collection *c)
+{
+    return codec_view(&c->signed_plan);
+}
+
 const struct plan *collection_plan(const struct collection *c)
 {
     return &c->plan;
@@ -71,6 +76,9 @@ size_t collection_received(const struct collection *c)
  * confirm, and they may unmask whether or not their confirmation came in time. */
 static bool expects(const struct collection *c, size_t place, enum phase phase)
 {
+    /* Of those who left what has come counts. */
+    if (phase < PHASE_END && c->members[place].left)
+        return collection_came(c, place, phase);
     switch (phase) {
     case PHASE_ADVERTISE:
         return true;
@@ -91,6 +99,16 @@ size_t collection_expected(const struct collection *c)
     for (size_t i = 0; i < c->plan.participants.count; i++)
         count += expects(c, i, c->phase);
     return count;
+}
+
+enum err collection_input(const struct collection *c, const uint8_t member[KEY_BYTES],
+                          struct arena *arena, struct input *input)
+{
+    size_t place = terms_place(&c->plan.participants, member);
+    if (place == c->plan.participants.count || !collection_came(c, place, PHASE_MASK))
+        return err_set(ERR_STATE, "no input of this member was taken");
+    return phase_read_input(codec_view(&c->members[place].kept[PHASE_MASK]), arena,
+                            input);
 }
 
 bool collection_succeeded(const struct collection *c)
@@ -135,6 +153,7 @@ enum err collection_new(struct view signed_plan, const uint8_t coordinator_key[K
     if (world)
         c->world = *world;
     c->arena = codec_arena(signed_plan.size);
+    bytes_append(&c->signed_plan, signed_plan.data, signed_plan.size);
     enum err result =
         plan_open(signed_plan, coordinator_key, c->arena, &c->plan, c->context);
     if (result == ERR_OK) {
@@ -157,6 +176,7 @@ void collection_destroy(struct collection **collection)
             bytes_free(&c->members[i].kept[phase]);
     for (enum phase phase = 0; phase < PHASE_END; phase++)
         bytes_free(&c->answers[phase]);
+    bytes_free(&c->signed_plan);
     graph_destroy(&c->graph);
     mem_free(c->members);
     mem_free(c->adverts);
@@ -337,6 +357,13 @@ enum err collection_advance(struct collection *c, bool late, bool *moved)
         return ERR_OK;
     *moved = true;
     return close_phase(c);
+}
+
+void collection_leave(struct collection *c, const uint8_t member[KEY_BYTES])
+{
+    size_t place = terms_place(&c->plan.participants, member);
+    if (place < c->plan.participants.count)
+        c->members[place].left = true;
 }
 
 enum err collection_restore(struct collection *c, enum phase phase, size_t place,

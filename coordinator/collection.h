@@ -38,12 +38,14 @@ enum err collection_restore(struct collection *collection, enum phase phase, siz
                             struct view body);
 enum err collection_restore_close(struct collection *collection, enum phase phase);
 
+struct view collection_signed_plan(const struct collection *collection);
 const struct plan *collection_plan(const struct collection *collection);
 const uint8_t *collection_context(const struct collection *collection); /* plan's hash */
 enum phase collection_phase(const struct collection *collection);
 /* Messages of this phase so far, and how many may come. */
 size_t collection_received(const struct collection *collection);
 size_t collection_expected(const struct collection *collection);
+
 
 /* Take a member's message, already opened: signed by `member` for this coordinator,
  * study, round and attempt. The same again, also later, is fine and changes nothing;
@@ -57,11 +59,19 @@ enum reason collection_take(struct collection *collection,
  * too few, the attempt ends without a sum. `moved`: it did. The world's errors. */
 enum err collection_advance(struct collection *collection, bool late, bool *moved);
 
+/* A member is known to have lost its part: nobody waits for its further messages. */
+void collection_leave(struct collection *collection, const uint8_t member[KEY_BYTES]);
+
 /* The answer to a message of kind `kind` by a member whose message was taken: of the kind
  * and body given, or MESSAGE_WAIT with nothing in `body` while its phase lasts. `body` is
  * overwritten. */
 enum err collection_answer(struct collection *collection, const uint8_t member[KEY_BYTES],
                            uint32_t kind, uint32_t *answer, struct bytes *body);
+
+/* What a member's input said, once taken: the ledger it showed. ERR_STATE before. */
+enum err collection_input(const struct collection *collection,
+                          const uint8_t member[KEY_BYTES], struct arena *arena,
+                          struct input *input);
 
 /* Whether it ended with a sum; else, once ended, why not: REASON_TOO_FEW or BAD_SHARE. */
 bool collection_succeeded(const struct collection *collection);

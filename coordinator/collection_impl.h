@@ -13,6 +13,7 @@
  * phases need of it is in `kept` (of an input only the signed part: vectors are added up
  * at once). */
 struct collected {
+    bool left; /* nobody waits for it */
     bool came[PHASE_END];
     uint8_t hash[PHASE_END][HASH_BYTES];
     struct bytes kept[PHASE_END];
@@ -24,6 +25,7 @@ struct collection {
     struct collection_world world;
     bool restoring;
     struct arena *arena; /* the plan's */
+    struct bytes signed_plan;
     struct plan plan;
     uint8_t context[HASH_BYTES];
     enum phase phase;

@@ -94,7 +94,7 @@ static enum err study_line(struct cli *cli, struct coordinator *c,
     char waiting[256];
     if (coord_studies_open(c, number, &study) != ERR_OK)
         return err_code();
-    enum err result = rounds_waiting(c, study, waiting);
+    enum err result = rounds_waiting(c, &clock_machine, study, waiting);
     if (result == ERR_OK) {
         struct json *json = json_new_object();
         json_set_text(json, "name", study->terms.name);
@@ -138,7 +138,7 @@ enum err command_study_show(struct cli *cli)
     char waiting[256];
     if (open_named(cli, cli_argument(cli, 0), &c, &study) != ERR_OK)
         return err_code();
-    enum err result = rounds_waiting(c, study, waiting);
+    enum err result = rounds_waiting(c, &clock_machine, study, waiting);
     struct json *json = json_new_object(), *rounds = json_new_array();
     json_set_text(json, "name", study->terms.name);
     json_set_text(json, "purpose", study->terms.purpose);

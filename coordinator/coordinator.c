@@ -14,7 +14,9 @@ static const struct conf_setting settings[] = {
     {"listen", CONF_TEXT, "", 0, 0,
      "the address to bind when it differs from endpoint, such as tcp://0.0.0.0:7443"},
     {"round_seconds", CONF_INTEGER, "86400", 5, 2592000,
-     "how long hospitals have for one attempt at a round"},
+     "how long hospitals have for fitting their twins in one attempt at a round"},
+    {"phase_seconds", CONF_INTEGER, "300", 1, 86400,
+     "how long hospitals have for each of the other phases of an attempt"},
     {"gather_seconds", CONF_INTEGER, "604800", 0, 31536000,
      "how long to wait for every participant to approve before a study starts without "
      "them"},
@@ -43,7 +45,17 @@ static const char schema_first[] = HOME_SCHEMA
     " sum BLOB NOT NULL, noise REAL NOT NULL, report TEXT NOT NULL,"
     " PRIMARY KEY (study, round));";
 
-static const char *const migrations[] = {schema_first};
+/* Sums have become secret: what members send in the phases of an attempt, in the order in
+ * which it came, until the attempt has ended; a close of a phase has no place. */
+static const char schema_phases[] =
+    "CREATE TABLE collected (seq INTEGER PRIMARY KEY, plan BLOB NOT NULL,"
+    " phase INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE INDEX collected_for ON collected (plan);"
+    "UPDATE attempts SET state = 'abandoned' WHERE state = 'open';"
+    "ALTER TABLE joined ADD COLUMN seed_commitment BLOB NOT NULL DEFAULT x'';"
+    "DROP TABLE contributions;";
+
+static const char *const migrations[] = {schema_first, schema_phases};
 static const struct store_schema schema = {"gemel-coord", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-coordinator", settings,
@@ -56,6 +68,8 @@ void coordinator_destroy(struct coordinator **coordinator)
 {
     if (!*coordinator)
         return;
+    if ((*coordinator)->attempts)
+        (*coordinator)->forget_attempts(*coordinator);
     if ((*coordinator)->studies)
         (*coordinator)->forget_studies(*coordinator);
     roster_destroy(&(*coordinator)->roster);

@@ -30,6 +30,9 @@ struct coordinator {
     /* Studies kept open by coordinator/studies, and how it lets go of them. */
     struct coord_study *studies;
     void (*forget_studies)(struct coordinator *coordinator);
+    /* The same of coordinator/attempts. */
+    struct coord_attempt *attempts;
+    void (*forget_attempts)(struct coordinator *coordinator);
 };
 
 /* Set up a home in `folder` for the consortium `name`, governed by `governance_key`, to

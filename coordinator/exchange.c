@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "coordinator/attempts.h"
 
 /* --- the heads of the hospitals' ledgers
  * --------------------------------------------------- */
@@ -124,15 +125,17 @@ static enum err gather_offers(struct coordinator *c, const struct envelope *ques
  * --------------------------------------------------- */
 
 static enum err note_joined(struct coordinator *c, const struct coord_study *study,
-                            const uint8_t member[KEY_BYTES])
+                            const uint8_t member[KEY_BYTES], const struct poll *poll)
 {
     struct query *query;
     if (store_query(c->store,
-                    "INSERT OR IGNORE INTO joined (study, member) VALUES (?, ?)",
+                    "REPLACE INTO joined (study, member, seed_commitment)"
+                    " VALUES (?, ?, ?)",
                     &query) != ERR_OK)
         return err_code();
     query_blob(query, 1, study->terms.study, STUDY_BYTES);
     query_blob(query, 2, member, KEY_BYTES);
+    query_blob(query, 3, poll->seed_commitment, HASH_BYTES);
     return query_run(query);
 }
 
@@ -142,26 +145,34 @@ struct news {
     size_t link_count;
 };
 
-static enum err gather_plan(struct coordinator *c, const struct coord_study *study,
-                            const uint8_t member[KEY_BYTES], struct news *news)
+/* The plan, for a member that can still enter its attempt and did not before. */
+static enum err gather_plan(struct coordinator *c, const struct clock *clock,
+                            const struct coord_study *study,
+                            const struct envelope *question, struct news *news)
 {
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct coord_attempt attempt;
-    bool contributed = false;
-    enum err result = rounds_current(c, study, arena, &attempt);
-    if (result == ERR_OK && terms_include(&attempt.plan.participants, member)) {
-        result = rounds_contributed(c, attempt.hash, member, &contributed);
-        if (result == ERR_OK && !contributed)
-            bytes_append(&news->plan, attempt.signed_plan.data, attempt.signed_plan.size);
+    struct coord_attempt *attempt;
+    enum err result = attempts_find(c, clock, study->terms.study, &attempt);
+    if (result != ERR_OK)
+        return result == ERR_NOT_FOUND ? ERR_OK : result;
+    const struct plan *plan = collection_plan(attempt->collection);
+    bool entered = question->round == plan->round && question->attempt == plan->attempt;
+    /* Who is in an attempt asks by its messages: who entered it and polls has lost its
+     * part. */
+    if (entered)
+        collection_leave(attempt->collection, question->sender);
+    if (attempt->open && !entered &&
+        collection_phase(attempt->collection) == PHASE_ADVERTISE &&
+        terms_include(&plan->participants, question->sender)) {
+        struct view signed_plan = collection_signed_plan(attempt->collection);
+        bytes_append(&news->plan, signed_plan.data, signed_plan.size);
     }
-    bytes_free(&attempt.signed_plan);
-    arena_destroy(&arena);
-    return result == ERR_NOT_FOUND ? ERR_OK : result;
+    return ERR_OK;
 }
 
 /* As many links as fit a frame; the plan only with the last of them, which it continues.
  */
-static enum err gather_news(struct coordinator *c, const struct coord_study *study,
+static enum err gather_news(struct coordinator *c, const struct clock *clock,
+                            const struct coord_study *study,
                             const struct envelope *question, const struct poll *poll,
                             struct news *news)
 {
@@ -175,7 +186,7 @@ static enum err gather_news(struct coordinator *c, const struct coord_study *stu
     news->link_count = fit;
     if (result == ERR_OK && poll->chain_length + fit == study->chain.length &&
         study->open)
-        result = gather_plan(c, study, question->sender, news);
+        result = gather_plan(c, clock, study, question, news);
     return result;
 }
 
@@ -216,8 +227,9 @@ static void findings_clear(struct findings *findings)
     bytes_free(&findings->news.plan);
 }
 
-static enum err find(struct coordinator *c, const struct envelope *question,
-                     const struct poll *poll, struct findings *found, enum reason *reason)
+static enum err find(struct coordinator *c, const struct clock *clock,
+                     const struct envelope *question, const struct poll *poll,
+                     struct findings *found, enum reason *reason)
 {
     snprintf(found->waiting, sizeof found->waiting, "nothing");
     if (head_read(c, question->sender, &found->head) != ERR_OK ||
@@ -230,11 +242,11 @@ static enum err find(struct coordinator *c, const struct envelope *question,
     if (result != ERR_OK || *reason != REASON_NONE)
         return result;
     if (found->study->open)
-        result = note_joined(c, found->study, question->sender);
+        result = note_joined(c, found->study, question->sender, poll);
     if (result == ERR_OK && !found->behind)
-        result = gather_news(c, found->study, question, poll, &found->news);
+        result = gather_news(c, clock, found->study, question, poll, &found->news);
     if (result == ERR_OK)
-        result = rounds_waiting(c, found->study, found->waiting);
+        result = rounds_waiting(c, clock, found->study, found->waiting);
     return result;
 }
 
@@ -262,7 +274,7 @@ static enum err reply_with(struct coordinator *c, const struct envelope *questio
     return result;
 }
 
-static enum err answer_poll(struct coordinator *c, uint64_t now,
+static enum err answer_poll(struct coordinator *c, const struct clock *clock,
                             const struct envelope *question, const struct bytes *frame,
                             struct arena *arena, struct bytes *answer,
                             struct coord_exchange_outcome *outcome)
@@ -272,174 +284,150 @@ static enum err answer_poll(struct coordinator *c, uint64_t now,
     enum reason reason = REASON_NONE;
     if (codec_decode_poll(question->body, arena, &poll) != ERR_OK)
         return refuse(c, frame, REASON_MALFORMED, answer, outcome);
-    enum err result = find(c, question, &poll, &found, &reason);
+    enum err result = find(c, clock, question, &poll, &found, &reason);
     if (result == ERR_OK && reason != REASON_NONE)
         result = refuse(c, frame, reason, answer, outcome);
     else if (result == ERR_OK)
-        result = reply_with(c, question, &poll, &found, now, answer);
+        result = reply_with(c, question, &poll, &found, clock_wall(clock), answer);
     if (found.behind)
         outcome->reason = REASON_LEDGER_BEHIND;
     findings_clear(&found);
     return result;
 }
 
-/* --- contributions
- * ----------------------------------------------------------------------------- */
+/* --- the phases of an attempt
+ * ------------------------------------------------------------------- */
 
-/* The hash of what this member sent for this plan before; `found` false: nothing. */
-static enum err sent_before(struct coordinator *c, const uint8_t plan[HASH_BYTES],
-                            const uint8_t member[KEY_BYTES], uint8_t hash[HASH_BYTES],
-                            bool *found)
+/* The attempt that a message of a phase is about. */
+static enum err find_attempt(struct coordinator *c, const struct clock *clock,
+                             const struct envelope *question,
+                             struct coord_attempt **attempt, enum reason *reason)
 {
-    struct query *query;
-    if (store_query(c->store,
-                    "SELECT hash FROM contributions WHERE plan = ? AND member = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, plan, HASH_BYTES);
-    query_blob(query, 2, member, KEY_BYTES);
-    if (query_step(query, found) != ERR_OK)
-        return err_code();
-    if (*found) {
-        size_t size;
-        memcpy(hash, query_get_blob(query, 0, &size), HASH_BYTES);
-        query_reset(query);
+    const struct coord_study *study;
+    enum err result = coord_studies_open(c, question->study, &study);
+    if (result == ERR_NOT_FOUND)
+        *reason = REASON_UNKNOWN_STUDY;
+    if (result != ERR_OK)
+        return *reason != REASON_NONE ? ERR_OK : result;
+    if (!terms_include(&study->terms.participants, question->sender)) {
+        *reason = REASON_NOT_PARTICIPANT;
+        return ERR_OK;
     }
-    return ERR_OK;
-}
-
-static enum err keep(struct coordinator *c, const struct envelope *question,
-                     const struct contribution *contribution,
-                     const uint8_t hash[HASH_BYTES], uint64_t now)
-{
-    struct bytes vector = {0};
-    struct query *query;
-    for (size_t i = 0; i < contribution->vector.count; i++)
-        bytes_u64(&vector, contribution->vector.items[i]);
-    enum err result = store_query(
-        c->store,
-        "INSERT INTO contributions (plan, member, hash, vector, ledger_length,"
-        " ledger_head, received) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        &query);
-    if (result == ERR_OK) {
-        query_blob(query, 1, contribution->plan, HASH_BYTES);
-        query_blob(query, 2, question->sender, KEY_BYTES);
-        query_blob(query, 3, hash, HASH_BYTES);
-        query_blob(query, 4, vector.data, vector.size);
-        query_int(query, 5, (int64_t)contribution->ledger_length);
-        query_blob(query, 6, contribution->ledger_head, HASH_BYTES);
-        query_int(query, 7, (int64_t)now);
-        result = query_run(query);
-    }
-    bytes_free(&vector);
-    return result;
-}
-
-/* Whether a contribution that was not seen before belongs to the attempt in progress. */
-static enum err judge(struct coordinator *c, const struct coord_study *study,
-                      const struct envelope *question,
-                      const struct contribution *contribution, uint64_t now,
-                      enum reason *reason)
-{
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct coord_attempt attempt;
-    enum err result = rounds_current(c, study, arena, &attempt);
-    if (!study->open)
+    result = attempts_find(c, clock, question->study, attempt);
+    if (result != ERR_OK && result != ERR_NOT_FOUND)
+        return result;
+    bool ended = result == ERR_OK && !(*attempt)->open; /* not everybody has heard it */
+    if (!study->open && !ended)
         *reason = REASON_STUDY_CLOSED;
     else if (result == ERR_NOT_FOUND)
         *reason = REASON_WRONG_ROUND;
-    else if (result == ERR_OK)
-        *reason = plan_accepts(&attempt.plan, attempt.hash, question, contribution, now);
-    bytes_free(&attempt.signed_plan);
-    arena_destroy(&arena);
-    return *reason != REASON_NONE ? ERR_OK : result;
+    else
+        *reason = plan_concerns(collection_plan((*attempt)->collection), question);
+    return ERR_OK;
 }
 
-static enum err store_contribution(struct coordinator *c, const struct envelope *question,
-                                   const struct contribution *contribution,
-                                   const uint8_t hash[HASH_BYTES], uint64_t now,
-                                   enum reason *reason)
+/* An input shows the member's ledger after the charge for it. One that is behind another
+ * shown since is no fault: several studies charge one ledger, and messages are asked
+ * again; an older store that was put back shows in the next poll. */
+static enum err note_ledger(struct coordinator *c, const struct envelope *question,
+                            const struct collection *collection)
 {
-    bool behind = false;
-    enum err result = store_begin(c->store);
-    if (result != ERR_OK)
-        return result;
-    result = head_note(c, question->sender, contribution->ledger_length,
-                       contribution->ledger_head, &behind);
-    if (behind)
-        *reason = REASON_LEDGER_BEHIND;
-    if (result == ERR_OK && !behind)
-        result = keep(c, question, contribution, hash, now);
-    if (result == ERR_OK && !behind)
-        return store_commit(c->store);
-    store_rollback(c->store);
+    struct input input;
+    bool behind;
+    if (question->kind != MESSAGE_INPUT)
+        return ERR_OK;
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    enum err result = collection_input(collection, question->sender, arena, &input);
+    if (result == ERR_OK)
+        result = head_note(c, question->sender, input.ledger_length, input.ledger_head,
+                           &behind);
+    arena_destroy(&arena);
     return result;
 }
 
-static enum err receipt(struct coordinator *c, const struct envelope *question,
-                        const struct contribution *contribution,
-                        const uint8_t hash[HASH_BYTES], struct bytes *answer)
+static enum err write_waiting(struct coordinator *c, const struct collection *collection,
+                              struct bytes *body)
 {
-    struct receipt receipt = {.ledger_length = contribution->ledger_length};
-    struct bytes body = {0};
-    memcpy(receipt.contribution, hash, HASH_BYTES);
-    memcpy(receipt.plan, contribution->plan, HASH_BYTES);
-    memcpy(receipt.ledger_head, contribution->ledger_head, HASH_BYTES);
-    enum err result = codec_encode_receipt(&receipt, &body);
+    char text[256];
+    struct waiting waiting = {(uint32_t)conf_integer(c->conf, "retry_ms"), text};
+    snprintf(text, sizeof text, "phase %s: %zu of %zu hospitals answered",
+             phase_name(collection_phase(collection)), collection_received(collection),
+             collection_expected(collection));
+    return codec_encode_waiting(&waiting, body);
+}
+
+/* Countersigns the ledger that the member's input has shown, by the signature of the
+ * answer.
+ */
+static enum err write_receipt(const struct envelope *question,
+                              const struct collection *collection,
+                              const struct bytes *frame, struct bytes *body)
+{
+    struct input input;
+    uint8_t message[HASH_BYTES];
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    enum err result = collection_input(collection, question->sender, arena, &input);
     if (result == ERR_OK)
-        result = envelope_answer(c->identity, question, MESSAGE_RECEIPT, &body, answer);
+        result = envelope_hash(codec_view(frame), message);
+    if (result == ERR_OK)
+        result = phase_receipt(&input, message, body);
+    arena_destroy(&arena);
+    return result;
+}
+
+/* The answer to a message that was taken. */
+static enum err answer_taken(struct coordinator *c, const struct envelope *question,
+                             struct collection *collection, const struct bytes *frame,
+                             struct bytes *answer, struct coord_exchange_outcome *outcome)
+{
+    struct bytes body = {0};
+    uint32_t kind;
+    enum err result =
+        collection_answer(collection, question->sender, question->kind, &kind, &body);
+    if (result == ERR_STATE)
+        return refuse(c, frame, REASON_ABANDONED, answer, outcome);
+    outcome->waiting = kind == MESSAGE_WAIT;
+    if (result == ERR_OK && kind == MESSAGE_WAIT)
+        result = write_waiting(c, collection, &body);
+    if (result == ERR_OK && kind == MESSAGE_RECEIPT)
+        result = write_receipt(question, collection, frame, &body);
+    if (result == ERR_OK)
+        result = envelope_answer(c->identity, question, kind, &body, answer);
     bytes_free(&body);
     return result;
 }
 
-static enum err answer_contribution(struct coordinator *c, uint64_t now,
-                                    const struct envelope *question,
-                                    const struct bytes *frame, struct arena *arena,
-                                    struct bytes *answer,
-                                    struct coord_exchange_outcome *outcome)
+static enum err answer_phase(struct coordinator *c, const struct clock *clock,
+                             const struct envelope *question, const struct bytes *frame,
+                             struct bytes *answer, struct coord_exchange_outcome *outcome)
 {
-    struct contribution contribution;
-    const struct coord_study *study = NULL;
-    uint8_t hash[HASH_BYTES], before[HASH_BYTES];
-    bool found = false;
+    struct coord_attempt *attempt;
     enum reason reason = REASON_NONE;
-    if (codec_decode_contribution(question->body, arena, &contribution) != ERR_OK)
-        return refuse(c, frame, REASON_MALFORMED, answer, outcome);
-    enum err result = envelope_hash(codec_view(frame), hash);
-    if (result == ERR_OK)
-        result = sent_before(c, contribution.plan, question->sender, before, &found);
-    if (result == ERR_OK && found && memcmp(hash, before, HASH_BYTES) != 0)
-        reason = REASON_ANSWERED;
-    if (result == ERR_OK && !found) {
-        result = coord_studies_open(c, question->study, &study);
-        if (result == ERR_NOT_FOUND) {
-            reason = REASON_UNKNOWN_STUDY;
-            result = ERR_OK;
-        } else if (result == ERR_OK) {
-            result = judge(c, study, question, &contribution, now, &reason);
-        }
-        if (result == ERR_OK && reason == REASON_NONE) {
-            result = store_contribution(c, question, &contribution, hash, now, &reason);
-            outcome->stored = result == ERR_OK && reason == REASON_NONE;
-        }
-    }
-    if (result == ERR_OK && reason != REASON_NONE)
+    enum err failure = ERR_OK;
+    enum err result = find_attempt(c, clock, question, &attempt, &reason);
+    if (result != ERR_OK)
+        return result;
+    if (reason == REASON_NONE)
+        reason = collection_take(attempt->collection, question->sender, question->kind,
+                                 question->body, &outcome->stored, &failure);
+    if (failure != ERR_OK)
+        return failure;
+    if (reason != REASON_NONE)
         return refuse(c, frame, reason, answer, outcome);
-    return result == ERR_OK ? receipt(c, question, &contribution, hash, answer) : result;
+    if (outcome->stored && note_ledger(c, question, attempt->collection) != ERR_OK)
+        return err_code();
+    return answer_taken(c, question, attempt->collection, frame, answer, outcome);
 }
-
-/* --- the door
- * ------------------------------------------------------------------------------------ */
 
 enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
                                const uint8_t curve[KEY_BYTES], const struct bytes *frame,
                                struct bytes *answer,
                                struct coord_exchange_outcome *outcome)
 {
-    uint64_t now = clock_wall(clock);
-    struct roster_gate gate = {c->roster, curve, now};
+    struct roster_gate gate = {c->roster, curve, clock_wall(clock)};
     struct envelope_rule rule = {
-        .kinds = 1u << MESSAGE_POLL | 1u << MESSAGE_CONTRIBUTION,
+        .kinds = 1u << MESSAGE_POLL | 1u << MESSAGE_ADVERT | 1u << MESSAGE_SHARES |
+                 1u << MESSAGE_INPUT | 1u << MESSAGE_CONFIRM | 1u << MESSAGE_UNMASK,
         .admit = roster_admits,
         .who = &gate,
     };
@@ -457,10 +445,9 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
         outcome->kind = question.kind;
         outcome->member = coordinator_member_name(c, question.sender);
         if (question.kind == MESSAGE_POLL)
-            result = answer_poll(c, now, &question, frame, arena, answer, outcome);
+            result = answer_poll(c, clock, &question, frame, arena, answer, outcome);
         else
-            result =
-                answer_contribution(c, now, &question, frame, arena, answer, outcome);
+            result = answer_phase(c, clock, &question, frame, answer, outcome);
     }
     arena_destroy(&arena);
     return result;

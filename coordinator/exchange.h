@@ -10,15 +10,18 @@
 /* exchange - the coordinator's half of the protocol, without sockets: a frame in, the
  * frame to answer with out.
  *
- * A contribution is stored and synced before its receipt exists, and counted once however
- * often it comes. A frame that does not open is refused like any other if a question can
- * be read in it, and dropped if not. Called by coordinator/serve and by tests. */
+ * A message of a phase is stored before its answer exists, and counted once however often
+ * it comes. While its phase lasts the answer is a Waiting; the caller may hold that back
+ * and ask again with the same frame. Whoever opened a transaction commits before sending.
+ * A frame that does not open is refused like any other if a question can be read in it,
+ * and dropped if not. Called by coordinator/serve and by tests. */
 
 struct coord_exchange_outcome {
     enum reason reason; /* why it was refused or dropped; REASON_NONE */
     uint32_t kind;      /* of the message; 0 when it did not open */
     const char *member; /* name in the roster; "?" when it did not open */
-    bool stored;        /* a contribution was new */
+    bool stored;        /* a message of a phase was new */
+    bool waiting;       /* the answer is: not yet */
 };
 
 /* ERR_OK also when the frame was refused (the answer says why) or dropped (`answer` stays

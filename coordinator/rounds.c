@@ -5,48 +5,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "coordinator/attempts.h"
 #include "model/learn.h"
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
 
-/* --- what the store knows
- * -------------------------------------------------------------------- */
-
-static enum err count_where(struct coordinator *c, const char *sql, const void *one,
-                            size_t one_size, const void *two, size_t two_size,
-                            size_t *count)
-{
-    struct query *query;
-    bool row;
-    if (store_query(c->store, sql, &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, one, one_size);
-    if (two)
-        query_blob(query, 2, two, two_size);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    *count = (size_t)query_get_int(query, 0);
-    query_reset(query);
-    return ERR_OK;
-}
-
-enum err rounds_contributed(struct coordinator *c, const uint8_t plan[HASH_BYTES],
-                            const uint8_t member[KEY_BYTES], bool *contributed)
-{
-    size_t count = 0;
-    enum err result =
-        count_where(c, "SELECT count(*) FROM contributions WHERE plan = ? AND member = ?",
-                    plan, HASH_BYTES, member, KEY_BYTES, &count);
-    *contributed = count > 0;
-    return result;
-}
-
-enum err rounds_contributions(struct coordinator *c, const uint8_t plan[HASH_BYTES],
-                              size_t *count)
-{
-    return count_where(c, "SELECT count(*) FROM contributions WHERE plan = ?", plan,
-                       HASH_BYTES, NULL, 0, count);
-}
+/* --- what there is
+ * ---------------------------------------------------------------------------- */
 
 enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
                        struct bytes *keys)
@@ -67,141 +32,145 @@ enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
     return result;
 }
 
-enum err rounds_current(struct coordinator *c, const struct coord_study *study,
-                        struct arena *arena, struct coord_attempt *attempt)
+/* Whether it is too early for another attempt after one that failed. The first time it is
+ * never, then for a phase's time longer each time, up to a round's: hospitals may be away
+ * for days, and no round has more than WIRE_ATTEMPTS_MAX attempts. */
+static bool is_paused(const struct coordinator *c, const struct clock *clock,
+                      const struct coord_attempt *last)
 {
-    struct query *query;
-    bool row;
-    *attempt = (struct coord_attempt){0};
-    if (store_query(c->store,
-                    "SELECT plan FROM attempts WHERE study = ? AND state = 'open'",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "no attempt is in progress");
-    size_t size;
-    const void *data = query_get_blob(query, 0, &size);
-    bytes_append(&attempt->signed_plan, data, size);
-    query_reset(query);
-    return plan_open((struct view){attempt->signed_plan.data, size}, c->key, arena,
-                     &attempt->plan, attempt->hash);
+    if (last->open || collection_succeeded(last->collection))
+        return false;
+    uint64_t most = 1000 * (uint64_t)conf_integer(c->conf, "round_seconds");
+    uint64_t pause = 1000 * (uint64_t)conf_integer(c->conf, "phase_seconds") *
+                     (collection_plan(last->collection)->attempt - 1);
+    return clock_steady_ms(clock) - last->phase_since_ms < (pause < most ? pause : most);
 }
 
-enum err rounds_waiting(struct coordinator *c, const struct coord_study *study,
-                        char text[256])
+enum err rounds_waiting(struct coordinator *c, const struct clock *clock,
+                        const struct coord_study *study, char text[256])
 {
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct coord_attempt attempt;
+    struct coord_attempt *attempt;
     struct bytes joined = {0};
-    size_t count = 0;
     enum err result = ERR_OK;
     if (!study->open) {
         snprintf(text, 256, "the study is %s", study->state);
-    } else if ((result = rounds_current(c, study, arena, &attempt)) == ERR_OK) {
-        result = rounds_contributions(c, attempt.hash, &count);
-        snprintf(text, 256, "round %llu of %u, attempt %u: %zu of %zu hospitals answered",
-                 (unsigned long long)attempt.plan.round, study->terms.rounds,
-                 attempt.plan.attempt, count, attempt.plan.participants.count);
-        bytes_free(&attempt.signed_plan);
-    } else if (result == ERR_NOT_FOUND) {
+        return ERR_OK;
+    }
+    result = attempts_find(c, clock, study->terms.study, &attempt);
+    if (result == ERR_OK && attempt->open) {
+        const struct plan *plan = collection_plan(attempt->collection);
+        snprintf(text, 256,
+                 "round %llu of %u, attempt %u, phase %s: %zu of %zu hospitals answered",
+                 (unsigned long long)plan->round, study->terms.rounds, plan->attempt,
+                 phase_name(collection_phase(attempt->collection)),
+                 collection_received(attempt->collection),
+                 collection_expected(attempt->collection));
+    } else if (result == ERR_OK && is_paused(c, clock, attempt)) {
+        const struct plan *plan = collection_plan(attempt->collection);
+        snprintf(text, 256, "round %llu of %u: attempt %u was given up, for %s",
+                 (unsigned long long)plan->round, study->terms.rounds, plan->attempt,
+                 reason_sentence(collection_reason(attempt->collection)));
+    } else if (result == ERR_OK || result == ERR_NOT_FOUND) {
         result = rounds_joined(c, study, &joined);
         snprintf(text, 256, "%zu of %zu hospitals have approved the study",
                  joined.size / KEY_BYTES, study->terms.participants.count);
     }
     bytes_free(&joined);
-    arena_destroy(&arena);
     return result;
 }
 
 /* --- opening an attempt
  * ------------------------------------------------------------------------ */
 
-static enum err next_attempt(struct coordinator *c, const struct coord_study *study,
-                             uint64_t round, uint32_t *attempt)
+/* What each participant committed its part of the graph's seed to in its last poll. */
+static enum err gather_commitments(struct coordinator *c, const struct coord_study *study,
+                                   const struct keys *participants, struct bytes *bytes)
 {
     struct query *query;
     bool row;
-    if (store_query(c->store,
-                    "SELECT max(attempt) FROM attempts WHERE study = ? AND round = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    query_int(query, 2, (int64_t)round);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    *attempt =
-        row && !query_get_null(query, 0) ? (uint32_t)query_get_int(query, 0) + 1 : 1;
-    query_reset(query);
-    return *attempt <= WIRE_ATTEMPTS_MAX
-               ? ERR_OK
-               : err_set(ERR_STATE, "round %llu has had %d attempts",
-                         (unsigned long long)round, WIRE_ATTEMPTS_MAX);
+    for (size_t i = 0; i < participants->count; i++) {
+        if (store_query(
+                c->store,
+                "SELECT seed_commitment FROM joined WHERE study = ? AND member = ?",
+                &query) != ERR_OK)
+            return err_code();
+        query_blob(query, 1, study->terms.study, STUDY_BYTES);
+        query_blob(query, 2, participants->items + i * KEY_BYTES, KEY_BYTES);
+        if (query_step(query, &row) != ERR_OK)
+            return err_code();
+        size_t size = 0;
+        const void *data = row ? query_get_blob(query, 0, &size) : NULL;
+        if (size == HASH_BYTES)
+            bytes_append(bytes, data, size);
+        query_reset(query);
+        if (size != HASH_BYTES)
+            return err_set(ERR_STATE, "a participant has committed to no seed");
+    }
+    return ERR_OK;
 }
 
-static enum err keep_attempt(struct coordinator *c, const struct plan *plan,
-                             const struct bytes *bytes, const uint8_t hash[HASH_BYTES])
+/* Numbers that follow from who takes part: the honest survivors' noises together are the
+ * round's multiplier, so each adds the less the more there are. */
+static enum err plan_numbers(const struct terms *terms, struct plan *plan)
 {
-    struct query *query;
-    if (store_query(c->store,
-                    "INSERT INTO attempts (study, round, attempt, plan, hash, state)"
-                    " VALUES (?, ?, ?, ?, ?, 'open')",
-                    &query) != ERR_OK)
+    struct quorum quorum;
+    if (quorum_choose((uint32_t)plan->participants.count, terms->colluders,
+                      terms->hospitals_min, &quorum) != ERR_OK)
         return err_code();
-    query_blob(query, 1, plan->study, STUDY_BYTES);
-    query_int(query, 2, (int64_t)plan->round);
-    query_int(query, 3, plan->attempt);
-    query_blob(query, 4, bytes->data, bytes->size);
-    query_blob(query, 5, hash, HASH_BYTES);
-    return query_run(query);
+    plan->colluders = quorum.colluders;
+    plan->quorum = quorum.quorum;
+    plan->threshold = quorum.threshold;
+    plan->survivors = quorum.survivors;
+    plan->degree = quorum.degree;
+    plan->noise_multiplier = terms->noise_multipliers.items[plan->round - 1];
+    if (noise_norm_max(plan->noise_multiplier, plan_shares(plan), &plan->norm_max) !=
+        ERR_OK)
+        return err_code();
+    return noise_step(plan->noise_multiplier / noise_pooled(plan_shares(plan)),
+                      &plan->step);
 }
 
-static enum err open_attempt(struct coordinator *c, const struct coord_study *study,
-                             const struct bytes *joined, uint64_t now, char told[256])
+static enum err open_attempt(struct coordinator *c, const struct clock *clock,
+                             const struct coord_study *study, const struct bytes *joined,
+                             char told[256])
 {
     const struct terms *terms = &study->terms;
+    uint64_t time = (uint64_t)conf_integer(c->conf, "round_seconds") +
+                    4 * (uint64_t)conf_integer(c->conf, "phase_seconds");
     struct plan plan = {
         .round = study->chain.length + 1,
         .dimension = terms->dimension,
         .noise_log2 = terms->noise_log2,
-        .deadline = now + (uint64_t)conf_integer(c->conf, "round_seconds"),
+        .deadline = clock_wall(clock) + time,
         .participants = {joined->data, joined->size / KEY_BYTES},
     };
-    struct quorum quorum;
-    struct bytes bytes = {0};
+    struct bytes bytes = {0}, commitments = {0};
+    struct coord_attempt *attempt;
     uint8_t hash[HASH_BYTES];
-    if (quorum_choose((uint32_t)plan.participants.count, terms->colluders,
-                      terms->hospitals_min, &quorum) != ERR_OK)
-        return err_code();
-    plan.colluders = quorum.colluders;
-    plan.quorum = quorum.quorum;
-    plan.threshold = quorum.threshold;
-    plan.survivors = quorum.survivors;
-    plan.degree = quorum.degree;
     memcpy(plan.study, terms->study, STUDY_BYTES);
     memcpy(plan.terms, study->hash, HASH_BYTES);
     memcpy(plan.roster, roster_hash(c->roster), HASH_BYTES);
     memcpy(plan.chain_head, study->chain.head, HASH_BYTES);
-    plan.noise_multiplier = terms->noise_multipliers.items[plan.round - 1];
-    enum err result = next_attempt(c, study, plan.round, &plan.attempt);
+    enum err result = attempts_next(c, terms->study, plan.round, &plan.attempt);
     if (result == ERR_OK)
-        result = noise_step(plan.noise_multiplier, &plan.step);
-    if (result == ERR_OK)
-        result = noise_norm_max(plan.noise_multiplier, &plan.norm_max);
+        result = plan_numbers(terms, &plan);
+    if (result == ERR_OK && plan.degree < plan.participants.count - 1)
+        result = gather_commitments(c, study, &plan.participants, &commitments);
+    plan.commitments = codec_view(&commitments);
     if (result == ERR_OK)
         result = plan_sign(c->identity, &plan, &bytes, hash);
     if (result == ERR_OK)
-        result = keep_attempt(c, &plan, &bytes, hash);
+        result = attempts_open(c, clock, codec_view(&bytes), &attempt);
+    bytes_free(&commitments);
     bytes_free(&bytes);
     snprintf(told, 256, "round %llu attempt %u opened for %zu hospitals",
              (unsigned long long)plan.round, plan.attempt, plan.participants.count);
     return result;
 }
 
-static enum err maybe_open(struct coordinator *c, const struct coord_study *study,
-                           uint64_t now, enum rounds_outcome *outcome, char told[256])
+static enum err maybe_open(struct coordinator *c, const struct clock *clock,
+                           const struct coord_study *study, enum rounds_outcome *outcome,
+                           char told[256])
 {
     struct bytes joined = {0};
     const struct terms *terms = &study->terms;
@@ -210,45 +179,17 @@ static enum err maybe_open(struct coordinator *c, const struct coord_study *stud
     uint64_t patience = (uint64_t)conf_integer(c->conf, "gather_seconds");
     bool ready = count >= terms->hospitals_min &&
                  (count == terms->participants.count || study->chain.length > 0 ||
-                  now >= terms->issued + patience);
+                  clock_wall(clock) >= terms->issued + patience);
     if (result == ERR_OK && ready) {
-        result = open_attempt(c, study, &joined, now, told);
+        result = open_attempt(c, clock, study, &joined, told);
         *outcome = ROUNDS_OPENED;
     }
     bytes_free(&joined);
     return result;
 }
 
-/* --- from a full attempt to the next prior
- * ---------------------------------------------------- */
-
-static enum err add_up(struct coordinator *c, const struct coord_attempt *attempt,
-                       uint64_t *sum, size_t *count)
-{
-    struct query *query;
-    bool row;
-    size_t dimension = attempt->plan.dimension;
-    if (store_query(c->store, "SELECT vector FROM contributions WHERE plan = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, attempt->hash, HASH_BYTES);
-    enum err result;
-    *count = 0;
-    while ((result = query_step(query, &row)) == ERR_OK && row) {
-        struct cursor cursor = {0};
-        cursor.data = query_get_blob(query, 0, &cursor.size);
-        for (size_t i = 0; result == ERR_OK && i < dimension; i++) {
-            uint64_t word;
-            if ((result = cursor_u64(&cursor, &word)) == ERR_OK)
-                fixedpoint_add_ring(&sum[i], &word, 1);
-        }
-        if (result != ERR_OK)
-            break;
-        ++*count;
-    }
-    query_reset(query);
-    return result;
-}
+/* --- from a sum to the next prior
+ * ---------------------------------------------------------------- */
 
 /* For people and for `study show`: one JSON-free line; the numbers are post-processing.
  */
@@ -264,22 +205,23 @@ static char *report_line(const struct learn_report *report, const struct plan *p
         report->reason);
 }
 
-/* Each hospital added noise of its own, so theirs add up. */
+/* Every survivor added noise of its own, so theirs add up. */
 static enum err learn(struct coordinator *c, const struct coord_study *study,
-                      const struct coord_attempt *attempt, const uint64_t *sum,
-                      size_t hospitals, struct coord_study_round *round,
-                      struct prior **next, char **report)
+                      const struct collection *collection,
+                      struct coord_study_round *round, struct prior **next, char **report)
 {
+    const struct plan *plan = collection_plan(collection);
     struct coord_study_round *past;
-    size_t count, dimension = attempt->plan.dimension;
+    size_t count, hospitals = collection_survivor_count(collection);
     struct learn_report told;
     if (coord_studies_rounds(c, study, &past, &count) != ERR_OK)
         return err_code();
-    int64_t *integers = mem_new(dimension, sizeof *integers);
-    fixedpoint_signed(sum, dimension, integers);
-    fixedpoint_real(integers, dimension, attempt->plan.step, round->sum);
+    int64_t *integers = mem_new(plan->dimension, sizeof *integers);
+    fixedpoint_signed(collection_sum(collection), plan->dimension, integers);
+    fixedpoint_real(integers, plan->dimension, plan->step, round->sum);
     mem_free(integers);
-    round->noise_stddev = attempt->plan.noise_multiplier * sqrt((double)hospitals);
+    round->noise_stddev =
+        ldexp(plan->step, (int)plan->noise_log2) * sqrt((double)hospitals);
     struct learn_round *rounds = mem_new(count + 1, sizeof *rounds);
     for (size_t i = 0; i < count; i++)
         rounds[i] =
@@ -288,51 +230,37 @@ static enum err learn(struct coordinator *c, const struct coord_study *study,
     enum err result = learn_step(study->model, &study->layout, &study->statistic, rounds,
                                  count + 1, NULL, next, &told);
     if (result == ERR_OK)
-        *report = report_line(&told, &attempt->plan, hospitals);
+        *report = report_line(&told, plan, hospitals);
     mem_free(rounds);
     coord_studies_rounds_free(past, count);
     return result;
 }
 
-static enum err end_attempt(struct coordinator *c, const struct coord_attempt *attempt,
-                            const char *state)
-{
-    struct query *query;
-    if (store_query(c->store, "UPDATE attempts SET state = ? WHERE hash = ?", &query) !=
-        ERR_OK)
-        return err_code();
-    query_text(query, 1, state);
-    query_blob(query, 2, attempt->hash, HASH_BYTES);
-    if (query_run(query) != ERR_OK)
-        return err_code();
-    /* A hospital's own vector is not kept once it is in a sum: only that it came. */
-    if (store_query(c->store, "UPDATE contributions SET vector = x'' WHERE plan = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, attempt->hash, HASH_BYTES);
-    return query_run(query);
-}
-
 static enum err commit_round(struct coordinator *c, const struct coord_study *study,
-                             const struct coord_attempt *attempt, const uint64_t *sum,
-                             size_t hospitals, const struct coord_study_round *round,
+                             struct coord_attempt *attempt,
+                             const struct coord_study_round *round,
                              const struct prior *next, const char *report)
 {
+    const struct collection *collection = attempt->collection;
+    const struct plan *plan = collection_plan(collection);
     struct bytes prior = {0};
-    struct words words = {sum, attempt->plan.dimension};
-    struct chain_link link = {.round = attempt->plan.round,
-                              .contributions = (uint32_t)hospitals};
+    struct words words = {collection_sum(collection), plan->dimension};
+    struct chain_link link = {
+        .round = plan->round,
+        .contributions = (uint32_t)collection_survivor_count(collection),
+    };
     prior_write(next, &prior);
     memcpy(link.study, study->terms.study, STUDY_BYTES);
     memcpy(link.previous, study->chain.head, HASH_BYTES);
-    memcpy(link.plan, attempt->hash, HASH_BYTES);
+    memcpy(link.plan, collection_context(collection), HASH_BYTES);
+    memcpy(link.survivors, collection_survivors(collection), HASH_BYTES);
     chain_sum_hash(&words, link.sum);
     link.prior = codec_view(&prior);
     enum err result = store_begin(c->store);
     if (result == ERR_OK) {
         result = coord_studies_publish(c, study, &link, round, report);
         if (result == ERR_OK)
-            result = end_attempt(c, attempt, "published");
+            result = attempts_end(attempt, "published");
         if (result == ERR_OK)
             result = store_commit(c->store);
         else
@@ -343,41 +271,85 @@ static enum err commit_round(struct coordinator *c, const struct coord_study *st
 }
 
 static enum err publish(struct coordinator *c, const struct coord_study *study,
-                        const struct coord_attempt *attempt, char told[256])
+                        struct coord_attempt *attempt, char told[256])
 {
-    size_t hospitals = 0, dimension = attempt->plan.dimension;
-    uint64_t *sum = mem_new(dimension, sizeof *sum);
-    struct coord_study_round round = {.sum = mem_new(dimension, sizeof(double))};
+    const struct plan *plan = collection_plan(attempt->collection);
+    struct coord_study_round round = {.sum = mem_new(plan->dimension, sizeof(double))};
     struct prior *next = NULL;
     char *report = NULL;
-    enum err result = add_up(c, attempt, sum, &hospitals);
+    enum err result = learn(c, study, attempt->collection, &round, &next, &report);
     if (result == ERR_OK)
-        result = learn(c, study, attempt, sum, hospitals, &round, &next, &report);
+        result = commit_round(c, study, attempt, &round, next, report);
     if (result == ERR_OK)
-        result = commit_round(c, study, attempt, sum, hospitals, &round, next, report);
-    if (result == ERR_OK)
-        snprintf(told, 256, "round %llu published: %s",
-                 (unsigned long long)attempt->plan.round, report);
+        snprintf(told, 256, "round %llu published: %s", (unsigned long long)plan->round,
+                 report);
     mem_free(report);
     prior_destroy(&next);
     mem_free(round.sum);
-    mem_free(sum);
     return result;
 }
 
-static enum err abandon(struct coordinator *c, const struct coord_attempt *attempt,
-                        size_t count, char told[256])
+static enum err abandon(struct coordinator *c, struct coord_attempt *attempt,
+                        char told[256])
 {
+    const struct plan *plan = collection_plan(attempt->collection);
     enum err result = store_begin(c->store);
     if (result == ERR_OK) {
-        result = end_attempt(c, attempt, "abandoned");
+        result = attempts_end(attempt, "abandoned");
         if (result == ERR_OK)
             result = store_commit(c->store);
         else
             store_rollback(c->store);
     }
-    snprintf(told, 256, "round %llu attempt %u abandoned: %zu hospitals answered in time",
-             (unsigned long long)attempt->plan.round, attempt->plan.attempt, count);
+    snprintf(told, 256, "round %llu attempt %u abandoned: %s",
+             (unsigned long long)plan->round, plan->attempt,
+             reason_sentence(collection_reason(attempt->collection)));
+    return result;
+}
+
+/* --- step by step
+ * ------------------------------------------------------------------------------- */
+
+static bool is_late(const struct coordinator *c, const struct clock *clock,
+                    const struct coord_attempt *attempt)
+{
+    const struct collection *collection = attempt->collection;
+    const char *setting =
+        collection_phase(collection) == PHASE_MASK ? "round_seconds" : "phase_seconds";
+    uint64_t time_ms = 1000 * (uint64_t)conf_integer(c->conf, setting);
+    return clock_steady_ms(clock) - attempt->phase_since_ms >= time_ms ||
+           clock_wall(clock) >= collection_plan(collection)->deadline;
+}
+
+static enum err advance_attempt(struct coordinator *c, const struct clock *clock,
+                                const struct coord_study *study,
+                                struct coord_attempt *attempt,
+                                enum rounds_outcome *outcome, char told[256])
+{
+    struct collection *collection = attempt->collection;
+    enum err result = ERR_OK;
+    if (collection_phase(collection) != PHASE_END) {
+        enum phase phase = collection_phase(collection);
+        size_t received = collection_received(collection);
+        bool moved;
+        result = collection_advance(collection, is_late(c, clock, attempt), &moved);
+        if (result != ERR_OK || !moved)
+            return result;
+        attempt->phase_since_ms = clock_steady_ms(clock);
+        *outcome = ROUNDS_MOVED;
+        snprintf(told, 256, "round %llu attempt %u: phase %s closed with %zu hospitals",
+                 (unsigned long long)collection_plan(collection)->round,
+                 collection_plan(collection)->attempt, phase_name(phase), received);
+        return ERR_OK;
+    }
+    if (collection_succeeded(collection)) {
+        result = publish(c, study, attempt, told);
+        *outcome = ROUNDS_PUBLISHED;
+    } else {
+        result = abandon(c, attempt, told);
+        *outcome = ROUNDS_ABANDONED;
+    }
+    attempt->open = result != ERR_OK;
     return result;
 }
 
@@ -385,30 +357,16 @@ enum err rounds_advance(struct coordinator *c, const struct clock *clock,
                         const struct coord_study *study, enum rounds_outcome *outcome,
                         char told[256])
 {
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct coord_attempt attempt;
-    uint64_t now = clock_wall(clock);
-    size_t count = 0;
+    struct coord_attempt *attempt;
     *outcome = ROUNDS_NOTHING;
-    enum err result = ERR_OK;
-    if (study->open && c->roster) {
-        result = rounds_current(c, study, arena, &attempt);
-        if (result == ERR_NOT_FOUND) {
-            result = maybe_open(c, study, now, outcome, told);
-        } else if (result == ERR_OK) {
-            result = rounds_contributions(c, attempt.hash, &count);
-            bool late = now >= attempt.plan.deadline;
-            if (result == ERR_OK && (count == attempt.plan.participants.count ||
-                                     (late && count >= study->terms.hospitals_min))) {
-                result = publish(c, study, &attempt, told);
-                *outcome = ROUNDS_PUBLISHED;
-            } else if (result == ERR_OK && late) {
-                result = abandon(c, &attempt, count, told);
-                *outcome = ROUNDS_ABANDONED;
-            }
-        }
-        bytes_free(&attempt.signed_plan);
-    }
-    arena_destroy(&arena);
+    if (!study->open || !c->roster)
+        return ERR_OK;
+    enum err result = attempts_find(c, clock, study->terms.study, &attempt);
+    if (result == ERR_OK && attempt->open)
+        return advance_attempt(c, clock, study, attempt, outcome, told);
+    if (result == ERR_OK && is_paused(c, clock, attempt))
+        return ERR_OK;
+    if (result == ERR_OK || result == ERR_NOT_FOUND)
+        result = maybe_open(c, clock, study, outcome, told);
     return result;
 }

@@ -10,8 +10,26 @@
 
 /* How long a wait for frames lasts at most before deadlines are looked at. */
 #define WAIT_MS 500
+/* How long a question waits for its phase to end before it is told to wait, and how many
+ * frames one transaction takes. */
+#define HOLD_MS 2000
+#define BATCH_MAX 64
 /* With until_finished: how long hospitals have to fetch the last prior. */
 #define FAREWELL_MS 10000
+
+/* A question that could only be told to wait. */
+struct question {
+    struct link_peer peer;
+    struct bytes frame;
+    uint64_t since_ms;
+};
+
+struct service {
+    struct coordinator *c;
+    struct link_server *link;
+    struct question *held;
+    size_t count, capacity;
+};
 
 static void allow_members(struct coordinator *c, struct link_server *link)
 {
@@ -28,40 +46,133 @@ static void log_outcome(const struct coord_exchange_outcome *outcome)
         log_event(LOG_LEVEL_WARNING, "refused", "member=%s kind=%u reason=%s", member,
                   outcome->kind, reason_name(outcome->reason));
     else if (outcome->stored)
-        log_event(LOG_LEVEL_INFO, "contribution", "member=%s", member);
+        log_event(LOG_LEVEL_DEBUG, "message", "member=%s kind=%u", member, outcome->kind);
     mem_free(member);
 }
 
-/* Only the store's errors come back. */
-static enum err receive_one(struct coordinator *c, struct link_server *link)
+/* --- questions and answers
+ * --------------------------------------------------------------------- */
+
+static void hold(struct service *s, const struct link_peer *peer, struct bytes *frame)
 {
-    struct link_peer peer;
-    struct bytes frame = {0}, answer = {0};
-    struct coord_exchange_outcome outcome;
-    enum err result =
-        link_server_receive(link, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
-    if (result == ERR_GONE || result == ERR_INTERRUPTED) {
-        bytes_free(&frame);
-        return ERR_OK;
+    size_t place = s->count++;
+    MEM_GROW(s->held, s->count, &s->capacity);
+    s->held[place] = (struct question){*peer, *frame, clock_steady_ms(&clock_machine)};
+    *frame = (struct bytes){0};
+}
+
+static void release(struct service *s, size_t place)
+{
+    bytes_free(&s->held[place].frame);
+    s->held[place] = s->held[--s->count];
+}
+
+/* Whoever asked again, on whichever connection, is answered there and no longer here. */
+static void forget_peer(struct service *s, const struct link_peer *peer)
+{
+    for (size_t i = 0; i < s->count;)
+        if (memcmp(s->held[i].peer.curve, peer->curve, KEY_BYTES) == 0)
+            release(s, i);
+        else
+            i++;
+}
+
+/* Ask the held questions again: all after something has `changed`, and those that have
+ * waited long enough are told to. */
+static enum err answer_held(struct service *s, bool changed)
+{
+    uint64_t now = clock_steady_ms(&clock_machine);
+    enum err result = ERR_OK;
+    for (size_t i = 0; result == ERR_OK && i < s->count;) {
+        struct question *held = &s->held[i];
+        bool due = now - held->since_ms >= HOLD_MS;
+        struct bytes answer = {0};
+        struct coord_exchange_outcome outcome = {.waiting = true};
+        if (changed || due)
+            result = coord_exchange_answer(s->c, &clock_machine, held->peer.curve,
+                                           &held->frame, &answer, &outcome);
+        if (result == ERR_OK && (due || !outcome.waiting)) {
+            if (answer.size)
+                link_server_send(s->link, &held->peer, &answer);
+            release(s, i);
+        } else {
+            i++;
+        }
+        bytes_free(&answer);
     }
-    if (result == ERR_OK)
-        result = coord_exchange_answer(c, &clock_machine, peer.curve, &frame, &answer,
-                                       &outcome);
-    if (result == ERR_OK) {
-        log_outcome(&outcome);
-        if (answer.size)
-            link_server_send(link, &peer, &answer);
-    }
-    bytes_free(&frame);
-    bytes_free(&answer);
     return result;
 }
 
-static enum err advance_studies(struct coordinator *c, size_t *open)
+/* Answers of one transaction: sent once it is durable. */
+struct batch {
+    size_t count;
+    struct link_peer peers[BATCH_MAX];
+    struct bytes answers[BATCH_MAX];
+};
+
+static enum err take_frame(struct service *s, struct batch *batch,
+                           const struct link_peer *peer, struct bytes *frame)
+{
+    struct coord_exchange_outcome outcome;
+    struct bytes answer = {0};
+    enum err result = coord_exchange_answer(s->c, &clock_machine, peer->curve, frame,
+                                            &answer, &outcome);
+    if (result != ERR_OK) {
+        bytes_free(&answer);
+        return result;
+    }
+    log_outcome(&outcome);
+    forget_peer(s, peer);
+    if (outcome.waiting) {
+        hold(s, peer, frame);
+        bytes_free(&answer);
+    } else if (answer.size) {
+        batch->peers[batch->count] = *peer;
+        batch->answers[batch->count++] = answer;
+    }
+    return ERR_OK;
+}
+
+/* Everything that is there, in one transaction, or nothing: what comes back is the
+ * store's error, after which memory and store may differ, and the process must end. */
+static enum err receive_batch(struct service *s)
+{
+    struct batch batch = {0};
+    struct link_peer peer;
+    struct bytes frame = {0};
+    size_t taken = 0;
+    enum err heard =
+        link_server_receive(s->link, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
+    enum err result = heard == ERR_OK ? store_begin(s->c->store) : ERR_OK;
+    while (result == ERR_OK && heard == ERR_OK) {
+        result = take_frame(s, &batch, &peer, &frame);
+        if (++taken == BATCH_MAX)
+            break;
+        heard = link_server_receive(s->link, 0, cli_interrupt_fd(), &peer, &frame);
+    }
+    if (taken > 0 && result == ERR_OK)
+        result = store_commit(s->c->store);
+    else if (taken > 0)
+        store_rollback(s->c->store);
+    for (size_t i = 0; i < batch.count; i++) {
+        if (result == ERR_OK)
+            link_server_send(s->link, &batch.peers[i], &batch.answers[i]);
+        bytes_free(&batch.answers[i]);
+    }
+    bytes_free(&frame);
+    return result != ERR_OK || heard == ERR_GONE || heard == ERR_INTERRUPTED ? result
+                                                                             : heard;
+}
+
+/* --- the loop
+ * ---------------------------------------------------------------------------------- */
+
+static enum err advance_studies(struct coordinator *c, size_t *open, bool *changed)
 {
     uint8_t(*numbers)[STUDY_BYTES] = NULL;
     size_t count = 0;
     *open = 0;
+    *changed = false;
     enum err result = archive_list(c->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
         const struct coord_study *study;
@@ -71,6 +182,7 @@ static enum err advance_studies(struct coordinator *c, size_t *open)
             break;
         result = rounds_advance(c, &clock_machine, study, &outcome, told);
         if (result == ERR_OK && outcome != ROUNDS_NOTHING) {
+            *changed = true;
             char *quoted = log_quote(told), *name = log_quote(study->terms.name);
             log_event(LOG_LEVEL_INFO, "study", "name=%s did=%s", name, quoted);
             mem_free(quoted);
@@ -100,6 +212,7 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d endpoint=%s", (int)getpid(),
               link_server_endpoint(link));
     cli_say(cli, "serving %s at %s", c->name, link_server_endpoint(link));
+    struct service s = {.c = c, .link = link};
     uint64_t finished_at = 0, members_at = 0;
     size_t open = 1;
     while (result == ERR_OK && !cli_interrupted()) {
@@ -109,9 +222,12 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
             allow_members(c, link);
             members_at = now;
         }
-        result = advance_studies(c, &open);
+        bool changed;
+        result = advance_studies(c, &open, &changed);
         if (result == ERR_OK)
-            result = receive_one(c, link);
+            result = answer_held(&s, changed);
+        if (result == ERR_OK)
+            result = receive_batch(&s);
         if (open)
             finished_at = 0;
         else if (!finished_at)
@@ -120,6 +236,9 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
             break;
     }
     log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
+    while (s.count)
+        release(&s, 0);
+    mem_free(s.held);
     link_server_destroy(&link);
     return result;
 }

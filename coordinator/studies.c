@@ -11,8 +11,9 @@
 /* --- making
  * ------------------------------------------------------------------------------ */
 
-static enum err plan_noise(const struct coord_study_request *request, struct terms *terms,
-                           double *multipliers)
+/* Nobody's norm is larger than when all `members` share the noise. */
+static enum err plan_noise(const struct coord_study_request *request, uint32_t members,
+                           struct terms *terms, double *multipliers)
 {
     double mu;
     struct discretisation more;
@@ -27,7 +28,7 @@ static enum err plan_noise(const struct coord_study_request *request, struct ter
         return err_code();
     for (uint32_t t = 0; t < request->rounds; t++) {
         uint64_t norm_max;
-        if (noise_norm_max(multipliers[t], &norm_max) != ERR_OK)
+        if (noise_norm_max(multipliers[t], members, &norm_max) != ERR_OK)
             return err_code();
         if (norm_max > terms->norm_max)
             terms->norm_max = norm_max;
@@ -111,6 +112,7 @@ enum err coord_studies_create(struct coordinator *c,
         prior_layout(request->model, &layout) != ERR_OK)
         return err_code();
     statistic_layout(&layout, false, &statistic);
+    uint32_t members = (uint32_t)roster_fields(c->roster)->members.count;
     const char *text = model_canonical(request->model);
     struct terms terms = {
         .name = request->name,
@@ -124,8 +126,11 @@ enum err coord_studies_create(struct coordinator *c,
         .delta = request->delta,
         .noise_log2 = NOISE_LOG2,
         .hospitals_min = request->hospitals_min,
-        .colluders = quorum_colluders((uint32_t)roster_fields(c->roster)->members.count),
+        .colluders = quorum_colluders(members),
     };
+    /* Of the fewest survivors two are honest, whatever was asked for. */
+    if (terms.hospitals_min < terms.colluders + 2)
+        terms.hospitals_min = terms.colluders + 2;
     if (statistic.dimension > WIRE_DIMENSION_MAX)
         return err_set(ERR_RANGE, "the model's statistics are %zu numbers, at most %d",
                        statistic.dimension, WIRE_DIMENSION_MAX);
@@ -133,7 +138,7 @@ enum err coord_studies_create(struct coordinator *c,
     memcpy(terms.consortium, c->consortium, HASH_BYTES);
     model_hash(request->model, terms.model_hash);
     double *multipliers = mem_new(request->rounds, sizeof *multipliers);
-    enum err result = plan_noise(request, &terms, multipliers);
+    enum err result = plan_noise(request, members, &terms, multipliers);
     if (result == ERR_OK)
         result = sign_and_keep(c, request, &terms);
     if (result == ERR_OK)

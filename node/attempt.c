@@ -168,8 +168,8 @@ static take *const next_of[] = {
     [PHASE_CONFIRM] = node_unmask,
 };
 
-/* A receipt names the plan; that it is for this very message the envelope's nonce has
- * shown. */
+/* A receipt names the plan and countersigns the ledger that was charged for the input;
+ * that it is for this very message the envelope's nonce has shown. */
 static enum err take_receipt(struct attempt *a, struct view body, struct arena *arena)
 {
     struct receipt receipt;
@@ -177,6 +177,9 @@ static enum err take_receipt(struct attempt *a, struct view body, struct arena *
         return attempt_refuse(a, REASON_MALFORMED);
     if (memcmp(receipt.plan, a->context, HASH_BYTES) != 0)
         return attempt_refuse(a, REASON_WRONG_PLAN);
+    if (receipt.ledger_length != a->ledger_length ||
+        memcmp(receipt.ledger_head, a->ledger_head, HASH_BYTES) != 0)
+        return attempt_refuse(a, REASON_LEDGER_BEHIND);
     a->succeeded = true;
     finish(a);
     return ERR_OK;
@@ -204,6 +207,11 @@ enum err attempt_take(struct attempt *a, uint32_t kind, struct view body)
     if (result != ERR_OK)
         finish(a);
     return result;
+}
+
+void attempt_abandon(struct attempt *a)
+{
+    finish(a);
 }
 
 enum err attempt_message(const struct attempt *a, uint32_t *kind, struct view *body)

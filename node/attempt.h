@@ -74,6 +74,9 @@ enum err attempt_message(const struct attempt *attempt, uint32_t *kind,
  * budget, an interruption). */
 enum err attempt_take(struct attempt *attempt, uint32_t kind, struct view body);
 
+/* Give up: what a refusal by the coordinator leaves to do. */
+void attempt_abandon(struct attempt *attempt);
+
 enum reason attempt_reason(const struct attempt *attempt);
 bool attempt_succeeded(const struct attempt *attempt); /* ended by a receipt */
 

@@ -42,7 +42,9 @@ struct attempt {
     /* From the delivery on: U2. */
     bool *dealer; /* [count] */
     uint8_t dealers[HASH_BYTES];
-    struct bytes input; /* the Signed Input that was sent */
+    struct bytes input; /* the Signed Input that was sent, and the ledger it showed */
+    uint64_t ledger_length;
+    uint8_t ledger_head[HASH_BYTES];
     /* From the survivors on: U3. */
     bool *survivor; /* [count] */
     uint8_t survivors[HASH_BYTES];

@@ -38,6 +38,25 @@ static double terms_mu(const struct terms *terms)
     return sqrt(mu2);
 }
 
+/* What is left when all other hospitals and the coordinator work together, at the worst:
+ * with every participant in an attempt, when each one's noise is smallest. */
+static double terms_mu_alone(const struct terms *terms)
+{
+    struct quorum quorum;
+    if (quorum_choose((uint32_t)terms->participants.count, terms->colluders,
+                      terms->hospitals_min, &quorum) != ERR_OK)
+        return NAN;
+    return terms_mu(terms) * sqrt(quorum.survivors - quorum.colluders);
+}
+
+static double epsilon_alone(const struct terms *terms)
+{
+    double epsilon;
+    return accountant_epsilon(terms_mu_alone(terms), terms->delta, &epsilon) == ERR_OK
+               ? epsilon
+               : NAN;
+}
+
 static struct json *study_json(const struct node_study *study)
 {
     struct json *json = json_new_object();
@@ -59,6 +78,8 @@ static struct json *study_json(const struct node_study *study)
     json_set_real(json, "epsilon", terms->epsilon);
     json_set_real(json, "delta", terms->delta);
     json_set_real(json, "mu", terms_mu(terms));
+    json_set_integer(json, "colluders", terms->colluders);
+    json_set_real(json, "epsilon_if_all_others_collude", epsilon_alone(terms));
     return json;
 }
 
@@ -75,14 +96,16 @@ static void print_study(const struct node *node, const struct node_study *study)
            terms->rounds);
     printf("hospitals  %zu invited, at least %u in every sum\n",
            terms->participants.count, terms->hospitals_min);
-    printf(
-        "leaves     %u noised numbers a round for all patients together, nothing else\n",
-        terms->dimension);
+    printf("leaves     %u noised and masked numbers a round for all patients together, "
+           "which\n"
+           "           only the sum over the hospitals can shed\n",
+           terms->dimension);
     printf(
         "privacy    epsilon %g at delta %g for each patient over all rounds (mu %.4f)\n",
         terms->epsilon, terms->delta, mu);
-    printf("           holds even if all other hospitals and the coordinator work "
-           "together\n");
+    printf("           holds even if the coordinator and %u of the other hospitals work "
+           "together;\n           if all of them do: epsilon %.3g\n",
+           terms->colluders, epsilon_alone(terms));
     printf(
         "           an attacker finds at most %.2f %% of members at 1 %% false alarms\n",
         100 * accountant_tpr(mu, 0.01));

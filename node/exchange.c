@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "privacy/random.h"
+#include "wire/phase.h"
 
 void node_exchange_news_clear(struct node_exchange_news *news)
 {
@@ -22,7 +23,7 @@ enum err node_exchange_last(struct node *node, const uint8_t study[STUDY_BYTES],
     bool row;
     *round = 0, *attempt = 0;
     if (store_query(node->store,
-                    "SELECT round, attempt FROM outbox WHERE study = ?"
+                    "SELECT round, attempt FROM attempts WHERE study = ?"
                     " ORDER BY round DESC, attempt DESC LIMIT 1",
                     &query) != ERR_OK)
         return err_code();
@@ -37,10 +38,46 @@ enum err node_exchange_last(struct node *node, const uint8_t study[STUDY_BYTES],
     return ERR_OK;
 }
 
-static void address(const struct node *node, struct envelope *envelope)
+enum err node_exchange_seal(struct node *node, struct node_exchange *exchange,
+                            struct envelope *envelope, struct bytes *frame)
 {
+    random_bytes(exchange->nonce, NONCE_BYTES);
+    memcpy(exchange->study, envelope->study, STUDY_BYTES);
+    memcpy(envelope->nonce, exchange->nonce, NONCE_BYTES);
     memcpy(envelope->consortium, node->consortium.id, HASH_BYTES);
     memcpy(envelope->recipient, node->consortium.coordinator_key, KEY_BYTES);
+    return envelope_seal(node->identity, envelope, frame);
+}
+
+/* Fresh for every attempt, since it is revealed in one; the same from the poll that
+ * commits to it to the advert that reveals it, since no attempt was entered between; and
+ * gone with the process, like all that is secret about an attempt. */
+enum err node_exchange_seed(struct node *node, const uint8_t study[STUDY_BYTES],
+                            uint8_t seed[HASH_BYTES])
+{
+    uint64_t round;
+    uint32_t attempt;
+    struct bytes fields = {0};
+    if (node_exchange_last(node, study, &round, &attempt) != ERR_OK)
+        return err_code();
+    bytes_field(&fields, node->graph_secret, HASH_BYTES);
+    bytes_field(&fields, study, STUDY_BYTES);
+    bytes_u64(&fields, round);
+    bytes_u32(&fields, attempt);
+    bytes_hash("gemel/graph-seed/1", fields.data, fields.size, seed);
+    bytes_free(&fields);
+    return ERR_OK;
+}
+
+static enum err commit_seed(struct node *node, const struct node_study *study,
+                            uint8_t commitment[HASH_BYTES])
+{
+    uint8_t seed[HASH_BYTES];
+    if (node_exchange_seed(node, study->terms.study, seed) != ERR_OK)
+        return err_code();
+    phase_seed_commitment(study->terms.study, node->key, seed, commitment);
+    bytes_wipe(seed, sizeof seed);
+    return ERR_OK;
 }
 
 enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
@@ -50,10 +87,6 @@ enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
     struct envelope envelope = {.kind = MESSAGE_POLL};
     struct bytes known = {0}, body = {0};
     const struct roster *roster = node->consortium.roster;
-    *exchange = (struct node_exchange){0};
-    random_bytes(exchange->nonce, NONCE_BYTES);
-    memcpy(envelope.nonce, exchange->nonce, NONCE_BYTES);
-    address(node, &envelope);
     ledger_head(node->ledger, poll.ledger_head);
     if (roster) {
         poll.roster_version = roster_fields(roster)->version;
@@ -61,12 +94,13 @@ enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
     }
     enum err result = ERR_OK;
     if (study) {
-        memcpy(exchange->study, study->terms.study, STUDY_BYTES);
         memcpy(envelope.study, study->terms.study, STUDY_BYTES);
         poll.chain_length = study->chain.length;
         memcpy(poll.chain_head, study->chain.head, HASH_BYTES);
-        result =
-            node_exchange_last(node, envelope.study, &envelope.round, &envelope.attempt);
+        result = commit_seed(node, study, poll.seed_commitment);
+        if (result == ERR_OK)
+            result = node_exchange_last(node, envelope.study, &envelope.round,
+                                        &envelope.attempt);
     } else {
         result = node_studies_known(node, &known);
     }
@@ -75,7 +109,7 @@ enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
         result = codec_encode_poll(&poll, &body);
     envelope.body = codec_view(&body);
     if (result == ERR_OK)
-        result = envelope_seal(node->identity, &envelope, frame);
+        result = node_exchange_seal(node, exchange, &envelope, frame);
     bytes_free(&known);
     bytes_free(&body);
     return result;
@@ -97,11 +131,11 @@ static enum err refused(struct view body, struct arena *arena)
     return err_wrap("the coordinator refused");
 }
 
-static enum err open_answer(const struct node *node, const struct node_exchange *exchange,
-                            enum message_kind kind, struct view frame,
-                            struct arena *arena, struct envelope *envelope)
+enum err node_exchange_open(const struct node *node, const struct node_exchange *exchange,
+                            uint32_t kinds, struct view frame, struct arena *arena,
+                            struct envelope *envelope)
 {
-    struct envelope_rule rule = {.kinds = 1u << kind | 1u << MESSAGE_REFUSAL,
+    struct envelope_rule rule = {.kinds = kinds | 1u << MESSAGE_REFUSAL,
                                  .nonce = exchange->nonce,
                                  .admit = envelope_pinned,
                                  .who = node->consortium.coordinator_key};
@@ -227,8 +261,8 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
     struct reply reply;
     struct node_exchange_news fresh = {0};
     uint64_t wall = clock_wall(clock);
-    enum err result =
-        open_answer(node, exchange, MESSAGE_REPLY, codec_view(frame), arena, &envelope);
+    enum err result = node_exchange_open(node, exchange, 1u << MESSAGE_REPLY,
+                                         codec_view(frame), arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_reply(envelope.body, arena, &reply);
     if (result == ERR_OK) {
@@ -240,56 +274,6 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
     if (result == ERR_OK) {
         note_fields(&reply, &fresh);
         *news = fresh;
-    }
-    arena_destroy(&arena);
-    return result;
-}
-
-/* Whether a receipt repeats what was sent, so that its signature countersigns the head of
- * the ledger that was charged for it. */
-static enum err check_receipt(const struct receipt *receipt, const struct bytes *sent)
-{
-    struct arena *arena = codec_arena(sent->size);
-    struct signed_bytes parts;
-    struct envelope envelope;
-    struct contribution ours;
-    uint8_t hash[HASH_BYTES];
-    enum err result = envelope_hash(codec_view(sent), hash);
-    if (result == ERR_OK)
-        result = codec_decode_signed_bytes(codec_view(sent), arena, &parts);
-    if (result == ERR_OK)
-        result = codec_decode_envelope(parts.object, arena, &envelope);
-    if (result == ERR_OK)
-        result = codec_decode_contribution(envelope.body, arena, &ours);
-    if (result == ERR_OK &&
-        (!bytes_equal(hash, receipt->contribution, HASH_BYTES) ||
-         !bytes_equal(ours.plan, receipt->plan, HASH_BYTES) ||
-         ours.ledger_length != receipt->ledger_length ||
-         !bytes_equal(ours.ledger_head, receipt->ledger_head, HASH_BYTES)))
-        result = err_set(ERR_VERIFY, "the receipt is for another contribution");
-    arena_destroy(&arena);
-    return result;
-}
-
-enum err node_exchange_receipt(struct node *node, const struct node_exchange *exchange,
-                               const struct bytes *sent, const struct bytes *answer)
-{
-    struct arena *arena = codec_arena(answer->size);
-    struct envelope envelope;
-    struct receipt receipt;
-    enum err result = open_answer(node, exchange, MESSAGE_RECEIPT, codec_view(answer),
-                                  arena, &envelope);
-    if (result == ERR_OK)
-        result = codec_decode_receipt(envelope.body, arena, &receipt);
-    if (result == ERR_OK)
-        result = check_receipt(&receipt, sent);
-    struct query *query;
-    if (result == ERR_OK &&
-        (result = store_query(node->store,
-                              "UPDATE outbox SET acknowledged = 1 WHERE nonce = ?",
-                              &query)) == ERR_OK) {
-        query_blob(query, 1, exchange->nonce, NONCE_BYTES);
-        result = query_run(query);
     }
     arena_destroy(&arena);
     return result;

@@ -29,9 +29,14 @@ struct node_exchange_news {
 };
 void node_exchange_news_clear(struct node_exchange_news *news);
 
-/* Round and attempt last contributed to in a study; zeros: none. */
+/* Round and attempt last entered in a study; zeros: none. */
 enum err node_exchange_last(struct node *node, const uint8_t study[STUDY_BYTES],
                             uint64_t *round, uint32_t *attempt);
+
+/* This node's part in the seed of a sparse graph of the next attempt at a study:
+ * committed to in polls, revealed in the advert. */
+enum err node_exchange_seed(struct node *node, const uint8_t study[STUDY_BYTES],
+                            uint8_t seed[HASH_BYTES]);
 
 /* Ask about one study, or (study NULL) for rosters and new studies. */
 enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
@@ -46,22 +51,16 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
                             struct node_study *study, const struct bytes *frame,
                             struct node_exchange_news *news);
 
-/* The contribution that answers a plan: fits every patient that can pay, bounds, adds
- * noise, charges, stores the frame, commits, and only then hands it out. Asked again for
- * the same plan it hands out the stored bytes. ERR_DENIED: settings, budget or plan do
- * not permit it. `progress` counts patients (context first); it may be NULL. */
-struct answer_progress {
-    void (*fitted)(void *context, size_t done, size_t total);
-    bool (*interrupted)(void *context);
-    void *context;
-};
-enum err node_exchange_answer(struct node *node, const struct clock *clock,
-                              struct node_study *study, struct view plan,
-                              const struct answer_progress *progress,
-                              struct node_exchange *exchange, struct bytes *frame);
+/* Seal a question of any kind: `envelope` has its kind, study, round, attempt and body;
+ * who it is for and a fresh nonce are filled in. */
+enum err node_exchange_seal(struct node *node, struct node_exchange *exchange,
+                            struct envelope *envelope, struct bytes *frame);
 
-/* Take the coordinator's receipt for the contribution asked with `exchange`. */
-enum err node_exchange_receipt(struct node *node, const struct node_exchange *exchange,
-                               const struct bytes *sent, const struct bytes *answer);
+/* Open the answer to a question: of one of `kinds` (bit 1 << kind), signed by the
+ * coordinator, with the question's nonce. A refusal is an error with its reason's
+ * sentence. */
+enum err node_exchange_open(const struct node *node, const struct node_exchange *exchange,
+                            uint32_t kinds, struct view frame, struct arena *arena,
+                            struct envelope *envelope);
 
 #endif

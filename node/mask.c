@@ -85,16 +85,15 @@ static enum err add_masks(struct attempt *a, uint64_t *vector)
     return result == ERR_VERIFY ? attempt_refuse(a, REASON_BAD_KEY) : result;
 }
 
-static enum err write_message(struct attempt *a, const uint64_t *vector,
-                              uint64_t ledger_length, const uint8_t head[HASH_BYTES])
+static enum err write_message(struct attempt *a, const uint64_t *vector)
 {
-    struct input input = {.ledger_length = ledger_length};
+    struct input input = {.ledger_length = a->ledger_length};
     struct masked_input masked = {.vector = {vector, a->plan.dimension}};
     memcpy(input.plan, a->context, HASH_BYTES);
     memcpy(input.member, a->key, KEY_BYTES);
     memcpy(input.bundle, a->bundle, HASH_BYTES);
     memcpy(input.dealers, a->dealers, HASH_BYTES);
-    memcpy(input.ledger_head, head, HASH_BYTES);
+    memcpy(input.ledger_head, a->ledger_head, HASH_BYTES);
     phase_vector_hash(&masked.vector, input.vector_hash);
     if (phase_sign_input(a->world.identity, &input, &a->input) != ERR_OK)
         return err_code();
@@ -107,11 +106,10 @@ static enum err write_message(struct attempt *a, const uint64_t *vector,
 static enum err charge(struct attempt *a, const uint64_t *vector)
 {
     const struct attempt_world *world = &a->world;
-    uint64_t length;
-    uint8_t head[HASH_BYTES], hash[HASH_BYTES];
-    if (world->charge(world->context, &length, head) != ERR_OK)
+    uint8_t hash[HASH_BYTES];
+    if (world->charge(world->context, &a->ledger_length, a->ledger_head) != ERR_OK)
         return err_code();
-    enum err result = write_message(a, vector, length, head);
+    enum err result = write_message(a, vector);
     if (result != ERR_OK) {
         world->cancel(world->context);
         return result;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "privacy/random.h"
 #include "wire/envelope.h"
 
 static const struct conf_setting settings[] = {
@@ -11,13 +12,16 @@ static const struct conf_setting settings[] = {
      "what a patient's privacy may cost over all studies together, at delta below"},
     {"delta", CONF_REAL, "1e-6", 1e-12, 1e-3,
      "the probability with which epsilon may be exceeded; well below 1 / patients"},
-    {"hospitals_min", CONF_INTEGER, "3", 2, 1024,
+    {"hospitals_min", CONF_INTEGER, "3", 3, 1024,
      "refuse studies that may publish sums of fewer hospitals"},
+    {"colluders_min", CONF_INTEGER, "1", 1, 1024,
+     "refuse studies whose noise allows for fewer hospitals colluding with the "
+     "coordinator"},
     {"patients_min", CONF_INTEGER, "5", 1, 1e7,
      "send nothing while fewer patients than this take part"},
     {"poll_seconds", CONF_INTEGER, "10", 1, 3600,
      "the longest pause between two questions to the coordinator"},
-    {"answer_seconds", CONF_INTEGER, "30", 1, 600,
+    {"answer_seconds", CONF_INTEGER, "30", 4, 600,
      "how long to wait for an answer of the coordinator"},
     {"threads", CONF_INTEGER, "0", 0, 256, "threads that fit twins; 0: one a processor"},
 };
@@ -57,7 +61,17 @@ static const char schema_first[] = HOME_SCHEMA
     " converged INTEGER NOT NULL, minus2_log_likelihood REAL NOT NULL,"
     " phi BLOB NOT NULL, covariance BLOB NOT NULL, PRIMARY KEY (patient, model));";
 
-static const char *const migrations[] = {schema_first, LEDGER_SCHEMA};
+/* Sums have become secret: what was sent is no longer kept, only that an attempt was
+ * entered and what was charged for. */
+static const char schema_attempts[] =
+    "CREATE TABLE attempts (study BLOB NOT NULL, round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, plan BLOB NOT NULL, entered INTEGER NOT NULL,"
+    " message BLOB, PRIMARY KEY (study, round, attempt));"
+    "INSERT INTO attempts (study, round, attempt, plan, entered)"
+    " SELECT study, round, attempt, plan, 0 FROM outbox;"
+    "DROP TABLE outbox;";
+
+static const char *const migrations[] = {schema_first, LEDGER_SCHEMA, schema_attempts};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -142,6 +156,7 @@ static enum err read_consortium(struct node *node)
 static struct node *node_around(struct home *home)
 {
     struct node *node = mem_new(1, sizeof *node);
+    random_bytes(node->graph_secret, HASH_BYTES);
     node->home = home;
     node->store = home_store(home);
     node->conf = home_conf(home);

@@ -34,6 +34,7 @@ struct node {
     uint8_t key[KEY_BYTES];
     struct ledger *ledger;
     struct node_consortium consortium;
+    uint8_t graph_secret[HASH_BYTES]; /* of this process: node_exchange_seed */
 };
 
 #define NODE_PATIENTS_MAX ((size_t)10000000)

@@ -8,9 +8,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "node/exchange.h"
+#include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
+
+/* An attempt this hospital is in, one a study at most. */
+struct running {
+    uint8_t study[STUDY_BYTES];
+    struct part *part; /* NULL: the place is free */
+};
 
 struct service {
     struct node *node;
@@ -20,6 +26,8 @@ struct service {
     bool progressed; /* something was stored or sent in this turn */
     unsigned pause_ms;
     size_t unfinished; /* approved studies that still have rounds to come */
+    struct running *running;
+    size_t places, capacity;
 };
 
 char *node_serve_status_path(const char *folder)
@@ -115,54 +123,122 @@ static bool interrupted(void *context)
     return cli_interrupted();
 }
 
-static enum err answer_plan(struct service *s, struct node_study *study,
-                            const struct bytes *plan)
+static struct running *running_of(struct service *s, const uint8_t study[STUDY_BYTES])
 {
-    struct answer_progress progress = {fitted, interrupted, s->cli};
+    for (size_t i = 0; i < s->places; i++)
+        if (s->running[i].part && memcmp(s->running[i].study, study, STUDY_BYTES) == 0)
+            return &s->running[i];
+    return NULL;
+}
+
+static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
+                         struct part *part)
+{
+    size_t place = 0;
+    while (place < s->places && s->running[place].part)
+        place++;
+    if (place == s->places) {
+        s->places++;
+        MEM_GROW(s->running, s->places, &s->capacity);
+    }
+    s->running[place].part = part;
+    memcpy(s->running[place].study, study, STUDY_BYTES);
+}
+
+static enum err enter_plan(struct service *s, const struct node_study *study,
+                           const struct bytes *plan)
+{
+    const struct part_progress progress = {fitted, interrupted, s->cli};
+    struct part *part;
+    if (part_new(s->node, &clock_machine, study->terms.study, codec_view(plan), &progress,
+                 &part) != ERR_OK)
+        return err_code();
+    keep_running(s, study->terms.study, part);
+    char *name = log_quote(study->terms.name);
+    const struct plan *entered = attempt_plan(part_attempt(part));
+    log_event(LOG_LEVEL_INFO, "attempt.enter", "study=%s round=%llu attempt=%u", name,
+              (unsigned long long)entered->round, entered->attempt);
+    mem_free(name);
+    s->progressed = true;
+    return ERR_OK;
+}
+
+/* The end of a part, whichever it was; what the coordinator did wrong is said. */
+static void leave(struct running *running, enum err result)
+{
+    const struct attempt *attempt = part_attempt(running->part);
+    if (attempt_succeeded(attempt))
+        log_event(LOG_LEVEL_INFO, "attempt.done", "round=%llu",
+                  (unsigned long long)attempt_plan(attempt)->round);
+    else
+        log_event(LOG_LEVEL_WARNING, "attempt.lost", "round=%llu phase=%s reason=%s",
+                  (unsigned long long)attempt_plan(attempt)->round,
+                  phase_name(attempt_phase(attempt)),
+                  attempt_reason(attempt) != REASON_NONE
+                      ? reason_name(attempt_reason(attempt))
+                      : err_name(result));
+    part_destroy(&running->part);
+}
+
+/* One question of the attempt's phase and its answer. A coordinator that does not answer
+ * leaves the part as it was: the same question is asked again. */
+static enum err step(struct service *s, struct running *running)
+{
     struct node_exchange exchange;
+    struct part_wait wait = {0};
     struct bytes frame = {0}, answer = {0};
-    struct view view = {plan->data, plan->size};
-    enum err result = node_exchange_answer(s->node, &clock_machine, study, view,
-                                           &progress, &exchange, &frame);
+    enum phase before = attempt_phase(part_attempt(running->part));
+    enum err result = part_ask(running->part, &exchange, &frame);
     if (result == ERR_OK)
         result = ask(s->node, s->link, &frame, &answer);
     if (result == ERR_OK)
-        result = node_exchange_receipt(s->node, &exchange, &frame, &answer);
-    if (result == ERR_OK) {
-        char *name = log_quote(study->terms.name);
-        log_event(LOG_LEVEL_INFO, "round.sent", "study=%s round=%llu bytes=%zu", name,
-                  (unsigned long long)study->chain.length + 1, frame.size);
-        mem_free(name);
-        s->progressed = true;
-    }
+        result = part_take(running->part, &exchange, &answer, &wait);
     bytes_free(&frame);
     bytes_free(&answer);
+    if (attempt_phase(part_attempt(running->part)) == PHASE_END)
+        leave(running, result);
+    else if (attempt_phase(part_attempt(running->part)) == before &&
+             wait.retry_after_ms < s->pause_ms)
+        s->pause_ms = wait.retry_after_ms;
+    s->progressed |=
+        !running->part || attempt_phase(part_attempt(running->part)) != before;
+    return result;
+}
+
+static enum err poll_study(struct service *s, struct node_study *study)
+{
+    struct node_exchange_news news = {0};
+    enum err result = converse(s->node, s->link, study, &news);
+    if (result == ERR_OK && news.links) {
+        log_event(LOG_LEVEL_INFO, "prior.taken", "round=%llu",
+                  (unsigned long long)study->chain.length);
+        s->progressed = true;
+    }
+    if (result == ERR_OK && news.plan.size)
+        result = enter_plan(s, study, &news.plan);
+    if (result == ERR_OK && news.retry_after_ms < s->pause_ms)
+        s->pause_ms = news.retry_after_ms;
+    if (result == ERR_OK)
+        write_status(s, study->terms.name, news.waiting);
+    node_exchange_news_clear(&news);
     return result;
 }
 
 static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
 {
     struct node_study *study;
-    struct node_exchange_news news = {0};
+    struct running *running = running_of(s, number);
+    if (running) {
+        s->unfinished++;
+        return step(s, running);
+    }
     if (node_studies_open(s->node, number, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
     if (study->state == STUDY_APPROVED && study->chain.length < study->terms.rounds) {
-        result = converse(s->node, s->link, study, &news);
-        if (result == ERR_OK && news.links) {
-            log_event(LOG_LEVEL_INFO, "prior.taken", "round=%llu",
-                      (unsigned long long)study->chain.length);
-            s->progressed = true;
-        }
-        if (result == ERR_OK && news.plan.size)
-            result = answer_plan(s, study, &news.plan);
-        if (result == ERR_OK && news.retry_after_ms < s->pause_ms)
-            s->pause_ms = news.retry_after_ms;
-        if (result == ERR_OK)
-            write_status(s, study->terms.name, news.waiting);
+        result = poll_study(s, study);
         s->unfinished += study->chain.length < study->terms.rounds;
     }
-    node_exchange_news_clear(&news);
     node_study_destroy(&study);
     return result;
 }
@@ -238,5 +314,8 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     unlink(path);
     mem_free(path);
     link_client_destroy(&s.link);
+    for (size_t i = 0; i < s.places; i++)
+        part_destroy(&s.running[i].part);
+    mem_free(s.running);
     return result;
 }

@@ -242,6 +242,12 @@ enum err node_studies_permit(const struct node *node, const struct terms *terms)
             ERR_DENIED,
             "the study may publish sums of %u hospitals; hospitals_min is %lld",
             terms->hospitals_min, (long long)hospitals_min);
+    int64_t colluders_min = conf_integer(node->conf, "colluders_min");
+    if (terms->colluders < colluders_min)
+        return err_set(ERR_DENIED,
+                       "the study's noise allows for %u hospitals that may collude; "
+                       "colluders_min is %lld",
+                       terms->colluders, (long long)colluders_min);
     struct discretisation lattice;
     if (accountant_discretisation(terms->dimension, terms->noise_log2, 1, &lattice) !=
         ERR_OK)

@@ -241,8 +241,6 @@ static enum err join(struct consortium *c, size_t h)
     if (err == ERR_OK)
         err = set(c->nodes[h], "gemel-node.yaml", "patients_min", "1");
     if (err == ERR_OK)
-        err = set(c->nodes[h], "gemel-node.yaml", "hospitals_min", "2");
-    if (err == ERR_OK)
         err = import(c, h, table);
     if (err == ERR_OK)
         err = NODE(c, h, NULL, "enrol", invite, "-o", request);
@@ -278,8 +276,7 @@ static enum err offer_study(struct consortium *c)
     snprintf(rounds, sizeof rounds, "%u", plan->rounds);
     return COORDINATOR(c, NULL, "study", "create", "--name", STUDY, "--purpose",
                        "A trial on one machine", "--model", plan->model_path, "--epsilon",
-                       epsilon, "--delta", delta, "--rounds", rounds, "--hospitals-min",
-                       "2");
+                       epsilon, "--delta", delta, "--rounds", rounds);
 }
 
 /* --- the rounds -------------------------------------------------------------------- */

@@ -94,7 +94,7 @@ static enum err sum_ring(struct run *run, const struct statistic *statistic,
     *all = (struct contribute_report){0};
     *step = exact ? exact->step : 0;
     if (!exact && (err = noise_step(multiplier, step)) == ERR_OK)
-        err = noise_norm_max(multiplier, &norm_max);
+        err = noise_norm_max(multiplier, 1, &norm_max);
     for (size_t h = 0; err == ERR_OK && h < run->estimate->hospitals; h++) {
         struct contribute_task task = task_of(run, prior, h);
         struct contribute_report report;

@@ -222,13 +222,29 @@ static enum err compose_survivors(struct liar *l, size_t scene, uint64_t inputs,
     return result;
 }
 
+static enum err compose_receipt(struct liar *l, size_t scene, size_t member,
+                                struct bytes *body)
+{
+    static const uint8_t unsealed[HASH_BYTES];
+    const struct bytes *said = &liar_part(l, scene, member)->said[PHASE_MASK];
+    struct arena *arena = codec_arena(said->size);
+    struct masked_input masked;
+    struct input input;
+    enum err result = codec_decode_masked_input(codec_view(said), arena, &masked);
+    if (result == ERR_OK)
+        result = phase_read_input(masked.input, arena, &input);
+    if (result == ERR_OK)
+        result = phase_receipt(&input, unsealed, body);
+    arena_destroy(&arena);
+    return result;
+}
+
 enum err liar_compose(struct liar *l, size_t scene, size_t member, enum phase phase,
                       const struct liar_view *view, struct bytes *body)
 {
     struct view views[64];
     struct bundle bundle = {{views, 0}};
     struct confirms confirms = {{views, 0}};
-    struct receipt receipt = {0};
     body->size = 0;
     switch (phase) {
     case PHASE_ADVERTISE:
@@ -242,9 +258,7 @@ enum err liar_compose(struct liar *l, size_t scene, size_t member, enum phase ph
         confirms.confirms.count = gather(l, scene, view->confirms, PHASE_CONFIRM, views);
         return codec_encode_confirms(&confirms, body);
     default:
-        memcpy(receipt.plan, attempt_context(liar_part(l, scene, member)->attempt),
-               HASH_BYTES);
-        return codec_encode_receipt(&receipt, body);
+        return compose_receipt(l, scene, member, body);
     }
 }
 

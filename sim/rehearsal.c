@@ -208,11 +208,17 @@ enum reason rehearsal_send(struct rehearsal *r, size_t index)
 
 /* The answer to an unmask message is a receipt, which the coordinator's exchange writes.
  */
-static enum err write_receipt(const struct rehearsal *r, struct bytes *body)
+static enum err write_receipt(const struct rehearsal *r, size_t index, struct bytes *body)
 {
-    struct receipt receipt = {0};
-    memcpy(receipt.plan, collection_context(r->collection), HASH_BYTES);
-    return codec_encode_receipt(&receipt, body);
+    static const uint8_t unsealed[HASH_BYTES]; /* the messages here have no envelope */
+    struct input input;
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    enum err result =
+        collection_input(r->collection, r->members[index].key, arena, &input);
+    if (result == ERR_OK)
+        result = phase_receipt(&input, unsealed, body);
+    arena_destroy(&arena);
+    return result;
 }
 
 enum err rehearsal_receive(struct rehearsal *r, size_t index)
@@ -225,7 +231,7 @@ enum err rehearsal_receive(struct rehearsal *r, size_t index)
         return ERR_OK;
     enum err result = collection_answer(r->collection, member->key, kind, &answer, &body);
     if (result == ERR_OK && answer == MESSAGE_RECEIPT)
-        result = write_receipt(r, &body);
+        result = write_receipt(r, index, &body);
     if (result == ERR_OK && answer != MESSAGE_WAIT)
         result = attempt_take(member->attempt, answer, codec_view(&body));
     bytes_free(&body);

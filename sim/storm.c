@@ -608,11 +608,21 @@ static void note_input(struct storm *s, const struct frame *question)
         s->heads[question->node] = question->ledger;
 }
 
+static void write_receipt(struct storm *s, const uint8_t key[KEY_BYTES],
+                          struct bytes *body)
+{
+    static const uint8_t unsealed[HASH_BYTES];
+    struct input input;
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    if (collection_input(s->collection, key, arena, &input) == ERR_OK)
+        phase_receipt(&input, unsealed, body);
+    arena_destroy(&arena);
+}
+
 static void center_take(struct storm *s, const struct frame *question)
 {
     const uint8_t *key = s->nodes[question->node].key;
     struct bytes body = {0};
-    struct receipt receipt = {0};
     uint32_t kind = MESSAGE_REFUSAL;
     bool fresh;
     enum err failure = ERR_OK;
@@ -630,9 +640,8 @@ static void center_take(struct storm *s, const struct frame *question)
         return; /* nothing was kept, nobody is answered */
     if (reason == REASON_NONE)
         collection_answer(s->collection, key, question->kind, &kind, &body);
-    memcpy(receipt.plan, collection_context(s->collection), HASH_BYTES);
     if (kind == MESSAGE_RECEIPT)
-        codec_encode_receipt(&receipt, &body);
+        write_receipt(s, key, &body);
     answer(s, question, kind, &body);
     bytes_free(&body);
 }

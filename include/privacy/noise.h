@@ -37,10 +37,15 @@ enum err noise_fill(struct random *random, unsigned log2_stddev, size_t dim,
  * within [1e-100, 1e100]. */
 enum err noise_step(double noise_stddev, double *step);
 
-/* The integer norm bound that noise of 2^20 steps covers at `noise_multiplier`: the
- * largest norm_max with norm_max * noise_multiplier <= 2^20, so that a release with this
- * bound costs at most what the multiplier says. ERR_RANGE unless the multiplier is within
- * NOISE_MULTIPLIER_MIN and _MAX. */
-enum err noise_norm_max(double noise_multiplier, uint64_t *norm_max);
+/* What `shares` >= 1 independent noises of one size are together, in units of one of
+ * them: sqrt(shares), rounded down. */
+double noise_pooled(uint32_t shares);
+
+/* The integer norm bound that `shares` noises of 2^20 steps each cover together at
+ * `noise_multiplier`: the largest norm_max with norm_max * noise_multiplier <= 2^20 *
+ * noise_pooled(shares), so that a release with this bound costs at most what the
+ * multiplier says. ERR_RANGE unless the multiplier is within NOISE_MULTIPLIER_MIN and
+ * _MAX. */
+enum err noise_norm_max(double noise_multiplier, uint32_t shares, uint64_t *norm_max);
 
 #endif

@@ -85,7 +85,6 @@ bool codec_is(struct view view, const struct bytes *bytes);
 enum message_kind { /* 3 was the contribution in the clear */
                     MESSAGE_POLL = 1,
                     MESSAGE_REPLY = 2,
-                    MESSAGE_CONTRIBUTION = 3,
                     MESSAGE_RECEIPT = 4,
                     MESSAGE_REFUSAL = 5,
                     MESSAGE_ADVERT = 16, /* body: a Signed Advert */
@@ -133,14 +132,8 @@ struct reply {
     struct view roster, plan; /* size 0: none */
     struct views terms, links;
 };
-struct contribution {
-    uint8_t plan[HASH_BYTES];
-    uint64_t ledger_length;
-    uint8_t ledger_head[HASH_BYTES];
-    struct words vector;
-};
 struct receipt {
-    uint8_t contribution[HASH_BYTES], plan[HASH_BYTES];
+    uint8_t message[HASH_BYTES], plan[HASH_BYTES];
     uint64_t ledger_length;
     uint8_t ledger_head[HASH_BYTES];
 };
@@ -276,7 +269,6 @@ struct enrol_invite {
     X(ENVELOPE, envelope)                                                                \
     X(POLL, poll)                                                                        \
     X(REPLY, reply)                                                                      \
-    X(CONTRIBUTION, contribution)                                                        \
     X(RECEIPT, receipt)                                                                  \
     X(REFUSAL, refusal)                                                                  \
     X(ADVERT, advert)                                                                    \

@@ -72,6 +72,11 @@ enum reason phase_open(enum shape shape, struct view bytes,
 PHASE_SIGNED_LIST(PHASE_TYPED)
 #undef PHASE_TYPED
 
+/* Append the body of the receipt that ends an attempt for a member: of its input's plan, and
+ * countersigning the ledger that the input showed. `message`: hash of the question answered. */
+enum err phase_receipt(const struct input *input, const uint8_t message[HASH_BYTES],
+                       struct bytes *body);
+
 /* --- hashes
  * ----------------------------------------------------------------------------- */
 

@@ -38,7 +38,7 @@
       "the vector does not have the plan's dimension")                                   \
     X(REASON_LATE, 21, ERR_STATE, "the round's deadline has passed")                     \
     X(REASON_ANSWERED, 22, ERR_STATE,                                                    \
-      "another contribution to this attempt was accepted before")                        \
+      "another message for this phase was accepted before")                              \
     X(REASON_WRONG_CHAIN, 23, ERR_VERIFY, "the prior does not continue the chain")       \
     X(REASON_EQUIVOCATION, 24, ERR_VERIFY, "two different priors claim the same place")  \
     X(REASON_LEDGER_BEHIND, 25, ERR_VERIFY,                                              \

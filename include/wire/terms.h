@@ -57,12 +57,16 @@ struct plan_context {
  * as the signed objects go; err_text names the field otherwise. */
 enum reason plan_check(const struct plan *plan, const struct plan_context *context);
 
-/* The coordinator's half: whether an opened contribution answers the plan in force and
- * may be added up. In the order of docs/protocol.md, "Contribution". Whether its sender
- * was heard before is the caller's to know, and to look at first: the same bytes again
- * get the same receipt again, even after the deadline. */
-enum reason plan_accepts(const struct plan *plan, const uint8_t plan_hash[HASH_BYTES],
-                         const struct envelope *envelope,
-                         const struct contribution *contribution, uint64_t now);
+/* The coordinator's half: whether an opened message of a phase is about the plan in force
+ * and by one of its participants. In the order of docs/protocol.md, section 6. */
+enum reason plan_concerns(const struct plan *plan, const struct envelope *envelope);
+
+/* Honest survivors at the least, whose noises together are what a plan's multiplier
+ * counts on: survivors - colluders, 0 for a plan that makes no sense. */
+uint32_t plan_shares(const struct plan *plan);
+
+/* Noise of one hospital against what one patient can move: what a patient's privacy rests
+ * on if all others collude. */
+double plan_local_multiplier(const struct plan *plan);
 
 #endif

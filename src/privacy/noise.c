@@ -122,15 +122,23 @@ enum err noise_step(double noise_stddev, double *step)
     return ERR_OK;
 }
 
-/* 2^20 / z is at least 2 and at most 2^50; z and the candidate are multiplied exactly:
+/* s^2 <= shares for the largest double s: the fma's sign is that of the exact difference.
+ */
+double noise_pooled(uint32_t shares)
+{
+    double s = sqrt(shares);
+    return fma(s, s, -(double)shares) > 0 ? nextafter(s, 0) : s;
+}
+
+/* 2^20 s / z is at least 2 and at most 2^56; z and the candidate are multiplied exactly:
  * the fma's sign is that of the exact difference. */
-enum err noise_norm_max(double noise_multiplier, uint64_t *norm_max)
+enum err noise_norm_max(double noise_multiplier, uint32_t shares, uint64_t *norm_max)
 {
     if (!(noise_multiplier >= NOISE_MULTIPLIER_MIN &&
           noise_multiplier <= NOISE_MULTIPLIER_MAX))
         return err_set(ERR_RANGE, "noise multiplier %g outside [2^-30, 2^19]",
                        noise_multiplier);
-    const double scale = ldexp(1, NOISE_LOG2);
+    const double scale = ldexp(noise_pooled(shares), NOISE_LOG2);
     double candidate = floor(scale / noise_multiplier);
     while (fma(candidate, noise_multiplier, -scale) > 0)
         candidate--;

@@ -123,17 +123,9 @@ static const struct field reply_rows[] = {
     VIEWS(9, links, WIRE_REPLY_LINKS_MAX, 1, WIRE_CHAIN_LINK_MAX + WIRE_SIGNED_EXTRA),
 };
 #undef OF
-#define OF contribution
-static const struct field contribution_rows[] = {
-    FIXED(1, plan, HASH_BYTES),
-    U64(2, ledger_length, 0, UINT64_MAX),
-    FIXED(3, ledger_head, HASH_BYTES),
-    WORDS(4, vector, WIRE_DIMENSION_MAX),
-};
-#undef OF
 #define OF receipt
 static const struct field receipt_rows[] = {
-    FIXED(1, contribution, HASH_BYTES),
+    FIXED(1, message, HASH_BYTES),
     FIXED(2, plan, HASH_BYTES),
     U64(3, ledger_length, 0, UINT64_MAX),
     FIXED(4, ledger_head, HASH_BYTES),
@@ -341,8 +333,6 @@ static const struct shape_row shapes[SHAPE_COUNT] = {
                              WIRE_FRAME_MAX - WIRE_SIGNED_EXTRA),
     [SHAPE_POLL] = SHAPE("poll", poll, poll_rows, poll, (size_t)16 << 10),
     [SHAPE_REPLY] = SHAPE("reply", reply, reply_rows, reply, WIRE_FRAME_MAX - 512),
-    [SHAPE_CONTRIBUTION] = SHAPE("contribution", contribution, contribution_rows,
-                                 contribution, 8 * WIRE_DIMENSION_MAX + 256),
     [SHAPE_RECEIPT] = SHAPE("receipt", receipt, receipt_rows, receipt, 256),
     [SHAPE_REFUSAL] = SHAPE("refusal", refusal, refusal_rows, refusal, 4096),
     [SHAPE_ADVERT] = SHAPE("advert", advert, advert_rows, advert, 384),

@@ -13,8 +13,6 @@ const char *envelope_tag(uint32_t kind)
         return "gemel/poll/1";
     case MESSAGE_REPLY:
         return "gemel/reply/1";
-    case MESSAGE_CONTRIBUTION:
-        return "gemel/contribution/1";
     case MESSAGE_RECEIPT:
         return "gemel/receipt/1";
     case MESSAGE_REFUSAL:

@@ -113,6 +113,16 @@ enum reason phase_open(enum shape shape, struct view bytes,
     return reason;
 }
 
+enum err phase_receipt(const struct input *input, const uint8_t message[HASH_BYTES],
+                       struct bytes *body)
+{
+    struct receipt receipt = {.ledger_length = input->ledger_length};
+    memcpy(receipt.message, message, HASH_BYTES);
+    memcpy(receipt.plan, input->plan, HASH_BYTES);
+    memcpy(receipt.ledger_head, input->ledger_head, HASH_BYTES);
+    return codec_encode_receipt(&receipt, body);
+}
+
 /* ---- hashes ---- */
 
 static void hash_fields(const char *tag, struct bytes *fields, uint8_t hash[HASH_BYTES])

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "privacy/identity.h"
+#include "privacy/noise.h"
 #include "wire/envelope.h"
 
 #define TAG_TERMS "gemel/terms/1"
@@ -39,6 +40,9 @@ static enum err check_terms(const struct terms *terms)
     if (terms->participants.count < terms->hospitals_min)
         return err_set(ERR_RANGE, "terms: %zu participants, at least %u are required",
                        terms->participants.count, terms->hospitals_min);
+    if (terms->hospitals_min < terms->colluders + 2)
+        return err_set(ERR_RANGE, "terms: sums of %u hospitals, %u of which may collude",
+                       terms->hospitals_min, terms->colluders);
     return ERR_OK;
 }
 
@@ -123,13 +127,42 @@ static enum reason refuse(enum reason reason, const char *detail)
     return reason;
 }
 
-/* Whether noise of 2^log2 integer steps is `multiplier` times what one patient can move.
- * fma rounds once, so that the sign is exact; a norm that no double holds is above 2^53,
- * too large for any permitted multiplier (>= 1e-3) and noise (<= 2^40) however it is
- * rounded. */
-static bool noise_covers(uint64_t norm_max, double multiplier, uint32_t log2)
+uint32_t plan_shares(const struct plan *plan)
 {
-    return fma((double)norm_max, multiplier, -ldexp(1, (int)log2)) <= 0;
+    return plan->survivors > plan->colluders ? plan->survivors - plan->colluders : 0;
+}
+
+double plan_local_multiplier(const struct plan *plan)
+{
+    return ldexp(1, (int)plan->noise_log2) / (double)plan->norm_max;
+}
+
+/* Whether the noises of the honest survivors, 2^log2 integer steps each, are together the
+ * multiplier times what one patient can move. fma rounds once, so that the sign is exact;
+ * a norm that no double holds is above 2^53, too large for any permitted multiplier (>=
+ * 1e-3) and noise (<= 2^40, at most 32 times that together) however it is rounded. */
+static bool noise_covers(const struct plan *plan)
+{
+    double noise = ldexp(noise_pooled(plan_shares(plan)), (int)plan->noise_log2);
+    return fma((double)plan->norm_max, plan->noise_multiplier, -noise) <= 0;
+}
+
+/* As strong as the terms, and as sound as any plan has to be. */
+static enum reason check_quorum(const struct plan *plan, const struct terms *terms)
+{
+    const struct quorum quorum = plan_quorum(plan);
+    bool sparse = plan->degree < plan->participants.count - 1;
+    if (plan->survivors < terms->hospitals_min)
+        return refuse(REASON_WRONG_TERMS, "plan: fewer survivors than hospitals_min");
+    if (plan->colluders < terms->colluders)
+        return refuse(REASON_WRONG_TERMS, "plan: colluders");
+    if (quorum_check(&quorum) != ERR_OK) {
+        err_wrap("%s", reason_sentence(REASON_WEAK_PLAN));
+        return REASON_WEAK_PLAN;
+    }
+    if (plan->commitments.size != (sparse ? plan->participants.count * HASH_BYTES : 0))
+        return refuse(REASON_WEAK_PLAN, "plan: commitments");
+    return REASON_NONE;
 }
 
 /* The plan's numbers must be the terms', or on the safer side of them. */
@@ -143,7 +176,7 @@ static enum reason check_numbers(const struct plan *plan, const struct terms *te
         return refuse(REASON_WRONG_TERMS, "plan: noise_multiplier");
     if (plan->noise_log2 < terms->noise_log2)
         return refuse(REASON_WRONG_TERMS, "plan: noise_log2");
-    if (!noise_covers(plan->norm_max, plan->noise_multiplier, plan->noise_log2))
+    if (!noise_covers(plan))
         return refuse(REASON_WRONG_TERMS, "plan: norm_max is too large for the noise");
     return REASON_NONE;
 }
@@ -152,8 +185,6 @@ static enum reason check_participants(const struct plan *plan,
                                       const struct plan_context *context)
 {
     const struct terms *terms = context->terms;
-    if (plan->participants.count < terms->hospitals_min)
-        return refuse(REASON_WRONG_TERMS, "plan: fewer participants than hospitals_min");
     for (size_t i = 0; i < plan->participants.count; i++) {
         const uint8_t *key = plan->participants.items + i * KEY_BYTES;
         if (!terms_include(&terms->participants, key))
@@ -202,27 +233,21 @@ enum reason plan_check(const struct plan *plan, const struct plan_context *conte
     if (reason == REASON_NONE)
         reason = check_participants(plan, context);
     if (reason == REASON_NONE)
+        reason = check_quorum(plan, terms);
+    if (reason == REASON_NONE)
         reason = check_numbers(plan, terms);
     return reason;
 }
 
-enum reason plan_accepts(const struct plan *plan, const uint8_t plan_hash[HASH_BYTES],
-                         const struct envelope *envelope,
-                         const struct contribution *contribution, uint64_t now)
+enum reason plan_concerns(const struct plan *plan, const struct envelope *envelope)
 {
     if (memcmp(envelope->study, plan->study, STUDY_BYTES) != 0)
-        return refuse(REASON_UNKNOWN_STUDY, "contribution: study");
+        return refuse(REASON_UNKNOWN_STUDY, "message: study");
     if (!terms_include(&plan->participants, envelope->sender))
-        return refuse(REASON_NOT_PARTICIPANT, "contribution: sender");
+        return refuse(REASON_NOT_PARTICIPANT, "message: sender");
     if (envelope->round != plan->round)
-        return refuse(REASON_WRONG_ROUND, "contribution: round");
+        return refuse(REASON_WRONG_ROUND, "message: round");
     if (envelope->attempt != plan->attempt)
-        return refuse(REASON_STALE_ATTEMPT, "contribution: attempt");
-    if (memcmp(contribution->plan, plan_hash, HASH_BYTES) != 0)
-        return refuse(REASON_WRONG_PLAN, "contribution: plan");
-    if (contribution->vector.count != plan->dimension)
-        return refuse(REASON_WRONG_LENGTH, "contribution: vector");
-    if (now >= plan->deadline)
-        return refuse(REASON_LATE, "contribution: deadline");
+        return refuse(REASON_STALE_ATTEMPT, "message: attempt");
     return REASON_NONE;
 }

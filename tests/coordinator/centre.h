@@ -1,14 +1,17 @@
 #ifndef TESTS_COORDINATOR_CENTRE_H
 #define TESTS_COORDINATOR_CENTRE_H
 
-/* centre - the coordinator of the wire tests' consortium, in a store of its own, and the
- * hospitals' keys in the test's hand, so that the test can say anything in their names.
+/* centre - the coordinator of the wire tests' consortium, in a store of its own, and its
+ * hospitals: their keys in the test's hand, so that it can say anything in their names,
+ * and each one's real state machine (node/attempt), so that a whole round can be played.
  */
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "consortium.h"
+#include "coordinator/attempts.h"
 #include "coordinator/exchange.h"
+#include "node/attempt.h"
 #include "scratch.h"
 
 static const char line_text[] = "model line version 1 \"t\"\n"
@@ -22,20 +25,33 @@ static const char line_text[] = "model line version 1 \"t\"\n"
                                 "[observations]\n"
                                 "SBP : f ~ lognormal(0.15)\n";
 
+struct hospital {
+    struct random *random;
+    struct attempt *attempt; /* NULL: it has entered none */
+    uint64_t *integers;      /* [dimension] its last input's, before the masks */
+    uint64_t charged;        /* length of its ledger, whose head is this in each byte */
+};
+
 struct centre {
     struct consortium *c;
     void *directory;
     char *folder;
     struct coordinator *coordinator;
-    uint64_t now;
+    uint64_t now, steady_ms;
     struct clock clock;
     struct model *model;
     uint8_t number[STUDY_BYTES]; /* of the study, once there is one */
+    struct hospital hospitals[HOSPITALS];
 };
 
 static inline uint64_t centre_wall(void *context)
 {
     return ((struct centre *)context)->now;
+}
+
+static inline uint64_t centre_steady(void *context)
+{
+    return ((struct centre *)context)->steady_ms;
 }
 
 static inline void centre_restart(struct centre *s)
@@ -52,7 +68,11 @@ static inline int centre_set_up(void **state)
         return -1;
     s->c = consortium;
     s->now = NOW;
-    s->clock = (struct clock){centre_wall, centre_wall, s};
+    s->clock = (struct clock){centre_wall, centre_steady, s};
+    for (size_t i = 0; i < HOSPITALS; i++) {
+        uint8_t seed[HASH_BYTES] = {(uint8_t)i};
+        s->hospitals[i].random = random_new_seeded(seed);
+    }
     s->folder = scratch_path(s->directory, "home");
     assert_ok(model_parse(line_text, strlen(line_text), "line", &s->model));
     assert_ok(coordinator_create(s->folder, s->c->fields.consortium_name,
@@ -69,6 +89,11 @@ static inline int centre_tear_down(void **state)
 {
     struct centre *s = *state;
     void *consortium = s->c;
+    for (size_t i = 0; i < HOSPITALS; i++) {
+        attempt_destroy(&s->hospitals[i].attempt);
+        random_destroy(&s->hospitals[i].random);
+        mem_free(s->hospitals[i].integers);
+    }
     coordinator_destroy(&s->coordinator);
     model_destroy(&s->model);
     free(s->folder);
@@ -152,6 +177,7 @@ struct said {
     enum reason reason; /* of a refusal */
     struct reply reply;
     struct receipt receipt;
+    struct waiting waiting;
 };
 
 static inline void said_clear(struct said *said)
@@ -162,13 +188,31 @@ static inline void said_clear(struct said *said)
     *said = (struct said){0};
 }
 
+static inline void said_read(struct said *said)
+{
+    struct view body = said->envelope.body;
+    struct refusal refusal;
+    if (said->envelope.kind == MESSAGE_REFUSAL) {
+        assert_ok(codec_decode_refusal(body, said->arena, &refusal));
+        assert_ok(reason_from_number(refusal.reason, &said->reason));
+    } else if (said->envelope.kind == MESSAGE_REPLY) {
+        assert_ok(codec_decode_reply(body, said->arena, &said->reply));
+    } else if (said->envelope.kind == MESSAGE_RECEIPT) {
+        assert_ok(codec_decode_receipt(body, said->arena, &said->receipt));
+    } else if (said->envelope.kind == MESSAGE_WAIT) {
+        assert_ok(codec_decode_waiting(body, said->arena, &said->waiting));
+    }
+    if (said->envelope.kind != MESSAGE_REPLY) /* one may say that a ledger is behind */
+        assert_int_equal(said->reason, said->outcome.reason);
+    assert_int_equal(said->envelope.kind == MESSAGE_WAIT, said->outcome.waiting);
+}
+
 /* Hand a frame in as from hospital `from`'s connection and read the answer, which must be
  * signed by the coordinator. */
 static inline void centre_hear(struct centre *s, size_t from, const struct bytes *frame,
                                struct said *said)
 {
     struct signed_bytes parts;
-    struct refusal refusal;
     said_clear(said);
     said->arena = arena_new(16 << 20);
     assert_ok(coord_exchange_answer(s->coordinator, &s->clock, s->c->curves[from], frame,
@@ -179,30 +223,27 @@ static inline void centre_hear(struct centre *s, size_t from, const struct bytes
     assert_ok(codec_decode_envelope(parts.object, said->arena, &said->envelope));
     assert_ok(identity_verify(s->c->coordinator_key, envelope_tag(said->envelope.kind),
                               parts.object.data, parts.object.size, parts.signature));
-    if (said->envelope.kind == MESSAGE_REFUSAL) {
-        assert_ok(codec_decode_refusal(said->envelope.body, said->arena, &refusal));
-        assert_ok(reason_from_number(refusal.reason, &said->reason));
-    } else if (said->envelope.kind == MESSAGE_REPLY) {
-        assert_ok(codec_decode_reply(said->envelope.body, said->arena, &said->reply));
-    } else {
-        assert_int_equal(said->envelope.kind, MESSAGE_RECEIPT);
-        assert_ok(codec_decode_receipt(said->envelope.body, said->arena, &said->receipt));
-    }
-    if (said->envelope.kind != MESSAGE_REPLY) /* one may say that a ledger is behind */
-        assert_int_equal(said->reason, said->outcome.reason);
+    said_read(said);
+}
+
+static inline void centre_send(struct centre *s, size_t from,
+                               const struct envelope *envelope, struct said *said)
+{
+    struct bytes frame = {0};
+    assert_ok(envelope_seal(s->c->hospitals[from], envelope, &frame));
+    centre_hear(s, from, &frame, said);
+    bytes_free(&frame);
 }
 
 static inline void centre_ask(struct centre *s, size_t from, const struct poll *poll,
                               struct said *said)
 {
-    struct bytes body = {0}, frame = {0};
+    struct bytes body = {0};
     struct envelope envelope = centre_envelope(s, MESSAGE_POLL);
     assert_ok(codec_encode_poll(poll, &body));
     envelope.body = codec_view(&body);
-    assert_ok(envelope_seal(s->c->hospitals[from], &envelope, &frame));
-    centre_hear(s, from, &frame, said);
+    centre_send(s, from, &envelope, said);
     bytes_free(&body);
-    bytes_free(&frame);
 }
 
 /* Hospitals 0 to `count` - 1 ask about the study, which is how they join. */
@@ -215,6 +256,9 @@ static inline void centre_join(struct centre *s, size_t count)
     said_clear(&said);
 }
 
+/* --- the coordinator's mind
+ * ------------------------------------------------------------------- */
+
 static inline enum rounds_outcome centre_advance(struct centre *s)
 {
     const struct coord_study *study;
@@ -225,75 +269,199 @@ static inline enum rounds_outcome centre_advance(struct centre *s)
     return outcome;
 }
 
-/* The attempt in progress; its plan points into the arena. */
-static inline struct coord_attempt centre_attempt(struct centre *s, struct arena *arena)
+/* A study whose first attempt is open to all five hospitals. */
+static inline void centre_opened(struct centre *s)
 {
-    const struct coord_study *study;
-    struct coord_attempt attempt;
-    assert_ok(coord_studies_open(s->coordinator, s->number, &study));
-    assert_ok(rounds_current(s->coordinator, study, arena, &attempt));
-    bytes_free(&attempt.signed_plan);
-    return attempt;
+    centre_study(s);
+    centre_join(s, HOSPITALS);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
 }
 
-/* What hospital `from` would contribute to an attempt: `value` in every number. */
-struct part {
-    struct envelope envelope;
-    struct contribution contribution;
-    uint64_t *vector;
-};
-
-static inline struct part centre_part(const struct centre *s,
-                                      const struct coord_attempt *attempt, uint64_t value)
+/* The study's attempt, in progress or the last. */
+static inline struct collection *centre_collection(struct centre *s)
 {
-    struct part part = {.envelope = centre_envelope(s, MESSAGE_CONTRIBUTION),
-                        .contribution = {.ledger_length = attempt->plan.round},
-                        .vector = mem_new(attempt->plan.dimension + 1, sizeof(uint64_t))};
-    part.envelope.round = attempt->plan.round;
-    part.envelope.attempt = attempt->plan.attempt;
-    memcpy(part.contribution.plan, attempt->hash, HASH_BYTES);
-    memset(part.contribution.ledger_head, (int)attempt->plan.round, HASH_BYTES);
-    for (size_t i = 0; i <= attempt->plan.dimension; i++)
-        part.vector[i] = value;
-    part.contribution.vector = (struct words){part.vector, attempt->plan.dimension};
-    return part;
+    struct coord_attempt *attempt;
+    assert_ok(attempts_find(s->coordinator, &s->clock, s->number, &attempt));
+    return attempt->collection;
 }
 
-static inline void centre_frame(const struct centre *s, size_t from,
-                                const struct part *part, struct bytes *frame)
+static inline const struct plan *centre_plan(struct centre *s)
 {
-    struct bytes body = {0};
-    struct envelope envelope = part->envelope;
-    frame->size = 0;
-    assert_ok(codec_encode_contribution(&part->contribution, &body));
-    envelope.body = codec_view(&body);
-    assert_ok(envelope_seal(s->c->hospitals[from], &envelope, frame));
-    bytes_free(&body);
+    return collection_plan(centre_collection(s));
 }
 
-static inline void centre_send(struct centre *s, size_t from, const struct part *part,
-                               struct said *said)
+static inline int64_t centre_count(struct centre *s, const char *sql)
 {
-    struct bytes frame = {0};
-    centre_frame(s, from, part, &frame);
-    centre_hear(s, from, &frame, said);
-    bytes_free(&frame);
+    struct query *query;
+    bool row;
+    assert_ok(store_query(s->coordinator->store, sql, &query));
+    assert_ok(query_step(query, &row));
+    int64_t count = query_get_int(query, 0);
+    query_reset(query);
+    return count;
 }
 
-/* Hospitals 0 to `count` - 1 contribute to the attempt in progress. */
-static inline void centre_contribute(struct centre *s, size_t count, uint64_t value)
+/* The link of a round that was published; it points into the arena. */
+static inline struct chain_link centre_link(struct centre *s, uint64_t round,
+                                            struct arena *arena)
 {
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct coord_attempt attempt = centre_attempt(s, arena);
+    struct bytes storage = {0};
+    struct view view;
+    struct chain_link link;
+    uint8_t hash[HASH_BYTES];
+    size_t count;
+    assert_ok(coord_studies_links(s->coordinator, s->number, round - 1, 1, &storage,
+                                  &view, &count));
+    assert_int_equal(count, 1);
+    assert_ok(chain_open(view, s->c->coordinator_key, arena, &link, hash));
+    bytes_free(&storage);
+    return link;
+}
+
+/* --- a hospital's attempt
+ * --------------------------------------------------------------------- */
+
+static inline enum err hospital_enter(void *context)
+{
+    (void)context;
+    return ERR_OK;
+}
+
+/* Any numbers: what is added up is modulo 2^64. */
+static inline enum err hospital_input(void *context, uint64_t *sum)
+{
+    struct hospital *h = context;
+    uint32_t dimension = attempt_plan(h->attempt)->dimension;
+    mem_free(h->integers);
+    h->integers = mem_new(dimension, sizeof *h->integers);
+    for (uint32_t i = 0; i < dimension; i++)
+        h->integers[i] = random_u64(h->random);
+    memcpy(sum, h->integers, dimension * sizeof *sum);
+    return ERR_OK;
+}
+
+static inline enum err hospital_charge(void *context, uint64_t *length,
+                                       uint8_t head[HASH_BYTES])
+{
+    struct hospital *h = context;
+    *length = ++h->charged;
+    memset(head, (int)h->charged, HASH_BYTES);
+    return ERR_OK;
+}
+
+static inline enum err hospital_commit(void *context, const uint8_t message[HASH_BYTES])
+{
+    (void)context;
+    (void)message;
+    return ERR_OK;
+}
+
+static inline void hospital_cancel(void *context)
+{
+    ((struct hospital *)context)->charged--;
+}
+
+/* Poll, and enter the attempt of the plan that comes. */
+static inline void centre_enter(struct centre *s, size_t from)
+{
+    struct hospital *h = &s->hospitals[from];
+    struct said said = {0};
+    struct poll poll = centre_poll(s);
+    poll.ledger_length = h->charged;
+    memset(poll.ledger_head, (int)h->charged, HASH_BYTES);
+    centre_ask(s, from, &poll, &said);
+    assert_true(said.reply.plan.size > 0);
+    const struct attempt_world world = {
+        s->c->hospitals[from], h->random,       hospital_enter,  hospital_input,
+        hospital_charge,       hospital_commit, hospital_cancel, h};
+    struct attempt_start start = {.signed_plan = said.reply.plan,
+                                  .coordinator_key = s->c->coordinator_key,
+                                  .ledger_length = h->charged};
+    memset(start.ledger_head, (int)h->charged, HASH_BYTES);
+    attempt_destroy(&h->attempt);
+    assert_ok(attempt_new(&start, &world, &h->attempt));
+    said_clear(&said);
+}
+
+/* The message of a hospital's phase; its body is the attempt's. */
+static inline struct envelope centre_message(const struct centre *s, size_t from)
+{
+    const struct attempt *attempt = s->hospitals[from].attempt;
+    struct envelope envelope = centre_envelope(s, 0);
+    envelope.round = attempt_plan(attempt)->round;
+    envelope.attempt = attempt_plan(attempt)->attempt;
+    assert_ok(attempt_message(attempt, &envelope.kind, &envelope.body));
+    return envelope;
+}
+
+/* A hospital sends what it has to say in its phase and takes the answer. */
+static inline void centre_say(struct centre *s, size_t from, struct said *said)
+{
+    struct envelope envelope = centre_message(s, from);
+    centre_send(s, from, &envelope, said);
+    assert_int_equal(said->reason, REASON_NONE);
+    assert_ok(attempt_take(s->hospitals[from].attempt, said->envelope.kind,
+                           said->envelope.body));
+}
+
+/* Hospitals 0 to `count` - 1 send what they have to say in this phase, and wait. */
+static inline void centre_speak(struct centre *s, size_t count)
+{
     struct said said = {0};
     for (size_t i = 0; i < count; i++) {
-        struct part part = centre_part(s, &attempt, value + i);
-        centre_send(s, i, &part, &said);
+        centre_say(s, i, &said);
         assert_true(said.outcome.stored);
-        mem_free(part.vector);
+        assert_true(said.outcome.waiting);
     }
     said_clear(&said);
-    arena_destroy(&arena);
+}
+
+/* And once the phase is over they are told what it led to. */
+static inline void centre_listen(struct centre *s, size_t count)
+{
+    struct said said = {0};
+    for (size_t i = 0; i < count; i++) {
+        centre_say(s, i, &said);
+        assert_false(said.outcome.stored);
+        assert_false(said.outcome.waiting);
+    }
+    said_clear(&said);
+}
+
+/* A phase in which hospitals 0 to `count` - 1 speak: the others are not waited for. */
+static inline void centre_phase(struct centre *s, size_t count)
+{
+    centre_speak(s, count);
+    if (count < collection_expected(centre_collection(s))) {
+        assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
+        s->steady_ms += 86400000;
+    }
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    centre_listen(s, count);
+}
+
+/* Hospitals 0 to `count` - 1 enter the attempt in progress and play it until there is a
+ * sum to publish. */
+static inline void centre_play(struct centre *s, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        centre_enter(s, i);
+    for (enum phase phase = 0; phase < PHASE_END; phase++)
+        centre_phase(s, count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(attempt_succeeded(s->hospitals[i].attempt));
+}
+
+/* As a link names the sum of what hospitals 0 to `count` - 1 put in last. */
+static inline void centre_sum(const struct centre *s, size_t count, uint32_t dimension,
+                              uint8_t hash[HASH_BYTES])
+{
+    uint64_t *sum = mem_new(dimension, sizeof *sum);
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < dimension; k++)
+            sum[k] += s->hospitals[i].integers[k];
+    chain_sum_hash(&(struct words){sum, dimension}, hash);
+    mem_free(sum);
 }
 
 #endif

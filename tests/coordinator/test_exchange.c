@@ -30,6 +30,25 @@ static void dropped(struct centre *s, const struct bytes *frame)
     assert_string_equal(outcome.member, "?");
 }
 
+static void enter_all(struct centre *s)
+{
+    for (size_t i = 0; i < HOSPITALS; i++)
+        centre_enter(s, i);
+}
+
+/* What came out is the exact sum of what hospitals 0 to `count` - 1 put in. */
+static void assert_exact(struct centre *s, size_t count)
+{
+    struct arena *arena = codec_arena(WIRE_CHAIN_LINK_MAX);
+    uint8_t sum[HASH_BYTES];
+    centre_sum(s, count, centre_plan(s)->dimension, sum);
+    assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+    struct chain_link link = centre_link(s, 1, arena);
+    assert_memory_equal(link.sum, sum, HASH_BYTES);
+    assert_int_equal(link.contributions, count);
+    arena_destroy(&arena);
+}
+
 /* Every step's refusal, each with whatever a later step would refuse wrong as well. */
 static void exchange__frames_are_opened_in_order(void **state)
 {
@@ -156,35 +175,68 @@ static void exchange__polls_about_a_study_are_refused_in_order(void **state)
     said_clear(&said);
 }
 
+/* Poll as one who has entered attempt `attempt` of round `round` and holds no link. */
+static void poll_again(struct centre *s, size_t from, uint64_t round, uint32_t attempt,
+                       struct said *said)
+{
+    struct bytes body = {0};
+    struct envelope envelope = centre_envelope(s, MESSAGE_POLL);
+    struct poll poll = centre_poll(s);
+    poll.ledger_length = s->hospitals[from].charged;
+    memset(poll.ledger_head, (int)poll.ledger_length, HASH_BYTES);
+    envelope.round = round;
+    envelope.attempt = attempt;
+    assert_ok(codec_encode_poll(&poll, &body));
+    envelope.body = codec_view(&body);
+    centre_send(s, from, &envelope, said);
+    bytes_free(&body);
+}
+
 static void exchange__a_plan_comes_once_and_after_all_links(void **state)
 {
     struct centre *s = *state;
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
     struct said said = {0};
-    centre_study(s);
-    struct poll poll = centre_poll(s);
-    centre_join(s, HOSPITALS);
-    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    centre_ask(s, 0, &poll, &said);
+    centre_opened(s);
+    poll_again(s, 0, 0, 0, &said);
     assert_true(said.reply.plan.size > 0);
-    centre_contribute(s, 1, 0);
-    poll.ledger_length = 1;
-    memset(poll.ledger_head, 1, HASH_BYTES);
-    centre_ask(s, 0, &poll, &said); /* has answered */
-    assert_int_equal(said.reply.plan.size, 0);
+    enter_all(s);
+    poll_again(s, 4, 1, 1, &said); /* has entered and lost its part: it gets no other, and */
+    assert_int_equal(said.reply.plan.size, 0); /* nobody waits for it */
+    centre_speak(s, 1);
+    poll_again(s, 1, 0, 0, &said);
+    assert_true(said.reply.plan.size > 0);
     assert_string_equal(said.reply.waiting,
-                        "round 1 of 2, attempt 1: 1 of 5 hospitals answered");
+                        "round 1 of 2, attempt 1, phase advertise: 1 of 4 hospitals "
+                        "answered");
+    for (size_t i = 1; i < HOSPITALS - 1; i++) {
+        struct envelope message = centre_message(s, i);
+        centre_send(s, i, &message, &said);
+    }
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    poll_again(s, 1, 0, 0, &said); /* nobody can enter any more */
+    assert_int_equal(said.reply.plan.size, 0);
     said_clear(&said);
-    arena_destroy(&arena);
+}
+
+static void exchange__a_plan_continues_the_last_link(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    centre_opened(s);
+    centre_play(s, HOSPITALS);
+    assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    poll_again(s, 0, 1, 1, &said);
+    assert_int_equal(said.reply.links.count, 1);
+    assert_true(said.reply.plan.size > 0);
+    said_clear(&said);
 }
 
 static void exchange__a_shorter_ledger_gets_the_longer_head_and_nothing_else(void **state)
 {
     struct centre *s = *state;
     struct said said = {0};
-    centre_study(s);
-    centre_join(s, HOSPITALS);
-    centre_advance(s);
+    centre_opened(s);
     struct poll poll = centre_poll(s);
     poll.ledger_length = 7;
     memset(poll.ledger_head, 7, HASH_BYTES);
@@ -204,130 +256,437 @@ static void exchange__a_shorter_ledger_gets_the_longer_head_and_nothing_else(voi
     said_clear(&said);
 }
 
-/* --- contributions
- * ------------------------------------------------------------------------ */
+/* --- messages of a phase: once and again
+ * ------------------------------------------------------------- */
 
-static void exchange__the_same_bytes_again_get_the_same_receipt(void **state)
+/* The frame again, at once and after a restart, and the same body in another frame:
+ * nothing is counted anew. */
+static void assert_repeats(struct centre *s, const struct bytes *frame,
+                           const struct said *first)
 {
-    struct centre *s = *state;
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct said first = {0}, again = {0};
-    struct bytes frame = {0};
-    uint8_t hash[HASH_BYTES];
-    size_t count;
-    centre_study(s);
-    centre_join(s, HOSPITALS);
-    centre_advance(s);
-    struct coord_attempt attempt = centre_attempt(s, arena);
-    struct part part = centre_part(s, &attempt, 3);
-    centre_frame(s, 0, &part, &frame);
-    centre_hear(s, 0, &frame, &first);
-    assert_true(first.outcome.stored);
-    assert_ok(envelope_hash(codec_view(&frame), hash));
-    assert_memory_equal(first.receipt.contribution, hash, HASH_BYTES);
-    assert_memory_equal(first.receipt.plan, attempt.hash, HASH_BYTES);
-    assert_int_equal(first.receipt.ledger_length, 1);
-    assert_memory_equal(first.receipt.ledger_head, part.contribution.ledger_head,
-                        HASH_BYTES);
-    for (int later = 0; later < 3; later++) { /* at once, restarted, after the deadline */
-        centre_hear(s, 0, &frame, &again);
+    struct said again = {0};
+    size_t received = collection_received(centre_collection(s));
+    for (int restarted = 0; restarted < 2; restarted++) {
+        centre_hear(s, 0, frame, &again);
         assert_false(again.outcome.stored);
-        assert_int_equal(again.answer.size, first.answer.size);
-        assert_memory_equal(again.answer.data, first.answer.data, first.answer.size);
+        assert_int_equal(again.answer.size, first->answer.size);
+        assert_memory_equal(again.answer.data, first->answer.data, first->answer.size);
         centre_restart(s);
-        if (later)
-            s->now = attempt.plan.deadline;
     }
-    assert_ok(rounds_contributions(s->coordinator, attempt.hash, &count));
-    assert_int_equal(count, 1);
-    part.vector[0]++; /* other numbers for the same plan */
-    centre_send(s, 0, &part, &again);
-    assert_int_equal(again.reason, REASON_ANSWERED);
-    mem_free(part.vector);
-    bytes_free(&frame);
-    said_clear(&first);
+    struct envelope message = centre_message(s, 0);
+    message.nonce[0] ^= 1;
+    centre_send(s, 0, &message, &again);
+    assert_false(again.outcome.stored);
+    assert_int_equal(again.envelope.kind, first->envelope.kind);
+    assert_memory_equal(again.envelope.nonce, message.nonce, NONCE_BYTES);
+    assert_int_equal(collection_received(centre_collection(s)), received);
     said_clear(&again);
-    arena_destroy(&arena);
 }
 
-static void exchange__contributions_are_refused_at_every_step(void **state)
+/* Any other body of the same kind. */
+static void assert_answered(struct centre *s)
+{
+    struct said said = {0};
+    struct bytes body = {0};
+    struct envelope message = centre_message(s, 0);
+    bytes_append(&body, message.body.data, message.body.size);
+    body.data[body.size - 1] ^= 1;
+    message.body = codec_view(&body);
+    centre_send(s, 0, &message, &said);
+    assert_int_equal(said.reason, REASON_ANSWERED);
+    assert_false(said.outcome.stored);
+    bytes_free(&body);
+    said_clear(&said);
+}
+
+static void exchange__the_same_message_again_gets_the_same_answer(void **state)
 {
     struct centre *s = *state;
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
     struct said said = {0};
-    size_t count;
+    struct bytes frame = {0};
+    centre_opened(s);
+    enter_all(s);
+    for (enum phase phase = 0; phase < PHASE_END; phase++) {
+        struct envelope message = centre_message(s, 0);
+        frame.size = 0;
+        assert_ok(envelope_seal(s->c->hospitals[0], &message, &frame));
+        centre_hear(s, 0, &frame, &said);
+        assert_true(said.outcome.stored);
+        assert_int_equal(said.envelope.kind, MESSAGE_WAIT);
+        assert_int_equal(said.waiting.retry_after_ms, 10000);
+        assert_non_null(strstr(said.waiting.what_for, ": 1 of 5 hospitals answered"));
+        assert_non_null(strstr(said.waiting.what_for, phase_name(phase)));
+        assert_repeats(s, &frame, &said);
+        assert_answered(s);
+        for (size_t i = 1; i < HOSPITALS; i++)
+            centre_say(s, i, &said);
+        assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+        centre_hear(s, 0, &frame, &said);
+        assert_int_equal(said.envelope.kind, phase_answer(phase));
+        s->now = centre_plan(s)->deadline; /* what was taken in time stays taken */
+        assert_repeats(s, &frame, &said);
+        assert_answered(s);
+        s->now = NOW;
+        centre_listen(s, HOSPITALS);
+    }
+    assert_exact(s, HOSPITALS);
+    bytes_free(&frame);
+    said_clear(&said);
+}
+
+/* It names the message and countersigns the ledger, also once the sum is published, and
+ * until this process or the attempt is another. */
+static void exchange__a_receipt_names_message_and_ledger(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0}, again = {0};
+    struct bytes frame = {0};
+    uint8_t hash[HASH_BYTES], head[HASH_BYTES];
+    centre_opened(s);
+    enter_all(s);
+    for (enum phase phase = 0; phase < PHASE_UNMASK; phase++)
+        centre_phase(s, HOSPITALS);
+    struct envelope message = centre_message(s, 0);
+    assert_ok(envelope_seal(s->c->hospitals[0], &message, &frame));
+    centre_speak(s, HOSPITALS);
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    centre_hear(s, 0, &frame, &said);
+    assert_ok(envelope_hash(codec_view(&frame), hash));
+    assert_memory_equal(said.receipt.message, hash, HASH_BYTES);
+    assert_memory_equal(said.receipt.plan, collection_context(centre_collection(s)),
+                        HASH_BYTES);
+    assert_int_equal(said.receipt.ledger_length, 1);
+    memset(head, 1, HASH_BYTES);
+    assert_memory_equal(said.receipt.ledger_head, head, HASH_BYTES);
+    assert_exact(s, HOSPITALS);
+    centre_hear(s, 0, &frame, &again);
+    assert_int_equal(again.answer.size, said.answer.size);
+    assert_memory_equal(again.answer.data, said.answer.data, said.answer.size);
+    centre_restart(s); /* the link is what is left to know it by */
+    centre_hear(s, 0, &frame, &again);
+    assert_int_equal(again.reason, REASON_WRONG_ROUND);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    centre_hear(s, 0, &frame, &again);
+    assert_int_equal(again.reason, REASON_WRONG_ROUND);
+    bytes_free(&frame);
+    said_clear(&said);
+    said_clear(&again);
+}
+
+/* --- messages of a phase: refused
+ * --------------------------------------------------------------------- */
+
+/* Every step's refusal, each with whatever a later step would refuse wrong as well. */
+static void exchange__messages_are_of_the_attempt_in_progress(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    for (size_t i = 0; i < HOSPITALS; i++)
+        s->c->members[i].valid_to = NOW + 1000000;
     centre_study(s);
-    struct poll poll = centre_poll(s);
     centre_join(s, HOSPITALS - 1); /* the last one does not take part */
     s->now += 604800;
-    for (size_t i = 0; i < HOSPITALS; i++)
-        s->c->members[i].valid_to = s->now + 1000000;
-    centre_roster(s, 2, HOSPITALS);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
-    struct coord_attempt attempt = centre_attempt(s, arena);
-    assert_int_equal(attempt.plan.participants.count, HOSPITALS - 1);
-    const struct part good = centre_part(s, &attempt, 0);
-    struct part part = good;
+    assert_int_equal(centre_plan(s)->participants.count, HOSPITALS - 1);
+    for (size_t i = 0; i < HOSPITALS - 1; i++)
+        centre_enter(s, i);
+    const struct envelope good = centre_message(s, 0);
+    struct envelope wrong = good;
 #define WRONG(from, change, code)                                                        \
     change;                                                                              \
-    centre_send(s, from, &part, &said);                                                  \
+    centre_send(s, from, &wrong, &said);                                                 \
     assert_int_equal(said.reason, REASON_##code);                                        \
     assert_false(said.outcome.stored);                                                   \
-    part = good
-    WRONG(0, part.envelope.study[0] ^= 1, UNKNOWN_STUDY);
-    WRONG(HOSPITALS - 1, part.envelope.round++, NOT_PARTICIPANT);
-    WRONG(0, part.envelope.round++; part.envelope.attempt++, WRONG_ROUND);
-    WRONG(0, part.envelope.attempt++; part.contribution.plan[0] ^= 1, STALE_ATTEMPT);
-    WRONG(0, part.contribution.plan[0] ^= 1;
-          part.contribution.vector.count--, WRONG_PLAN);
-    s->now = attempt.plan.deadline;
-    WRONG(0, part.contribution.vector.count--, WRONG_LENGTH);
-    WRONG(0, part.contribution.vector.count++, WRONG_LENGTH);
-    poll.ledger_length = 9;
-    centre_ask(s, 0, &poll, &said);
-    WRONG(0, (void)0, LATE);
-    s->now--;
-    WRONG(0, (void)0, LEDGER_BEHIND);
+    wrong = good
+    WRONG(HOSPITALS - 1, wrong.study[0] ^= 1, UNKNOWN_STUDY);
+    WRONG(HOSPITALS - 1, wrong.round++, NOT_PARTICIPANT);
+    WRONG(0, wrong.round++; wrong.attempt++, WRONG_ROUND);
+    WRONG(0, wrong.attempt++, STALE_ATTEMPT);
+    WRONG(1, (void)0, BAD_SIGNATURE); /* hospital 0's advert in another's name */
 #undef WRONG
-    assert_ok(rounds_contributions(s->coordinator, attempt.hash, &count));
-    assert_int_equal(count, 0);
-    part.contribution.ledger_length = 10;
-    centre_send(s, 0, &part, &said);
-    assert_true(said.outcome.stored);
-    assert_ok(coord_studies_set_state(s->coordinator, s->number, "closed"));
-    centre_send(s, 1, &part, &said);
-    assert_int_equal(said.reason, REASON_STUDY_CLOSED);
-    mem_free(good.vector);
+    assert_int_equal(collection_received(centre_collection(s)), 0);
     said_clear(&said);
-    arena_destroy(&arena);
 }
 
-static void exchange__without_a_plan_no_round_is_the_right_one(void **state)
+static void exchange__strangers_to_the_terms_do_not_take_part(void **state)
 {
     struct centre *s = *state;
     struct said said = {0};
-    struct coord_attempt attempt = {.plan = {.round = 1, .attempt = 1, .dimension = 20}};
+    centre_roster(s, 1, HOSPITALS - 1);
     centre_study(s);
-    struct part part = centre_part(s, &attempt, 0);
-    centre_send(s, 0, &part, &said);
+    centre_roster(s, 2, HOSPITALS); /* the last hospital comes after the study */
+    struct envelope message = centre_envelope(s, MESSAGE_ADVERT);
+    message.body = (struct view){(const uint8_t *)"?", 1};
+    centre_send(s, HOSPITALS - 1, &message, &said);
+    assert_int_equal(said.reason, REASON_NOT_PARTICIPANT);
+    centre_send(s, 0, &message, &said); /* there is no plan yet */
     assert_int_equal(said.reason, REASON_WRONG_ROUND);
-    mem_free(part.vector);
+    said_clear(&said);
+}
+
+/* Closed while an attempt is in progress: nothing more is taken, and it is not forgotten,
+ * should people open the study again. */
+static void exchange__a_closed_study_takes_nothing(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    centre_opened(s);
+    enter_all(s);
+    centre_speak(s, 2);
+    assert_ok(coord_studies_set_state(s->coordinator, s->number, "closed"));
+    for (int restarted = 0; restarted < 2; restarted++) {
+        for (size_t i = 0; i < HOSPITALS; i++) {
+            struct envelope message = centre_message(s, i);
+            centre_send(s, i, &message, &said);
+            assert_int_equal(said.reason, REASON_STUDY_CLOSED);
+            assert_false(said.outcome.stored);
+        }
+        assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
+        centre_restart(s);
+    }
+    assert_ok(coord_studies_set_state(s->coordinator, s->number, "open"));
+    for (size_t i = 2; i < HOSPITALS; i++)
+        centre_say(s, i, &said);
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    centre_listen(s, HOSPITALS);
+    for (enum phase phase = PHASE_SHARE; phase < PHASE_END; phase++)
+        centre_phase(s, HOSPITALS);
+    assert_exact(s, HOSPITALS);
+    said_clear(&said);
+}
+
+/* A hospital in two studies charges for one while it waits in the other. */
+static void exchange__what_was_taken_is_never_behind(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    centre_opened(s);
+    enter_all(s);
+    for (enum phase phase = 0; phase < PHASE_END; phase++) {
+        centre_say(s, 0, &said);
+        s->hospitals[0].charged++; /* for another study's input */
+        poll_again(s, 0, 0, 0, &said);
+        assert_int_equal(said.outcome.reason, REASON_NONE);
+        centre_say(s, 0, &said);
+        assert_int_equal(said.envelope.kind, MESSAGE_WAIT);
+        assert_false(said.outcome.stored);
+        for (size_t i = 1; i < HOSPITALS; i++)
+            centre_say(s, i, &said);
+        assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+        centre_listen(s, HOSPITALS);
+    }
+    assert_exact(s, HOSPITALS);
+    said_clear(&said);
+}
+
+/* The message of hospital 0's phase with another body. */
+static void refused_body(struct centre *s, const struct bytes *body, enum reason reason)
+{
+    struct said said = {0};
+    struct envelope message = centre_message(s, 0);
+    message.body = codec_view(body);
+    centre_send(s, 0, &message, &said);
+    assert_int_equal(said.reason, reason);
+    assert_false(said.outcome.stored);
+    assert_int_equal(collection_received(centre_collection(s)), 0);
+    said_clear(&said);
+}
+
+/* What is wrong with a message of any phase: not to be read, another's, of a phase that
+ * is to come. */
+static void refused_alike(struct centre *s, enum phase phase)
+{
+    struct said said = {0};
+    struct bytes other = {0};
+    struct view body = centre_message(s, 1).body;
+    refused_body(s, &(struct bytes){.data = (uint8_t *)"?", .size = 1}, REASON_MALFORMED);
+    bytes_append(&other, body.data, body.size);
+    if (phase != PHASE_UNMASK) /* which is signed by its envelope alone */
+        refused_body(s, &other, REASON_BAD_SIGNATURE);
+    for (enum phase later = phase + 1; later < PHASE_END; later++) {
+        struct envelope message = centre_message(s, 0);
+        message.kind = phase_question(later);
+        centre_send(s, 0, &message, &said);
+        assert_int_equal(said.reason, REASON_WRONG_PHASE);
+    }
+    bytes_free(&other);
+    said_clear(&said);
+}
+
+/* Change something of a decoded message, encode it, have it refused, decode it anew. */
+#define WRONG(change, code)                                                              \
+    change;                                                                              \
+    body.size = 0;                                                                       \
+    ENCODE;                                                                              \
+    refused_body(s, &body, REASON_##code);                                               \
+    DECODE
+
+static void wrong_adverts(struct centre *s, struct arena *arena)
+{
+    struct bytes body = {0};
+    struct view good = centre_message(s, 0).body;
+    struct advert advert;
+#define DECODE assert_ok(phase_read_advert(good, arena, &advert))
+#define ENCODE assert_ok(phase_sign_advert(s->c->hospitals[0], &advert, &body))
+    DECODE;
+    WRONG(advert.plan[0] ^= 1, WRONG_PLAN);
+#undef DECODE
+#undef ENCODE
+    body.size = 0;
+    bytes_append(&body, good.data, good.size);
+    body.data[body.size - 1] ^= 1;
+    refused_body(s, &body, REASON_BAD_SIGNATURE);
+    bytes_free(&body);
+}
+
+static void wrong_shares(struct centre *s, struct arena *arena)
+{
+    struct bytes body = {0}, dealt = {0};
+    struct view good = centre_message(s, 0).body;
+    struct shares shares;
+    struct dealing dealing;
+#define DECODE                                                                           \
+    assert_ok(codec_decode_shares(good, arena, &shares));                                \
+    assert_ok(phase_read_dealing(shares.dealing, arena, &dealing))
+#define ENCODE                                                                           \
+    dealt.size = 0;                                                                      \
+    assert_ok(phase_sign_dealing(s->c->hospitals[0], &dealing, &dealt));                 \
+    shares.dealing = codec_view(&dealt);                                                 \
+    assert_ok(codec_encode_shares(&shares, &body))
+    DECODE;
+    WRONG(dealing.plan[0] ^= 1; dealing.bundle[0] ^= 1, WRONG_PLAN);
+    WRONG(dealing.bundle[0] ^= 1; shares.parcels.count--, WRONG_BUNDLE);
+    WRONG(shares.parcels.count--; dealing.parcels_hash[0] ^= 1, WRONG_LENGTH);
+    WRONG(dealing.parcels_hash[0] ^= 1, BAD_SIGNATURE);
+    WRONG(((uint8_t *)shares.parcels.items[2].data)[9] ^= 1, BAD_SIGNATURE);
+#undef DECODE
+#undef ENCODE
+    bytes_free(&body);
+    bytes_free(&dealt);
+}
+
+static void wrong_inputs(struct centre *s, struct arena *arena)
+{
+    struct bytes body = {0}, claim = {0};
+    struct view good = centre_message(s, 0).body;
+    struct masked_input masked;
+    struct input input;
+#define DECODE                                                                           \
+    assert_ok(codec_decode_masked_input(good, arena, &masked));                          \
+    assert_ok(phase_read_input(masked.input, arena, &input))
+#define ENCODE                                                                           \
+    claim.size = 0;                                                                      \
+    assert_ok(phase_sign_input(s->c->hospitals[0], &input, &claim));                     \
+    masked.input = codec_view(&claim);                                                   \
+    assert_ok(codec_encode_masked_input(&masked, &body))
+    DECODE;
+    WRONG(input.plan[0] ^= 1; input.bundle[0] ^= 1, WRONG_PLAN);
+    WRONG(input.bundle[0] ^= 1; input.dealers[0] ^= 1, WRONG_BUNDLE);
+    WRONG(input.dealers[0] ^= 1; masked.vector.count--, WRONG_DEALERS);
+    WRONG(masked.vector.count--, WRONG_LENGTH);
+    WRONG(((uint64_t *)masked.vector.items)[3]++, BAD_SIGNATURE);
+    WRONG(input.vector_hash[0] ^= 1, BAD_SIGNATURE);
+#undef DECODE
+#undef ENCODE
+    bytes_free(&body);
+    bytes_free(&claim);
+}
+
+static void wrong_confirms(struct centre *s, struct arena *arena)
+{
+    struct bytes body = {0};
+    struct view good = centre_message(s, 0).body;
+    struct confirm confirm;
+#define DECODE assert_ok(phase_read_confirm(good, arena, &confirm))
+#define ENCODE assert_ok(phase_sign_confirm(s->c->hospitals[0], &confirm, &body))
+    DECODE;
+    WRONG(confirm.plan[0] ^= 1; confirm.bundle[0] ^= 1, WRONG_PLAN);
+    WRONG(confirm.bundle[0] ^= 1; confirm.dealers[0] ^= 1, WRONG_BUNDLE);
+    WRONG(confirm.dealers[0] ^= 1; confirm.survivors[0] ^= 1, WRONG_DEALERS);
+    WRONG(confirm.survivors[0] ^= 1, WRONG_SURVIVORS);
+#undef DECODE
+#undef ENCODE
+    bytes_free(&body);
+}
+
+static void wrong_unmasks(struct centre *s, struct arena *arena)
+{
+    struct bytes body = {0};
+    struct view good = centre_message(s, 0).body;
+    struct unmask unmask;
+#define DECODE assert_ok(codec_decode_unmask(good, arena, &unmask))
+#define ENCODE assert_ok(codec_encode_unmask(&unmask, &body))
+    DECODE;
+    WRONG(unmask.plan[0] ^= 1; unmask.survivors[0] ^= 1, WRONG_PLAN);
+    WRONG(unmask.survivors[0] ^= 1; unmask.self_shares.count--, WRONG_SURVIVORS);
+    WRONG(unmask.self_shares.count--, WRONG_LENGTH);
+    WRONG(unmask.mask_shares = unmask.self_shares, WRONG_LENGTH); /* never both */
+    WRONG(memset((uint8_t *)unmask.self_shares.items[0].data, 255, KEY_BYTES), BAD_SHARE);
+#undef DECODE
+#undef ENCODE
+    bytes_free(&body);
+}
+#undef WRONG
+
+/* Whatever is wrong is refused for what it is and changes nothing: the attempt ends with
+ * the exact sum. */
+static void exchange__messages_of_a_phase_are_refused_at_every_step(void **state)
+{
+    static void (*const wrong[])(struct centre * s, struct arena * arena) = {
+        wrong_adverts, wrong_shares, wrong_inputs, wrong_confirms, wrong_unmasks};
+    struct centre *s = *state;
+    centre_opened(s);
+    enter_all(s);
+    for (enum phase phase = 0; phase < PHASE_END; phase++) {
+        struct arena *arena = arena_new(1 << 20);
+        refused_alike(s, phase);
+        wrong[phase](s, arena);
+        centre_phase(s, HOSPITALS);
+        arena_destroy(&arena);
+    }
+    assert_exact(s, HOSPITALS);
+}
+
+/* Who misses a phase has missed all that follow. */
+static void exchange__who_came_too_late_has_dropped_out(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    centre_opened(s);
+    enter_all(s);
+    centre_phase(s, HOSPITALS);
+    struct envelope message = centre_message(s, HOSPITALS - 1); /* its shares */
+    for (enum phase phase = PHASE_SHARE; phase < PHASE_END; phase++) {
+        centre_phase(s, phase == PHASE_UNMASK ? 3 : 4);
+        for (enum phase sent = PHASE_SHARE; sent <= phase + 1 && sent < PHASE_END;
+             sent++) {
+            message.kind = phase_question(sent);
+            centre_send(s, HOSPITALS - 1, &message, &said);
+            assert_int_equal(said.reason, REASON_LATE);
+        }
+    }
+    message = centre_message(s, 3); /* its unmasking, which was not waited for */
+    centre_send(s, 3, &message, &said);
+    assert_int_equal(said.reason, REASON_LATE);
+    assert_exact(s, 4);
     said_clear(&said);
 }
 
 /* --- killed between any two writes
  * --------------------------------------------------------- */
 
-/* In a process of its own: take the contribution, send the receipt through the pipe, die.
- */
+/* In a process of its own: take the message as coordinator/serve does, send the answer
+ * through the pipe, die. */
 static void answer_and_die(struct centre *s, const struct bytes *frame, int at, int told)
 {
     struct bytes answer = {0};
     struct coord_exchange_outcome outcome;
     centre_restart(s);
     fault_arm(FAULT_ANY, at, at % 2 ? FAULT_KILL_HALF : FAULT_KILL);
-    if (coord_exchange_answer(s->coordinator, &s->clock, s->c->curves[0], frame, &answer,
-                              &outcome) != ERR_OK)
+    if (store_begin(s->coordinator->store) != ERR_OK ||
+        coord_exchange_answer(s->coordinator, &s->clock, s->c->curves[0], frame, &answer,
+                              &outcome) != ERR_OK ||
+        store_commit(s->coordinator->store) != ERR_OK)
         _exit(1);
     fault_disarm();
     if (write(told, answer.data, answer.size) != (ssize_t)answer.size)
@@ -335,56 +694,64 @@ static void answer_and_die(struct centre *s, const struct bytes *frame, int at, 
     kill(getpid(), SIGKILL);
 }
 
-/* A receipt exists only for what is stored; what was stored unseen is counted once. */
-static void exchange__a_receipt_exists_only_for_what_is_stored(void **state)
+/* Whether an answer came before it died. */
+static bool answered_before_death(struct centre *s, const struct bytes *frame, int at)
+{
+    int told[2], status;
+    uint8_t answer[1024];
+    coordinator_destroy(&s->coordinator);
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(told[0]);
+        answer_and_die(s, frame, at, told[1]);
+    }
+    close(told[1]);
+    ssize_t size = read(told[0], answer, sizeof answer);
+    close(told[0]);
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_ok(coordinator_open(s->folder, &s->coordinator));
+    return size > 0;
+}
+
+/* An answer exists only for what is kept; what was kept unseen is counted once. */
+static void exchange__an_answer_exists_only_for_what_is_kept(void **state)
 {
     struct centre *s = *state;
-    struct arena *arena = codec_arena(WIRE_PLAN_MAX);
-    struct said said = {0};
     struct bytes frame = {0};
-    bool done = false;
-    size_t count, killed = 0;
-    centre_study(s);
-    centre_join(s, HOSPITALS);
-    centre_advance(s);
-    struct coord_attempt attempt = centre_attempt(s, arena);
-    struct part part = centre_part(s, &attempt, 3);
-    centre_frame(s, 0, &part, &frame);
-    for (int at = 0; !done; at++) {
-        int told[2], status;
-        uint8_t receipt[1024];
-        coordinator_destroy(&s->coordinator);
-        assert_int_equal(pipe(told), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            close(told[0]);
-            answer_and_die(s, &frame, at, told[1]);
-        }
-        close(told[1]);
-        ssize_t size = read(told[0], receipt, sizeof receipt);
-        close(told[0]);
-        waitpid(child, &status, 0);
-        assert_true(WIFSIGNALED(status));
-        assert_ok(coordinator_open(s->folder, &s->coordinator));
-        assert_ok(rounds_contributions(s->coordinator, attempt.hash, &count));
-        done = size > 0;
-        if (done)
-            assert_int_equal(count, 1);
-        killed += !done;
-        if (!done && count == 1) { /* stored, but the hospital does not know */
-            centre_hear(s, 0, &frame, &said);
-            assert_int_equal(said.envelope.kind, MESSAGE_RECEIPT);
-            assert_false(said.outcome.stored);
-            break;
-        }
+    size_t killed = 0;
+    centre_opened(s);
+    enter_all(s);
+    for (enum phase phase = 0; phase < PHASE_MASK; phase++)
+        centre_phase(s, HOSPITALS);
+    struct envelope message = centre_message(s, 0);
+    assert_ok(envelope_seal(s->c->hospitals[0], &message, &frame));
+    size_t received = 0;
+    for (int at = 0; !received; at++, killed++) {
+        bool told = answered_before_death(s, &frame, at);
+        received = collection_received(centre_collection(s));
+        assert_int_equal(centre_count(s, "SELECT count(*) FROM collected"),
+                         PHASE_MASK * (HOSPITALS + 1) + (int)received);
+        assert_int_equal(centre_count(s, "SELECT count(*) FROM heads"), received);
+        if (told)
+            assert_int_equal(received, 1);
         assert_true(at < 200);
     }
     assert_true(killed > 5);
-    mem_free(part.vector);
+    struct said said = {0};
+    for (size_t i = 0; i < HOSPITALS; i++) { /* hospital 0 may not know */
+        centre_say(s, i, &said);
+        assert_int_equal(said.outcome.stored, i > 0);
+    }
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    centre_listen(s, HOSPITALS);
+    centre_phase(s, HOSPITALS);
+    centre_phase(s, HOSPITALS);
+    assert_exact(s, HOSPITALS);
     bytes_free(&frame);
     said_clear(&said);
-    arena_destroy(&arena);
 }
 
 int main(void)
@@ -396,11 +763,17 @@ int main(void)
         IN_CENTRE(exchange__news_are_what_the_node_lacks),
         IN_CENTRE(exchange__polls_about_a_study_are_refused_in_order),
         IN_CENTRE(exchange__a_plan_comes_once_and_after_all_links),
+        IN_CENTRE(exchange__a_plan_continues_the_last_link),
         IN_CENTRE(exchange__a_shorter_ledger_gets_the_longer_head_and_nothing_else),
-        IN_CENTRE(exchange__the_same_bytes_again_get_the_same_receipt),
-        IN_CENTRE(exchange__contributions_are_refused_at_every_step),
-        IN_CENTRE(exchange__without_a_plan_no_round_is_the_right_one),
-        IN_CENTRE(exchange__a_receipt_exists_only_for_what_is_stored),
+        IN_CENTRE(exchange__the_same_message_again_gets_the_same_answer),
+        IN_CENTRE(exchange__a_receipt_names_message_and_ledger),
+        IN_CENTRE(exchange__messages_are_of_the_attempt_in_progress),
+        IN_CENTRE(exchange__strangers_to_the_terms_do_not_take_part),
+        IN_CENTRE(exchange__a_closed_study_takes_nothing),
+        IN_CENTRE(exchange__what_was_taken_is_never_behind),
+        IN_CENTRE(exchange__messages_of_a_phase_are_refused_at_every_step),
+        IN_CENTRE(exchange__who_came_too_late_has_dropped_out),
+        IN_CENTRE(exchange__an_answer_exists_only_for_what_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static inline void hospital_terms(struct hospital *h)
     terms->noise_log2 = NOISE_LOG2;
     for (size_t i = 0; i < 3; i++)
         h->c->multipliers[i] = MULTIPLIER;
-    assert_ok(noise_norm_max(MULTIPLIER, &terms->norm_max));
+    assert_ok(noise_norm_max(MULTIPLIER, 3, &terms->norm_max));
     h->c->terms_bytes.size = 0;
     assert_ok(terms_sign(h->c->coordinator, terms, &h->c->terms_bytes, h->c->terms_hash));
 }
@@ -77,8 +77,8 @@ static inline struct plan hospital_plan(const struct hospital *h)
     plan.dimension = h->c->terms.dimension;
     plan.noise_multiplier = MULTIPLIER;
     plan.noise_log2 = NOISE_LOG2;
-    assert_ok(noise_step(MULTIPLIER, &plan.step));
-    assert_ok(noise_norm_max(MULTIPLIER, &plan.norm_max));
+    assert_ok(noise_step(MULTIPLIER / noise_pooled(3), &plan.step));
+    assert_ok(noise_norm_max(MULTIPLIER, 3, &plan.norm_max));
     memcpy(plan.terms, h->c->terms_hash, HASH_BYTES);
     memcpy(plan.chain_head, h->c->terms_hash, HASH_BYTES);
     return plan;

@@ -40,7 +40,7 @@ static int setup(void **state)
         prior_layout(model, &layout) != ERR_OK ||
         prior_from_model(model, &prior) != ERR_OK ||
         noise_step(MULTIPLIER, &step) != ERR_OK ||
-        noise_norm_max(MULTIPLIER, &norm_max) != ERR_OK) {
+        noise_norm_max(MULTIPLIER, 1, &norm_max) != ERR_OK) {
         print_error("%s\n", err_text());
         return -1;
     }

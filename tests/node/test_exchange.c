@@ -348,59 +348,6 @@ static void exchange__offers_are_stored_and_counted_once(void **state)
     assert_int_equal(news.studies, 0);
 }
 
-/* --- receipts
- * --------------------------------------------------------------------------- */
-
-static enum err show_receipt(struct hospital *h, const struct asked *asked,
-                             const struct receipt *receipt)
-{
-    struct bytes body = {0}, answer = {0};
-    assert_ok(codec_encode_receipt(receipt, &body));
-    hospital_answer(h, &asked->question, MESSAGE_RECEIPT, &body, &answer);
-    enum err err =
-        node_exchange_receipt(h->node, &asked->exchange, &asked->question, &answer);
-    bytes_free(&body);
-    bytes_free(&answer);
-    return err;
-}
-
-static void exchange__a_receipt_repeats_what_was_sent(void **state)
-{
-    struct hospital *h = *state;
-    struct arena *arena = arena_new(1 << 20);
-    struct node_study *study = hospital_approved(h);
-    struct asked asked = {0};
-    struct bytes plan_bytes = {0};
-    struct plan plan = hospital_plan(h);
-    struct receipt receipt = {.ledger_length = 1};
-    hospital_patients(h, PATIENTS);
-    assert_ok(plan_sign(h->c->coordinator, &plan, &plan_bytes, receipt.plan));
-    assert_ok(node_exchange_answer(h->node, &h->clock, study, codec_view(&plan_bytes),
-                                   NULL, &asked.exchange, &asked.question));
-    ledger_head(h->node->ledger, receipt.ledger_head);
-    assert_ok(envelope_hash(codec_view(&asked.question), receipt.contribution));
-    const struct receipt good = receipt;
-#define WRONG(change)                                                                    \
-    change;                                                                              \
-    assert_refused(ERR_VERIFY, "another contribution",                                   \
-                   show_receipt(h, &asked, &receipt));                                   \
-    receipt = good
-    WRONG(receipt.contribution[0] ^= 1);
-    WRONG(receipt.plan[0] ^= 1);
-    WRONG(receipt.ledger_length = 2);
-    WRONG(receipt.ledger_head[0] ^= 1);
-#undef WRONG
-    assert_ok(show_receipt(h, &asked, &receipt));
-    assert_ok(show_receipt(h, &asked, &receipt)); /* it may come twice */
-    asked.exchange.nonce[0] ^= 1;
-    assert_refused(ERR_VERIFY, reason_sentence(REASON_WRONG_NONCE),
-                   show_receipt(h, &asked, &receipt));
-    forget(&asked);
-    bytes_free(&plan_bytes);
-    node_study_destroy(&study);
-    arena_destroy(&arena);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,7 +360,6 @@ int main(void)
         IN_HOSPITAL(exchange__links_without_a_question_are_refused),
         IN_HOSPITAL(exchange__a_reply_cannot_shorten_the_chain),
         IN_HOSPITAL(exchange__offers_are_stored_and_counted_once),
-        IN_HOSPITAL(exchange__a_receipt_repeats_what_was_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

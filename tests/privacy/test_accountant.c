@@ -267,6 +267,13 @@ static void accountant__discretisation_covers_the_exact_gap(void **state)
     assert_relative(one.epsilon, 1e6 / 12 * 0x1p-40, 0.05); /* about d / (12 s^2) */
     assert_ok(accountant_discretisation(1000000, 20, 16, &many));
     assert_relative(many.epsilon, one.epsilon / 16, 1e-4);
+    for (size_t dim = 1; dim <= 1 << 20;
+         dim *= 32) /* the ledger's: one share covers all */
+        for (uint32_t shares = 2; shares <= 10000; shares = shares * 5 / 2) {
+            assert_ok(accountant_discretisation(dim, 20, 1, &one));
+            assert_ok(accountant_discretisation(dim, 20, shares, &many));
+            assert_true(many.epsilon <= one.epsilon && many.log_delta <= one.log_delta);
+        }
     assert_ok(accountant_discretisation(4, 2, 2, &many)); /* the sum's own correction */
     assert_ok(accountant_discretisation(4, 2, 1, &one));
     assert_true(many.epsilon > 0 && many.epsilon < one.epsilon);

@@ -174,7 +174,7 @@ static void noise__norm_bound_never_costs_more_than_the_multiplier(void **state)
         double z = ldexp(1 + (double)random_bits(random, 52) * 0x1p-52,
                          (int)random_below(random, 49) - 30);
         uint64_t norm_max = 0;
-        assert_ok(noise_norm_max(z, &norm_max));
+        assert_ok(noise_norm_max(z, 1, &norm_max));
         /* z = m 2^e exactly: compare norm_max m with 2^(20 - e) in integers */
         int e;
         uint64_t m = (uint64_t)ldexp(frexp(z, &e), 53);
@@ -182,12 +182,24 @@ static void noise__norm_bound_never_costs_more_than_the_multiplier(void **state)
         assert_true((unsigned __int128)norm_max * m <= scale);
         assert_true((unsigned __int128)(norm_max + 1) * m > scale);
     }
+    for (uint32_t shares = 1; shares < 3000; shares += shares < 20 ? 1 : 97) {
+        double pooled = noise_pooled(shares);
+        /* the square of the largest double not above the root, exactly */
+        assert_true(fma(pooled, pooled, -(double)shares) <= 0);
+        double above = nextafter(pooled, INFINITY);
+        assert_true(fma(above, above, -(double)shares) > 0);
+        uint64_t alone = 0, together = 0;
+        assert_ok(noise_norm_max(7.3, 1, &alone));
+        assert_ok(noise_norm_max(7.3, shares, &together));
+        assert_relative((double)together, pooled * (double)alone, 1e-4);
+        assert_true((double)together * 7.3 <= pooled * 0x1p20);
+    }
     uint64_t norm_max = 0;
-    assert_ok(noise_norm_max(1, &norm_max));
+    assert_ok(noise_norm_max(1, 1, &norm_max));
     assert_int_equal(norm_max, 1 << 20);
     const double wrong[] = {0, -1, NAN, INFINITY, 0x1p-31, 0x1p20};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_refused(ERR_RANGE, "multiplier", noise_norm_max(wrong[i], &norm_max));
+        assert_refused(ERR_RANGE, "multiplier", noise_norm_max(wrong[i], 1, &norm_max));
     random_destroy(&random);
 }
 

@@ -102,7 +102,7 @@ static inline void consortium_study(struct consortium *c)
                               .rounds = 3,
                               .epsilon = 1,
                               .delta = 1e-6,
-                              .norm_max = 131072,
+                              .norm_max = 227023, /* sqrt(3) 2^20 / 8 */
                               .noise_log2 = 20,
                               .hospitals_min = 3,
                               .noise_multipliers = {c->multipliers, 3},
@@ -116,8 +116,8 @@ static inline void consortium_study(struct consortium *c)
     c->plan = (struct plan){.round = 1,
                             .attempt = 1,
                             .dimension = 20,
-                            .step = 12 * 0x1p-20,
-                            .norm_max = 87381, /* 2^20 / 12 */
+                            .step = 12 / 1.7320508075688772 * 0x1p-20,
+                            .norm_max = 151348, /* sqrt(4 - 1) 2^20 / 12 */
                             .noise_multiplier = 12,
                             .noise_log2 = 20,
                             .deadline = NOW + 600,

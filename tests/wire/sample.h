@@ -144,16 +144,9 @@ static inline void sample_messages(enum shape shape, enum sample_size size,
                                   size == SAMPLE_LARGEST ? 5000 : 60)};
         sample_fixed(sample->reply.ledger_head, HASH_BYTES, 19);
         break;
-    case SHAPE_CONTRIBUTION:
-        sample->contribution = (struct contribution){
-            .ledger_length = number,
-            .vector = sample_words(arena, sample_pick(size, 0, 20, WIRE_DIMENSION_MAX))};
-        sample_fixed(sample->contribution.plan, HASH_BYTES, 20);
-        sample_fixed(sample->contribution.ledger_head, HASH_BYTES, 21);
-        break;
     case SHAPE_RECEIPT:
         sample->receipt = (struct receipt){.ledger_length = number};
-        sample_fixed(sample->receipt.contribution, HASH_BYTES, 22);
+        sample_fixed(sample->receipt.message, HASH_BYTES, 22);
         sample_fixed(sample->receipt.plan, HASH_BYTES, 23);
         sample_fixed(sample->receipt.ledger_head, HASH_BYTES, 24);
         break;

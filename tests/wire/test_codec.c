@@ -104,12 +104,12 @@ static void codec__fields_come_back_where_they_were(void **state)
         assert_int_equal(one->valid_from, 1700000000);
         assert_int_equal(one->valid_to, 1900000000);
     }
-    struct contribution contribution;
+    struct masked_input masked;
     bytes.size = 0;
-    sample_make(SHAPE_CONTRIBUTION, SAMPLE_ORDINARY, room, &sample);
-    assert_ok(codec_encode_contribution(&sample.contribution, &bytes));
-    assert_ok(codec_decode_contribution(codec_view(&bytes), arena, &contribution));
-    assert_memory_equal(contribution.vector.items, sample.contribution.vector.items, 160);
+    sample_make(SHAPE_MASKED_INPUT, SAMPLE_ORDINARY, room, &sample);
+    assert_ok(codec_encode_masked_input(&sample.masked_input, &bytes));
+    assert_ok(codec_decode_masked_input(codec_view(&bytes), arena, &masked));
+    assert_memory_equal(masked.vector.items, sample.masked_input.vector.items, 160);
     arena_destroy(&arena);
     bytes_free(&bytes);
 }
@@ -119,7 +119,7 @@ static void codec__bytes_are_those_of_protobuf(void **state)
 {
     (void)state;
     struct receipt receipt = {.ledger_length = 300};
-    memset(receipt.contribution, 0xaa, HASH_BYTES);
+    memset(receipt.message, 0xaa, HASH_BYTES);
     memset(receipt.plan, 0xbb, HASH_BYTES);
     memset(receipt.ledger_head, 0xcc, HASH_BYTES);
     struct bytes bytes = {0};
@@ -164,9 +164,9 @@ static void codec__truncation_at_any_byte_is_refused_or_another_value(void **sta
         /* only whole items at the end of a list may be missing */
         assert_true(taken <= 7);
         static const enum shape ends_in_a_list[] = {
-            SHAPE_REPLY,    SHAPE_CONTRIBUTION, SHAPE_ROSTER,       SHAPE_BUNDLE,
-            SHAPE_SHARES,   SHAPE_UNMASK,       SHAPE_MASKED_INPUT, SHAPE_SURVIVORS,
-            SHAPE_CONFIRMS, SHAPE_DELIVERY};
+            SHAPE_REPLY,     SHAPE_ROSTER,   SHAPE_BUNDLE,
+            SHAPE_SHARES,    SHAPE_UNMASK,   SHAPE_MASKED_INPUT,
+            SHAPE_SURVIVORS, SHAPE_CONFIRMS, SHAPE_DELIVERY};
         bool may = false;
         for (size_t i = 0; i < sizeof ends_in_a_list / sizeof *ends_in_a_list; i++)
             may |= shape == ends_in_a_list[i];
@@ -310,8 +310,8 @@ static void codec__one_order_once_each_and_nothing_else(void **state)
     static const struct {
         const char *ids, *says;
     } cases[] = {
-        {"", "contribution is missing"},
-        {"234", "contribution is missing"},
+        {"", "message is missing"},
+        {"234", "message is missing"},
         {"134", "plan is missing"},
         {"124", "ledger_length is missing"},
         {"123", "ledger_head is missing"},
@@ -319,17 +319,17 @@ static void codec__one_order_once_each_and_nothing_else(void **state)
         {"12334", "doubled or misplaced"},
         {"12344", "doubled or misplaced"},
         {"1324", "plan is missing"},
-        {"2134", "contribution is missing"},
+        {"2134", "message is missing"},
         {"12341", "doubled or misplaced"},
         {"1234u", "unknown, doubled or misplaced"},
-        {"u1234", "contribution is missing"},
+        {"u1234", "message is missing"},
         {"12u34", "ledger_length is missing"},
         {"1234U", "unknown"},
         {"01234", "unknown"},
         {"12340", "unknown"},
-        {"s234", "contribution has the wrong length"},
-        {"l234", "contribution has the wrong length"},
-        {"v234", "contribution has the wrong wire type"},
+        {"s234", "message has the wrong length"},
+        {"l234", "message has the wrong length"},
+        {"v234", "message has the wrong wire type"},
         {"12r4", "ledger_length has the wrong wire type"},
         {"12f4", "ledger_length has the wrong wire type"},
         {"12i4", "ledger_length has the wrong wire type"},
@@ -530,11 +530,9 @@ static void codec__packed_numbers_are_whole_and_at_least_one(void **state)
     struct bytes bytes = {0};
     for (size_t size = 0; size <= 24; size++) {
         bytes.size = 0;
-        put_run(&bytes, 1, 32, 1);
-        put_number(&bytes, 2, 5);
-        put_run(&bytes, 3, 32, 1);
-        put_run(&bytes, 4, size, 7);
-        assert_int_equal(decodes(SHAPE_CONTRIBUTION, codec_view(&bytes)),
+        put_run(&bytes, 1, WIRE_SIGNED_SMALL_MIN, 1);
+        put_run(&bytes, 2, size, 7);
+        assert_int_equal(decodes(SHAPE_MASKED_INPUT, codec_view(&bytes)),
                          size > 0 && size % 8 == 0);
         if (size == 12)
             assert_non_null(strstr(err_text(), "vector does not hold"));

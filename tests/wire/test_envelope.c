@@ -92,7 +92,7 @@ static void envelope__checks_come_in_the_documented_order(void **state)
         if (right < 2)
             sent.recipient[31] ^= 1;
         if (right < 3)
-            sent.kind = MESSAGE_CONTRIBUTION;
+            sent.kind = MESSAGE_ADVERT;
         if (right == 6)
             setting.rule.nonce = nonce;
         frame.size = 0;
@@ -136,9 +136,12 @@ static void envelope__a_kind_that_does_not_exist_is_never_expected(void **state)
     struct envelope sent = poll_fields(c, &body), got;
     coordinators_rule(c, &setting);
     setting.rule.kinds = UINT32_MAX;
-    for (uint32_t kind = 6; kind < 32; kind = kind == 15 ? 26 : kind + 1) {
+    size_t unknown = 0;
+    for (uint32_t kind = 3; kind < 32; kind++) {
+        if (envelope_tag(kind)) /* one that exists */
+            continue;
+        unknown++;
         sent.kind = kind;
-        assert_null(envelope_tag(kind));
         assert_refused(ERR_RANGE, "kind", envelope_seal(c->hospitals[0], &sent, &frame));
         sent.version = WIRE_VERSION;
         memcpy(sent.sender, c->keys, KEY_BYTES);
@@ -149,6 +152,7 @@ static void envelope__a_kind_that_does_not_exist_is_never_expected(void **state)
         assert_int_equal(opens(&setting.rule, &frame, &got), REASON_WRONG_KIND);
         frame.size = 0;
     }
+    assert_int_equal(unknown, 29 - 12); /* 4, 5, and 16 to 25 exist */
     bytes_free(&body);
     bytes_free(&frame);
     bytes_free(&object);

@@ -58,6 +58,9 @@ static void terms__fields_fit_together(void **state)
     terms = good;
     terms.hospitals_min = 6;
     terms_refused(c, &terms, "5 participants, at least 6 are required");
+    terms = good;
+    terms.colluders = 2;
+    terms_refused(c, &terms, "sums of 3 hospitals, 2 of which may collude");
 }
 
 static void terms__include_exactly_their_participants(void **state)
@@ -92,7 +95,7 @@ static void plan__opens_only_as_signed(void **state)
     assert_ok(
         plan_open(codec_view(&c->plan_bytes), c->coordinator_key, arena, &plan, hash));
     assert_memory_equal(hash, c->plan_hash, HASH_BYTES);
-    assert_int_equal(plan.norm_max, 87381);
+    assert_int_equal(plan.norm_max, 151348);
     struct bytes bytes = {0};
     bytes_append(&bytes, c->plan_bytes.data, c->plan_bytes.size);
     for (size_t at = 0; at < bytes.size; at++) {
@@ -128,12 +131,21 @@ static void plan__every_field_is_held_against_what_is_known(void **state)
     WRONG(plan.chain_head[31] ^= 1, REASON_WRONG_CHAIN, "chain_head");
     WRONG(plan.deadline = NOW, REASON_LATE, "deadline");
     WRONG(plan.dimension = 21, REASON_WRONG_LENGTH, "dimension");
-    WRONG(plan.norm_max = 131073, REASON_WRONG_TERMS, "norm_max");
-    WRONG(plan.norm_max = 87382, REASON_WRONG_TERMS,
+    WRONG(plan.norm_max = 227024, REASON_WRONG_TERMS, "norm_max");
+    WRONG(plan.norm_max = 151349, REASON_WRONG_TERMS,
           "norm_max is too large for the noise");
     WRONG(plan.noise_multiplier = 11.999999, REASON_WRONG_TERMS, "noise_multiplier");
     WRONG(plan.noise_log2 = 19, REASON_WRONG_TERMS, "noise_log2");
-    WRONG(plan.participants.count = 2, REASON_WRONG_TERMS, "hospitals_min");
+    WRONG(plan.survivors = 2, REASON_WRONG_TERMS, "hospitals_min");
+    WRONG(plan.colluders = 0, REASON_WRONG_TERMS, "colluders");
+    WRONG(plan.colluders = 2, REASON_WRONG_TERMS, "norm_max"); /* sound, with more noise */
+    WRONG(plan.colluders = 3, REASON_WEAK_PLAN, "plan");
+    WRONG(plan.quorum = 3, REASON_WEAK_PLAN, "plan");
+    WRONG(plan.threshold = 1, REASON_WEAK_PLAN, "plan");
+    WRONG(plan.survivors = 3, REASON_WEAK_PLAN, "plan");
+    WRONG(plan.participants.count = 4, REASON_WEAK_PLAN, "plan");
+    WRONG((plan.commitments = (struct view){c->keys, 5 * HASH_BYTES}), REASON_WEAK_PLAN,
+          "commitments");
     uint8_t keys[HOSPITALS * KEY_BYTES];
     memcpy(keys, c->keys, sizeof keys);
     keys[2 * KEY_BYTES + 31] ^= 1;
@@ -151,7 +163,10 @@ static void plan__may_be_on_the_safer_side_of_the_terms(void **state)
     struct plan plan = c->plan;
     plan.noise_multiplier = 20;
     plan.norm_max = 50000;
-    plan.participants.count = 3;
+    plan.participants.count = 4; /* of whom all must survive */
+    plan.degree = 3;
+    assert_int_equal(plan_check(&plan, &context), REASON_NONE);
+    plan.survivors = plan.quorum = 4;
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
     plan.noise_log2 = 21;
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
@@ -166,7 +181,8 @@ static void plan__noise_against_norm_is_exact(void **state)
     struct plan plan = c->plan;
     c->multipliers[0] = 1e-3;
     c->terms.norm_max = WIRE_NORM_MAX;
-    plan.noise_log2 = 40;
+    plan.survivors = 5; /* four noises: exactly twice one of them */
+    plan.noise_log2 = 39;
     plan.norm_max = (uint64_t)1 << 30;
     plan.noise_multiplier = 1024;
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
@@ -177,7 +193,6 @@ static void plan__noise_against_norm_is_exact(void **state)
     assert_int_equal(plan_check(&plan, &context), REASON_WRONG_TERMS);
     plan.norm_max = 3;
     plan.noise_multiplier = 0x1p40 / 3; /* rounds down: three times it is below 2^40 */
-    plan.noise_log2 = 40;
     assert_true(plan.noise_multiplier * 3 <= 0x1p40);
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
     plan.noise_multiplier = nextafter(plan.noise_multiplier, INFINITY);
@@ -231,40 +246,30 @@ static void plan__counts_only_members_of_the_roster_in_force(void **state)
     memcpy(plan.roster, roster_hash(c->roster), HASH_BYTES);
     assert_int_equal(plan_check(&plan, &context), REASON_NOT_IN_ROSTER);
     plan.participants.count = 4;
+    plan.degree = 3;
     assert_int_equal(plan_check(&plan, &context), REASON_NONE);
     c->terms.consortium[0] ^= 1;
     assert_int_equal(plan_check(&plan, &context), REASON_WRONG_CONSORTIUM);
 }
 
-/* ---- contribution ---- */
+/* ---- messages of the phases ---- */
 
-static void plan__accepts_only_answers_to_it(void **state)
+static void plan__concerns_only_messages_about_it(void **state)
 {
     const struct consortium *c = *state;
-    uint64_t vector[21] = {0};
-    struct envelope good = {.kind = MESSAGE_CONTRIBUTION, .round = 1, .attempt = 1};
-    struct contribution right = {.vector = {vector, 20}};
+    struct envelope good = {.kind = MESSAGE_ADVERT, .round = 1, .attempt = 1};
     memcpy(good.study, c->plan.study, STUDY_BYTES);
     memcpy(good.sender, c->keys + 2 * KEY_BYTES, KEY_BYTES);
-    memcpy(right.plan, c->plan_hash, HASH_BYTES);
     struct envelope envelope = good;
-    struct contribution contribution = right;
-    uint64_t now = NOW + 599;
-    assert_int_equal(plan_accepts(&c->plan, c->plan_hash, &envelope, &contribution, now),
-                     REASON_NONE);
+    assert_int_equal(plan_concerns(&c->plan, &envelope), REASON_NONE);
 #define WRONG(change, reason)                                                            \
     change;                                                                              \
-    assert_int_equal(                                                                    \
-        plan_accepts(&c->plan, c->plan_hash, &envelope, &contribution, now), reason);    \
-    envelope = good, contribution = right, now = NOW
+    assert_int_equal(plan_concerns(&c->plan, &envelope), reason);                        \
+    envelope = good
     WRONG(envelope.study[0] ^= 1, REASON_UNKNOWN_STUDY);
     WRONG(memcpy(envelope.sender, c->stranger_key, KEY_BYTES), REASON_NOT_PARTICIPANT);
     WRONG(envelope.round = 2, REASON_WRONG_ROUND);
     WRONG(envelope.attempt = 2, REASON_STALE_ATTEMPT);
-    WRONG(contribution.plan[31] ^= 1, REASON_WRONG_PLAN);
-    WRONG(contribution.vector.count = 19, REASON_WRONG_LENGTH);
-    WRONG(contribution.vector.count = 21, REASON_WRONG_LENGTH);
-    WRONG(now = NOW + 600, REASON_LATE);
 #undef WRONG
 }
 
@@ -280,7 +285,7 @@ int main(void)
         TEST_WITH_CONSORTIUM(plan__noise_against_norm_is_exact),
         TEST_WITH_CONSORTIUM(plan__rounds_and_attempts_only_go_up),
         TEST_WITH_CONSORTIUM(plan__counts_only_members_of_the_roster_in_force),
-        TEST_WITH_CONSORTIUM(plan__accepts_only_answers_to_it),
+        TEST_WITH_CONSORTIUM(plan__concerns_only_messages_about_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,13 +11,13 @@
 #include "check.h"
 #include "consortium.h"
 #include "sample.h"
+#include "wire/phase.h"
 
 static const char *const shape_names[SHAPE_COUNT] = {
-    "Signed",  "Envelope",    "Poll",      "Reply",   "Contribution", "Receipt",
-    "Refusal", "Advert",      "Bundle",    "Dealing", "Shares",       "Delivery",
-    "Input",   "MaskedInput", "Survivors", "Confirm", "Confirms",     "Unmask",
-    "Waiting", "Roster",      "Terms",     "Plan",    "ChainLink",    "Request",
-    "Invite",  "Member"};
+    "Signed",    "Envelope", "Poll",   "Reply",    "Receipt", "Refusal",     "Advert",
+    "Bundle",    "Dealing",  "Shares", "Delivery", "Input",   "MaskedInput", "Survivors",
+    "Confirm",   "Confirms", "Unmask", "Waiting",  "Roster",  "Terms",       "Plan",
+    "ChainLink", "Request",  "Invite", "Member"};
 
 /* ---- the text ---- */
 
@@ -99,6 +99,32 @@ static void put_file(struct bytes *text, const char *shape, const char *tag,
     mem_free(armour);
 }
 
+/* What hospital 0 signs in the phases. */
+static void put_phases(struct bytes *text, const struct consortium *c)
+{
+    static const struct {
+        enum shape shape;
+        const char *tag;
+    } objects[] = {{SHAPE_ADVERT, "SA1/adv"},
+                   {SHAPE_DEALING, "SA1/shares"},
+                   {SHAPE_INPUT, "SA1/input"},
+                   {SHAPE_CONFIRM, "SA1/cons"}};
+    struct arena *room = arena_new(1 << 20);
+    union sample sample;
+    for (size_t i = 0; i < 4; i++) {
+        struct bytes bytes = {0};
+        sample_make(objects[i].shape, SAMPLE_ORDINARY, room, &sample);
+        memcpy(sample.confirm.plan, c->plan_hash,
+               HASH_BYTES); /* both come first in all */
+        memcpy(sample.confirm.member, c->keys, KEY_BYTES);
+        assert_ok(phase_sign(c->hospitals[0], objects[i].shape, &sample, &bytes));
+        put_signed(text, shape_names[objects[i].shape], objects[i].tag, c->keys,
+                   objects[i].tag, &bytes);
+        bytes_free(&bytes);
+    }
+    arena_destroy(&room);
+}
+
 static void put_files(struct bytes *text, const struct consortium *c)
 {
     char *armour = NULL;
@@ -124,26 +150,45 @@ static void put_files(struct bytes *text, const struct consortium *c)
 /* One message of every kind between hospital 0 and the coordinator. */
 static void put_messages(struct bytes *text, const struct consortium *c)
 {
+    static const struct {
+        enum message_kind kind;
+        enum shape body; /* of kinds 16 and 22 what is inside the Signed */
+        bool asks;
+    } kinds[] = {
+        {MESSAGE_POLL, SHAPE_POLL, true},
+        {MESSAGE_REPLY, SHAPE_REPLY, false},
+        {MESSAGE_RECEIPT, SHAPE_RECEIPT, false},
+        {MESSAGE_REFUSAL, SHAPE_REFUSAL, false},
+        {MESSAGE_ADVERT, SHAPE_SIGNED, true},
+        {MESSAGE_BUNDLE, SHAPE_BUNDLE, false},
+        {MESSAGE_SHARES, SHAPE_SHARES, true},
+        {MESSAGE_DELIVERY, SHAPE_DELIVERY, false},
+        {MESSAGE_INPUT, SHAPE_MASKED_INPUT, true},
+        {MESSAGE_SURVIVORS, SHAPE_SURVIVORS, false},
+        {MESSAGE_CONFIRM, SHAPE_SIGNED, true},
+        {MESSAGE_CONFIRMS, SHAPE_CONFIRMS, false},
+        {MESSAGE_UNMASK, SHAPE_UNMASK, true},
+        {MESSAGE_WAIT, SHAPE_WAITING, false},
+    };
     struct arena *room = arena_new(1 << 20);
     union sample sample;
     struct bytes body = {0}, frame = {0};
-    for (uint32_t kind = MESSAGE_POLL; kind <= MESSAGE_REFUSAL; kind++) {
-        enum shape shape = SHAPE_POLL + (enum shape)(kind - MESSAGE_POLL);
-        bool asks = kind == MESSAGE_POLL || kind == MESSAGE_CONTRIBUTION;
-        struct envelope envelope = {.kind = kind, .round = 1, .attempt = 1};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool asks = kinds[i].asks;
+        struct envelope envelope = {.kind = kinds[i].kind, .round = 1, .attempt = 1};
         body.size = 0, frame.size = 0;
-        sample_make(shape, SAMPLE_ORDINARY, room, &sample);
-        assert_ok(codec_encode(shape, &sample, &body));
+        sample_make(kinds[i].body, SAMPLE_ORDINARY, room, &sample);
+        assert_ok(codec_encode(kinds[i].body, &sample, &body));
         envelope.body = codec_view(&body);
         memcpy(envelope.consortium, roster_consortium(c->roster), HASH_BYTES);
         memcpy(envelope.recipient, asks ? c->coordinator_key : c->keys, KEY_BYTES);
         memcpy(envelope.study, c->terms.study, STUDY_BYTES);
-        sample_fixed(envelope.nonce, NONCE_BYTES, kind);
+        sample_fixed(envelope.nonce, NONCE_BYTES, kinds[i].kind);
         assert_ok(
             envelope_seal(asks ? c->hospitals[0] : c->coordinator, &envelope, &frame));
-        put_signed(text, "Envelope", envelope_tag(kind),
+        put_signed(text, "Envelope", envelope_tag(kinds[i].kind),
                    asks ? c->keys : c->coordinator_key, "gemel/message/1", &frame);
-        line_text(text, "body", shape_names[shape]);
+        line_text(text, "body", shape_names[kinds[i].body]);
     }
     bytes_free(&body);
     bytes_free(&frame);
@@ -198,6 +243,7 @@ static struct bytes vectors_of(const struct consortium *c)
     put_names(&text, c);
     put_encodings(&text);
     put_objects(&text, c);
+    put_phases(&text, c);
     put_files(&text, c);
     put_messages(&text, c);
     return text;

@@ -1,0 +1,42 @@
+#ifndef COORDINATOR_ATTEMPTS_H
+#define COORDINATOR_ATTEMPTS_H
+
+#include "base/clock.h"
+#include "coordinator/collection.h"
+#include "coordinator/studies.h"
+
+/* attempts - the attempt at a round that each study has in progress: its collection, in
+ * memory and in the store.
+ *
+ * Every message is in the store before anybody is answered by it, so that a coordinator
+ * that was killed carries on where it was. Once an attempt has ended its messages are
+ * deleted; in memory it stays until the next opens, for those who have not heard. It
+ * decides nothing about time or learning (coordinator/rounds does). */
+
+struct coord_attempt {
+    uint8_t study[STUDY_BYTES];
+    struct collection *collection;
+    uint64_t phase_since_ms;         /* steady clock, of this process */
+    bool open;                       /* in the store as well */
+    struct coordinator *coordinator; /* whose store its messages go to */
+    struct coord_attempt *next;      /* of another study */
+};
+
+/* Keep a signed plan as the study's next attempt, and open its collection. */
+enum err attempts_open(struct coordinator *coordinator, const struct clock *clock,
+                       struct view signed_plan, struct coord_attempt **attempt);
+
+/* The study's attempt in progress, built again from the store if this process has not
+ * seen it, or the one that ended last in this process. ERR_NOT_FOUND: neither. */
+enum err attempts_find(struct coordinator *coordinator, const struct clock *clock,
+                       const uint8_t study[STUDY_BYTES], struct coord_attempt **attempt);
+
+/* The number of the next attempt at a round, from 1. ERR_STATE: there were too many. */
+enum err attempts_next(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],
+                       uint64_t round, uint32_t *attempt);
+
+/* Note the end ("published", "abandoned") and delete its messages; in the caller's
+ * transaction. */
+enum err attempts_end(struct coord_attempt *attempt, const char *state);
+
+#endif

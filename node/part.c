@@ -1,0 +1,383 @@
+#include "node/part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/statistic.h"
+#include "node/contribute.h"
+#include "node/patients.h"
+#include "privacy/accountant.h"
+#include "privacy/noise.h"
+#include "privacy/random.h"
+
+struct crowd {
+    struct patient *patients;
+    size_t count;
+    size_t *paying; /* [paying_count] indices of those who can pay for this round */
+    size_t paying_count;
+};
+
+struct part {
+    struct node *node;
+    const struct clock *clock;
+    struct part_progress progress;
+    struct node_study *study; /* as it was when the attempt was entered */
+    struct arena *arena;      /* the plan's */
+    struct plan plan;
+    uint8_t hash[HASH_BYTES]; /* the plan's */
+    struct random *random;
+    struct attempt *attempt;
+    struct crowd crowd; /* who is in the input */
+};
+
+/* --- is it permitted
+ * --------------------------------------------------------------------------- */
+
+static enum err check_plan(struct node *node, const struct clock *clock,
+                           const struct node_study *study, const struct plan *plan)
+{
+    struct plan_context context = {
+        .terms = &study->terms,
+        .terms_hash = study->hash,
+        .roster = node->consortium.roster,
+        .chain_head = study->chain.head,
+        .chain_length = study->chain.length,
+        .own_key = node->key,
+        .now = clock_wall(clock),
+    };
+    double step;
+    if (!node->consortium.roster)
+        return err_set(ERR_STATE, "this node has no roster yet");
+    if (study->state != STUDY_APPROVED)
+        return err_set(ERR_DENIED, "the study %s is %s here, not approved",
+                       study->terms.name, node_study_state_name(study->state));
+    if (node_studies_permit(node, &study->terms) != ERR_OK ||
+        node_exchange_last(node, study->terms.study, &context.last_round,
+                           &context.last_attempt) != ERR_OK)
+        return err_code();
+    if (plan_check(plan, &context) != REASON_NONE)
+        return err_code();
+    if (plan->noise_log2 != NOISE_LOG2)
+        return err_set(ERR_DENIED, "the plan's noise_log2 is %u; this node draws %d",
+                       plan->noise_log2, NOISE_LOG2);
+    double local = plan->noise_multiplier / noise_pooled(plan_shares(plan));
+    if (noise_step(local, &step) != ERR_OK)
+        return err_code();
+    if (plan->step != step)
+        return err_set(ERR_DENIED, "the plan's step does not follow from its noise");
+    return ERR_OK;
+}
+
+/* --- who takes part
+ * ------------------------------------------------------------------------------ */
+
+static void crowd_clear(struct crowd *crowd)
+{
+    patients_free(crowd->patients, crowd->count);
+    mem_free(crowd->paying);
+}
+
+static uint8_t (*pseudonyms_of(const struct crowd *crowd))[LEDGER_PSEUDONYM_BYTES]
+{
+    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] =
+        mem_new(crowd->paying_count, sizeof *pseudonyms);
+    for (size_t i = 0; i < crowd->paying_count; i++)
+        memcpy(pseudonyms[i], crowd->patients[crowd->paying[i]].pseudonym,
+               LEDGER_PSEUDONYM_BYTES);
+    return pseudonyms;
+}
+
+/* Whether a patient takes part depends on what was charged to them before, never on their
+ * records, so that leaving some out tells nothing. */
+static enum err gather(struct node *node, const struct ledger_entry *entry, double cap,
+                       struct crowd *crowd)
+{
+    if (patients_list(node, &crowd->patients, &crowd->count) != ERR_OK)
+        return err_code();
+    crowd->paying = mem_new(crowd->count, sizeof *crowd->paying);
+    for (size_t i = 0; i < crowd->count; i++)
+        crowd->paying[i] = i;
+    crowd->paying_count = crowd->count;
+    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = pseudonyms_of(crowd);
+    bool *affordable = mem_new(crowd->count, sizeof *affordable);
+    enum err result = ledger_affordable(
+        node->ledger, entry, (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
+        crowd->count, cap, affordable);
+    crowd->paying_count = 0;
+    for (size_t i = 0; result == ERR_OK && i < crowd->count; i++)
+        if (affordable[i])
+            crowd->paying[crowd->paying_count++] = i;
+    mem_free(affordable);
+    mem_free(pseudonyms);
+    int64_t least = conf_integer(node->conf, "patients_min");
+    if (result == ERR_OK && (int64_t)crowd->paying_count < least) {
+        if ((int64_t)crowd->count < least)
+            result = err_set(ERR_DENIED, "%zu patients are here; patients_min is %lld",
+                             crowd->count, (long long)least);
+        else
+            result =
+                err_set(ERR_DENIED,
+                        "the privacy budget is spent: %zu of %zu patients could pay for "
+                        "this round, patients_min is %lld",
+                        crowd->paying_count, crowd->count, (long long)least);
+    }
+    return result;
+}
+
+static enum err open_record(void *source, size_t index, struct record **record)
+{
+    void **pair = source;
+    struct node *node = pair[0];
+    const struct crowd *crowd = pair[1];
+    return patients_record(node, crowd->patients[crowd->paying[index]].id, record);
+}
+
+/* What a patient may have been charged once this release is counted among all others. */
+static enum err round_cap(struct node *node, const struct plan *plan, double *mu2)
+{
+    struct discretisation all, one;
+    if (ledger_discretisation(node->ledger, &all) != ERR_OK ||
+        accountant_discretisation(plan->dimension, plan->noise_log2, 1, &one) != ERR_OK)
+        return err_code();
+    all.epsilon += one.epsilon;
+    all.log_delta += one.log_delta;
+    return node_cap(node, &all, mu2);
+}
+
+/* --- what the attempt needs
+ * -------------------------------------------------------------------- */
+
+static enum err enter(void *context)
+{
+    const struct part *part = context;
+    struct query *query;
+    if (store_query(part->node->store,
+                    "INSERT INTO attempts (study, round, attempt, plan, entered)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, part->plan.study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)part->plan.round);
+    query_int(query, 3, part->plan.attempt);
+    query_blob(query, 4, part->hash, HASH_BYTES);
+    query_int(query, 5, (int64_t)clock_wall(part->clock));
+    return query_run(query);
+}
+
+static struct ledger_entry entry_of(const struct part *part)
+{
+    struct ledger_entry entry = {.round = part->plan.round,
+                                 .attempt = part->plan.attempt,
+                                 .noise_multiplier = part->plan.noise_multiplier,
+                                 .wall = clock_wall(part->clock),
+                                 .dimension = part->plan.dimension,
+                                 .noise_log2 = part->plan.noise_log2};
+    memcpy(entry.study, part->plan.study, LEDGER_STUDY_BYTES);
+    return entry;
+}
+
+static enum err input(void *context, uint64_t *sum)
+{
+    struct part *part = context;
+    void *source[] = {part->node, &part->crowd};
+    struct contribute_task task = {
+        .model = part->study->model,
+        .layout = &part->study->layout,
+        .prior = part->study->prior,
+        .patients = part->crowd.paying_count,
+        .record = open_record,
+        .source = source,
+        .step = part->plan.step,
+        .norm_max = part->plan.norm_max,
+        .threads = (size_t)conf_integer(part->node->conf, "threads"),
+        .progress = part->progress.fitted,
+        .interrupted = part->progress.interrupted,
+        .context = part->progress.context,
+    };
+    struct contribute_report report;
+    return contribute(&task, sum, &report);
+}
+
+static void cancel(void *context)
+{
+    const struct part *part = context;
+    store_rollback(part->node->store);
+    ledger_reload(part->node->ledger);
+}
+
+static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
+{
+    struct part *part = context;
+    struct node *node = part->node;
+    const struct ledger_entry entry = entry_of(part);
+    double cap;
+    if (round_cap(node, &part->plan, &cap) != ERR_OK ||
+        store_begin(node->store) != ERR_OK)
+        return err_code();
+    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = pseudonyms_of(&part->crowd);
+    enum err result = ledger_charge(node->ledger, &entry,
+                                    (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
+                                    part->crowd.paying_count, cap);
+    mem_free(pseudonyms);
+    if (result != ERR_OK) {
+        cancel(part);
+        return result;
+    }
+    *length = ledger_length(node->ledger);
+    ledger_head(node->ledger, head);
+    return ERR_OK;
+}
+
+/* What was charged for is named beside the charge. */
+static enum err note_message(const struct part *part, const uint8_t message[HASH_BYTES])
+{
+    struct query *query;
+    if (store_query(part->node->store, "UPDATE attempts SET message = ? WHERE plan = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, message, HASH_BYTES);
+    query_blob(query, 2, part->hash, HASH_BYTES);
+    return query_run(query);
+}
+
+static enum err commit(void *context, const uint8_t message[HASH_BYTES])
+{
+    struct part *part = context;
+    enum err result = note_message(part, message);
+    if (result == ERR_OK)
+        result = store_commit(part->node->store);
+    else
+        store_rollback(part->node->store);
+    if (result != ERR_OK)
+        ledger_reload(part->node->ledger);
+    return result;
+}
+
+/* --- entering and leaving
+ * ---------------------------------------------------------------------- */
+
+/* Before anything is entered, so that a budget that is spent costs nobody an attempt; the
+ * ledger looks again when it charges. */
+static enum err choose_crowd(struct part *part)
+{
+    const struct ledger_entry entry = entry_of(part);
+    double cap;
+    if (round_cap(part->node, &part->plan, &cap) != ERR_OK)
+        return err_code();
+    return gather(part->node, &entry, cap, &part->crowd);
+}
+
+static enum err enter_attempt(struct part *part, struct view signed_plan)
+{
+    struct node *node = part->node;
+    const struct attempt_world world = {
+        .identity = node->identity,
+        .random = part->random,
+        .enter = enter,
+        .input = input,
+        .charge = charge,
+        .commit = commit,
+        .cancel = cancel,
+        .context = part,
+    };
+    uint8_t seed[HASH_BYTES];
+    if (node_exchange_seed(node, part->plan.study, seed) != ERR_OK)
+        return err_code();
+    struct attempt_start start = {
+        .signed_plan = signed_plan,
+        .coordinator_key = node->consortium.coordinator_key,
+        .seed = seed,
+        .ledger_length = ledger_length(node->ledger),
+    };
+    ledger_head(node->ledger, start.ledger_head);
+    return attempt_new(&start, &world, &part->attempt);
+}
+
+enum err part_new(struct node *node, const struct clock *clock,
+                  const uint8_t study[STUDY_BYTES], struct view signed_plan,
+                  const struct part_progress *progress, struct part **part)
+{
+    struct part *p = mem_new(1, sizeof *p);
+    p->node = node;
+    p->clock = clock;
+    if (progress)
+        p->progress = *progress;
+    p->arena = codec_arena(signed_plan.size);
+    enum err result = node_studies_open(node, study, &p->study);
+    if (result == ERR_OK)
+        result = plan_open(signed_plan, node->consortium.coordinator_key, p->arena,
+                           &p->plan, p->hash);
+    if (result == ERR_OK)
+        result = check_plan(node, clock, p->study, &p->plan);
+    if (result == ERR_OK)
+        result = choose_crowd(p);
+    if (result == ERR_OK)
+        result = random_new(&p->random);
+    if (result == ERR_OK)
+        result = enter_attempt(p, signed_plan);
+    *part = p;
+    if (result != ERR_OK)
+        part_destroy(part);
+    return result;
+}
+
+void part_destroy(struct part **part)
+{
+    struct part *p = *part;
+    if (!p)
+        return;
+    attempt_destroy(&p->attempt);
+    random_destroy(&p->random);
+    node_study_destroy(&p->study);
+    crowd_clear(&p->crowd);
+    arena_destroy(&p->arena);
+    mem_free(p);
+    *part = NULL;
+}
+
+const struct attempt *part_attempt(const struct part *part)
+{
+    return part->attempt;
+}
+
+/* --- talking
+ * ----------------------------------------------------------------------------------- */
+
+enum err part_ask(const struct part *part, struct node_exchange *exchange,
+                  struct bytes *frame)
+{
+    struct envelope envelope = {.round = part->plan.round, .attempt = part->plan.attempt};
+    if (attempt_message(part->attempt, &envelope.kind, &envelope.body) != ERR_OK)
+        return err_code();
+    memcpy(envelope.study, part->plan.study, STUDY_BYTES);
+    return node_exchange_seal(part->node, exchange, &envelope, frame);
+}
+
+static void note_wait(struct view body, struct arena *arena, struct part_wait *told)
+{
+    struct waiting waiting;
+    if (codec_decode_waiting(body, arena, &waiting) != ERR_OK)
+        return; /* a wait that says nothing is still one */
+    told->retry_after_ms = waiting.retry_after_ms;
+    snprintf(told->what_for, sizeof told->what_for, "%s", waiting.what_for);
+}
+
+enum err part_take(struct part *part, const struct node_exchange *exchange,
+                   const struct bytes *answer, struct part_wait *told)
+{
+    struct arena *arena = codec_arena(answer->size);
+    struct envelope envelope;
+    uint32_t kinds =
+        1u << MESSAGE_WAIT | 1u << phase_answer(attempt_phase(part->attempt));
+    enum err result = node_exchange_open(part->node, exchange, kinds, codec_view(answer),
+                                         arena, &envelope);
+    if (result != ERR_OK)
+        attempt_abandon(part->attempt);
+    else if (envelope.kind == MESSAGE_WAIT)
+        note_wait(envelope.body, arena, told);
+    if (result == ERR_OK)
+        result = attempt_take(part->attempt, envelope.kind, envelope.body);
+    arena_destroy(&arena);
+    return result;
+}

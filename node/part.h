@@ -1,0 +1,48 @@
+#ifndef NODE_PART_H
+#define NODE_PART_H
+
+#include "base/clock.h"
+#include "node/attempt.h"
+#include "node/exchange.h"
+
+/* part - this hospital's part in one attempt: the state machine of node/attempt joined to
+ * the hospital's records, its ledger and its store.
+ *
+ * It decides whether a plan is permitted (approved study, the hospital's settings, the
+ * signed objects), which patients can pay, and charges them before the masked vector
+ * leaves. It carries nothing: node/serve does. Killed, it is gone, with its one-time
+ * keys: what stays is that the attempt was entered, so that it is not entered again, and
+ * what was charged. */
+
+struct part;
+
+/* What fitting tells while it lasts. Either may be NULL. */
+struct part_progress {
+    void (*fitted)(void *context, size_t done, size_t total);
+    bool (*interrupted)(void *context);
+    void *context;
+};
+
+/* Enter the attempt of a signed plan. ERR_DENIED: settings, budget or plan do not permit
+ * it; then nothing was entered. `node` and `clock` outlive it. */
+enum err part_new(struct node *node, const struct clock *clock,
+                  const uint8_t study[STUDY_BYTES], struct view signed_plan,
+                  const struct part_progress *progress, struct part **part);
+void part_destroy(struct part **part); /* NULL is fine; wipes; nulls */
+
+const struct attempt *part_attempt(const struct part *part);
+
+/* The frame to ask with in the present phase. */
+enum err part_ask(const struct part *part, struct node_exchange *exchange,
+                  struct bytes *frame);
+
+/* Take the answer. Any error but ERR_GONE's has ended the attempt. `told`: what the
+ * coordinator waits for and when to ask again; untouched when the phase is over. */
+struct part_wait {
+    uint32_t retry_after_ms;
+    char what_for[256];
+};
+enum err part_take(struct part *part, const struct node_exchange *exchange,
+                   const struct bytes *answer, struct part_wait *told);
+
+#endif

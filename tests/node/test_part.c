@@ -1,0 +1,668 @@
+#include "check.h"
+#include "hospital.h"
+
+#include <sys/wait.h>
+
+#include "coordinator/collection.h"
+#include "fault.h"
+#include "node/part.h"
+#include "privacy/accountant.h"
+#include "privacy/fixedpoint.h"
+
+/* Sign a plan and enter it. */
+static enum err enter(struct hospital *h, const struct plan *plan, struct part **part)
+{
+    struct bytes bytes = {0};
+    uint8_t hash[HASH_BYTES];
+    assert_ok(plan_sign(h->c->coordinator, plan, &bytes, hash));
+    enum err err =
+        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL, part);
+    bytes_free(&bytes);
+    return err;
+}
+
+static size_t attempts_entered(struct hospital *h)
+{
+    struct query *query;
+    bool row;
+    assert_ok(store_query(h->node->store, "SELECT count(*) FROM attempts", &query));
+    assert_ok(query_step(query, &row));
+    size_t count = (size_t)query_get_int(query, 0);
+    query_reset(query);
+    return count;
+}
+
+/* Refused with nothing entered and nothing charged. */
+static void refuses(struct hospital *h, const struct plan *plan, const char *sentence)
+{
+    struct part *part;
+    uint64_t before = ledger_length(h->node->ledger);
+    size_t entered = attempts_entered(h);
+    assert_int_not_equal(enter(h, plan, &part), ERR_OK);
+    if (!strstr(err_text(), sentence))
+        fail_msg("\"%s\" does not say \"%s\"", err_text(), sentence);
+    assert_null(part);
+    assert_int_equal(ledger_length(h->node->ledger), before);
+    assert_int_equal(attempts_entered(h), entered);
+}
+
+static void set_setting(struct hospital *h, const char *name, const char *value)
+{
+    struct bytes text = {0};
+    char *path = file_join(h->folder, "gemel-node.yaml");
+    char *line = mem_format("\n%s:", name);
+    assert_ok(file_read(path, 1 << 16, &text));
+    bytes_u8(&text, 0);
+    char *at = strstr((char *)text.data, line);
+    assert_non_null(at);
+    char *changed = mem_format("%.*s\n%s: %s%s", (int)(at - (char *)text.data),
+                               (char *)text.data, name, value, strchr(at + 1, '\n'));
+    assert_ok(file_write(path, changed, strlen(changed), 0600));
+    mem_free(changed);
+    mem_free(line);
+    mem_free(path);
+    bytes_free(&text);
+    hospital_restart(h);
+}
+
+/* --- the others, and the coordinator
+ * ------------------------------------------------------- */
+
+/* Hospitals 1 to 4 as bare state machines, whose numbers are all 7. */
+struct others {
+    struct collection *collection;
+    struct random *random;
+    struct attempt *attempts[HOSPITALS]; /* the first is the part's */
+};
+
+static enum err other_enters(void *context)
+{
+    (void)context;
+    return ERR_OK;
+}
+static enum err other_gives(void *context, uint64_t *sum)
+{
+    const struct hospital *h = context;
+    for (size_t i = 0; i < h->c->terms.dimension; i++)
+        sum[i] = 7;
+    return ERR_OK;
+}
+static enum err other_pays(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
+{
+    (void)context;
+    *length = 1;
+    memset(head, 1, HASH_BYTES);
+    return ERR_OK;
+}
+static enum err other_commits(void *context, const uint8_t message[HASH_BYTES])
+{
+    (void)context;
+    (void)message;
+    return ERR_OK;
+}
+static void other_cancels(void *context)
+{
+    (void)context;
+}
+
+static void others_enter(struct hospital *h, const struct plan *plan, struct others *o)
+{
+    struct bytes bytes = {0};
+    uint8_t hash[HASH_BYTES], seed[RANDOM_SEED_BYTES] = {1};
+    *o = (struct others){.random = random_new_seeded(seed)};
+    assert_ok(plan_sign(h->c->coordinator, plan, &bytes, hash));
+    assert_ok(
+        collection_new(codec_view(&bytes), h->c->coordinator_key, NULL, &o->collection));
+    for (size_t i = 1; i < HOSPITALS; i++) {
+        const struct attempt_world world = {h->c->hospitals[i], o->random,  other_enters,
+                                            other_gives,        other_pays, other_commits,
+                                            other_cancels,      h};
+        const struct attempt_start start = {.signed_plan = codec_view(&bytes),
+                                            .coordinator_key = h->c->coordinator_key};
+        assert_ok(attempt_new(&start, &world, &o->attempts[i]));
+    }
+    bytes_free(&bytes);
+}
+
+static void others_leave(struct others *o)
+{
+    for (size_t i = 1; i < HOSPITALS; i++)
+        attempt_destroy(&o->attempts[i]);
+    collection_destroy(&o->collection);
+    random_destroy(&o->random);
+}
+
+static void take(struct hospital *h, struct others *o, size_t from, uint32_t kind,
+                 struct view body)
+{
+    bool fresh;
+    enum err failure;
+    assert_int_equal(collection_take(o->collection, h->c->keys + from * KEY_BYTES, kind,
+                                     body, &fresh, &failure),
+                     REASON_NONE);
+    assert_true(fresh);
+}
+
+static void write_receipt(struct hospital *h, struct others *o, size_t to,
+                          struct bytes *body)
+{
+    static const uint8_t unsealed[HASH_BYTES];
+    struct arena *arena = arena_new(1 << 16);
+    struct input input;
+    assert_ok(
+        collection_input(o->collection, h->c->keys + to * KEY_BYTES, arena, &input));
+    assert_ok(phase_receipt(&input, unsealed, body));
+    arena_destroy(&arena);
+}
+
+static uint32_t answer_of(struct hospital *h, struct others *o, size_t to, uint32_t kind,
+                          struct bytes *body)
+{
+    uint32_t answer;
+    assert_ok(collection_answer(o->collection, h->c->keys + to * KEY_BYTES, kind, &answer,
+                                body));
+    if (answer == MESSAGE_RECEIPT)
+        write_receipt(h, o, to, body);
+    return answer;
+}
+
+/* One phase: everybody asks, the phase is closed, everybody takes the answer. */
+static enum err play_phase(struct hospital *h, struct part *part, struct others *o)
+{
+    struct node_exchange exchange;
+    struct part_wait wait;
+    struct bytes frame = {0}, body = {0}, answer = {0};
+    struct arena *arena = arena_new(1 << 20);
+    bool moved;
+    uint32_t kind;
+    struct view view;
+    assert_ok(part_ask(part, &exchange, &frame));
+    struct envelope asked = hospital_envelope(&frame, arena);
+    take(h, o, 0, asked.kind, asked.body);
+    for (size_t i = 1; i < HOSPITALS; i++) {
+        assert_ok(attempt_message(o->attempts[i], &kind, &view));
+        take(h, o, i, kind, view);
+    }
+    assert_ok(collection_advance(o->collection, false, &moved));
+    assert_true(moved);
+    for (size_t i = 1; i < HOSPITALS; i++) {
+        uint32_t answered = answer_of(h, o, i, asked.kind, &body);
+        assert_ok(attempt_take(o->attempts[i], answered, codec_view(&body)));
+    }
+    uint32_t answered = answer_of(h, o, 0, asked.kind, &body);
+    hospital_answer(h, &frame, answered, &body, &answer);
+    enum err result = part_take(part, &exchange, &answer, &wait);
+    bytes_free(&frame);
+    bytes_free(&body);
+    bytes_free(&answer);
+    arena_destroy(&arena);
+    return result;
+}
+
+/* Enter a plan and play until the input is charged and ready to leave. */
+static enum err charge(struct hospital *h, const struct plan *plan)
+{
+    struct part *part;
+    struct others others;
+    enum err result = enter(h, plan, &part);
+    if (result != ERR_OK)
+        return result;
+    others_enter(h, plan, &others);
+    for (int phase = 0; result == ERR_OK && phase < PHASE_MASK; phase++)
+        result = play_phase(h, part, &others);
+    part_destroy(&part);
+    others_leave(&others);
+    return result;
+}
+
+/* --- what is sent
+ * ------------------------------------------------------------------------- */
+
+static void part__is_in_the_sum_and_charged_to_everybody_once(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct others others;
+    struct ledger_entry entry;
+    uint64_t patients, round;
+    uint32_t attempt;
+    double spent;
+    hospital_patients(h, PATIENTS);
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    for (int phase = 0; phase < PHASE_END; phase++) {
+        assert_int_equal(attempt_phase(part_attempt(part)), phase);
+        assert_int_equal(ledger_length(h->node->ledger), phase >= PHASE_MASK);
+        assert_ok(play_phase(h, part, &others));
+    }
+    assert_true(attempt_succeeded(part_attempt(part)));
+    assert_true(collection_succeeded(others.collection));
+    const uint64_t *sum = collection_sum(others.collection);
+    double square = 0;
+    for (size_t i = 0; i < plan.dimension; i++) {
+        double own = (double)(int64_t)(sum[i] - 7 * (HOSPITALS - 1));
+        square += own * own;
+    }
+    /* six patients of at most norm_max, and noise of 2^20 in each number */
+    double most = PATIENTS * (double)plan.norm_max + 8 * 0x1p20 * sqrt(plan.dimension);
+    assert_true(sqrt(square) < most && square > 0);
+    assert_int_equal(ledger_length(h->node->ledger), 1);
+    assert_ok(ledger_read(h->node->ledger, 0, &entry, &patients));
+    assert_int_equal(patients, PATIENTS);
+    assert_near(entry.noise_multiplier, MULTIPLIER, 0);
+    assert_ok(ledger_spent_most(h->node->ledger, NULL, &spent));
+    assert_relative(spent, 1 / (MULTIPLIER * MULTIPLIER), 1e-12);
+    assert_ok(node_exchange_last(h->node, plan.study, &round, &attempt));
+    assert_int_equal(round, 1);
+    assert_int_equal(attempt, 1);
+    part_destroy(&part);
+    others_leave(&others);
+    node_study_destroy(&study);
+}
+
+/* Told to wait it stays where it is; asked again it says the same; refused it gives up.
+ */
+static void part__waits_when_told_and_gives_up_when_refused(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct node_exchange exchange;
+    struct part_wait wait = {0};
+    struct bytes first = {0}, again = {0}, body = {0}, answer = {0};
+    struct arena *arena = arena_new(1 << 20);
+    hospital_patients(h, PATIENTS);
+    assert_ok(enter(h, &plan, &part));
+    assert_ok(part_ask(part, &exchange, &first));
+    assert_ok(
+        codec_encode_waiting(&(struct waiting){1234, "three more hospitals"}, &body));
+    hospital_answer(h, &first, MESSAGE_WAIT, &body, &answer);
+    assert_ok(part_take(part, &exchange, &answer, &wait));
+    assert_int_equal(wait.retry_after_ms, 1234);
+    assert_string_equal(wait.what_for, "three more hospitals");
+    assert_int_equal(attempt_phase(part_attempt(part)), PHASE_ADVERTISE);
+    assert_ok(part_ask(part, &exchange, &again));
+    struct envelope one = hospital_envelope(&first, arena);
+    struct envelope other = hospital_envelope(&again, arena);
+    assert_int_equal(one.body.size, other.body.size);
+    assert_memory_equal(one.body.data, other.body.data, one.body.size);
+    body.size = 0;
+    assert_ok(codec_encode_refusal(&(struct refusal){REASON_ABANDONED, ""}, &body));
+    hospital_answer(h, &again, MESSAGE_REFUSAL, &body, &answer);
+    assert_refused(ERR_STATE, reason_sentence(REASON_ABANDONED),
+                   part_take(part, &exchange, &answer, &wait));
+    assert_int_equal(attempt_phase(part_attempt(part)), PHASE_END);
+    assert_false(attempt_succeeded(part_attempt(part)));
+    part_destroy(&part);
+    node_study_destroy(&study);
+    bytes_free(&first);
+    bytes_free(&again);
+    bytes_free(&body);
+    bytes_free(&answer);
+    arena_destroy(&arena);
+}
+
+/* The ledger that was charged is countersigned, or the attempt does not count as done. */
+static void part__believes_only_a_receipt_of_its_own_ledger(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct node_exchange exchange;
+    struct part_wait wait;
+    struct bytes frame = {0}, body = {0}, answer = {0};
+    hospital_patients(h, PATIENTS);
+    for (int wrong = 0; wrong < 4; wrong++) {
+        struct part *part;
+        struct others others;
+        struct receipt receipt = {0};
+        plan.attempt = (uint32_t)wrong + 1;
+        assert_ok(enter(h, &plan, &part));
+        others_enter(h, &plan, &others);
+        for (int phase = 0; phase < PHASE_UNMASK; phase++)
+            assert_ok(play_phase(h, part, &others));
+        frame.size = 0, body.size = 0;
+        assert_ok(part_ask(part, &exchange, &frame));
+        memcpy(receipt.plan, attempt_context(part_attempt(part)), HASH_BYTES);
+        receipt.ledger_length = ledger_length(h->node->ledger) + (wrong == 1);
+        ledger_head(h->node->ledger, receipt.ledger_head);
+        receipt.ledger_head[0] ^= wrong == 2;
+        receipt.plan[0] ^= wrong == 3;
+        assert_ok(codec_encode_receipt(&receipt, &body));
+        hospital_answer(h, &frame, MESSAGE_RECEIPT, &body, &answer);
+        enum err result = part_take(part, &exchange, &answer, &wait);
+        assert_int_equal(result == ERR_OK, wrong == 0);
+        assert_int_equal(attempt_succeeded(part_attempt(part)), wrong == 0);
+        part_destroy(&part);
+        others_leave(&others);
+    }
+    bytes_free(&frame);
+    bytes_free(&body);
+    bytes_free(&answer);
+    node_study_destroy(&study);
+}
+
+/* --- what is not, docs/protocol.md section 5, "Plan"
+ * --------------------------------------- */
+
+/* A roster of version 2 in use: without the last member, with the one before expired. */
+static void take_second_roster(struct hospital *h)
+{
+    struct bytes bytes = {0};
+    struct roster *replaced;
+    struct roster_fields fields = h->c->fields;
+    fields.version = 2;
+    memcpy(fields.previous, roster_hash(h->c->roster), HASH_BYTES);
+    h->c->members[HOSPITALS - 2].valid_to = NOW;
+    fields.members.count = HOSPITALS - 1;
+    assert_ok(roster_sign(h->c->governance, &fields, &bytes));
+    assert_ok(node_roster(h->node, codec_view(&bytes), &replaced));
+    roster_destroy(&replaced);
+    bytes_free(&bytes);
+}
+
+static void part__refuses_a_plan_at_every_step(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct plan good = hospital_plan(h);
+    struct plan plan = good;
+    struct keys strangers;
+    uint8_t keys[HOSPITALS * KEY_BYTES];
+    hospital_patients(h, PATIENTS);
+#define WRONG(change, reason)                                                            \
+    change;                                                                              \
+    refuses(h, &plan, reason_sentence(REASON_##reason));                                 \
+    plan = good
+    WRONG(plan.study[0] ^= 1, UNKNOWN_STUDY);
+    WRONG(plan.terms[0] ^= 1, WRONG_TERMS);
+    WRONG(plan.roster[0] ^= 1, STALE_ROSTER);
+    WRONG(plan.round = 4, WRONG_ROUND); /* the study has three */
+    WRONG(plan.deadline = NOW, LATE);
+    WRONG(plan.round = 2, WRONG_ROUND); /* no link yet */
+    WRONG(plan.chain_head[0] ^= 1, WRONG_CHAIN);
+    WRONG(plan.survivors = 2, WRONG_TERMS);
+    WRONG(plan.survivors = 3, WEAK_PLAN);
+    WRONG(plan.quorum = 3, WEAK_PLAN);
+    WRONG(plan.threshold = 1, WEAK_PLAN);
+    WRONG(plan.degree = 3, WEAK_PLAN);
+    memcpy(keys, h->c->keys, sizeof keys);
+    keys[sizeof keys - 1] ^= 1;
+    strangers = (struct keys){keys, HOSPITALS};
+    WRONG(plan.participants = strangers, WRONG_TERMS);
+    strangers = (struct keys){h->c->keys + KEY_BYTES, HOSPITALS - 1};
+    WRONG(plan.participants = strangers, NOT_PARTICIPANT);
+    WRONG(plan.dimension++, WRONG_LENGTH);
+    WRONG(plan.norm_max++, WRONG_TERMS);
+    WRONG(plan.noise_multiplier = nextafter(MULTIPLIER, 0), WRONG_TERMS);
+    WRONG(plan.noise_log2--, WRONG_TERMS);
+    WRONG(plan.noise_multiplier *= 2, WRONG_TERMS); /* true only with half the norm */
+#undef WRONG
+    plan.step *= 2;
+    refuses(h, &plan, "the plan's step does not follow from its noise");
+    plan = good;
+    take_second_roster(h);
+    memcpy(plan.roster, roster_hash(h->node->consortium.roster), HASH_BYTES);
+    refuses(h, &plan, reason_sentence(REASON_EXPIRED));
+    h->now = NOW - 1;
+    refuses(h, &plan, reason_sentence(REASON_NOT_IN_ROSTER));
+    plan.participants.count = HOSPITALS - 1; /* and without the one who left, yes */
+    plan.degree = HOSPITALS - 2;
+    struct part *part;
+    assert_ok(enter(h, &plan, &part));
+    part_destroy(&part);
+    node_study_destroy(&study);
+}
+
+static void part__never_enters_an_attempt_twice(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct bytes link = {0};
+    struct part *part;
+    uint8_t head[HASH_BYTES];
+    bool fresh, contradicted;
+    hospital_patients(h, PATIENTS);
+    plan.attempt = 2;
+    assert_ok(enter(h, &plan, &part));
+    part_destroy(&part);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        refuses(h, &plan, reason_sentence(REASON_STALE_ATTEMPT));
+        plan.deadline++; /* another plan for an attempt that was entered, or an older one
+                          */
+        refuses(h, &plan, reason_sentence(REASON_STALE_ATTEMPT));
+        plan.attempt = 1;
+        refuses(h, &plan, reason_sentence(REASON_STALE_ATTEMPT));
+        plan.attempt = 2;
+        node_study_destroy(&study);
+        hospital_restart(h);
+        study = hospital_opened(h);
+    }
+    plan.attempt = 3;
+    assert_ok(charge(h, &plan));
+    plan.attempt = 4; /* a second charge */
+    assert_ok(charge(h, &plan));
+    assert_int_equal(ledger_length(h->node->ledger), 2);
+    hospital_link(h, 1, h->c->terms_hash, 0.5, &link, head);
+    assert_ok(
+        node_studies_extend(h->node, study, codec_view(&link), &fresh, &contradicted));
+    memcpy(plan.chain_head, head, HASH_BYTES);
+    plan.round = 2;
+    plan.attempt = 1;
+    assert_ok(enter(h, &plan, &part));
+    part_destroy(&part);
+    plan.round = 1;
+    plan.attempt = 5;
+    refuses(h, &plan, reason_sentence(REASON_WRONG_ROUND));
+    node_study_destroy(&study);
+    bytes_free(&link);
+}
+
+static void part__believes_only_the_coordinators_plan(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct bytes bytes = {0};
+    struct part *part;
+    uint8_t hash[HASH_BYTES];
+    hospital_patients(h, PATIENTS);
+    assert_ok(plan_sign(h->c->governance, &plan, &bytes, hash));
+    assert_refused(
+        ERR_VERIFY, "",
+        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part));
+    bytes.size /= 2;
+    assert_refused(
+        ERR_FORMAT, "",
+        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part));
+    assert_int_equal(attempts_entered(h), 0);
+    node_study_destroy(&study);
+    bytes_free(&bytes);
+}
+
+static void part__the_hospital_decides(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct plan plan = hospital_plan(h);
+    node_study_destroy(&study);
+    assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_DECLINED, NOW));
+    refuses(h, &plan, "not approved");
+    assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_APPROVED, NOW));
+    hospital_patients(h, 4);
+    refuses(h, &plan, "4 patients are here; patients_min is 5");
+    set_setting(h, "patients_min", "1");
+    set_setting(h, "colluders_min", "2");
+    refuses(h, &plan, "1 hospitals that may collude; colluders_min is 2");
+    set_setting(h, "colluders_min", "1");
+    set_setting(h, "hospitals_min", "4");
+    refuses(h, &plan, "sums of 3 hospitals; hospitals_min is 4");
+    assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_DISTRUSTED, NOW));
+    refuses(h, &plan, "not approved");
+}
+
+/* Attempt after attempt until the budget is spent: as many as the accountant says. */
+static void part__stops_when_the_budget_is_spent(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct discretisation one, all = {0};
+    uint32_t expected = 0;
+    double mu;
+    assert_ok(accountant_discretisation(plan.dimension, NOISE_LOG2, 1, &one));
+    do {
+        expected++;
+        all.epsilon += one.epsilon;
+        all.log_delta += one.log_delta;
+        assert_ok(accountant_mu_within(1, 1e-6, &all, &mu));
+    } while (expected / (MULTIPLIER * MULTIPLIER) <= mu * mu);
+    hospital_patients(h, PATIENTS);
+    for (plan.attempt = 1; plan.attempt < expected; plan.attempt++)
+        assert_ok(charge(h, &plan));
+    refuses(h, &plan, "the privacy budget is spent: 0 of 6 patients");
+    assert_in_range(expected, 5, 20);
+    node_study_destroy(&study);
+}
+
+/* --- killed between any two writes
+ * ---------------------------------------------------------- */
+
+/* In a process of its own: open the home, take part, send the masked input through the
+ * pipe and die at once, as if the power failed the moment it was on its way. `at`: the
+ * call that changes a file at which the process is killed before. */
+static void take_part_and_die(struct hospital *h, const struct plan *plan, int at,
+                              int told)
+{
+    struct part *part;
+    struct others others;
+    struct node_exchange exchange;
+    struct bytes frame = {0};
+    hospital_restart(h);
+    others_enter(h, plan, &others);
+    fault_arm(FAULT_ANY, at, at % 2 ? FAULT_KILL_HALF : FAULT_KILL);
+    enum err result = enter(h, plan, &part);
+    for (int phase = 0; result == ERR_OK && phase < PHASE_MASK; phase++)
+        result = play_phase(h, part, &others);
+    if (result != ERR_OK || part_ask(part, &exchange, &frame) != ERR_OK)
+        _exit(1);
+    fault_disarm();
+    for (size_t sent = 0; sent < frame.size;) {
+        ssize_t some = write(told, frame.data + sent, frame.size - sent);
+        if (some < 0)
+            _exit(2);
+        sent += (size_t)some;
+    }
+    kill(getpid(), SIGKILL);
+}
+
+/* Whether the process got as far as sending. */
+static bool die_at(struct hospital *h, const struct plan *plan, int at)
+{
+    int told[2], status;
+    uint8_t some[4096];
+    size_t sent = 0;
+    node_destroy(&h->node);
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(told[0]);
+        take_part_and_die(h, plan, at, told[1]);
+    }
+    close(told[1]);
+    for (ssize_t size; (size = read(told[0], some, sizeof some)) > 0;)
+        sent += (size_t)size;
+    close(told[0]);
+    waitpid(child, &status, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_ok(node_open(h->folder, &h->node));
+    return sent > 0;
+}
+
+/* Nothing leaves that was not charged before, whenever the process dies; and an attempt
+ * that was entered is never entered again. */
+static void part__leaves_only_when_the_charge_is_on_the_disk(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    size_t unsent_but_charged = 0, entered_unpaid = 0;
+    bool done = false;
+    hospital_patients(h, PATIENTS);
+    node_study_destroy(&study);
+    for (int at = 0; !done; at++) {
+        uint64_t before = ledger_length(h->node->ledger);
+        size_t entered = attempts_entered(h);
+        done = die_at(h, &plan, at);
+        uint64_t after = ledger_length(h->node->ledger);
+        assert_in_range(after - before, 0, 1);
+        if (done)
+            assert_int_equal(after, before + 1);
+        if (after > before)
+            assert_int_equal(attempts_entered(h), entered + 1);
+        unsent_but_charged += !done && after > before;
+        if (attempts_entered(h) > entered) {
+            entered_unpaid += after == before;
+            refuses(h, &plan, reason_sentence(REASON_STALE_ATTEMPT));
+            plan.attempt++; /* of another attempt, then */
+        }
+        assert_true(at < 200);
+    }
+    assert_true(entered_unpaid > 0);
+    assert_true(unsent_but_charged > 0); /* the moment between commit and sending, too */
+}
+
+/* A disk that does not sync: nothing to send, and another attempt can be entered. */
+static void part__a_failed_sync_sends_nothing(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct others others;
+    hospital_patients(h, PATIENTS);
+    node_study_destroy(&study);
+    hospital_restart(h);
+    fault_arm(FAULT_SYNC, 0, EIO);
+    assert_refused(ERR_STORAGE, "", enter(h, &plan, &part));
+    fault_disarm();
+    hospital_restart(h);
+    plan.attempt = 2;
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    for (int phase = 0; phase < PHASE_SHARE; phase++)
+        assert_ok(play_phase(h, part, &others));
+    fault_arm(FAULT_SYNC, 0, EIO);
+    assert_refused(ERR_STORAGE, "", play_phase(h, part, &others));
+    fault_disarm();
+    assert_int_equal(attempt_phase(part_attempt(part)), PHASE_END);
+    part_destroy(&part);
+    others_leave(&others);
+    hospital_restart(h);
+    assert_int_equal(ledger_length(h->node->ledger), 0);
+    plan.attempt = 3;
+    assert_ok(charge(h, &plan));
+    assert_int_equal(ledger_length(h->node->ledger), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_HOSPITAL(part__is_in_the_sum_and_charged_to_everybody_once),
+        IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
+        IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),
+        IN_HOSPITAL(part__refuses_a_plan_at_every_step),
+        IN_HOSPITAL(part__never_enters_an_attempt_twice),
+        IN_HOSPITAL(part__believes_only_the_coordinators_plan),
+        IN_HOSPITAL(part__the_hospital_decides),
+        IN_HOSPITAL(part__stops_when_the_budget_is_spent),
+        IN_HOSPITAL(part__leaves_only_when_the_charge_is_on_the_disk),
+        IN_HOSPITAL(part__a_failed_sync_sends_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
