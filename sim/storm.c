@@ -80,6 +80,8 @@ struct plan_seen {
     uint8_t hash[HASH_BYTES];
     struct quorum quorum;
     struct spoils *spoils;
+    bool confirmed; /* by a quorum: whose inputs are in (h3) */
+    uint8_t survivors[HASH_BYTES];
 };
 
 struct storm {
@@ -254,6 +256,18 @@ static void see_paid(struct storm *s, const struct node *node)
     HOLDS(s, node->disk.ledger > received, "P1: an input left that was not paid for");
 }
 
+/* P7: whoever has seen a quorum's confirmations has seen them of the same survivors, and
+ * they are those of the sum. */
+static void see_survivors(struct storm *s, size_t serial,
+                          const uint8_t survivors[HASH_BYTES])
+{
+    struct plan_seen *plan = &s->plans[serial];
+    HOLDS(s, !plan->confirmed || memcmp(plan->survivors, survivors, HASH_BYTES) == 0,
+          "P7: two sets of survivors of one attempt");
+    plan->confirmed = true;
+    memcpy(plan->survivors, survivors, HASH_BYTES);
+}
+
 static void see(struct storm *s, const struct node *node, enum phase phase, uint32_t kind,
                 struct view body)
 {
@@ -274,6 +288,8 @@ static void see(struct storm *s, const struct node *node, enum phase phase, uint
         spoils_watch(spoils, node->attempt);
         s->result->sent++;
     }
+    if (phase == PHASE_UNMASK)
+        see_survivors(s, life->serial, attempt_survivors(node->attempt));
     spoils_hear(spoils, kind, body);
     s->told = s->told || phase == PHASE_UNMASK;
 }
@@ -530,6 +546,7 @@ static void see_sum(struct storm *s)
                 survivors++;
             }
     }
+    see_survivors(s, serial_of(s, &s->disk.plan), collection_survivors(c));
     HOLDS(s, memcmp(sum, collection_sum(c), sizeof sum) == 0,
           "P2: the sum is not that of the survivors");
     HOLDS(s, survivors >= plan->survivors && survivors == collection_survivor_count(c),
