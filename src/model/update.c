@@ -44,7 +44,7 @@ static void scale_block(const struct statistic *statistic, double *vector,
 
 static void scale_records(const struct statistic *statistic, double *vector)
 {
-    for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
+    for (enum statistic_block b = 0; b < STATISTIC_BLOCKS; b++)
         if (!of_z(b))
             scale_block(statistic, vector, b);
 }
@@ -54,7 +54,7 @@ static void scale_records(const struct statistic *statistic, double *vector)
 static double room_for_scores(const struct statistic *statistic, const double *vector)
 {
     double room = 1;
-    for (size_t b = 0; b < STATISTIC_BLOCKS; b++) {
+    for (enum statistic_block b = 0; b < STATISTIC_BLOCKS; b++) {
         double most = statistic->factor[b] * statistic->bound[b];
         bool score = b == STATISTIC_RESIDUAL_SCORE || b == STATISTIC_POPULATION_SCORE;
         if (statistic->size[b] && !of_z(b))
