@@ -17,6 +17,8 @@ static const struct conf_setting settings[] = {
     {"colluders_min", CONF_INTEGER, "1", 1, 1024,
      "refuse studies whose noise allows for fewer hospitals colluding with the "
      "coordinator"},
+    {"attempts_max", CONF_INTEGER, "5", 1, 1000,
+     "charge patients for at most so many attempts at one round"},
     {"patients_min", CONF_INTEGER, "5", 1, 1e7,
      "send nothing while fewer patients than this take part"},
     {"poll_seconds", CONF_INTEGER, "10", 1, 3600,

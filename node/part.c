@@ -257,6 +257,29 @@ static enum err commit(void *context, const uint8_t message[HASH_BYTES])
 /* --- entering and leaving
  * ---------------------------------------------------------------------- */
 
+/* A coordinator that ends attempts when their inputs have left makes everybody pay for a
+ * round again: not more often than the hospital wants. */
+static enum err check_attempts(const struct part *part)
+{
+    struct ledger *ledger = part->node->ledger;
+    int64_t most = conf_integer(part->node->conf, "attempts_max"), charged = 0;
+    struct ledger_entry entry;
+    uint64_t patients;
+    for (uint64_t i = 0; i < ledger_length(ledger); i++) {
+        if (ledger_read(ledger, i, &entry, &patients) != ERR_OK)
+            return err_code();
+        charged += entry.round == part->plan.round &&
+                   memcmp(entry.study, part->plan.study, STUDY_BYTES) == 0;
+    }
+    if (charged >= most) {
+        err_set(ERR_DENIED, "round %llu was charged %lld times; attempts_max is %lld",
+                (unsigned long long)part->plan.round, (long long)charged,
+                (long long)most);
+        return err_hint("ask the operator why attempts fail before you permit more");
+    }
+    return ERR_OK;
+}
+
 /* Before anything is entered, so that a budget that is spent costs nobody an attempt; the
  * ledger looks again when it charges. */
 static enum err choose_crowd(struct part *part)
@@ -310,6 +333,8 @@ enum err part_new(struct node *node, const struct clock *clock,
                            &p->plan, p->hash);
     if (result == ERR_OK)
         result = check_plan(node, clock, p->study, &p->plan);
+    if (result == ERR_OK)
+        result = check_attempts(p);
     if (result == ERR_OK)
         result = choose_crowd(p);
     if (result == ERR_OK)

@@ -522,7 +522,14 @@ static void part__stops_when_the_budget_is_spent(void **state)
         assert_ok(accountant_mu_within(1, 1e-6, &all, &mu));
     } while (expected / (MULTIPLIER * MULTIPLIER) <= mu * mu);
     hospital_patients(h, PATIENTS);
-    for (plan.attempt = 1; plan.attempt < expected; plan.attempt++)
+    node_study_destroy(&study);
+    set_setting(h, "attempts_max", "4");
+    for (plan.attempt = 1; plan.attempt < 5; plan.attempt++)
+        assert_ok(charge(h, &plan));
+    refuses(h, &plan, "round 1 was charged 4 times; attempts_max is 4");
+    set_setting(h, "attempts_max", "100");
+    study = hospital_opened(h);
+    for (; plan.attempt < expected; plan.attempt++)
         assert_ok(charge(h, &plan));
     refuses(h, &plan, "the privacy budget is spent: 0 of 6 patients");
     assert_in_range(expected, 5, 20);
