@@ -77,8 +77,9 @@ static const struct cli_command commands[] = {
      "gemel-coordinator roster install roster.signed", NULL, 0, command_roster_install},
     {"roster show", "", "show the roster in force", "", "", NULL, 0, command_roster_show},
     {"study create", "", "offer a study to all members",
-     "The terms are signed and never change. Every hospital adds noise enough for the "
-     "stated epsilon by itself; most of the budget goes to the last rounds.",
+     "The terms are signed and never change. The hospitals' noises together, without those "
+     "of one in six who may collude with this coordinator, are enough for the stated "
+     "epsilon; most of the budget goes to the last rounds.",
      "gemel-coordinator study create --name sbp --purpose \"blood pressure trends\" "
      "--model models/blood_pressure.twin --epsilon 1 --rounds 8",
      COUNT(create_options), command_study_create},

@@ -75,9 +75,9 @@ static void show_step(void *context, const char *sentence)
     cli_say(context, "%s", sentence);
 }
 
-static void show_contributions(void *context, size_t done, size_t total)
+static void show_phases(void *context, size_t done, size_t total)
 {
-    cli_progress(context, "contributions", done, total);
+    cli_progress(context, "phases", done, total);
 }
 
 static bool interrupted(void *context)
@@ -145,8 +145,7 @@ static enum err judge(struct cli *cli, const struct model *model,
 static enum err run(struct cli *cli, const struct model *model,
                     const struct consortium_plan *plan, size_t smallest)
 {
-    const struct consortium_watch watch = {show_step, show_contributions, interrupted,
-                                           cli};
+    const struct consortium_watch watch = {show_step, show_phases, interrupted, cli};
     struct json *result;
     enum err err = consortium_run(plan, &watch, &result);
     if (err != ERR_OK)

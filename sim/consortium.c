@@ -308,15 +308,17 @@ static enum err start_all(struct consortium *c)
     return err;
 }
 
-/* Contributions so far, as the coordinator logs them. */
-static size_t contributions(const struct consortium *c)
+#define PHASES 5 /* of a round: advertise, share, mask, confirm, unmask */
+
+/* Phases closed so far, as the coordinator logs them. */
+static size_t phases_closed(const struct consortium *c)
 {
     struct bytes text = {0};
     size_t count = 0;
     if (file_read(c->coordinator_log, LOG_MAX, &text) == ERR_OK) {
         bytes_u8(&text, 0);
-        for (const char *at = (const char *)text.data;
-             (at = strstr(at, " contribution ")); at++)
+        for (const char *at = (const char *)text.data; (at = strstr(at, " closed with "));
+             at++)
             count++;
     }
     bytes_free(&text);
@@ -327,7 +329,7 @@ static enum err wait_all(struct consortium *c)
 {
     const struct consortium_watch *watch = c->watch;
     const struct timespec pause = {0, POLL_MS * 1000000L};
-    size_t hospitals = c->plan->hospitals, total = hospitals * c->plan->rounds;
+    size_t hospitals = c->plan->hospitals, total = PHASES * c->plan->rounds;
     for (size_t left = 1; left > 0;) {
         left = 0;
         for (size_t i = 0; i <= hospitals; i++) {
@@ -337,9 +339,9 @@ static enum err wait_all(struct consortium *c)
                                 i < hospitals ? c->plan->names[i] : "the coordinator");
             left += !ended;
         }
-        size_t done = contributions(c);
-        if (watch->contributed)
-            watch->contributed(watch->context, done < total ? done : total, total);
+        size_t done = phases_closed(c);
+        if (watch->advanced)
+            watch->advanced(watch->context, done < total ? done : total, total);
         if (watch->interrupted && watch->interrupted(watch->context))
             return err_set(ERR_INTERRUPTED, "stopped; the folder %s is left as it is",
                            c->plan->directory);

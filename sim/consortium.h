@@ -32,7 +32,7 @@ struct consortium_plan {
 /* What to tell whoever waits; every function may be NULL. */
 struct consortium_watch {
     void (*step)(void *context, const char *sentence);
-    void (*contributed)(void *context, size_t done, size_t total);
+    void (*advanced)(void *context, size_t done, size_t total);
     bool (*interrupted)(void *context);
     void *context;
 };

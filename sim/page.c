@@ -26,18 +26,21 @@ static void put_study(struct report *report, const struct json *result)
                       *rounds = json_get(result, "rounds");
     report_heading(report, "The study");
     report_paragraph(report,
-                     "Model %s (%s). Each of %.0f hospitals sent %.0f noised numbers a "
-                     "round, for all its patients together, and nothing else.",
+                     "Model %s (%s). Each of %.0f hospitals sent %.0f noised and masked "
+                     "numbers a round, for all its patients together. The coordinator "
+                     "learned their sum over the hospitals, and nothing else.",
                      json_get_text(terms, "model"), json_get_text(terms, "model_hash"),
                      json_get_real(terms, "hospitals"),
                      json_get_real(terms, "numbers_a_round"));
     report_paragraph(
         report,
         "Privacy: epsilon %g at delta %g for each patient over %.0f rounds "
-        "(mu %.4f). It holds by each hospital's own noise, even if all other "
-        "hospitals and the coordinator work together.",
+        "(mu %.4f). It holds even if the coordinator and %.0f other hospitals work "
+        "together; if all of them do, what is left is epsilon %.3g.",
         json_get_real(terms, "epsilon"), json_get_real(terms, "delta"),
-        json_get_real(terms, "rounds"), json_get_real(terms, "mu"));
+        json_get_real(terms, "rounds"), json_get_real(terms, "mu"),
+        json_get_real(terms, "colluders"),
+        json_get_real(terms, "epsilon_if_all_others_collude"));
     put_table(report, "What the patient of each hospital who spent most has spent",
               table_hospitals(result));
     report_table(report, "Rounds",
