@@ -103,7 +103,7 @@ static void print_study(const struct node *node, const struct node_study *study)
     printf(
         "privacy    epsilon %g at delta %g for each patient over all rounds (mu %.4f)\n",
         terms->epsilon, terms->delta, mu);
-    printf("           holds even if the coordinator and %u of the other hospitals work "
+    printf("           holds even if the coordinator and %u of the others work "
            "together;\n           if all of them do: epsilon %.3g\n",
            terms->colluders, epsilon_alone(terms));
     printf(

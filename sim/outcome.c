@@ -43,11 +43,12 @@ static void print_terms(const struct cli *cli, const struct json *result)
            "coordinator\n           learns the sum over the hospitals\n",
            json_get_real(terms, "numbers_a_round"));
     printf("privacy    epsilon %g at delta %g for each patient over %.0f rounds (mu "
-           "%.4f),\n           also if the coordinator and %.0f other hospitals work "
+           "%.4f),\n           also if the coordinator and %.0f other hospital%s work "
            "together; if all do, epsilon %.3g\n",
            json_get_real(terms, "epsilon"), json_get_real(terms, "delta"),
            json_get_real(terms, "rounds"), json_get_real(terms, "mu"),
            json_get_real(terms, "colluders"),
+           json_get_real(terms, "colluders") == 1 ? "" : "s",
            json_get_real(terms, "epsilon_if_all_others_collude"));
     for (size_t i = 0; i < json_count(rounds); i++)
         printf("round %-4zu %s\n", i + 1, json_as_text(json_at(rounds, i)));

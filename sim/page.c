@@ -35,11 +35,12 @@ static void put_study(struct report *report, const struct json *result)
     report_paragraph(
         report,
         "Privacy: epsilon %g at delta %g for each patient over %.0f rounds "
-        "(mu %.4f). It holds even if the coordinator and %.0f other hospitals work "
+        "(mu %.4f). It holds even if the coordinator and %.0f other hospital%s work "
         "together; if all of them do, what is left is epsilon %.3g.",
         json_get_real(terms, "epsilon"), json_get_real(terms, "delta"),
         json_get_real(terms, "rounds"), json_get_real(terms, "mu"),
         json_get_real(terms, "colluders"),
+        json_get_real(terms, "colluders") == 1 ? "" : "s",
         json_get_real(terms, "epsilon_if_all_others_collude"));
     put_table(report, "What the patient of each hospital who spent most has spent",
               table_hospitals(result));
