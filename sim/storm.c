@@ -15,7 +15,8 @@
 
 #define DIMENSION 3
 #define MEMBERS_MIN 4
-#define PHASE_TICKS 4 /* how long the coordinator waits in each phase */
+#define PHASE_TICKS 4  /* how long the coordinator waits in each phase */
+#define RESTORED_MAX 2 /* attempts that it can be put back; each costs one more */
 
 /* --- what there is
  * ------------------------------------------------------------------------- */
@@ -598,7 +599,7 @@ static void answer(struct storm *s, const struct frame *question, uint32_t kind,
     struct frame *last = &s->frames[s->frame_count - 1];
     if (s->lies && last->body.size)
         last->body.data[(s->nonce * 7919) % last->body.size] ^= 4;
-    if (kind != MESSAGE_WAIT && kind != MESSAGE_REPLY)
+    if (kind != MESSAGE_WAIT)
         s->lies = s->swaps = s->misnames = false;
     bytes_free(&s->last_answer);
     s->last_answer = other;
@@ -726,6 +727,15 @@ static uint32_t present(const struct storm *s)
     return present;
 }
 
+/* What an operator does: take over the ledger's length that the coordinator has seen. */
+static void mend(struct storm *s, size_t index)
+{
+    struct node *node = &s->nodes[index];
+    node->behind = false;
+    if (node->disk.ledger < s->heads[index])
+        node->disk.ledger = s->heads[index];
+}
+
 static void change_node(struct storm *s, const struct storm_op *op)
 {
     struct node *node = &s->nodes[op->who % s->count];
@@ -758,15 +768,20 @@ static void change_node(struct storm *s, const struct storm_op *op)
     case STORM_ROTATE:
         node->rotates = true;
         break;
-    default: /* LEAVE */
-        if (node->away || present(s) > MEMBERS_MIN)
+    case STORM_MEND:
+        for (size_t i = 0; i < s->count; i++)
+            mend(s, i);
+        break;
+    default: /* LEAVE: one in four goes who could, everybody comes back who is called */
+        if (node->away || (op->how % 4 == 0 && present(s) > MEMBERS_MIN))
             node->away = !node->away;
     }
 }
 
 static void restore_center(struct storm *s)
 {
-    if (s->copy.plan.size == 0 || s->copy.round != s->disk.round)
+    if (s->copy.plan.size == 0 || s->copy.round != s->disk.round ||
+        s->disk.attempt > s->copy.attempt + RESTORED_MAX)
         return;
     s->attempts_lost += s->disk.attempt - s->copy.attempt;
     copy_disk(&s->copy, &s->disk);
@@ -785,7 +800,7 @@ static void change_center(struct storm *s, const struct storm_op *op)
         center_step(s);
         break;
     case STORM_BACK:
-        s->now -= s->now < 50 ? s->now : 50;
+        s->now -= s->now < 10 ? s->now : 10;
         break;
     case STORM_KILL_C:
         center_start(s);
@@ -835,10 +850,9 @@ static void calm(struct storm *s)
         s->deadline = s->now + PHASE_TICKS; /* as a restart would */
     for (size_t i = 0; i < s->count; i++) {
         struct node *node = &s->nodes[i];
-        node->full = node->unsure = node->poor = node->lies = node->behind = false;
+        node->full = node->unsure = node->poor = node->lies = false;
         node->sleeps = 0;
-        if (node->disk.ledger < s->heads[i])
-            node->disk.ledger = s->heads[i];
+        mend(s, i);
     }
     size_t turns = (3 + s->attempts_lost) * (PHASE_END + 1) * (PHASE_TICKS + 1);
     for (size_t i = 0; i < turns && s->published == published; i++)

@@ -35,11 +35,12 @@
     X(LIE)       /* a node's next message has a bit changed */                           \
     X(SLEEP)     /* a node stays away for some turns */                                  \
     X(ROTATE)    /* a member has another key from the next attempt on */                 \
+    X(MEND)      /* nodes that were put back are put right by hand */                    \
     X(LEAVE)     /* a member leaves, or comes back, with the next attempt */             \
     X(KILL_C)    /* the coordinator crashes and starts again */                          \
     X(FULL_C)    /* its next write fails */                                              \
     X(COPY_C)    /* its disk is copied */                                                \
-    X(RESTORE_C) /* and put back, if still in the same round */                          \
+    X(RESTORE_C) /* and put back, by two attempts at most */                             \
     X(LIE_C)     /* its next answer has a bit changed */                                 \
     X(SWAP_C)    /* its next answer is the one before it */                              \
     X(OTHER_C)   /* its next answer is of another kind */

@@ -154,7 +154,7 @@ static void play_lists(uint64_t from, uint64_t lists, size_t count)
                   (unsigned long long)(from + lists - 1), count);
     for (uint64_t seed = from; seed < from + lists; seed++) {
         struct storm_op *ops = storm_draw(seed, count);
-        struct list list = {seed, (uint32_t)(4 + seed % 4)};
+        struct list list = {seed, (uint32_t)(5 + seed % 4)};
         struct storm_result result;
         storm_play(seed, list.members, ops, count, &result);
         if (*result.failure)
