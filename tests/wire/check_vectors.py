@@ -226,9 +226,33 @@ def check_signed(example):
             pass
 
 
+def check_phases(example):
+    """Section 2, "Other hashes": every hash of an attempt from what it is over."""
+    part = {name: bytes.fromhex(value) for name, value in example.items()
+            if name not in ("runs", "numbers")}
+    runs = b"".join(field(bytes.fromhex(run)) for run in example["runs"].split())
+    keys = [part["keys"][i:i + 32] for i in range(0, 96, 32)]
+    numbers = [int(text) for text in example["numbers"].split()]
+    plan = field(part["plan"])
+    assert blake("SA1/b1", runs) == example["h1"]
+    assert blake("SA1/parcels", runs) == example["parcels"]
+    dealt = plan + field(part["h1"]) + b"".join(map(field, keys))
+    assert blake("SA1/u2", dealt) == example["h2"]
+    assert blake("SA1/vector", struct.pack(f"<{len(numbers)}Q", *numbers)) == example["vector"]
+    survived = plan + field(part["h1"]) + field(part["h2"]) + field(keys[0]) + \
+        field(part["vector_hashes"]) + field(keys[1]) + field(part["and"])
+    assert blake("SA1/u3", survived) == example["h3"]
+    assert blake("SA1/graph", plan + field(part["seeds"]) + field(part["then"])) == \
+        example["graph"]
+    opened = field(part["study"]) + field(keys[0]) + field(part["seeds"])
+    assert blake("SA1/seed", opened) == example["commitment"]
+
+
 def check_example(kind, example):
     if kind == "signed":
         check_signed(example)
+    elif kind == "phases":
+        check_phases(example)
     elif kind == "encoding":
         decode(example["shape"], bytes.fromhex(example["bytes"]))
     elif kind == "consortium":

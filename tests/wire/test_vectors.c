@@ -232,6 +232,50 @@ static void put_names(struct bytes *text, const struct consortium *c)
     line_hex(text, "hash", hash, HASH_BYTES);
 }
 
+/* The hashes that bind the phases of an attempt, over the plan and three adverts of any
+ * bytes. */
+static void put_hashes(struct bytes *text, const struct consortium *c)
+{
+    static const uint8_t one[] = {1, 2, 3}, two[] = {4}, three[] = {5, 6};
+    const struct view items[] = {{one, 3}, {two, 1}, {three, 2}};
+    const struct views views = {items, 3};
+    const struct keys dealers = {c->keys, 3};
+    uint64_t numbers[] = {7, UINT64_MAX};
+    const struct words words = {numbers, 2};
+    struct input inputs[2] = {0};
+    struct advert adverts[2] = {0};
+    uint8_t bundle[HASH_BYTES], dealt[HASH_BYTES], hash[HASH_BYTES];
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(inputs[i].member, c->keys + i * KEY_BYTES, KEY_BYTES);
+        sample_fixed(inputs[i].vector_hash, HASH_BYTES, 60 + (unsigned)i);
+        sample_fixed(adverts[i].seed, HASH_BYTES, 70 + (unsigned)i);
+    }
+    begin(text, "phases");
+    line_hex(text, "plan", c->plan_hash, HASH_BYTES);
+    line_hex(text, "study", c->plan.study, STUDY_BYTES);
+    line_text(text, "runs", "010203 04 0506");
+    line_hex(text, "keys", c->keys, 3 * KEY_BYTES);
+    line_text(text, "numbers", "7 18446744073709551615");
+    line_hex(text, "vector_hashes", inputs[0].vector_hash, HASH_BYTES);
+    line_hex(text, "and", inputs[1].vector_hash, HASH_BYTES);
+    line_hex(text, "seeds", adverts[0].seed, HASH_BYTES);
+    line_hex(text, "then", adverts[1].seed, HASH_BYTES);
+    phase_bundle_hash(&views, bundle);
+    line_hex(text, "h1", bundle, HASH_BYTES);
+    phase_parcels_hash(&views, hash);
+    line_hex(text, "parcels", hash, HASH_BYTES);
+    phase_dealers_hash(c->plan_hash, bundle, &dealers, dealt);
+    line_hex(text, "h2", dealt, HASH_BYTES);
+    phase_vector_hash(&words, hash);
+    line_hex(text, "vector", hash, HASH_BYTES);
+    phase_survivors_hash(c->plan_hash, bundle, dealt, inputs, 2, hash);
+    line_hex(text, "h3", hash, HASH_BYTES);
+    phase_graph_seed(c->plan_hash, adverts, 2, hash);
+    line_hex(text, "graph", hash, HASH_BYTES);
+    phase_seed_commitment(c->plan.study, c->keys, adverts[0].seed, hash);
+    line_hex(text, "commitment", hash, HASH_BYTES);
+}
+
 static struct bytes vectors_of(const struct consortium *c)
 {
     static const char head[] =
@@ -244,6 +288,7 @@ static struct bytes vectors_of(const struct consortium *c)
     put_encodings(&text);
     put_objects(&text, c);
     put_phases(&text, c);
+    put_hashes(&text, c);
     put_files(&text, c);
     put_messages(&text, c);
     return text;
