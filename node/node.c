@@ -21,6 +21,10 @@ static const struct conf_setting settings[] = {
      "charge patients for at most so many attempts at one round"},
     {"patients_min", CONF_INTEGER, "5", 1, 1e7,
      "send nothing while fewer patients than this take part"},
+    {"slot_seconds", CONF_INTEGER, "10", 1, 3600,
+     "a masked sum leaves at a whole multiple of so many seconds only, so that the time "
+     "does "
+     "not tell how long the twins took"},
     {"poll_seconds", CONF_INTEGER, "10", 1, 3600,
      "the longest pause between two questions to the coordinator"},
     {"answer_seconds", CONF_INTEGER, "30", 4, 600,

@@ -406,3 +406,8 @@ enum err part_take(struct part *part, const struct node_exchange *exchange,
     arena_destroy(&arena);
     return result;
 }
+
+uint64_t part_slot(uint64_t wall, uint64_t slot)
+{
+    return (wall / slot + 1) * slot;
+}

@@ -45,4 +45,10 @@ struct part_wait {
 enum err part_take(struct part *part, const struct node_exchange *exchange,
                    const struct bytes *answer, struct part_wait *told);
 
+/* When a masked sum may leave: the first whole multiple of `slot` >= 1 seconds after
+ * `wall`. How long fitting took depends on the records, when it leaves does not (Jin et
+ * al. 2022 read noise from a release's time; here it is drawn before, and the time is the
+ * clock's). */
+uint64_t part_slot(uint64_t wall, uint64_t slot);
+
 #endif

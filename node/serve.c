@@ -16,6 +16,7 @@
 struct running {
     uint8_t study[STUDY_BYTES];
     struct part *part; /* NULL: the place is free */
+    bool left;         /* its masked sum, once */
 };
 
 struct service {
@@ -141,7 +142,7 @@ static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
         s->places++;
         MEM_GROW(s->running, s->places, &s->capacity);
     }
-    s->running[place].part = part;
+    s->running[place] = (struct running){.part = part};
     memcpy(s->running[place].study, study, STUDY_BYTES);
 }
 
@@ -180,6 +181,23 @@ static void leave(struct running *running, enum err result)
     part_destroy(&running->part);
 }
 
+static void pause_for(unsigned ms)
+{
+    struct pollfd wake = {.fd = cli_interrupt_fd(), .events = POLLIN};
+    poll(&wake, 1, (int)ms);
+}
+
+/* To the slot within the 5 ms between two looks at the clock, whenever it was ready. */
+static void wait_for_slot(const struct service *s)
+{
+    uint64_t slot = (uint64_t)conf_integer(s->node->conf, "slot_seconds");
+    uint64_t now = clock_wall(&clock_machine), due = part_slot(now, slot);
+    while (now < due && !cli_interrupted()) {
+        pause_for(due - now > 1 ? 500 : 5);
+        now = clock_wall(&clock_machine);
+    }
+}
+
 /* One question of the attempt's phase and its answer. A coordinator that does not answer
  * leaves the part as it was: the same question is asked again. */
 static enum err step(struct service *s, struct running *running)
@@ -188,6 +206,10 @@ static enum err step(struct service *s, struct running *running)
     struct part_wait wait = {0};
     struct bytes frame = {0}, answer = {0};
     enum phase before = attempt_phase(part_attempt(running->part));
+    if (before == PHASE_MASK && !running->left) {
+        wait_for_slot(s);
+        running->left = true;
+    }
     enum err result = part_ask(running->part, &exchange, &frame);
     if (result == ERR_OK)
         result = ask(s->node, s->link, &frame, &answer);
@@ -287,12 +309,6 @@ static enum err turn(struct service *s)
         result = survive(s, study_turn(s, numbers[i]));
     mem_free(numbers);
     return result;
-}
-
-static void pause_for(unsigned ms)
-{
-    struct pollfd wake = {.fd = cli_interrupt_fd(), .events = POLLIN};
-    poll(&wake, 1, (int)ms);
 }
 
 enum err node_serve_run(struct node *node, struct cli *cli, bool once)

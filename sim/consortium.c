@@ -241,6 +241,8 @@ static enum err join(struct consortium *c, size_t h)
     if (err == ERR_OK)
         err = set(c->nodes[h], "gemel-node.yaml", "patients_min", "1");
     if (err == ERR_OK)
+        err = set(c->nodes[h], "gemel-node.yaml", "slot_seconds", "1");
+    if (err == ERR_OK)
         err = import(c, h, table);
     if (err == ERR_OK)
         err = NODE(c, h, NULL, "enrol", invite, "-o", request);

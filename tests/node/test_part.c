@@ -657,9 +657,21 @@ static void part__a_failed_sync_sends_nothing(void **state)
     assert_int_equal(ledger_length(h->node->ledger), 1);
 }
 
+static void part__leaves_at_slots_of_the_clock(void **state)
+{
+    (void)state;
+    for (uint64_t slot = 1; slot < 100; slot++)
+        for (uint64_t wall = NOW; wall < NOW + 250; wall++) {
+            uint64_t due = part_slot(wall, slot);
+            assert_int_equal(due % slot, 0);
+            assert_true(due > wall && due - wall <= slot);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(part__leaves_at_slots_of_the_clock),
         IN_HOSPITAL(part__is_in_the_sum_and_charged_to_everybody_once),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),

@@ -104,6 +104,7 @@ join() { # HOSPITAL
     gemel-node init --name "$1" -C "$1" --quiet >/dev/null
     set_up "$1" epsilon_max 2
     set_up "$1" answer_seconds 4
+    set_up "$1" slot_seconds 1
     gemel-node enrol demo.invite -o "$1.request" -C "$1" --quiet
 }
 made_up() { # HOSPITAL: logarithms on a line of their own for everybody
