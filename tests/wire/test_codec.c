@@ -38,7 +38,8 @@ static bool decodes(enum shape shape, struct view bytes)
     enum err result = codec_decode(shape, bytes, arena, &value);
     if (result == ERR_OK) {
         assert_ok(codec_encode(shape, &value, &again));
-        if (again.size != bytes.size || memcmp(again.data, bytes.data, bytes.size) != 0)
+        if (again.size != bytes.size ||
+            (bytes.size && memcmp(again.data, bytes.data, bytes.size) != 0))
             fail_msg("shape %d has two encodings of one value", shape);
     } else {
         assert_int_equal(result, ERR_FORMAT);
