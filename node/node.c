@@ -72,7 +72,7 @@ static const char schema_first[] = HOME_SCHEMA
 static const char schema_attempts[] =
     "CREATE TABLE attempts (study BLOB NOT NULL, round INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, plan BLOB NOT NULL, entered INTEGER NOT NULL,"
-    " message BLOB, PRIMARY KEY (study, round, attempt));"
+    " message BLOB, survivors BLOB, PRIMARY KEY (study, round, attempt));"
     "INSERT INTO attempts (study, round, attempt, plan, entered)"
     " SELECT study, round, attempt, plan, 0 FROM outbox;"
     "DROP TABLE outbox;";

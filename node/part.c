@@ -388,6 +388,19 @@ static void note_wait(struct view body, struct arena *arena, struct part_wait *t
     snprintf(told->what_for, sizeof told->what_for, "%s", waiting.what_for);
 }
 
+/* Whose inputs this hospital confirmed, before the confirmation leaves: the published
+ * link must name the same (node/studies). */
+static enum err note_survivors(const struct part *part)
+{
+    struct query *query;
+    if (store_query(part->node->store, "UPDATE attempts SET survivors = ? WHERE plan = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, attempt_survivors(part->attempt), HASH_BYTES);
+    query_blob(query, 2, part->hash, HASH_BYTES);
+    return query_run(query);
+}
+
 enum err part_take(struct part *part, const struct node_exchange *exchange,
                    const struct bytes *answer, struct part_wait *told)
 {
@@ -403,6 +416,11 @@ enum err part_take(struct part *part, const struct node_exchange *exchange,
         note_wait(envelope.body, arena, told);
     if (result == ERR_OK)
         result = attempt_take(part->attempt, envelope.kind, envelope.body);
+    if (result == ERR_OK && envelope.kind == MESSAGE_SURVIVORS) {
+        result = note_survivors(part);
+        if (result != ERR_OK)
+            attempt_abandon(part->attempt);
+    }
     arena_destroy(&arena);
     return result;
 }

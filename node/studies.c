@@ -312,6 +312,32 @@ static enum err keep_link(struct node *node, struct node_study *study, struct vi
     return query_run(query);
 }
 
+/* A link that names other survivors than this hospital confirmed for its plan says that a
+ * sum was made which it never agreed to. */
+static enum err compare_confirmed(struct node *node, const struct chain_link *link,
+                                  bool *contradicted)
+{
+    struct query *query;
+    bool row;
+    if (store_query(
+            node->store,
+            "SELECT survivors FROM attempts WHERE plan = ? AND survivors NOT NULL",
+            &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, link->plan, HASH_BYTES);
+    enum err result = query_step(query, &row);
+    if (result != ERR_OK || !row)
+        return result;
+    size_t size;
+    const void *confirmed = query_get_blob(query, 0, &size);
+    *contradicted =
+        size != HASH_BYTES || memcmp(confirmed, link->survivors, HASH_BYTES) != 0;
+    if (*contradicted)
+        result = reason_set(REASON_WRONG_SURVIVORS);
+    query_reset(query);
+    return result;
+}
+
 enum err node_studies_extend(struct node *node, struct node_study *study,
                              struct view bytes, bool *fresh, bool *contradicted)
 {
@@ -328,6 +354,8 @@ enum err node_studies_extend(struct node *node, struct node_study *study,
         result = reason_set(REASON_UNKNOWN_STUDY);
     if (result == ERR_OK)
         result = compare_held(node, study, bytes, link.round, &held, contradicted);
+    if (result == ERR_OK && !held)
+        result = compare_confirmed(node, &link, contradicted);
     if (result == ERR_OK && !held) {
         if (chain_extend(&chain, bytes, node->consortium.coordinator_key, arena, &link) !=
             REASON_NONE)

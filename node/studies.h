@@ -51,8 +51,8 @@ enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES
 
 /* Check a published link against the chain. The next one is stored, `study` moves on to
  * its prior and `fresh` is set; one that is held already changes nothing. ERR_VERIFY with
- * `contradicted` set when it proves that the coordinator said two things: the caller then
- * makes the study distrusted. */
+ * `contradicted` set when it proves that the coordinator said two things, or names other
+ * survivors than this hospital confirmed: the caller then makes the study distrusted. */
 enum err node_studies_extend(struct node *node, struct node_study *study,
                              struct view link, bool *fresh, bool *contradicted);
 

@@ -305,6 +305,44 @@ static void part__waits_when_told_and_gives_up_when_refused(void **state)
     arena_destroy(&arena);
 }
 
+/* The link that publishes a sum names the survivors this hospital confirmed, or the
+ * coordinator made another sum. */
+static void part__knows_a_link_over_other_survivors(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct others others;
+    bool fresh, contradicted;
+    hospital_patients(h, PATIENTS);
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    for (int phase = 0; phase < PHASE_END; phase++)
+        assert_ok(play_phase(h, part, &others));
+    for (int right = 0; right < 2; right++) {
+        struct bytes link = {0};
+        uint8_t hash[HASH_BYTES];
+        struct chain_link fields = {.round = 1, .contributions = HOSPITALS};
+        memcpy(fields.study, plan.study, STUDY_BYTES);
+        memcpy(fields.previous, h->c->terms_hash, HASH_BYTES);
+        memcpy(fields.plan, attempt_context(part_attempt(part)), HASH_BYTES);
+        memcpy(fields.survivors, attempt_survivors(part_attempt(part)), HASH_BYTES);
+        fields.survivors[0] ^= !right;
+        fields.prior = codec_view(&h->prior_bytes);
+        assert_ok(chain_sign(h->c->coordinator, &fields, &link, hash));
+        enum err result =
+            node_studies_extend(h->node, study, codec_view(&link), &fresh, &contradicted);
+        assert_int_equal(result == ERR_OK, right);
+        assert_int_equal(fresh, right);
+        assert_int_equal(contradicted, !right);
+        bytes_free(&link);
+    }
+    part_destroy(&part);
+    others_leave(&others);
+    node_study_destroy(&study);
+}
+
 /* The ledger that was charged is countersigned, or the attempt does not count as done. */
 static void part__believes_only_a_receipt_of_its_own_ledger(void **state)
 {
@@ -674,6 +712,7 @@ int main(void)
         cmocka_unit_test(part__leaves_at_slots_of_the_clock),
         IN_HOSPITAL(part__is_in_the_sum_and_charged_to_everybody_once),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
+        IN_HOSPITAL(part__knows_a_link_over_other_survivors),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),
         IN_HOSPITAL(part__refuses_a_plan_at_every_step),
         IN_HOSPITAL(part__never_enters_an_attempt_twice),
