@@ -8,7 +8,7 @@
 #include "wire/envelope.h"
 
 /* exchange - the node's half of the protocol, without sockets: which question to ask,
- * what to believe of an answer, and which contribution answers a plan.
+ * what to believe of an answer, and how questions are sealed.
  *
  * node/serve carries the frames over wire/link; the tests carry them by hand. Everything
  * an answer changes is stored in one transaction, or nothing is (docs/protocol.md). */

@@ -48,7 +48,7 @@ enum reason chain_extend(struct chain *chain, struct view bytes,
 bool chain_equivocates(struct view one, struct view other,
                        const uint8_t coordinator_key[KEY_BYTES]);
 
-/* Hash of a sum of contributions, as a link names it: the numbers little-endian. */
+/* Hash of a sum, as a link names it: the numbers little-endian. */
 void chain_sum_hash(const struct words *sum, uint8_t hash[HASH_BYTES]);
 
 #endif
