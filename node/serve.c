@@ -164,8 +164,8 @@ static enum err enter_plan(struct service *s, const struct node_study *study,
     return ERR_OK;
 }
 
-/* The end of a part, whichever it was; what the coordinator did wrong is said. */
-static void leave(struct running *running, enum err result)
+/* The end of a part, in whichever phase; what the coordinator did wrong is said. */
+static void leave(struct running *running, enum phase phase, enum err result)
 {
     const struct attempt *attempt = part_attempt(running->part);
     if (attempt_succeeded(attempt))
@@ -173,8 +173,7 @@ static void leave(struct running *running, enum err result)
                   (unsigned long long)attempt_plan(attempt)->round);
     else
         log_event(LOG_LEVEL_WARNING, "attempt.lost", "round=%llu phase=%s reason=%s",
-                  (unsigned long long)attempt_plan(attempt)->round,
-                  phase_name(attempt_phase(attempt)),
+                  (unsigned long long)attempt_plan(attempt)->round, phase_name(phase),
                   attempt_reason(attempt) != REASON_NONE
                       ? reason_name(attempt_reason(attempt))
                       : err_name(result));
@@ -218,7 +217,7 @@ static enum err step(struct service *s, struct running *running)
     bytes_free(&frame);
     bytes_free(&answer);
     if (attempt_phase(part_attempt(running->part)) == PHASE_END)
-        leave(running, result);
+        leave(running, before, result);
     else if (attempt_phase(part_attempt(running->part)) == before &&
              wait.retry_after_ms < s->pause_ms)
         s->pause_ms = wait.retry_after_ms;
