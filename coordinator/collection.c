@@ -229,7 +229,7 @@ static bool is_large(enum phase phase)
 
 static void name_message(struct view body, uint8_t hash[HASH_BYTES])
 {
-    bytes_hash("gemel/message/1", body.data, body.size, hash);
+    bytes_hash("gemel/body/1", body.data, body.size, hash);
 }
 
 /* Whether it is, byte for byte or in all it says, the message that came before. */

@@ -34,7 +34,7 @@ struct attempt_world {
 
     /* Charge for the attempt in a transaction, which stays open; the ledger after it. */
     enum err (*charge)(void *context, uint64_t *length, uint8_t head[HASH_BYTES]);
-    /* Make the charge durable, with the hash of the message it is for: before that
+    /* Make the charge durable, with the hash of the body it is for: before that
      * message exists outside the attempt. Or take the charge back. */
     enum err (*commit)(void *context, const uint8_t message[HASH_BYTES]);
     void (*cancel)(void *context);

@@ -114,7 +114,7 @@ static enum err charge(struct attempt *a, const uint64_t *vector)
         world->cancel(world->context);
         return result;
     }
-    bytes_hash("gemel/message/1", a->message.data, a->message.size, hash);
+    bytes_hash("gemel/body/1", a->message.data, a->message.size, hash);
     return world->commit(world->context, hash);
 }
 
