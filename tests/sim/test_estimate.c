@@ -162,6 +162,7 @@ static void estimate__the_order_of_patients_changes_no_bit(void **state)
     struct bytes print[2];
     for (size_t i = 0; i < 2; i++) {
         struct dataset *dataset = table(model, i ? back : forth);
+        unlink(i ? back : forth);
         struct estimate e;
         assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
         assert_true(e.converged);
@@ -172,7 +173,6 @@ static void estimate__the_order_of_patients_changes_no_bit(void **state)
     assert_memory_equal(print[0].data, print[1].data, print[0].size);
     bytes_free(&print[0]), bytes_free(&print[1]);
     model_destroy(&model);
-    unlink(forth), unlink(back);
 }
 
 static double effect(const struct estimate *e, size_t row, size_t column)
@@ -312,6 +312,7 @@ static void estimate__returns_the_best_of_its_rounds(void **state)
                                 "[equations]\np = expit(level)\n"
                                 "[observations]\nwell : p ~ bernoulli\n");
     struct dataset *dataset = table(model, path);
+    unlink(path); /* read, and gone whatever fails below */
     size_t alone[200] = {0}, backward = 0;
     double before = INFINITY;
     for (uint32_t rounds = 1; rounds <= 12; rounds++) {
@@ -327,7 +328,6 @@ static void estimate__returns_the_best_of_its_rounds(void **state)
     assert_true(backward > 0);
     dataset_destroy(&dataset);
     model_destroy(&model);
-    unlink(path);
 }
 
 /* A table of a few people's heights, and what becomes of its fit. */
@@ -339,6 +339,7 @@ static struct estimate fit_table(const char *rows)
     fclose(file);
     struct model *model = parse(boys_text);
     struct dataset *dataset = table(model, path);
+    unlink(path); /* read, and gone whatever fails below */
     size_t alone[8] = {0};
     struct estimate_options o = options(30);
     struct estimate e;
@@ -346,7 +347,6 @@ static struct estimate fit_table(const char *rows)
     assert_true(isfinite(e.minus2_log_likelihood));
     dataset_destroy(&dataset);
     model_destroy(&model);
-    unlink(path);
     return e;
 }
 
