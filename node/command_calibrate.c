@@ -109,16 +109,30 @@ static bool wanted(struct cli *cli, const struct patient *patient)
     return count == 0;
 }
 
+/* Whoever is asked for by name is there and may be used, or nothing is done. */
+static enum err check_wanted(struct cli *cli, struct node *node)
+{
+    int64_t id;
+    struct record *record;
+    for (size_t i = 0; i < cli_repeats(cli, "patient"); i++) {
+        if (patients_find(node, cli_text_at(cli, "patient", i), &id) != ERR_OK ||
+            patients_record(node, id, &record) != ERR_OK)
+            return err_code();
+        record_destroy(&record);
+    }
+    return ERR_OK;
+}
+
 static enum err calibrate_all(struct cli *cli, struct node *node,
                               const struct basis *basis, struct tally *tally)
 {
     struct patient *patients;
     size_t count;
-    enum err result = patients_list(node, &patients, &count);
-    if (result != ERR_OK)
-        return result;
+    if (check_wanted(cli, node) != ERR_OK ||
+        patients_list(node, &patients, &count) != ERR_OK)
+        return err_code();
     struct engine *engine = engine_new(basis->model, basis->layout, NULL);
-    result = store_begin(node->store);
+    enum err result = store_begin(node->store);
     for (size_t i = 0; result == ERR_OK && i < count; i++) {
         if (cli_interrupted())
             result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");

@@ -68,6 +68,7 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
     json_set_boolean(json, "repeated", report->repeated);
     json_set_integer(json, "patients_new", (int64_t)report->patients_new);
     json_set_integer(json, "patients_known", (int64_t)report->patients_known);
+    json_set_integer(json, "patients_withdrawn", (int64_t)report->patients_withdrawn);
     json_set_integer(json, "rows_new", (int64_t)report->rows_new);
     json_set_integer(json, "rows_known", (int64_t)report->rows_known);
     json_set(json, "columns", columns_json(dataset));
@@ -93,6 +94,10 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
         printf("%s%zu patients new, %zu known; %zu rows stored, %zu held already\n",
                dry_run ? "would be: " : "", report->patients_new, report->patients_known,
                report->rows_new, report->rows_known);
+    if (report->patients_withdrawn)
+        printf(
+            "note: %zu patients have withdrawn consent; nothing of theirs was stored\n",
+            report->patients_withdrawn);
 }
 
 static void stored(void *context, size_t done, size_t total)
@@ -142,35 +147,6 @@ enum err command_import(struct cli *cli)
 /* --- patients
  * ---------------------------------------------------------------------------------- */
 
-enum err command_patients_list(struct cli *cli)
-{
-    struct node *node;
-    struct patient *patients;
-    size_t count;
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
-    enum err result = patients_list(node, &patients, &count);
-    if (result == ERR_OK) {
-        struct json *list = json_new_array();
-        for (size_t i = 0; i < count; i++) {
-            char pseudonym[2 * LEDGER_PSEUDONYM_BYTES + 1];
-            struct json *patient = json_new_object();
-            bytes_to_hex(patients[i].pseudonym, LEDGER_PSEUDONYM_BYTES, pseudonym);
-            json_set_text(patient, "patient", patients[i].name);
-            json_set_text(patient, "pseudonym", pseudonym);
-            json_add(list, patient);
-            if (!cli_is_json(cli))
-                printf("%-24s %s\n", patients[i].name, pseudonym);
-        }
-        struct json *json = json_new_object();
-        json_set(json, "patients", list);
-        cli_result(cli, json);
-        patients_free(patients, count);
-    }
-    node_destroy(&node);
-    return result;
-}
-
 static void print_record(struct cli *cli, const struct record *record)
 {
     struct json *rows = json_new_array();
@@ -204,7 +180,7 @@ enum err command_patients_show(struct cli *cli)
         return err_code();
     enum err result = patients_find(node, cli_argument(cli, 0), &id);
     if (result == ERR_OK)
-        result = patients_record(node, id, &record);
+        result = patients_disclose(node, id, &record);
     if (result == ERR_OK)
         print_record(cli, record);
     record_destroy(&record);

@@ -5,7 +5,8 @@
 
 /* commands - what each line of node/main.c's table runs, by file:
  *   command_home.c       init, status, enrol
- *   command_patients.c   import, patients list, patients show
+ *   command_patients.c   import, patients show
+ *   command_consent.c    patients list, consent, erase
  *   command_model.c      model check, show, fmt, simulate, explain
  *   command_calibrate.c  calibrate
  *   command_study.c      study fetch, list, show, approve, decline
@@ -17,8 +18,11 @@ enum err command_status(struct cli *cli);
 enum err command_enrol(struct cli *cli);
 
 enum err command_import(struct cli *cli);
-enum err command_patients_list(struct cli *cli);
 enum err command_patients_show(struct cli *cli);
+
+enum err command_patients_list(struct cli *cli);
+enum err command_patients_consent(struct cli *cli);
+enum err command_patients_erase(struct cli *cli);
 
 enum err command_model_check(struct cli *cli);
 enum err command_model_show(struct cli *cli);

@@ -19,6 +19,19 @@ static const struct cli_option import_options[] = {
     {"rejects", 0, "FILE", "where to list bad rows; FILE.csv.rejects otherwise", false,
      false},
 };
+static const struct cli_option list_options[] = {
+    {"state", 0, "STATE", "only those who are in, withdrawn or erased", false, false},
+};
+static const struct cli_option consent_options[] = {
+    {"state", 0, "STATE", "in or withdrawn", true, false},
+    {"reason", 0, "CODE", "why: a word of docs/rights.md", true, false},
+    {"file", 0, "FILE", "the patients, one ID a line, instead of arguments", false,
+     false},
+};
+static const struct cli_option erase_options[] = {
+    {"reason", 0, "CODE", "why: a word of docs/rights.md", true, false},
+    {"yes", 0, NULL, "erase without asking", false, false},
+};
 static const struct cli_option show_model_options[] = {
     {"program", 0, NULL, "list the compiled register program as well", false, false},
 };
@@ -82,10 +95,22 @@ static const struct cli_command commands[] = {
      "and reason. Importing a file again, or an overlapping one, stores nothing twice.",
      "gemel-node import data.csv --model blood_pressure.twin -C st-anna",
      COUNT(import_options), command_import},
-    {"patients list", "", "list the patients and their pseudonyms", "", "", NULL, 0,
+    {"patients list", "", "list the patients, their pseudonyms and their consent", "",
+     "gemel-node patients list --state withdrawn -C st-anna", COUNT(list_options),
      command_patients_list},
     {"patients show", "PATIENT", "show one patient's record", "", "", NULL, 0,
      command_patients_show},
+    {"patients consent", "[ID]...", "record that patients withdraw consent, or give it",
+     "Withdrawn: the record stays, can be shown, and is used for nothing from the next "
+     "round on; its twins are deleted. A person who was erased can be put in again and "
+     "comes back with the next import.",
+     "gemel-node patients consent 16 --state withdrawn --reason patient -C st-anna",
+     COUNT(consent_options), command_patients_consent},
+    {"patients erase", "ID", "erase a patient's record for good",
+     "Deletes the record, its twins and the name. What was charged to the patient stays "
+     "under the pseudonym. Says what the published priors can tell about the patient.",
+     "gemel-node patients erase 16 --reason patient -C st-anna", COUNT(erase_options),
+     command_patients_erase},
     {"model check", "FILE", "check a model's text: names, units, values", "",
      "gemel-node model check models/theophylline.twin", NULL, 0, command_model_check},
     {"model show", "FILE", "list what a model holds, with units and inserted factors", "",

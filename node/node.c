@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "node/consent.h"
 #include "privacy/random.h"
 #include "wire/envelope.h"
 
@@ -77,7 +78,8 @@ static const char schema_attempts[] =
     " SELECT study, round, attempt, plan, 0 FROM outbox;"
     "DROP TABLE outbox;";
 
-static const char *const migrations[] = {schema_first, LEDGER_SCHEMA, schema_attempts};
+static const char *const migrations[] = {schema_first, LEDGER_SCHEMA, schema_attempts,
+                                         CONSENT_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,

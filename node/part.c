@@ -76,6 +76,7 @@ static void crowd_clear(struct crowd *crowd)
 {
     patients_free(crowd->patients, crowd->count);
     mem_free(crowd->paying);
+    *crowd = (struct crowd){0};
 }
 
 static uint8_t (*pseudonyms_of(const struct crowd *crowd))[LEDGER_PSEUDONYM_BYTES]
@@ -177,9 +178,25 @@ static struct ledger_entry entry_of(const struct part *part)
     return entry;
 }
 
+/* Once before anything is entered, so that a budget that is spent costs nobody an
+ * attempt, and anew when the input is computed: in the step that ends with the charge, so
+ * that whoever has withdrawn consent by then is in neither, and whoever withdraws it
+ * later has been charged. */
+static enum err choose_crowd(struct part *part)
+{
+    const struct ledger_entry entry = entry_of(part);
+    double cap;
+    if (round_cap(part->node, &part->plan, &cap) != ERR_OK)
+        return err_code();
+    crowd_clear(&part->crowd);
+    return gather(part->node, &entry, cap, &part->crowd);
+}
+
 static enum err input(void *context, uint64_t *sum)
 {
     struct part *part = context;
+    if (choose_crowd(part) != ERR_OK)
+        return err_code();
     void *source[] = {part->node, &part->crowd};
     struct contribute_task task = {
         .model = part->study->model,
@@ -278,17 +295,6 @@ static enum err check_attempts(const struct part *part)
         return err_hint("ask the operator why attempts fail before you permit more");
     }
     return ERR_OK;
-}
-
-/* Before anything is entered, so that a budget that is spent costs nobody an attempt; the
- * ledger looks again when it charges. */
-static enum err choose_crowd(struct part *part)
-{
-    const struct ledger_entry entry = entry_of(part);
-    double cap;
-    if (round_cap(part->node, &part->plan, &cap) != ERR_OK)
-        return err_code();
-    return gather(part->node, &entry, cap, &part->crowd);
 }
 
 static enum err enter_attempt(struct part *part, struct view signed_plan)

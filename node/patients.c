@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "node/consent.h"
 #include "privacy/random.h"
 
 /* --- in
@@ -58,18 +59,10 @@ static enum err check_time_unit(struct node *node, int64_t id, const char *time_
     return result;
 }
 
-static enum err find_or_add(struct node *node, const struct record *record, size_t index,
-                            uint64_t wall, struct patients_import *report, int64_t *id)
+static enum err add_patient(struct node *node, const struct record *record,
+                            const uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES],
+                            uint64_t wall, int64_t *id)
 {
-    enum err result = patients_find(node, record->patient, id);
-    if (result == ERR_OK) {
-        report->patients_known++;
-        return check_time_unit(node, *id, record->time_unit, index);
-    }
-    if (result != ERR_NOT_FOUND)
-        return result;
-    uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES];
-    random_bytes(pseudonym, sizeof pseudonym);
     struct query *query;
     if (store_query(node->store,
                     "INSERT INTO patients (name, pseudonym, time_unit, added)"
@@ -77,13 +70,50 @@ static enum err find_or_add(struct node *node, const struct record *record, size
                     &query) != ERR_OK)
         return err_code();
     query_text(query, 1, record->patient);
-    query_blob(query, 2, pseudonym, sizeof pseudonym);
+    query_blob(query, 2, pseudonym, LEDGER_PSEUDONYM_BYTES);
     query_text(query, 3, record->time_unit);
     query_int(query, 4, (int64_t)wall);
     if (query_run(query) != ERR_OK)
         return err_code();
     *id = store_last_row(node->store);
-    report->patients_new++;
+    return ERR_OK;
+}
+
+/* Somebody without a record here: new, or erased before. The latter keep the pseudonym
+ * under which their budget was spent. */
+static enum err admit(struct node *node, const struct record *record, size_t index,
+                      uint64_t wall, int64_t *id)
+{
+    struct consent_known person;
+    if (consent_recall(node, record->patient, &person) != ERR_OK)
+        return err_code();
+    if (person.never_seen) {
+        random_bytes(person.pseudonym, sizeof person.pseudonym);
+    } else if (person.state != CONSENT_IN) {
+        err_set(ERR_DENIED, "patient %zu of the file was erased here", index + 1);
+        return err_hint("take that patient's rows out of the file; if consent was given "
+                        "anew: gemel-node patients consent ID --state in");
+    }
+    return add_patient(node, record, person.pseudonym, wall, id);
+}
+
+/* `id` 0: known, and to be left out. */
+static enum err find_or_add(struct node *node, const struct record *record, size_t index,
+                            uint64_t wall, struct patients_import *report, int64_t *id)
+{
+    enum consent state;
+    enum err result = patients_find(node, record->patient, id);
+    if (result == ERR_NOT_FOUND) {
+        report->patients_new++;
+        return admit(node, record, index, wall, id);
+    }
+    if (result != ERR_OK || consent_of(node, *id, &state) != ERR_OK)
+        return err_code();
+    report->patients_known++;
+    if (state == CONSENT_IN)
+        return check_time_unit(node, *id, record->time_unit, index);
+    report->patients_withdrawn++;
+    *id = 0;
     return ERR_OK;
 }
 
@@ -253,7 +283,7 @@ static enum err import_all(struct node *node, const struct dataset *dataset,
         int64_t id;
         record_sort(record);
         if (find_or_add(node, record, i, wall, report, &id) != ERR_OK ||
-            add_record(node, id, record, report) != ERR_OK)
+            (id != 0 && add_record(node, id, record, report) != ERR_OK))
             return err_code();
         if (progress)
             progress(context, i + 1, count);
@@ -273,7 +303,8 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
     enum err result = import_known(node, hash, &counts.repeated);
     if (result == ERR_OK && !counts.repeated)
         result = import_all(node, dataset, wall, progress, context, &counts);
-    if (result == ERR_OK && !counts.repeated)
+    /* A file that was not stored whole is read again when it comes again. */
+    if (result == ERR_OK && !counts.repeated && counts.patients_withdrawn == 0)
         result = note_import(node, name, hash, wall, dataset);
     if (result == ERR_OK && counts.repeated) {
         counts.patients_known = dataset_patients(dataset);
@@ -320,8 +351,10 @@ enum err patients_list(struct node *node, struct patient **patients, size_t *cou
     struct patient *list = NULL;
     size_t used = 0, room = 0;
     bool row = true;
-    enum err result = store_query(
-        node->store, "SELECT id, name, pseudonym FROM patients ORDER BY id", &query);
+    enum err result = store_query(node->store,
+                                  "SELECT id, name, pseudonym FROM patients"
+                                  " WHERE " CONSENT_GIVEN " ORDER BY id",
+                                  &query);
     while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
         size_t size;
         const void *pseudonym = query_get_blob(query, 2, &size);
@@ -395,7 +428,7 @@ static enum err read_rows(struct node *node, int64_t id, struct record *record)
     return ERR_OK;
 }
 
-enum err patients_record(struct node *node, int64_t id, struct record **record)
+enum err patients_disclose(struct node *node, int64_t id, struct record **record)
 {
     struct query *query;
     bool row;
@@ -415,4 +448,17 @@ enum err patients_record(struct node *node, int64_t id, struct record **record)
     }
     *record = found;
     return ERR_OK;
+}
+
+enum err patients_record(struct node *node, int64_t id, struct record **record)
+{
+    enum consent state;
+    if (consent_of(node, id, &state) != ERR_OK)
+        return err_code();
+    if (state != CONSENT_IN) {
+        err_set(ERR_DENIED, "the patient has withdrawn consent");
+        return err_hint(
+            "the record may be disclosed, not used: gemel-node patients show");
+    }
+    return patients_disclose(node, id, record);
 }

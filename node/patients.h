@@ -12,16 +12,19 @@
  * It does not parse files (model/dataset does) and fits nothing. Importing is all or
  * nothing and idempotent: a row that the store holds already, equal in every field, is
  * not stored twice, however files overlap; rows alike inside one file are as many as the
- * file says. */
+ * file says. Consent (node/consent) is kept here: who has withdrawn it is in no list and
+ * gives no record for use, and who was erased comes in again only after agreeing anew. */
 
 struct patients_import {
     size_t patients_new, patients_known;
     size_t rows_new, rows_known; /* doses, covariates and measurements */
+    size_t patients_withdrawn;   /* known, and without consent: their rows are left out */
     bool repeated;               /* this very file was imported before */
 };
 
 /* Store every record of `dataset`, read from the file `name` with hash `hash`. `dry_run`:
- * count and roll back. `progress` may be NULL. */
+ * count and roll back. `progress` may be NULL. ERR_DENIED gives the place in the file of
+ * a person who was erased here. */
 enum err patients_import(struct node *node, const struct dataset *dataset,
                          const char *name, const uint8_t hash[HASH_BYTES], uint64_t wall,
                          bool dry_run,
@@ -37,12 +40,14 @@ struct patient {
 enum err patients_count(struct node *node, size_t *count);
 enum err patients_measurements(struct node *node, size_t *count);
 
-/* All patients in order of id. Caller frees with patients_free. */
+/* Those who may be used, in order of id. Caller frees with patients_free. */
 enum err patients_list(struct node *node, struct patient **patients, size_t *count);
 void patients_free(struct patient *patients, size_t count);
 
-/* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. */
+/* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. To use: ERR_DENIED
+ * without consent. To disclose to the person: whatever they decided. */
 enum err patients_record(struct node *node, int64_t id, struct record **record);
+enum err patients_disclose(struct node *node, int64_t id, struct record **record);
 enum err patients_find(struct node *node, const char *name, int64_t *id);
 
 #endif

@@ -70,7 +70,8 @@ static const struct {
 
 /* Of C and POSIX. Anything else in <> is a dependency and needs a door above. */
 static const char standard_headers[] =
-    " assert.h ctype.h dirent.h errno.h fcntl.h fenv.h float.h ftw.h getopt.h inttypes.h "
+    " assert.h ctype.h dirent.h dlfcn.h errno.h fcntl.h fenv.h float.h ftw.h getopt.h "
+    "inttypes.h "
     "limits.h locale.h math.h poll.h pthread.h sched.h setjmp.h signal.h spawn.h "
     "stdalign.h "
     "stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h "

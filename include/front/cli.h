@@ -49,6 +49,11 @@ enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
 const char *cli_directory(const struct cli *cli); /* -C DIR; "." */
 bool cli_is_json(const struct cli *cli);
 
+/* Somebody at the terminal has to type `expected` (any case) before what cannot be undone
+ * is done; `question` says what that is. ERR_INTERRUPTED for any other answer. ERR_USAGE
+ * where nobody can be asked: the command then wants an option instead. */
+enum err cli_ask(struct cli *cli, const char *question, const char *expected);
+
 /* --- what it says
  * --------------------------------------------------------------------------- */
 

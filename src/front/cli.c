@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -178,6 +179,23 @@ const char *cli_directory(const struct cli *cli)
 bool cli_is_json(const struct cli *cli)
 {
     return cli->json;
+}
+
+#define ANSWER_BYTES_MAX 256
+
+enum err cli_ask(struct cli *cli, const char *question, const char *expected)
+{
+    char answer[ANSWER_BYTES_MAX];
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return err_set(ERR_USAGE, "there is no terminal at which to ask");
+    progress_clear(&cli->progress);
+    fprintf(stderr, "%s ", question);
+    if (!fgets(answer, sizeof answer, stdin))
+        *answer = '\0';
+    answer[strcspn(answer, "\r\n")] = '\0';
+    if (strcasecmp(answer, expected) == 0)
+        return ERR_OK;
+    return err_set(ERR_INTERRUPTED, "not confirmed; nothing was changed");
 }
 
 /* --- what it says

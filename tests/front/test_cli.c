@@ -70,6 +70,44 @@ static enum err say_and_print(struct cli *cli)
     return ERR_OK;
 }
 
+/* What cannot be undone is confirmed at a terminal, letter for letter, or not done. */
+static enum err ask_for_anna(struct cli *cli)
+{
+    return cli_ask(cli, "Which one?", "Anna");
+}
+
+static int answer_at_terminal(const char *typed)
+{
+    int terminal, status;
+    char said[100] = "";
+    deed = ask_for_anna;
+    fflush(NULL);
+    pid_t child = forkpty(&terminal, NULL, NULL, NULL);
+    if (child == 0)
+        exit(cli_main(&table, 4, (char *[]){"my-tool", "model", "check", "a", NULL}));
+    assert_true(read(terminal, said, sizeof said - 1) > 0);
+    assert_non_null(strstr(said, "Which one?"));
+    assert_int_equal(write(terminal, typed, strlen(typed)), strlen(typed));
+    while (read(terminal, said, sizeof said) > 0)
+        ;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(terminal);
+    return WEXITSTATUS(status);
+}
+
+static void cli__asks_before_what_cannot_be_undone(void **state)
+{
+    (void)state;
+    assert_int_equal(answer_at_terminal("anna\n"), 0);
+    assert_int_equal(answer_at_terminal("ann\n"), 130);
+    assert_int_equal(answer_at_terminal("anna2\n"), 130);
+    assert_int_equal(answer_at_terminal("\n"), 130);
+    assert_int_equal(answer_at_terminal("\4"), 130); /* the end of the input */
+    run("model check a", ask_for_anna);
+    assert_int_equal(got.code, 2);
+    assert_non_null(strstr(got.err, "no terminal"));
+}
+
 static void cli__results_and_talk_keep_apart(void **state)
 {
     (void)state;
@@ -430,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cli__results_and_talk_keep_apart),
+        cmocka_unit_test(cli__asks_before_what_cannot_be_undone),
         cmocka_unit_test(cli__with_json_stdout_has_one_object_and_nothing_else),
         cmocka_unit_test(cli__listens_before_anything_else),
         cmocka_unit_test(cli__errors_have_their_exit_code_and_a_hint),

@@ -5,6 +5,7 @@
 
 #include "coordinator/collection.h"
 #include "fault.h"
+#include "node/consent.h"
 #include "node/part.h"
 #include "privacy/accountant.h"
 #include "privacy/fixedpoint.h"
@@ -259,6 +260,71 @@ static void part__is_in_the_sum_and_charged_to_everybody_once(void **state)
     assert_int_equal(attempt, 1);
     part_destroy(&part);
     others_leave(&others);
+    node_study_destroy(&study);
+}
+
+/* Consent counts when the input is computed, in the step that charges for it: whoever has
+ * withdrawn by then is in neither, also in an attempt entered before; later is too late.
+ */
+static void part__who_has_withdrawn_by_then_is_not_in_the_sum(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct consent_decision asks = {"patient", 1000, NOW};
+    const char *early = "p2", *late = "p4";
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct others others;
+    struct patient *patients;
+    size_t count, changed;
+    hospital_patients(h, PATIENTS);
+    assert_ok(patients_list(h->node, &patients, &count));
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    assert_ok(play_phase(h, part, &others));
+    assert_ok(consent_decide(h->node, &early, 1, CONSENT_WITHDRAWN, &asks, &changed));
+    for (int phase = 1; phase < PHASE_END; phase++) {
+        assert_ok(play_phase(h, part, &others));
+        if (phase == PHASE_SHARE)
+            assert_ok(
+                consent_decide(h->node, &late, 1, CONSENT_WITHDRAWN, &asks, &changed));
+    }
+    assert_true(attempt_succeeded(part_attempt(part)));
+    for (size_t i = 0; i < count; i++) {
+        bool charged;
+        assert_ok(ledger_charged(h->node->ledger, 0, patients[i].pseudonym, &charged));
+        assert_int_equal(charged, strcmp(patients[i].name, early) != 0);
+    }
+    patients_free(patients, count);
+    part_destroy(&part);
+    others_leave(&others);
+    node_study_destroy(&study);
+}
+
+/* When too few are left after others withdrew, nothing is sent and nothing charged. */
+static void part__stops_when_too_few_are_left(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct consent_decision asks = {"patient", 1000, NOW};
+    const char *people[] = {"p1", "p2"};
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct others others;
+    size_t changed;
+    hospital_patients(h, PATIENTS);
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    assert_ok(play_phase(h, part, &others));
+    assert_ok(consent_decide(h->node, people, 2, CONSENT_WITHDRAWN, &asks, &changed));
+    assert_refused(ERR_DENIED, "4 patients are here; patients_min is 5",
+                   play_phase(h, part, &others));
+    assert_int_equal(attempt_phase(part_attempt(part)), PHASE_END);
+    assert_int_equal(ledger_length(h->node->ledger), 0);
+    part_destroy(&part);
+    others_leave(&others);
+    plan.attempt = 2;
+    refuses(h, &plan, "4 patients are here; patients_min is 5");
     node_study_destroy(&study);
 }
 
@@ -711,6 +777,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(part__leaves_at_slots_of_the_clock),
         IN_HOSPITAL(part__is_in_the_sum_and_charged_to_everybody_once),
+        IN_HOSPITAL(part__who_has_withdrawn_by_then_is_not_in_the_sum),
+        IN_HOSPITAL(part__stops_when_too_few_are_left),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
         IN_HOSPITAL(part__knows_a_link_over_other_survivors),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),
