@@ -171,12 +171,38 @@ static enum err insert_plan(const struct coord_attempt *attempt)
     return query_run(query);
 }
 
+static struct audit_entry about(const struct coord_attempt *attempt, enum audit_kind kind)
+{
+    const struct plan *plan = collection_plan(attempt->collection);
+    return (struct audit_entry){.kind = kind,
+                                .study = plan->study,
+                                .round = plan->round,
+                                .attempt = plan->attempt,
+                                .object = collection_context(attempt->collection)};
+}
+
+static enum err keep_plan(const struct coord_attempt *attempt)
+{
+    bool own;
+    struct store *store = attempt->coordinator->store;
+    const struct plan *plan = collection_plan(attempt->collection);
+    const struct audit_entry entry = about(attempt, AUDIT_PLAN);
+    if (store_join(store, &own) != ERR_OK)
+        return err_code();
+    enum err result = insert_plan(attempt);
+    if (result == ERR_OK)
+        result = audit_write(store, &entry,
+                             "an attempt of %zu hospitals, of which %u must stay",
+                             plan->participants.count, plan->survivors);
+    return store_leave(store, own, result);
+}
+
 enum err attempts_open(struct coordinator *c, const struct clock *clock,
                        struct view signed_plan, struct coord_attempt **attempt)
 {
     if (hold(c, clock, signed_plan, attempt) != ERR_OK)
         return err_code();
-    enum err result = insert_plan(*attempt);
+    enum err result = keep_plan(*attempt);
     if (result != ERR_OK)
         let_go(*attempt);
     return result;
@@ -204,7 +230,30 @@ enum err attempts_next(struct coordinator *c, const uint8_t study[STUDY_BYTES],
                          (unsigned long long)round, WIRE_ATTEMPTS_MAX);
 }
 
-enum err attempts_end(struct coord_attempt *attempt, const char *state)
+/* Who was found out, and why there was no sum: a sum is its publication's entry. */
+static enum err note_end(const struct coord_attempt *attempt)
+{
+    size_t count;
+    const struct collection *collection = attempt->collection;
+    struct store *store = attempt->coordinator->store;
+    const size_t *blamed = collection_blamed(collection, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct audit_entry entry = about(attempt, AUDIT_BLAME);
+        entry.object =
+            collection_plan(collection)->participants.items + blamed[i] * KEY_BYTES;
+        if (audit_write(store, &entry, "%s gave shares that do not hold",
+                        coordinator_member_name(attempt->coordinator, entry.object)) !=
+            ERR_OK)
+            return err_code();
+    }
+    if (collection_succeeded(collection))
+        return ERR_OK;
+    const struct audit_entry entry = about(attempt, AUDIT_ABANDONED);
+    return audit_write(store, &entry, "%s",
+                       reason_sentence(collection_reason(collection)));
+}
+
+static enum err update_end(const struct coord_attempt *attempt, const char *state)
 {
     struct query *query;
     struct store *store = attempt->coordinator->store;
@@ -219,4 +268,16 @@ enum err attempts_end(struct coord_attempt *attempt, const char *state)
         return err_code();
     query_blob(query, 1, collection_context(attempt->collection), HASH_BYTES);
     return query_run(query);
+}
+
+enum err attempts_end(struct coord_attempt *attempt, const char *state)
+{
+    bool own;
+    struct store *store = attempt->coordinator->store;
+    if (store_join(store, &own) != ERR_OK)
+        return err_code();
+    enum err result = update_end(attempt, state);
+    if (result == ERR_OK)
+        result = note_end(attempt);
+    return store_leave(store, own, result);
 }

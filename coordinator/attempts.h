@@ -35,8 +35,8 @@ enum err attempts_find(struct coordinator *coordinator, const struct clock *cloc
 enum err attempts_next(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],
                        uint64_t round, uint32_t *attempt);
 
-/* Note the end ("published", "abandoned") and delete its messages; in the caller's
- * transaction. */
+/* Note the end ("published", "abandoned") and delete its messages, together; in the
+ * caller's transaction or one of its own. */
 enum err attempts_end(struct coord_attempt *attempt, const char *state);
 
 #endif

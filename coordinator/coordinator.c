@@ -55,7 +55,7 @@ static const char schema_phases[] =
     "ALTER TABLE joined ADD COLUMN seed_commitment BLOB NOT NULL DEFAULT x'';"
     "DROP TABLE contributions;";
 
-static const char *const migrations[] = {schema_first, schema_phases};
+static const char *const migrations[] = {schema_first, schema_phases, AUDIT_SCHEMA};
 static const struct store_schema schema = {"gemel-coord", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-coordinator", settings,
@@ -121,7 +121,9 @@ enum err coordinator_open(const char *folder, struct coordinator **coordinator)
         return err_code();
     struct coordinator *c = coordinator_around(home);
     struct bytes value = {0};
-    enum err result = read_named(c, "identity", IDENTITY_SECRET_BYTES, &value);
+    enum err result = audit_open(c->store, c->conf, 0, NULL);
+    if (result == ERR_OK)
+        result = read_named(c, "identity", IDENTITY_SECRET_BYTES, &value);
     if (result == ERR_OK)
         result = identity_read(value.data, &c->identity);
     if (result == ERR_OK)
@@ -169,6 +171,8 @@ enum err coordinator_create(const char *folder, const char *name, const char *en
         result = home_set(home, "governance", governance_key, KEY_BYTES);
     if (result == ERR_OK)
         result = home_set(home, "consortium", name, size);
+    if (result == ERR_OK)
+        result = audit_open(c->store, c->conf, 0, NULL);
     if (result != ERR_OK) {
         coordinator_destroy(&c);
         return result;
@@ -201,6 +205,15 @@ static enum err settle_requests(struct coordinator *c, const struct members *mem
     return ERR_OK;
 }
 
+static enum err note_roster(struct coordinator *c, const struct roster *roster)
+{
+    const struct roster_fields *fields = roster_fields(roster);
+    const struct audit_entry entry = {.kind = AUDIT_ROSTER,
+                                      .object = roster_hash(roster)};
+    return audit_write(c->store, &entry, "version %llu is in force, with %zu hospitals",
+                       (unsigned long long)fields->version, fields->members.count);
+}
+
 enum err coordinator_roster(struct coordinator *c, struct view signed_roster)
 {
     struct roster *next;
@@ -219,6 +232,8 @@ enum err coordinator_roster(struct coordinator *c, struct view signed_roster)
         if (result == ERR_OK)
             result = settle_requests(c, &fields->members);
         if (result == ERR_OK)
+            result = note_roster(c, next);
+        if (result == ERR_OK)
             result = store_commit(c->store);
         else
             store_rollback(c->store);
@@ -232,13 +247,8 @@ enum err coordinator_roster(struct coordinator *c, struct view signed_roster)
     return ERR_OK;
 }
 
-enum err coordinator_add_request(struct coordinator *c, const char *text, size_t size,
-                                 struct arena *arena, struct enrol_request *request)
+static enum err keep_request(struct coordinator *c, const struct enrol_request *request)
 {
-    if (roster_request_read(text, size, arena, request) != ERR_OK)
-        return err_code();
-    if (memcmp(request->consortium, c->consortium, HASH_BYTES) != 0)
-        return err_set(ERR_DENIED, "the request is addressed to another consortium");
     struct query *query;
     if (store_query(
             c->store,
@@ -250,6 +260,25 @@ enum err coordinator_add_request(struct coordinator *c, const char *text, size_t
     query_blob(query, 3, request->curve, KEY_BYTES);
     query_int(query, 4, (int64_t)request->issued);
     return query_run(query);
+}
+
+enum err coordinator_add_request(struct coordinator *c, const char *text, size_t size,
+                                 struct arena *arena, struct enrol_request *request)
+{
+    if (roster_request_read(text, size, arena, request) != ERR_OK)
+        return err_code();
+    if (memcmp(request->consortium, c->consortium, HASH_BYTES) != 0)
+        return err_set(ERR_DENIED, "the request is addressed to another consortium");
+    bool own;
+    const struct audit_entry entry = {.kind = AUDIT_ADMISSION, .object = request->key};
+    if (store_join(c->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = keep_request(c, request);
+    if (result == ERR_OK)
+        result = audit_write(c->store, &entry,
+                             "the request of %s to join was taken for the next roster",
+                             request->name);
+    return store_leave(c->store, own, result);
 }
 
 static int by_key(const void *a, const void *b)

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/home.h"
+#include "privacy/audit.h"
 #include "privacy/identity.h"
 #include "wire/roster.h"
 

@@ -213,6 +213,8 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
               link_server_endpoint(link));
     cli_say(cli, "serving %s at %s", c->name, link_server_endpoint(link));
     struct service s = {.c = c, .link = link};
+    const struct audit_entry start = {.kind = AUDIT_START}, stop = {.kind = AUDIT_STOP};
+    result = audit_write_alone(c->store, &start, "the daemon starts");
     uint64_t finished_at = 0, members_at = 0;
     size_t open = 1;
     while (result == ERR_OK && !cli_interrupted()) {
@@ -236,6 +238,8 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
             break;
     }
     log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
+    if (result == ERR_OK)
+        result = audit_write_alone(c->store, &stop, "the daemon stops");
     while (s.count)
         release(&s, 0);
     mem_free(s.held);

@@ -50,8 +50,8 @@ static enum err name_free(struct coordinator *c, const char *name)
     return row ? err_set(ERR_STATE, "a study called %s is there already", name) : ERR_OK;
 }
 
-static enum err keep_study(struct coordinator *c, const struct terms *terms,
-                           const struct bytes *bytes, const uint8_t hash[HASH_BYTES])
+static enum err insert_study(struct coordinator *c, const struct terms *terms,
+                             const struct bytes *bytes, const uint8_t hash[HASH_BYTES])
 {
     struct query *query;
     if (store_query(c->store,
@@ -65,6 +65,22 @@ static enum err keep_study(struct coordinator *c, const struct terms *terms,
     query_blob(query, 4, bytes->data, bytes->size);
     query_int(query, 5, (int64_t)terms->issued);
     return query_run(query);
+}
+
+static enum err keep_study(struct coordinator *c, const struct terms *terms,
+                           const struct bytes *bytes, const uint8_t hash[HASH_BYTES])
+{
+    bool own;
+    const struct audit_entry entry = {.kind = AUDIT_STUDY,
+                                      .wall = terms->issued,
+                                      .study = terms->study,
+                                      .object = hash};
+    if (store_join(c->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = insert_study(c, terms, bytes, hash);
+    if (result == ERR_OK)
+        result = audit_write(c->store, &entry, "%s was created", terms->name);
+    return store_leave(c->store, own, result);
 }
 
 static enum err sign_and_keep(struct coordinator *c,
@@ -258,8 +274,8 @@ enum err coord_studies_find(struct coordinator *c, const char *text,
     return result;
 }
 
-enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
-                                 const char *state)
+static enum err update_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                             const char *state)
 {
     struct query *query;
     if (store_query(c->store, "UPDATE studies SET state = ? WHERE study = ?", &query) !=
@@ -269,6 +285,19 @@ enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STU
     query_blob(query, 2, number, STUDY_BYTES);
     outdate(c, number);
     return query_run(query);
+}
+
+enum err coord_studies_set_state(struct coordinator *c, const uint8_t number[STUDY_BYTES],
+                                 const char *state)
+{
+    bool own;
+    const struct audit_entry entry = {.kind = AUDIT_DECISION, .study = number};
+    if (store_join(c->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = update_state(c, number, state);
+    if (result == ERR_OK)
+        result = audit_write(c->store, &entry, "the study is %s", state);
+    return store_leave(c->store, own, result);
 }
 
 /* --- the chain
@@ -300,6 +329,14 @@ enum err coord_studies_publish(struct coordinator *c, const struct coord_study *
         query_text(query, 8, report);
         result = query_run(query);
     }
+    const struct audit_entry entry = {.kind = AUDIT_PUBLICATION,
+                                      .study = link->study,
+                                      .round = link->round,
+                                      .object = hash};
+    if (result == ERR_OK)
+        result = audit_write_alone(c->store, &entry,
+                                   "the prior of round %llu, learned from %u hospitals",
+                                   (unsigned long long)link->round, link->contributions);
     outdate(c, link->study);
     if (result == ERR_OK && link->round == study->terms.rounds)
         result = coord_studies_set_state(c, link->study, "finished");

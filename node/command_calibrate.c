@@ -123,6 +123,17 @@ static enum err check_wanted(struct cli *cli, struct node *node)
     return ERR_OK;
 }
 
+static enum err note_calibration(struct node *node, const struct basis *basis,
+                                 const struct tally *tally)
+{
+    uint8_t hash[HASH_BYTES];
+    const struct audit_entry entry = {.kind = AUDIT_CALIBRATION, .object = hash};
+    model_hash(basis->model, hash);
+    return audit_write(node->store, &entry,
+                       "%zu twins of the model %s fitted, %zu stayed on the prior",
+                       tally->fitted, model_name(basis->model), tally->stayed);
+}
+
 static enum err calibrate_all(struct cli *cli, struct node *node,
                               const struct basis *basis, struct tally *tally)
 {
@@ -140,6 +151,8 @@ static enum err calibrate_all(struct cli *cli, struct node *node,
             result = calibrate_one(cli, node, engine, basis, &patients[i], tally);
         cli_progress(cli, "fitting twins", i + 1, count);
     }
+    if (result == ERR_OK)
+        result = note_calibration(node, basis, tally);
     if (result == ERR_OK)
         result = store_commit(node->store);
     else

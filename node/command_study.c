@@ -191,8 +191,9 @@ static enum err decide(struct cli *cli, enum node_study_state decision)
     if (open_named(cli, &node, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
-    if (decision == STUDY_APPROVED)
-        result = node_studies_permit(node, &study->terms);
+    const struct audit_entry about = {.study = study->terms.study, .object = study->hash};
+    if (decision == STUDY_APPROVED && node_studies_permit(node, &study->terms) != ERR_OK)
+        result = node_refuse(node, &about);
     if (result == ERR_OK)
         result = node_studies_decide(node, study->terms.study, decision,
                                      clock_wall(&clock_machine));

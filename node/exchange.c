@@ -162,6 +162,12 @@ static enum err check_ledger(struct node *node, const struct reply *reply)
     return err_code();
 }
 
+/* What is wrong with a reply. */
+struct fault {
+    struct view in; /* the signed object; empty: in none */
+    bool contradicted;
+};
+
 /* What a reply may change in memory, as it was before. */
 struct held {
     struct roster *roster; /* replaced by the reply's; NULL with `news.roster` false */
@@ -171,26 +177,30 @@ struct held {
 
 static enum err take_fields(struct node *node, const struct reply *reply,
                             struct node_study *study, uint64_t wall, struct held *held,
-                            struct node_exchange_news *news, bool *contradicted)
+                            struct node_exchange_news *news, struct fault *fault)
 {
     bool fresh;
     if (check_ledger(node, reply) != ERR_OK)
         return err_code();
     if (reply->roster.size) {
+        fault->in = reply->roster;
         if (node_roster(node, reply->roster, &held->roster) != ERR_OK)
             return err_code();
         news->roster = true;
     }
     for (size_t i = 0; i < reply->terms.count; i++) {
+        fault->in = reply->terms.items[i];
         if (node_studies_offer(node, reply->terms.items[i], wall, &fresh) != ERR_OK)
             return err_code();
         news->studies += fresh;
     }
+    fault->in = (struct view){0};
     if (reply->links.count && !study)
         return err_set(ERR_FORMAT, "the answer has links of a study not asked about");
     for (size_t i = 0; i < reply->links.count; i++) {
+        fault->in = reply->links.items[i];
         if (node_studies_extend(node, study, reply->links.items[i], &fresh,
-                                contradicted) != ERR_OK)
+                                &fault->contradicted) != ERR_OK)
             return err_code();
         news->links += fresh;
     }
@@ -200,7 +210,7 @@ static enum err take_fields(struct node *node, const struct reply *reply,
 /* All of a reply or nothing: in the store, and here in memory. */
 static enum err take_reply(struct node *node, const struct reply *reply,
                            struct node_study *study, uint64_t wall,
-                           struct node_exchange_news *news, bool *contradicted)
+                           struct node_exchange_news *news, struct fault *fault)
 {
     struct held held = {0};
     if (store_begin(node->store) != ERR_OK)
@@ -210,7 +220,7 @@ static enum err take_reply(struct node *node, const struct reply *reply,
         held.prior = study->prior;
         study->prior = NULL;
     }
-    enum err result = take_fields(node, reply, study, wall, &held, news, contradicted);
+    enum err result = take_fields(node, reply, study, wall, &held, news, fault);
     if (result == ERR_OK)
         result = store_commit(node->store);
     else
@@ -239,16 +249,30 @@ static void note_fields(const struct reply *reply, struct node_exchange_news *ne
 }
 
 /* After a contradiction was rolled back with everything else: remember it. */
-static void distrust(struct node *node, struct node_study *study, uint64_t wall)
+static enum err distrust(struct node *node, struct node_study *study, uint64_t wall)
 {
     char text[1024], hint[512];
     snprintf(text, sizeof text, "%s", err_text());
     snprintf(hint, sizeof hint,
              "the study is distrusted from now on; tell the consortium");
     study->state = STUDY_DISTRUSTED;
-    node_studies_decide(node, study->terms.study, STUDY_DISTRUSTED, wall);
+    if (node_studies_distrust(node, study->terms.study, text, wall) != ERR_OK)
+        return err_code();
     err_set(ERR_VERIFY, "%s", text);
-    err_hint("%s", hint);
+    return err_hint("%s", hint);
+}
+
+/* Into the audit record, by the hash of the object that is at fault. */
+static enum err refuse(struct node *node, const uint8_t study[STUDY_BYTES],
+                       struct view in, uint64_t wall)
+{
+    uint8_t object[HASH_BYTES];
+    struct audit_entry about = {.wall = wall, .study = study};
+    if (in.size) {
+        bytes_hash("gemel/refused/1", in.data, in.size, object);
+        about.object = object;
+    }
+    return node_refuse(node, &about);
 }
 
 enum err node_exchange_take(struct node *node, const struct clock *clock,
@@ -260,17 +284,17 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
     struct envelope envelope;
     struct reply reply;
     struct node_exchange_news fresh = {0};
+    struct fault fault = {0};
     uint64_t wall = clock_wall(clock);
     enum err result = node_exchange_open(node, exchange, 1u << MESSAGE_REPLY,
                                          codec_view(frame), arena, &envelope);
     if (result == ERR_OK)
         result = codec_decode_reply(envelope.body, arena, &reply);
-    if (result == ERR_OK) {
-        bool contradicted = false;
-        result = take_reply(node, &reply, study, wall, &fresh, &contradicted);
-        if (contradicted)
-            distrust(node, study, wall);
-    }
+    if (result == ERR_OK)
+        result = take_reply(node, &reply, study, wall, &fresh, &fault);
+    if (result != ERR_OK)
+        result = fault.contradicted ? distrust(node, study, wall)
+                                    : refuse(node, exchange->study, fault.in, wall);
     if (result == ERR_OK) {
         note_fields(&reply, &fresh);
         *news = fresh;

@@ -79,7 +79,7 @@ static const char schema_attempts[] =
     "DROP TABLE outbox;";
 
 static const char *const migrations[] = {schema_first, LEDGER_SCHEMA, schema_attempts,
-                                         CONSENT_SCHEMA};
+                                         CONSENT_SCHEMA, AUDIT_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -171,6 +171,72 @@ static struct node *node_around(struct home *home)
     return node;
 }
 
+/* --- ledger and audit record
+ * -------------------------------------------------------------------- */
+
+/* Both are written in one transaction: entry by entry from where the record begins, each
+ * charge of the ledger is a release of the record. */
+struct releases {
+    struct ledger *ledger;
+    uint64_t next;             /* index in the ledger of the one that must come next */
+    uint8_t begin[HASH_BYTES]; /* the ledger's head where the record begins */
+    uint64_t count;
+};
+
+static enum err count_release(void *context, const struct audit_row *row)
+{
+    struct releases *releases = context;
+    if (row->entry.kind == AUDIT_BEGIN)
+        memcpy(releases->begin, row->entry.object, HASH_BYTES);
+    releases->count += row->entry.kind == AUDIT_RELEASE;
+    return ERR_OK;
+}
+
+static enum err match_release(void *context, const struct audit_row *row)
+{
+    struct releases *releases = context;
+    struct ledger_entry entry;
+    uint64_t patients;
+    if (row->entry.kind != AUDIT_RELEASE)
+        return ERR_OK;
+    if (ledger_read(releases->ledger, releases->next++, &entry, &patients) != ERR_OK)
+        return err_code();
+    if (row->entry.round == entry.round && row->entry.attempt == entry.attempt &&
+        memcmp(row->entry.study, entry.study, STUDY_BYTES) == 0)
+        return ERR_OK;
+    return err_set(ERR_VERIFY, "audit entry %llu is not the release of ledger entry %llu",
+                   (unsigned long long)row->number, (unsigned long long)releases->next);
+}
+
+static enum err check_releases(const struct node *node)
+{
+    struct releases releases = {.ledger = node->ledger};
+    uint64_t length = ledger_length(node->ledger);
+    uint8_t head[HASH_BYTES];
+    if (audit_each(node->store, 1, count_release, &releases) != ERR_OK)
+        return err_code();
+    if (releases.count > length ||
+        ledger_head_at(node->ledger, length - releases.count, head) != ERR_OK ||
+        memcmp(head, releases.begin, HASH_BYTES) != 0)
+        return err_set(ERR_VERIFY,
+                       "the audit record has %llu releases, which are not those of the "
+                       "ledger's %llu entries",
+                       (unsigned long long)releases.count, (unsigned long long)length);
+    releases.next = length - releases.count;
+    return audit_each(node->store, 1, match_release, &releases);
+}
+
+static enum err open_records(struct node *node)
+{
+    uint8_t head[HASH_BYTES];
+    if (ledger_new(node->store, &node->ledger) != ERR_OK)
+        return err_code();
+    ledger_head(node->ledger, head);
+    if (audit_open(node->store, node->conf, 0, head) != ERR_OK)
+        return err_code();
+    return check_releases(node);
+}
+
 enum err node_open(const char *folder, struct node **node)
 {
     struct home *home;
@@ -179,7 +245,7 @@ enum err node_open(const char *folder, struct node **node)
     struct node *opened = node_around(home);
     enum err result = read_identity(opened);
     if (result == ERR_OK)
-        result = ledger_new(opened->store, &opened->ledger);
+        result = open_records(opened);
     if (result == ERR_OK)
         result = read_consortium(opened);
     if (result != ERR_OK) {
@@ -208,7 +274,7 @@ enum err node_create(const char *folder, const char *name, struct node **node)
                           IDENTITY_SECRET_BYTES);
     }
     if (result == ERR_OK)
-        result = ledger_new(made->store, &made->ledger);
+        result = open_records(made);
     if (result != ERR_OK) {
         node_destroy(&made);
         return result;
@@ -233,8 +299,67 @@ enum err node_cap(const struct node *node, const struct discretisation *lattice,
     return ERR_OK;
 }
 
+enum err node_refuse(struct node *node, const struct audit_entry *about)
+{
+    enum err code = err_code();
+    if (code != ERR_RANGE && code != ERR_FORMAT && code != ERR_NOT_FOUND &&
+        code != ERR_DENIED && code != ERR_VERIFY && code != ERR_STATE)
+        return code;
+    char *text = mem_text(err_text()), *hint = mem_text(err_hint_text());
+    enum err result = audit_refuse(node->store, about, text);
+    if (result == ERR_OK) {
+        result = err_set(code, "%s", text);
+        if (*hint)
+            err_hint("%s", hint);
+    }
+    mem_free(text);
+    mem_free(hint);
+    return result;
+}
+
 /* --- the consortium
  * ------------------------------------------------------------------------ */
+
+/* A named value and the entry that says so, in the caller's transaction or one of its
+ * own. */
+static enum err keep(struct node *node, const char *name, const void *value, size_t size,
+                     const struct audit_entry *entry, const char *sentence)
+{
+    bool own;
+    if (store_join(node->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = home_set(node->home, name, value, size);
+    if (result == ERR_OK)
+        result = audit_write(node->store, entry, "%s", sentence);
+    return store_leave(node->store, own, result);
+}
+
+static enum err keep_invite(struct node *node, const char *text, size_t size,
+                            uint64_t wall)
+{
+    const struct node_consortium *c = &node->consortium;
+    const struct audit_entry entry = {
+        .kind = AUDIT_CONSORTIUM, .wall = wall, .object = c->id};
+    char *sentence =
+        mem_format("invited by the consortium %s at %s", c->name, c->endpoint);
+    enum err result = keep(node, "invite", text, size, &entry, sentence);
+    mem_free(sentence);
+    return result;
+}
+
+static enum err keep_roster(struct node *node, struct view bytes,
+                            const struct roster *roster)
+{
+    const struct audit_entry entry = {.kind = AUDIT_ROSTER,
+                                      .object = roster_hash(roster)};
+    const struct roster_fields *fields = roster_fields(roster);
+    char *sentence =
+        mem_format("version %llu is in force, with %zu hospitals",
+                   (unsigned long long)fields->version, fields->members.count);
+    enum err result = keep(node, "roster", bytes.data, bytes.size, &entry, sentence);
+    mem_free(sentence);
+    return result;
+}
 
 enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall)
 {
@@ -248,7 +373,7 @@ enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wal
         result = err_set(ERR_STATE, "this node belongs to the consortium %s already",
                          before.name);
     if (result == ERR_OK)
-        result = home_set(node->home, "invite", text, size);
+        result = keep_invite(node, text, size, wall);
     if (result != ERR_OK) {
         consortium_clear(&node->consortium);
         node->consortium = before;
@@ -274,8 +399,9 @@ enum err node_roster(struct node *node, struct view signed_roster,
         memcmp(roster_fields(next)->coordinator_key, c->coordinator_key, KEY_BYTES) != 0)
         result = err_set(ERR_DENIED, "the roster names another coordinator than the one "
                                      "this node was invited by");
-    if (result == ERR_OK)
-        result = home_set(node->home, "roster", signed_roster.data, signed_roster.size);
+    if (result == ERR_OK && !(c->roster && memcmp(roster_hash(c->roster),
+                                                  roster_hash(next), HASH_BYTES) == 0))
+        result = keep_roster(node, signed_roster, next);
     if (result != ERR_OK) {
         roster_destroy(&next);
         return result;

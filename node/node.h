@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/home.h"
 #include "privacy/accountant.h"
+#include "privacy/audit.h"
 #include "privacy/identity.h"
 #include "privacy/ledger.h"
 #include "wire/roster.h"
@@ -42,7 +43,8 @@ struct node {
 /* Set up a home in `folder` for the hospital `name` (1 to 100 bytes of UTF-8). */
 enum err node_create(const char *folder, const char *name, struct node **node);
 
-/* Open it: checks the ledger's whole chain, the roster's signature and the identity. */
+/* Open it: checks the whole chains of ledger and audit record and that every release is
+ * in both, the roster's signature and the identity; enters what settings have changed. */
 enum err node_open(const char *folder, struct node **node);
 void node_destroy(struct node **node);
 
@@ -53,6 +55,11 @@ enum err node_settings(const char *folder, struct conf **conf);
  * `lattice` together. */
 enum err node_cap(const struct node *node, const struct discretisation *lattice,
                   double *mu2);
+
+/* The last error of this thread, entered into the audit record if it is a refusal: of
+ * what somebody asked for, not of the disk, the network or an interruption. `about`: what
+ * was refused; kind not looked at. Returns the error, or ERR_STORAGE. */
+enum err node_refuse(struct node *node, const struct audit_entry *about);
 
 /* Pin an invitation's keys. ERR_DENIED once it has expired, ERR_STATE when another
  * consortium is pinned already; the same again is fine. `wall`: Unix seconds. */

@@ -223,6 +223,26 @@ static void cancel(void *context)
     ledger_reload(part->node->ledger);
 }
 
+static struct audit_entry about(const struct part *part)
+{
+    return (struct audit_entry){.kind = AUDIT_RELEASE,
+                                .wall = clock_wall(part->clock),
+                                .study = part->plan.study,
+                                .round = part->plan.round,
+                                .attempt = part->plan.attempt,
+                                .object = part->hash};
+}
+
+static enum err note_release(const struct part *part)
+{
+    const struct audit_entry entry = about(part);
+    const struct plan *plan = &part->plan;
+    return audit_write(part->node->store, &entry,
+                       "%u noised and masked numbers of %zu patients, charged at noise "
+                       "multiplier %g",
+                       plan->dimension, part->crowd.paying_count, plan->noise_multiplier);
+}
+
 static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
 {
     struct part *part = context;
@@ -237,6 +257,8 @@ static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES]
                                     (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
                                     part->crowd.paying_count, cap);
     mem_free(pseudonyms);
+    if (result == ERR_OK)
+        result = note_release(part);
     if (result != ERR_OK) {
         cancel(part);
         return result;
@@ -323,6 +345,20 @@ static enum err enter_attempt(struct part *part, struct view signed_plan)
     return attempt_new(&start, &world, &part->attempt);
 }
 
+/* Into the audit record: a plan that did not open by the hash of its bytes. */
+static enum err refuse_plan(const struct part *part, const uint8_t study[STUDY_BYTES],
+                            struct view signed_plan)
+{
+    uint8_t object[HASH_BYTES];
+    struct audit_entry entry = about(part);
+    entry.study = study;
+    if (bytes_are_zero(part->hash, HASH_BYTES)) {
+        bytes_hash("gemel/refused/1", signed_plan.data, signed_plan.size, object);
+        entry.object = object;
+    }
+    return node_refuse(part->node, &entry);
+}
+
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,
                   const struct part_progress *progress, struct part **part)
@@ -347,6 +383,8 @@ enum err part_new(struct node *node, const struct clock *clock,
         result = random_new(&p->random);
     if (result == ERR_OK)
         result = enter_attempt(p, signed_plan);
+    if (result != ERR_OK)
+        result = refuse_plan(p, study, signed_plan);
     *part = p;
     if (result != ERR_OK)
         part_destroy(part);
@@ -426,6 +464,10 @@ enum err part_take(struct part *part, const struct node_exchange *exchange,
         result = note_survivors(part);
         if (result != ERR_OK)
             attempt_abandon(part->attempt);
+    }
+    if (result != ERR_OK) {
+        const struct audit_entry entry = about(part);
+        result = node_refuse(part->node, &entry);
     }
     arena_destroy(&arena);
     return result;

@@ -273,6 +273,17 @@ static enum err note_import(struct node *node, const char *name,
     return query_run(query);
 }
 
+/* The file by its hash: its name may be a patient's. */
+static enum err audit_import(struct node *node, const uint8_t hash[HASH_BYTES],
+                             uint64_t wall, const struct patients_import *counts)
+{
+    const struct audit_entry entry = {.kind = AUDIT_IMPORT, .wall = wall, .object = hash};
+    return audit_write(node->store, &entry,
+                       "%zu patients new, %zu known; %zu rows stored, %zu held already",
+                       counts->patients_new, counts->patients_known, counts->rows_new,
+                       counts->rows_known);
+}
+
 static enum err import_all(struct node *node, const struct dataset *dataset,
                            uint64_t wall, void (*progress)(void *, size_t, size_t),
                            void *context, struct patients_import *report)
@@ -306,6 +317,8 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
     /* A file that was not stored whole is read again when it comes again. */
     if (result == ERR_OK && !counts.repeated && counts.patients_withdrawn == 0)
         result = note_import(node, name, hash, wall, dataset);
+    if (result == ERR_OK && !counts.repeated)
+        result = audit_import(node, hash, wall, &counts);
     if (result == ERR_OK && counts.repeated) {
         counts.patients_known = dataset_patients(dataset);
         counts.rows_known = dataset_rows(dataset);

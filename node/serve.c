@@ -316,7 +316,8 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     if (connect_link(node, &s.link) != ERR_OK)
         return err_code();
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d", (int)getpid());
-    enum err result = ERR_OK;
+    const struct audit_entry start = {.kind = AUDIT_START}, stop = {.kind = AUDIT_STOP};
+    enum err result = audit_write_alone(node->store, &start, "the daemon starts");
     while (result == ERR_OK && !cli_interrupted()) {
         result = turn(&s);
         if (result == ERR_OK && once && !s.lost && s.unfinished == 0)
@@ -325,6 +326,8 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
             pause_for(s.pause_ms);
     }
     log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
+    if (result == ERR_OK)
+        result = audit_write_alone(node->store, &stop, "the daemon stops");
     char *path = node_serve_status_path(home_folder(node->home));
     unlink(path);
     mem_free(path);

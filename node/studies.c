@@ -149,6 +149,39 @@ static enum err offered_before(struct node *node, const struct node_study *study
     return result;
 }
 
+static enum err insert_offer(struct node *node, const struct node_study *study,
+                             struct view signed_terms, uint64_t wall)
+{
+    struct query *query;
+    if (store_query(node->store,
+                    "INSERT INTO studies (study, hash, name, terms, state, received)"
+                    " VALUES (?, ?, ?, ?, 'offered', ?)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study->terms.study, STUDY_BYTES);
+    query_blob(query, 2, study->hash, HASH_BYTES);
+    query_text(query, 3, study->terms.name);
+    query_blob(query, 4, signed_terms.data, signed_terms.size);
+    query_int(query, 5, (int64_t)wall);
+    return query_run(query);
+}
+
+static enum err keep_offer(struct node *node, const struct node_study *study,
+                           struct view signed_terms, uint64_t wall)
+{
+    bool own;
+    const struct audit_entry entry = {.kind = AUDIT_STUDY,
+                                      .wall = wall,
+                                      .study = study->terms.study,
+                                      .object = study->hash};
+    if (store_join(node->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = insert_offer(node, study, signed_terms, wall);
+    if (result == ERR_OK)
+        result = audit_write(node->store, &entry, "%s was offered", study->terms.name);
+    return store_leave(node->store, own, result);
+}
+
 enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
                             bool *fresh)
 {
@@ -161,20 +194,8 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
     if (result == ERR_OK && !terms_include(&study->terms.participants, node->key))
         result = err_set(ERR_DENIED, "this hospital is not a participant of the study %s",
                          study->terms.name);
-    struct query *query;
-    if (result == ERR_OK && !before &&
-        (result =
-             store_query(node->store,
-                         "INSERT INTO studies (study, hash, name, terms, state, received)"
-                         " VALUES (?, ?, ?, ?, 'offered', ?)",
-                         &query)) == ERR_OK) {
-        query_blob(query, 1, study->terms.study, STUDY_BYTES);
-        query_blob(query, 2, study->hash, HASH_BYTES);
-        query_text(query, 3, study->terms.name);
-        query_blob(query, 4, signed_terms.data, signed_terms.size);
-        query_int(query, 5, (int64_t)wall);
-        result = query_run(query);
-    }
+    if (result == ERR_OK && !before)
+        result = keep_offer(node, study, signed_terms, wall);
     node_study_destroy(&study);
     *fresh = result == ERR_OK && !before;
     return result;
@@ -199,24 +220,57 @@ enum err node_studies_find(struct node *node, const char *text,
     return result;
 }
 
+static enum err update_state(struct node *node, const uint8_t number[STUDY_BYTES],
+                             enum node_study_state state, uint64_t wall)
+{
+    struct query *query;
+    if (store_query(node->store,
+                    "UPDATE studies SET state = ?, decided = ? WHERE study = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_text(query, 1, state_names[state]);
+    query_int(query, 2, (int64_t)wall);
+    query_blob(query, 3, number, STUDY_BYTES);
+    return query_run(query);
+}
+
+/* The state and the entry that says so, together. */
+static enum err set_state(struct node *node, const struct audit_entry *entry,
+                          enum node_study_state state, const char *sentence)
+{
+    bool own;
+    if (store_join(node->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = update_state(node, entry->study, state, entry->wall);
+    if (result == ERR_OK)
+        result = audit_write(node->store, entry, "%s", sentence);
+    return store_leave(node->store, own, result);
+}
+
 enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
                              enum node_study_state decision, uint64_t wall)
 {
-    struct query *query;
     enum node_study_state state = STUDY_OFFERED;
+    const struct audit_entry entry = {
+        .kind = AUDIT_DECISION, .wall = wall, .study = number};
     if (read_state(node, number, &state) != ERR_OK)
         return err_code();
     if (state == STUDY_DISTRUSTED)
         return err_set(ERR_VERIFY, "the coordinator contradicted itself in this study; "
                                    "nothing is sent for it any more");
-    if (store_query(node->store,
-                    "UPDATE studies SET state = ?, decided = ? WHERE study = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_text(query, 1, state_names[decision]);
-    query_int(query, 2, (int64_t)wall);
-    query_blob(query, 3, number, STUDY_BYTES);
-    return query_run(query);
+    char *sentence =
+        mem_format("%s; it was %s", state_names[decision], state_names[state]);
+    enum err result = set_state(node, &entry, decision, sentence);
+    mem_free(sentence);
+    return result;
+}
+
+enum err node_studies_distrust(struct node *node, const uint8_t number[STUDY_BYTES],
+                               const char *why, uint64_t wall)
+{
+    const struct audit_entry entry = {
+        .kind = AUDIT_DISTRUST, .wall = wall, .study = number};
+    return set_state(node, &entry, STUDY_DISTRUSTED, why);
 }
 
 enum err node_studies_known(struct node *node, struct bytes *hashes)
@@ -309,7 +363,14 @@ static enum err keep_link(struct node *node, struct node_study *study, struct vi
     query_blob(query, 3, bytes.data, bytes.size);
     query_blob(query, 4, study->chain.head, HASH_BYTES);
     query_blob(query, 5, link->prior.data, link->prior.size);
-    return query_run(query);
+    if (query_run(query) != ERR_OK)
+        return err_code();
+    const struct audit_entry entry = {.kind = AUDIT_PRIOR,
+                                      .study = study->terms.study,
+                                      .round = link->round,
+                                      .object = study->chain.head};
+    return audit_write_alone(node->store, &entry, "the prior of round %llu was taken",
+                             (unsigned long long)link->round);
 }
 
 /* A link that names other survivors than this hospital confirmed for its plan says that a

@@ -46,8 +46,13 @@ void node_study_destroy(struct node_study **study);
 enum err node_studies_find(struct node *node, const char *text,
                            uint8_t number[STUDY_BYTES]);
 
+/* A person's decision, approved or declined. ERR_VERIFY for a distrusted study. */
 enum err node_studies_decide(struct node *node, const uint8_t number[STUDY_BYTES],
                              enum node_study_state decision, uint64_t wall);
+
+/* Nothing is sent for the study any more; `why` is the audit record's sentence. */
+enum err node_studies_distrust(struct node *node, const uint8_t number[STUDY_BYTES],
+                               const char *why, uint64_t wall);
 
 /* Check a published link against the chain. The next one is stored, `study` moves on to
  * its prior and `fresh` is set; one that is held already changes nothing. ERR_VERIFY with

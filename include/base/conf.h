@@ -37,6 +37,10 @@ int64_t conf_integer(const struct conf *conf, const char *name);
 double conf_real(const struct conf *conf, const char *name);
 bool conf_boolean(const struct conf *conf, const char *name);
 
+/* Every setting as it is in force, written as in the file: by index from 0, with its
+ * name. NULL past the last. */
+const char *conf_written(const struct conf *conf, size_t index, const char **name);
+
 /* A commented file with every setting; `values` [count] override presets where not NULL.
  * What it writes, conf_read reads. Caller frees. */
 char *conf_write(const struct conf_setting *settings, size_t count,

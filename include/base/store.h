@@ -54,6 +54,12 @@ enum err store_commit(struct store *store);   /* durable when it returns ERR_OK;
 void store_rollback(struct store *store);     /* fine when none is open */
 bool store_in_transaction(const struct store *store);
 
+/* For what must be whole whether or not the caller has a transaction: join it, or begin
+ * one. Then always store_leave, whose result is that of the whole: `result` as it came,
+ * after a rollback of one's own transaction; or what committing it gave. */
+enum err store_join(struct store *store, bool *own);
+enum err store_leave(struct store *store, bool own, enum err result);
+
 /* Run one statement with no parameters and no rows. */
 enum err store_execute(struct store *store, const char *sql);
 

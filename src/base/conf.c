@@ -309,6 +309,14 @@ bool conf_boolean(const struct conf *conf, const char *name)
     return strcmp(value_of(conf, name, false, CONF_BOOLEAN), "true") == 0;
 }
 
+const char *conf_written(const struct conf *conf, size_t index, const char **name)
+{
+    if (index >= conf->count)
+        return NULL;
+    *name = conf->settings[index].name;
+    return conf->values[index];
+}
+
 static void write_text(struct bytes *file, const char *text)
 {
     bytes_append(file, text, strlen(text));

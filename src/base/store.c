@@ -497,6 +497,21 @@ bool store_in_transaction(const struct store *store)
     return store->begun;
 }
 
+enum err store_join(struct store *store, bool *own)
+{
+    *own = !store->begun;
+    return *own ? store_begin(store) : ERR_OK;
+}
+
+enum err store_leave(struct store *store, bool own, enum err result)
+{
+    if (own && result == ERR_OK)
+        return store_commit(store);
+    if (own)
+        store_rollback(store);
+    return result;
+}
+
 enum err store_execute(struct store *store, const char *sql)
 {
     struct query *query;

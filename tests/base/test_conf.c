@@ -153,8 +153,14 @@ static void conf__reads_what_it_writes(void **state)
     assert_true(conf_boolean(conf, "verbose"));
     assert_string_equal(conf_text(conf, "store"), "/a b/c");
     assert_int_equal(conf_integer(conf, "offset"), -3);
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *name;
         assert_non_null(strstr(text, SETTINGS[i].sentence));
+        assert_string_equal(conf_written(conf, i, &name), values[i] ? values[i] : "-3");
+        assert_string_equal(name, SETTINGS[i].name);
+    }
+    const char *past;
+    assert_null(conf_written(conf, COUNT, &past));
     assert_non_null(strstr(text, "# a whole number from 1 to 65535\nport: 81\n"));
     mem_free(text);
     conf_destroy(&conf);

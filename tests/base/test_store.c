@@ -400,6 +400,29 @@ static enum err open_in_child(const char *path)
     return (enum err)WEXITSTATUS(status);
 }
 
+/* Joined, it is the caller's to end; otherwise it ends as the result says. */
+static void store__a_joined_transaction_is_the_callers(void **state)
+{
+    char *path = scratch_path(*state, "store");
+    struct store *store = created(path, &V1);
+    bool own;
+    assert_ok(store_join(store, &own));
+    assert_true(own);
+    assert_ok(store_leave(store, own, ERR_OK));
+    assert_false(store_in_transaction(store));
+    assert_ok(store_join(store, &own));
+    assert_int_equal(store_leave(store, own, ERR_DENIED), ERR_DENIED);
+    assert_false(store_in_transaction(store));
+    assert_ok(store_begin(store));
+    assert_ok(store_join(store, &own));
+    assert_false(own);
+    assert_ok(store_leave(store, own, ERR_OK));
+    assert_int_equal(store_leave(store, own, ERR_DENIED), ERR_DENIED);
+    assert_true(store_in_transaction(store));
+    store_destroy(&store);
+    free(path);
+}
+
 static void store__is_for_one_process_and_one_opener(void **state)
 {
     char *path = scratch_path(*state, "s");
@@ -706,6 +729,7 @@ int main(void)
         IN_SCRATCH(store__authoriser_leaves_rows_and_transactions),
         IN_SCRATCH(store__statements_are_bounded),
         IN_SCRATCH(store__transaction_is_whole),
+        IN_SCRATCH(store__a_joined_transaction_is_the_callers),
         IN_SCRATCH(store__is_for_one_process_and_one_opener),
         IN_SCRATCH(store__of_two_openers_at_once_one_gets_it),
         IN_SCRATCH(store__killed_at_every_write_keeps_whole_transactions),

@@ -33,7 +33,7 @@ static size_t attempts_entered(struct hospital *h)
     return count;
 }
 
-/* Refused with nothing entered and nothing charged. */
+/* Refused with nothing entered and nothing charged, and on record once. */
 static void refuses(struct hospital *h, const struct plan *plan, const char *sentence)
 {
     struct part *part;
@@ -43,6 +43,10 @@ static void refuses(struct hospital *h, const struct plan *plan, const char *sen
     if (!strstr(err_text(), sentence))
         fail_msg("\"%s\" does not say \"%s\"", err_text(), sentence);
     assert_null(part);
+    size_t refusals = hospital_entries(h, AUDIT_REFUSAL);
+    assert_true(refusals > 0);
+    assert_int_not_equal(enter(h, plan, &part), ERR_OK);
+    assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), refusals);
     assert_int_equal(ledger_length(h->node->ledger), before);
     assert_int_equal(attempts_entered(h), entered);
 }
@@ -236,6 +240,7 @@ static void part__is_in_the_sum_and_charged_to_everybody_once(void **state)
     for (int phase = 0; phase < PHASE_END; phase++) {
         assert_int_equal(attempt_phase(part_attempt(part)), phase);
         assert_int_equal(ledger_length(h->node->ledger), phase >= PHASE_MASK);
+        assert_int_equal(hospital_entries(h, AUDIT_RELEASE), phase >= PHASE_MASK);
         assert_ok(play_phase(h, part, &others));
     }
     assert_true(attempt_succeeded(part_attempt(part)));
@@ -513,6 +518,7 @@ static void part__refuses_a_plan_at_every_step(void **state)
     refuses(h, &plan, reason_sentence(REASON_EXPIRED));
     h->now = NOW - 1;
     refuses(h, &plan, reason_sentence(REASON_NOT_IN_ROSTER));
+    assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), 22); /* one for each of these */
     plan.participants.count = HOSPITALS - 1; /* and without the one who left, yes */
     plan.degree = HOSPITALS - 2;
     struct part *part;
@@ -605,7 +611,7 @@ static void part__the_hospital_decides(void **state)
     set_setting(h, "colluders_min", "1");
     set_setting(h, "hospitals_min", "4");
     refuses(h, &plan, "sums of 3 hospitals; hospitals_min is 4");
-    assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_DISTRUSTED, NOW));
+    assert_ok(node_studies_distrust(h->node, h->c->terms.study, "two tongues", NOW));
     refuses(h, &plan, "not approved");
 }
 
