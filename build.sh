@@ -21,7 +21,8 @@ packages=(
     libprotobuf-c-dev protobuf-c-compiler
     libsundials-dev            # CVODES, the reference solver
     liblapacke-dev libopenblas-serial-dev
-    libcmocka-dev              # tests
+    libpango1.0-dev fonts-dejavu-core # reports on paper
+    libcmocka-dev poppler-utils       # tests
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "front/pdf.h"
 #include "model/unit.h"
 #include "sim/consortium.h"
 #include "sim/heldout.h"
@@ -113,9 +115,9 @@ static enum err write_page(struct cli *cli, const struct json *result)
     const char *path = cli_text(cli, "report", NULL);
     if (!path)
         return ERR_OK;
-    char *page = page_html(result);
-    enum err err = file_write(path, page, strlen(page), 0600);
-    free(page);
+    struct report *page = page_new(result);
+    enum err err = pdf_or_html_write(page, clock_wall(&clock_machine), path);
+    report_destroy(&page);
     if (err == ERR_OK)
         cli_say(cli, "report: %s", path);
     return err;

@@ -9,11 +9,19 @@
 #include "sim/picture.h"
 #include "sim/table.h"
 
+/* As its first row has it. */
+static bool is_number(const struct table *table, size_t column)
+{
+    const char *cell = table->rows ? table_cell(table, 1, column) : "";
+    return strchr("+-.0123456789", *cell) != NULL;
+}
+
 static void put_table(struct report *report, const char *caption, struct table *table)
 {
     struct report_column columns[TABLE_COLUMNS_MAX];
     for (size_t c = 0; c < table->columns; c++)
-        columns[c] = (struct report_column){table_cell(table, 0, c), c > 0};
+        columns[c] =
+            (struct report_column){table_cell(table, 0, c), is_number(table, c)};
     report_table(report, caption, columns, table->columns);
     for (size_t r = 1; r <= table->rows; r++)
         report_row(report, (const char *const *)table->cells + r * table->columns);
@@ -82,14 +90,12 @@ static void put_pictures(struct report *report, const struct json *result)
     for (size_t i = 0; (quantity = picture_quantity(result, i)); i++) {
         struct plot *errors = picture_errors(result, quantity),
                     *coverage = picture_coverage(result, quantity);
-        report_plot(report, errors,
+        report_plot(report, &errors,
                     "By how many of the person's first measurements were known. Lower is "
                     "better.");
         if (coverage)
-            report_plot(report, coverage,
+            report_plot(report, &coverage,
                         "Below the line an interval is too narrow, above it too wide.");
-        plot_destroy(&errors);
-        plot_destroy(&coverage);
     }
 }
 
@@ -122,8 +128,7 @@ static void put_forecast(struct report *report, const struct json *forecast)
         char *title = mem_format("%s, under the prior of %s", quantity,
                                  json_get_text(forecast, "prior"));
         struct plot *plot = outlook_plot(forecast, quantity, title);
-        report_plot(report, plot, NULL);
-        plot_destroy(&plot);
+        report_plot(report, &plot, NULL);
         mem_free(title);
     }
 }
@@ -145,7 +150,7 @@ static void put_newcomer(struct report *report, const struct json *result)
     put_forecast(report, json_get(newcomer, "start"));
 }
 
-char *page_html(const struct json *result)
+struct report *page_new(const struct json *result)
 {
     const struct json *hospitals = json_get(result, "hospitals");
     char *subtitle = mem_format("%zu hospitals learned a prior together; about %.0f "
@@ -159,8 +164,6 @@ char *page_html(const struct json *result)
     put_numbers(report, result);
     put_held_out(report, result);
     put_newcomer(report, result);
-    char *page = report_html(report);
-    report_destroy(&report);
     mem_free(subtitle);
-    return page;
+    return report;
 }

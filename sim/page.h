@@ -2,10 +2,11 @@
 #define SIM_PAGE_H
 
 #include "front/json.h"
+#include "front/report.h"
 
-/* page - what came of a trial, as one HTML page that stands alone: tables and plots. It
- * computes nothing. Called by sim/command_run. */
+/* page - what came of a trial, to read: tables and plots. It computes nothing. Called by
+ * sim/command_run. */
 
-char *page_html(const struct json *result); /* caller frees */
+struct report *page_new(const struct json *result); /* report_destroy frees */
 
 #endif

@@ -66,6 +66,8 @@ static const struct {
     {"zmq.h", "src/wire/link.c"},
     {"gemel.pb-c.h", "src/wire/codec.c"},
     {"jansson.h", "src/front/json.c"},
+    {"cairo", "src/front/pdf.c"},
+    {"pango/", "src/front/pdf.c"},
 };
 
 /* Of C and POSIX. Anything else in <> is a dependency and needs a door above. */

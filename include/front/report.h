@@ -6,12 +6,13 @@
 
 #include "front/plot.h"
 
-/* report - one HTML page that stands alone: it loads nothing, runs no script, prints well
- * and follows the reader's light or dark setting.
+/* report - a page to read: headings, paragraphs, tables and plots, in the order of the
+ * calls.
  *
- * Every text is escaped; there is no way to hand in markup. Each page ends by saying that
- * Gemel is for research and not a medical device. Parts appear in the order of the calls.
- * Called by the programs. */
+ * As HTML it stands alone: it loads nothing, runs no script, prints well and follows the
+ * reader's light or dark setting. front/pdf sets it on paper. Every text is text; there
+ * is no way to hand in markup. Each page ends by saying that Gemel is for research and
+ * not a medical device. Everything handed in is copied. Called by the programs. */
 
 struct report;
 
@@ -30,17 +31,18 @@ struct report_column {
     const char *heading;
     bool is_number; /* set to the right */
 };
-/* A table is open until the next part begins. `cells` has one text a column; NULL is an
- * empty cell. The caption stands above; NULL for none. `columns` is read during the call
- * only. */
+/* A table is open until the next part begins; a row without one is a bug and aborts.
+ * `cells` has one text a column; NULL is an empty cell. The caption stands above; NULL
+ * for none. */
 void report_table(struct report *report, const char *caption,
                   const struct report_column *columns, size_t count);
 void report_row(struct report *report, const char *const *cells);
 
-/* The caption stands below; NULL for none. */
-void report_plot(struct report *report, const struct plot *plot, const char *caption);
+/* The report takes the plot and nulls the handle. The caption stands below; NULL for
+ * none. */
+void report_plot(struct report *report, struct plot **plot, const char *caption);
 
 /* The page so far, complete. Caller frees. */
-char *report_html(struct report *report);
+char *report_html(const struct report *report);
 
 #endif

@@ -1,4 +1,4 @@
-#include "front/report.h"
+#include "report_impl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,15 +9,6 @@
 #include "base/memory.h"
 
 #include "markup.h"
-
-struct report {
-    char *title, *subtitle;
-    FILE *body;
-    char *text; /* of the body, valid after a flush */
-    size_t size;
-    bool *numbers;  /* [columns] of the open table */
-    size_t columns; /* 0: no table is open */
-};
 
 static const char style[] =
     ":root{color-scheme:light dark}"
@@ -51,44 +42,49 @@ struct report *report_new(const char *title, const char *subtitle)
     struct report *report = mem_new(1, sizeof *report);
     report->title = mem_text(title);
     report->subtitle = subtitle ? mem_text(subtitle) : NULL;
-    report->body = open_memstream(&report->text, &report->size);
-    if (!report->body)
-        abort();
     return report;
+}
+
+static void free_part(struct part *part)
+{
+    mem_free(part->text);
+    for (size_t i = 0; i < part->columns; i++)
+        mem_free(part->headings[i]);
+    for (size_t i = 0; i < part->rows * part->columns; i++)
+        mem_free(part->cells[i]);
+    mem_free(part->headings);
+    mem_free(part->cells);
+    mem_free(part->numbers);
+    plot_destroy(&part->plot);
 }
 
 void report_destroy(struct report **report)
 {
     if (!*report)
         return;
-    fclose((*report)->body);
-    free((*report)->text);
+    for (size_t i = 0; i < (*report)->count; i++)
+        free_part(&(*report)->parts[i]);
+    mem_free((*report)->parts);
     mem_free((*report)->title);
     mem_free((*report)->subtitle);
-    mem_free((*report)->numbers);
     mem_free(*report);
     *report = NULL;
 }
 
-static void close_table(struct report *report)
-{
-    if (report->columns)
-        fputs("</tbody></table></div>\n", report->body);
-    report->columns = 0;
-}
+/* --- saying it --- */
 
-static void element(struct report *report, const char *name, const char *attributes,
-                    const char *text)
+/* Takes `text`. */
+static struct part *add(struct report *report, enum part_kind kind, char *text)
 {
-    close_table(report);
-    fprintf(report->body, "<%s%s>", name, attributes);
-    markup_text(report->body, text);
-    fprintf(report->body, "</%s>\n", name);
+    MEM_GROW(report->parts, report->count + 1, &report->capacity);
+    struct part *part = &report->parts[report->count++];
+    *part = (struct part){.kind = kind, .text = text};
+    return part;
 }
 
 void report_heading(struct report *report, const char *text)
 {
-    element(report, "h2", "", text);
+    add(report, PART_HEADING, mem_text(text));
 }
 
 static char *formatted(const char *format, va_list arguments)
@@ -106,101 +102,131 @@ void report_paragraph(struct report *report, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = formatted(format, arguments);
+    add(report, PART_PARAGRAPH, formatted(format, arguments));
     va_end(arguments);
-    element(report, "p", "", text);
-    free(text);
 }
 
 void report_notice(struct report *report, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = formatted(format, arguments);
+    add(report, PART_NOTICE, formatted(format, arguments));
     va_end(arguments);
-    element(report, "p", " class=\"notice\"", text);
-    free(text);
-}
-
-static void cell(struct report *report, const char *name, const char *scope,
-                 size_t column, const char *text)
-{
-    fprintf(report->body, "<%s%s%s>", name, scope,
-            report->numbers[column] ? " class=\"number\"" : "");
-    markup_text(report->body, text ? text : "");
-    fprintf(report->body, "</%s>", name);
 }
 
 void report_table(struct report *report, const char *caption,
                   const struct report_column *columns, size_t count)
 {
-    close_table(report);
-    report->columns = count;
-    report->numbers = mem_resize(report->numbers, count, sizeof *report->numbers);
-    fputs("<div class=\"wide\"><table>", report->body);
-    if (caption) {
-        fputs("<caption>", report->body);
-        markup_text(report->body, caption);
-        fputs("</caption>", report->body);
-    }
-    fputs("<thead><tr>", report->body);
+    struct part *part = add(report, PART_TABLE, caption ? mem_text(caption) : NULL);
+    part->columns = count;
+    part->headings = mem_new(count, sizeof *part->headings);
+    part->numbers = mem_new(count, sizeof *part->numbers);
     for (size_t i = 0; i < count; i++) {
-        report->numbers[i] = columns[i].is_number;
-        cell(report, "th", " scope=\"col\"", i, columns[i].heading);
+        part->headings[i] = mem_text(columns[i].heading);
+        part->numbers[i] = columns[i].is_number;
     }
-    fputs("</tr></thead>\n<tbody>\n", report->body);
 }
 
 void report_row(struct report *report, const char *const *cells)
 {
-    if (!report->columns)
+    struct part *part = report->count ? &report->parts[report->count - 1] : NULL;
+    if (!part || part->kind != PART_TABLE)
         abort(); /* a row of no table */
-    fputs("<tr>", report->body);
-    for (size_t i = 0; i < report->columns; i++)
-        cell(report, "td", "", i, cells[i]);
-    fputs("</tr>\n", report->body);
+    MEM_GROW(part->cells, (part->rows + 1) * part->columns, &part->cells_capacity);
+    for (size_t i = 0; i < part->columns; i++)
+        part->cells[part->rows * part->columns + i] =
+            cells[i] ? mem_text(cells[i]) : NULL;
+    part->rows++;
 }
 
-void report_plot(struct report *report, const struct plot *plot, const char *caption)
+void report_plot(struct report *report, struct plot **plot, const char *caption)
 {
-    close_table(report);
-    char *svg = svg_plot(plot);
-    fprintf(report->body, "<figure>\n%s", svg);
-    free(svg);
-    if (caption) {
-        fputs("<figcaption>", report->body);
-        markup_text(report->body, caption);
-        fputs("</figcaption>", report->body);
-    }
-    fputs("</figure>\n", report->body);
+    add(report, PART_PLOT, caption ? mem_text(caption) : NULL)->plot = *plot;
+    *plot = NULL;
 }
 
-char *report_html(struct report *report)
+/* --- as HTML --- */
+
+static void element(FILE *out, const char *name, const char *attributes, const char *text)
+{
+    fprintf(out, "<%s%s>", name, attributes);
+    markup_text(out, text ? text : "");
+    fprintf(out, "</%s>\n", name);
+}
+
+static void put_table(FILE *out, const struct part *part)
+{
+    fputs("<div class=\"wide\"><table>", out);
+    if (part->text)
+        element(out, "caption", "", part->text);
+    fputs("<thead><tr>", out);
+    for (size_t i = 0; i < part->columns; i++)
+        element(out, "th",
+                part->numbers[i] ? " scope=\"col\" class=\"number\"" : " scope=\"col\"",
+                part->headings[i]);
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t i = 0; i < part->rows; i++) {
+        fputs("<tr>", out);
+        for (size_t j = 0; j < part->columns; j++)
+            element(out, "td", part->numbers[j] ? " class=\"number\"" : "",
+                    part->cells[i * part->columns + j]);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void put_plot(FILE *out, const struct part *part)
+{
+    char *svg = svg_plot(part->plot);
+    fprintf(out, "<figure>\n%s", svg);
+    free(svg);
+    if (part->text)
+        element(out, "figcaption", "", part->text);
+    fputs("</figure>\n", out);
+}
+
+static void put_part(FILE *out, const struct part *part)
+{
+    switch (part->kind) {
+    case PART_HEADING:
+        element(out, "h2", "", part->text);
+        break;
+    case PART_PARAGRAPH:
+        element(out, "p", "", part->text);
+        break;
+    case PART_NOTICE:
+        element(out, "p", " class=\"notice\"", part->text);
+        break;
+    case PART_TABLE:
+        put_table(out, part);
+        break;
+    case PART_PLOT:
+        put_plot(out, part);
+        break;
+    }
+}
+
+char *report_html(const struct report *report)
 {
     char *page = NULL;
     size_t size;
     FILE *out = open_memstream(&page, &size);
-    close_table(report);
-    if (!out || fflush(report->body) != 0)
+    if (!out)
         abort();
     fprintf(out,
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-            "style-src 'unsafe-inline'\">\n<title>");
-    markup_text(out, report->title);
-    fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<header>\n<h1>", style);
-    markup_text(out, report->title);
-    fputs("</h1>\n", out);
-    if (report->subtitle) {
-        fputs("<p class=\"subtitle\">", out);
-        markup_text(out, report->subtitle);
-        fputs("</p>\n", out);
-    }
-    fprintf(out,
-            "</header>\n<main>\n%s</main>\n<footer>Written by Gemel " GEMEL_VERSION
-            ". For research; not a medical device.</footer>\n</body>\n</html>\n",
-            report->text);
+            "style-src 'unsafe-inline'\">\n");
+    element(out, "title", "", report->title);
+    fprintf(out, "<style>%s</style>\n</head>\n<body>\n<header>\n", style);
+    element(out, "h1", "", report->title);
+    if (report->subtitle)
+        element(out, "p", " class=\"subtitle\"", report->subtitle);
+    fputs("</header>\n<main>\n", out);
+    for (size_t i = 0; i < report->count; i++)
+        put_part(out, &report->parts[i]);
+    fputs("</main>\n<footer>" REPORT_FOOTER "</footer>\n</body>\n</html>\n", out);
     if (fclose(out) != 0)
         abort();
     return page;

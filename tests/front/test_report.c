@@ -53,9 +53,9 @@ static struct report *full(void)
     report_row(report, (const char *const[]){"a", NULL});
     report_table(report, NULL, columns, 1); /* closes the one before */
     report_row(report, (const char *const[]){"b"});
-    report_plot(report, plot, evil);
+    report_plot(report, &plot, evil);
+    assert_null(plot);
     report_table(report, NULL, columns, 2); /* closed by the end of the page */
-    plot_destroy(&plot);
     return report;
 }
 
@@ -68,7 +68,7 @@ static void report__is_sound_and_whatever_is_said_stays_text(void **state)
     assert_null(strstr(page, "<script"));
     assert_non_null(strstr(page,
                            "<td>&lt;/p&gt;&lt;/td&gt;&lt;script src=&quot;http://x&quot;"
-                           "&gt;&#39;&amp;</td><td class=\"number\">1</td>"));
+                           "&gt;&#39;&amp;</td>\n<td class=\"number\">1</td>"));
     assert_non_null(strstr(page, " 7 %</p>"));
     free(page);
     report_destroy(&report);
