@@ -30,6 +30,12 @@ enum err conf_read(const char *path, const struct conf_setting *settings, size_t
                    struct conf **conf);
 void conf_destroy(struct conf **conf);
 
+/* The same from memory, as a part of a file: `name` stands for its path in sentences, and
+ * the text begins after `lines_before` of its lines. */
+enum err conf_parse(const char *name, size_t lines_before, const void *text, size_t size,
+                    const struct conf_setting *settings, size_t count,
+                    struct conf **conf);
+
 /* `name` must be in the table with that kind; anything else is a bug and aborts. */
 const char *conf_text(const struct conf *conf,
                       const char *name); /* CONF_TEXT, CONF_PATH */
@@ -40,6 +46,13 @@ bool conf_boolean(const struct conf *conf, const char *name);
 /* Every setting as it is in force, written as in the file: by index from 0, with its
  * name. NULL past the last. */
 const char *conf_written(const struct conf *conf, size_t index, const char **name);
+
+/* A value as it is written, of any kind. */
+const char *conf_value(const struct conf *conf, const char *name);
+
+/* The line of the file on which a setting is given, from 1; 0: it has its preset, or
+ * stands on a line with others, as in {a: 1, b: 2}. */
+size_t conf_line(const struct conf *conf, const char *name);
 
 /* A commented file with every setting; `values` [count] override presets where not NULL.
  * What it writes, conf_read reads. Caller frees. */

@@ -19,6 +19,7 @@ struct conf {
     const struct conf_setting *settings;
     size_t count;
     char **values; /* [count], checked */
+    size_t *lines; /* [count], where they are given */
 };
 
 /* What libcyaml says while it reads: it has no other way to name the culprit. */
@@ -31,7 +32,9 @@ struct complaint {
 /* One reading: where the text came from, for sentences. */
 struct source {
     const char *path;
-    struct bytes text;
+    size_t lines_before; /* of the file, above the text */
+    const uint8_t *text;
+    size_t size;
 };
 
 __attribute__((format(printf, 3, 0))) static void
@@ -57,9 +60,9 @@ hear(cyaml_log_t level, void *context, const char *format, va_list arguments)
  * as in {a: 1, b: 2}. libcyaml knows only where its parser stood. */
 static size_t line_of(const struct source *source, const char *name, int occurrence)
 {
-    const char *at = (const char *)source->text.data, *end = at + source->text.size;
+    const char *at = (const char *)source->text, *end = at + source->size;
     size_t size = strlen(name);
-    for (size_t line = 1; at < end; line++) {
+    for (size_t line = source->lines_before + 1; at < end; line++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
         while (at < stop && strchr(" '\"", *at))
@@ -111,7 +114,9 @@ static enum err refuse(const struct source *source, const struct complaint *comp
     if (!twice)
         snprintf(name, sizeof name, "%s", complaint->field);
     size_t line = name[0] ? line_of(source, name, twice ? 2 : 1) : 0;
-    char *where = place(source, line ? line : complaint->line);
+    if (line == 0 && complaint->line)
+        line = source->lines_before + complaint->line;
+    char *where = place(source, line);
     const char *words = complaint->words;
     if (strncmp(words, "libyaml: ", 9) == 0)
         words += 9;
@@ -156,8 +161,8 @@ static enum err read_values(const struct source *source,
                              .mem_fn = cyaml_mem,
                              .flags = CYAML_CFG_NO_ALIAS};
     char **loaded = NULL;
-    cyaml_err_t code = cyaml_load_data(source->text.data, source->text.size, &config,
-                                       &mapping, (cyaml_data_t **)&loaded, NULL);
+    cyaml_err_t code = cyaml_load_data(source->text, source->size, &config, &mapping,
+                                       (cyaml_data_t **)&loaded, NULL);
     enum err err = ERR_OK;
     /* A mere warning, too: it says that something in the file was passed over. */
     if (code != CYAML_OK || complaint.words[0])
@@ -236,29 +241,42 @@ static enum err complete(const struct source *source, struct conf *conf)
         if (!conf->values[i] && !setting->preset)
             return err_set(ERR_CONFIG, "%s: '%s' must be given: %s", source->path,
                            setting->name, setting->sentence);
-        if (!conf->values[i])
+        if (conf->values[i])
+            conf->lines[i] = line_of(source, setting->name, 1);
+        else
             conf->values[i] = mem_text(setting->preset);
         err = check_value(source, setting, conf->values[i]);
     }
     return err;
 }
 
-enum err conf_read(const char *path, const struct conf_setting *settings, size_t count,
-                   struct conf **conf)
+enum err conf_parse(const char *name, size_t lines_before, const void *text, size_t size,
+                    const struct conf_setting *settings, size_t count, struct conf **conf)
 {
-    struct source source = {.path = path};
-    enum err err = file_read(path, FILE_BYTES_MAX, &source.text);
+    const struct source source = {name, lines_before, text, size};
     struct conf *read = mem_new(1, sizeof *read);
-    *read = (struct conf){settings, count, mem_new(count, sizeof *read->values)};
-    if (!err && source.text.size > 0)
+    *read = (struct conf){settings, count, mem_new(count, sizeof *read->values),
+                          mem_new(count, sizeof *read->lines)};
+    enum err err = ERR_OK;
+    if (size > 0)
         err = read_values(&source, settings, count, read->values);
     if (!err)
         err = complete(&source, read);
-    bytes_free(&source.text);
     if (err)
         conf_destroy(&read);
     else
         *conf = read;
+    return err;
+}
+
+enum err conf_read(const char *path, const struct conf_setting *settings, size_t count,
+                   struct conf **conf)
+{
+    struct bytes text = {0};
+    enum err err = file_read(path, FILE_BYTES_MAX, &text);
+    if (!err)
+        err = conf_parse(path, 0, text.data, text.size, settings, count, conf);
+    bytes_free(&text);
     return err;
 }
 
@@ -269,20 +287,37 @@ void conf_destroy(struct conf **conf)
     for (size_t i = 0; i < (*conf)->count; i++)
         mem_free((*conf)->values[i]);
     mem_free((*conf)->values);
+    mem_free((*conf)->lines);
     mem_free(*conf);
     *conf = NULL;
+}
+
+static size_t place_of(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->count; i++)
+        if (strcmp(conf->settings[i].name, name) == 0)
+            return i;
+    abort();
 }
 
 static const char *value_of(const struct conf *conf, const char *name, bool text,
                             enum conf_kind kind)
 {
-    for (size_t i = 0; i < conf->count; i++) {
-        enum conf_kind found = conf->settings[i].kind;
-        if (strcmp(conf->settings[i].name, name) == 0 &&
-            (found == kind || (text && found == CONF_PATH)))
-            return conf->values[i];
-    }
-    abort();
+    size_t i = place_of(conf, name);
+    enum conf_kind found = conf->settings[i].kind;
+    if (found != kind && !(text && found == CONF_PATH))
+        abort();
+    return conf->values[i];
+}
+
+const char *conf_value(const struct conf *conf, const char *name)
+{
+    return conf->values[place_of(conf, name)];
+}
+
+size_t conf_line(const struct conf *conf, const char *name)
+{
+    return conf->lines[place_of(conf, name)];
 }
 
 const char *conf_text(const struct conf *conf, const char *name)

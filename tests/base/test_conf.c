@@ -52,6 +52,28 @@ static void conf__gives_what_is_set_and_presets_for_the_rest(void **state)
     conf_destroy(&conf);
 }
 
+/* A part of a file counts its lines from the file's beginning. */
+static void conf__knows_the_line_of_every_setting(void **state)
+{
+    struct conf *conf = NULL;
+    const char text[] = "# here\nname: 'a'\n\nport: 080\n";
+    (void)state;
+    assert_ok(conf_parse("part", 10, text, strlen(text), SETTINGS, COUNT, &conf));
+    assert_int_equal(conf_line(conf, "name"), 12);
+    assert_int_equal(conf_line(conf, "port"), 14);
+    assert_int_equal(conf_line(conf, "ratio"), 0); /* a preset */
+    assert_string_equal(conf_value(conf, "port"), "080");
+    assert_int_equal(conf_integer(conf, "port"), 80);
+    assert_string_equal(conf_value(conf, "ratio"), "0.5");
+    conf_destroy(&conf);
+    const char wrong[] = "name: a\nport: x\n", twice[] = "name: a\nport: 1\nport: 2\n";
+    assert_refused(ERR_CONFIG, "part, line 12: 'port' takes a whole number",
+                   conf_parse("part", 10, wrong, strlen(wrong), SETTINGS, COUNT, &conf));
+    assert_refused(ERR_CONFIG, "part, line 13: 'port' is set twice",
+                   conf_parse("part", 10, twice, strlen(twice), SETTINGS, COUNT, &conf));
+    assert_null(conf);
+}
+
 static void conf__refuses_with_file_line_and_setting(void **state)
 {
     const char *rows[][3] = {
@@ -198,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(conf__gives_what_is_set_and_presets_for_the_rest),
+        IN_SCRATCH(conf__knows_the_line_of_every_setting),
         IN_SCRATCH(conf__refuses_with_file_line_and_setting),
         IN_SCRATCH(conf__bounds_files_and_values),
         IN_SCRATCH(conf__survives_damage),
