@@ -41,7 +41,7 @@ enum err identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
                          const void *data, size_t size,
                          const uint8_t signature[IDENTITY_SIGNATURE_BYTES]);
 
-/* A key file of its own (0400, armoured "IDENTITY"): for the governance key. Creating
+/* A key file of its own (0400, armoured "IDENTITY"): for governance and officers. Creating
  * refuses an existing file (ERR_STATE); opening one that others may read is ERR_KEY. */
 enum err identity_file_create(const char *path, const struct identity *identity);
 enum err identity_file_open(const char *path, struct identity **identity);

@@ -59,7 +59,9 @@
     X(REASON_WRONG_SURVIVORS, 39, ERR_VERIFY, "members were shown different survivors")  \
     X(REASON_BAD_SHARE, 40, ERR_VERIFY,                                                  \
       "shares do not give the secret that was committed to")                             \
-    X(REASON_ABANDONED, 41, ERR_STATE, "the attempt was given up")
+    X(REASON_ABANDONED, 41, ERR_STATE, "the attempt was given up")                       \
+    X(REASON_NO_POLICY, 42, ERR_DENIED, "the hospital has no policy in force")           \
+    X(REASON_POLICY_EXPIRED, 43, ERR_DENIED, "the hospital's policy has expired")
 
 enum reason {
 #define REASON_CODE(code, number, err, sentence) code = number,

@@ -34,6 +34,7 @@ static void reason__numbers_that_are_published_do_not_move(void **state)
     assert_int_equal(REASON_WRONG_PLAN, 19);
     assert_int_equal(REASON_BUSY, 28);
     assert_int_equal(REASON_ABANDONED, 41);
+    assert_int_equal(REASON_POLICY_EXPIRED, 43);
     assert_string_equal(reason_name(REASON_WRONG_PLAN), "WRONG_PLAN");
 }
 
@@ -42,7 +43,7 @@ static void reason__refuses_numbers_that_are_none(void **state)
     (void)state;
     enum reason reason = REASON_BUSY;
     assert_refused(ERR_RANGE, "0", reason_from_number(0, &reason));
-    assert_refused(ERR_RANGE, "42", reason_from_number(REASON_COUNT, &reason));
+    assert_refused(ERR_RANGE, "44", reason_from_number(REASON_COUNT, &reason));
     assert_refused(ERR_RANGE, "4294967295", reason_from_number(UINT32_MAX, &reason));
     assert_int_equal(reason, REASON_BUSY);
     assert_int_equal(reason_set(REASON_NONE), ERR_OK);
