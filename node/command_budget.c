@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "node/node.h"
+#include "node/policies.h"
 #include "privacy/accountant.h"
 
 /* `--noise-multiplier Z` gives mu and epsilon; `--epsilon E` gives the multiplier. */
@@ -71,18 +71,41 @@ static enum err spent(struct node *node, double delta, struct privacy_loss *loss
     return accountant_loss(mu2, &total, delta, loss);
 }
 
+/* Without a policy nothing may be spent, and what was is told at this delta. */
+#define DELTA_WITHOUT_POLICY 1e-6
+
+static void print_budget(const struct node *node, const struct privacy_loss *loss,
+                         double cap)
+{
+    printf("releases   %llu charged so far, never refunded\n",
+           (unsigned long long)ledger_length(node->ledger));
+    if (node->policy) {
+        printf(
+            "spent      epsilon %.4g of %g at delta %g by the patient who spent most\n",
+            loss->epsilon, conf_real(policy_lines(node->policy), "epsilon_max"),
+            loss->delta);
+        printf("mu         %.4g of %.4g\n", loss->mu, sqrt(cap));
+    } else {
+        printf("spent      epsilon %.4g at delta %g by the patient who spent most\n",
+               loss->epsilon, loss->delta);
+        printf("policy     none is in force: nothing more may be spent\n");
+    }
+}
+
 enum err command_budget_show(struct cli *cli)
 {
     struct node *node;
     struct privacy_loss loss;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return err_code();
-    double delta = conf_real(node->conf, "delta"),
-           most = conf_real(node->conf, "epsilon_max"), cap = 0;
+    const struct policy *policy = node->policy;
+    double delta =
+        policy ? conf_real(policy_lines(policy), "delta") : DELTA_WITHOUT_POLICY;
+    double most = policy ? conf_real(policy_lines(policy), "epsilon_max") : 0, cap = 0;
     struct discretisation lattice;
     enum err result = ledger_discretisation(node->ledger, &lattice);
-    if (result == ERR_OK)
-        result = node_cap(node, &lattice, &cap);
+    if (result == ERR_OK && policy)
+        result = permit_cap(policy, &lattice, &cap);
     if (result == ERR_OK)
         result = spent(node, delta, &loss);
     if (result == ERR_OK) {
@@ -94,14 +117,8 @@ enum err command_budget_show(struct cli *cli)
         json_set_real(json, "mu_spent_most", loss.mu);
         json_set_real(json, "mu_max", sqrt(cap));
         cli_result(cli, json);
-    }
-    if (result == ERR_OK && !cli_is_json(cli)) {
-        printf("releases   %llu charged so far, never refunded\n",
-               (unsigned long long)ledger_length(node->ledger));
-        printf(
-            "spent      epsilon %.4g of %g at delta %g by the patient who spent most\n",
-            loss.epsilon, most, delta);
-        printf("mu         %.4g of %.4g\n", loss.mu, sqrt(cap));
+        if (!cli_is_json(cli))
+            print_budget(node, &loss, cap);
     }
     node_destroy(&node);
     return result;

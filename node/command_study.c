@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "node/serve.h"
 #include "node/studies.h"
+#include "wire/policy.h"
 #include "privacy/accountant.h"
 
 enum err command_study_fetch(struct cli *cli)
@@ -83,7 +85,7 @@ static struct json *study_json(const struct node_study *study)
     return json;
 }
 
-static void print_study(const struct node *node, const struct node_study *study)
+static void print_study(struct node *node, const struct node_study *study)
 {
     const struct terms *terms = &study->terms;
     char digits[2 * HASH_BYTES + 1];
@@ -109,8 +111,10 @@ static void print_study(const struct node *node, const struct node_study *study)
     printf(
         "           an attacker finds at most %.2f %% of members at 1 %% false alarms\n",
         100 * accountant_tpr(mu, 0.01));
-    if (node_studies_permit(node, terms) != ERR_OK)
-        printf("settings   do not permit it: %s\n", err_text());
+    if (node_studies_permit(node, study, clock_wall(&clock_machine)) == REASON_NONE)
+        printf("policy     permits it\n");
+    else
+        printf("policy     does not permit it: %s\n", err_text());
 }
 
 /* `each` sees every study; stops at an error. */
@@ -184,6 +188,48 @@ enum err command_study_show(struct cli *cli)
     return ERR_OK;
 }
 
+/* The values of an entry as a policy writes it; caller frees. */
+static char *entry_text(const struct terms *terms, const uint8_t hash[HASH_BYTES],
+                        const char *legal_basis)
+{
+    char model[2 * HASH_BYTES + 1], all[2 * HASH_BYTES + 1], statistic[16];
+    bytes_to_hex(terms->model_hash, HASH_BYTES, model);
+    bytes_to_hex(hash, HASH_BYTES, all);
+    snprintf(statistic, sizeof statistic, "%u", terms->statistic);
+    const char *const values[] = {terms->name, terms->purpose, legal_basis,
+                                  model,       statistic,      all};
+    _Static_assert(sizeof values / sizeof *values == POLICY_STUDY_SETTINGS,
+                   "in the order of policy_study_settings");
+    return conf_write(policy_study_settings, POLICY_STUDY_SETTINGS, values);
+}
+
+enum err command_study_entry(struct cli *cli)
+{
+    struct node *node;
+    struct node_study *study;
+    struct conf *again = NULL;
+    const char *out = cli_text(cli, "output", NULL);
+    if (open_named(cli, &node, &study) != ERR_OK)
+        return err_code();
+    char *text = entry_text(&study->terms, study->hash, cli_text(cli, "legal-basis", ""));
+    enum err result = conf_parse("the entry", 0, text, strlen(text),
+                                 policy_study_settings, POLICY_STUDY_SETTINGS, &again);
+    if (result == ERR_OK && out)
+        result = file_write(out, text, strlen(text), 0644);
+    if (result == ERR_OK) {
+        struct json *json = json_new_object();
+        json_set_text(json, "entry", text);
+        cli_result(cli, json);
+        if (!cli_is_json(cli) && !out)
+            fputs(text, stdout);
+    }
+    conf_destroy(&again);
+    mem_free(text);
+    node_study_destroy(&study);
+    node_destroy(&node);
+    return result;
+}
+
 static enum err decide(struct cli *cli, enum node_study_state decision)
 {
     struct node *node;
@@ -192,7 +238,8 @@ static enum err decide(struct cli *cli, enum node_study_state decision)
         return err_code();
     enum err result = ERR_OK;
     const struct audit_entry about = {.study = study->terms.study, .object = study->hash};
-    if (decision == STUDY_APPROVED && node_studies_permit(node, &study->terms) != ERR_OK)
+    if (decision == STUDY_APPROVED &&
+        node_studies_permit(node, study, clock_wall(&clock_machine)) != REASON_NONE)
         result = node_refuse(node, &about);
     if (result == ERR_OK)
         result = node_studies_decide(node, study->terms.study, decision,

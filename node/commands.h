@@ -9,7 +9,8 @@
  *   command_consent.c    patients list, consent, erase
  *   command_model.c      model check, show, fmt, simulate, explain
  *   command_calibrate.c  calibrate
- *   command_study.c      study fetch, list, show, approve, decline
+ *   command_policy.c     policy key, new, sign, show, check, install
+ *   command_study.c      study fetch, list, show, entry, approve, decline
  *   command_budget.c     budget show, budget plan
  *   command_serve.c      serve */
 
@@ -33,9 +34,17 @@ enum err command_model_explain(struct cli *cli);
 enum err command_calibrate(struct cli *cli);
 enum err command_forecast(struct cli *cli);
 
+enum err command_policy_key(struct cli *cli);
+enum err command_policy_new(struct cli *cli);
+enum err command_policy_sign(struct cli *cli);
+enum err command_policy_show(struct cli *cli);
+enum err command_policy_check(struct cli *cli);
+enum err command_policy_install(struct cli *cli);
+
 enum err command_study_fetch(struct cli *cli);
 enum err command_study_list(struct cli *cli);
 enum err command_study_show(struct cli *cli);
+enum err command_study_entry(struct cli *cli);
 enum err command_study_approve(struct cli *cli);
 enum err command_study_decline(struct cli *cli);
 

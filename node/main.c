@@ -62,6 +62,30 @@ static const struct cli_option forecast_options[] = {
      "forecast for these times; whenever something was measured later unless given",
      false, false},
 };
+static const struct cli_option policy_new_options[] = {
+    {"from", 0, "FILE",
+     "an older policy to take lines and studies from; the next version", false, false},
+    {"hospital", 0, "NAME", "whose it is, as in the node's settings", false, false},
+    {"officer", 0, "KEY", "an officer's public key; two or three", false, true},
+    {"expires", 0, "DATE", "the last day, as 2027-12-31; in a year unless given", false,
+     false},
+    {"set", 0, "NAME=VALUE", "another line of it", false, true},
+    {"study", 0, "FILE", "approve the study of an entry, as `study entry` writes it",
+     false, true},
+    {"output", 'o', "FILE", "write it there; else to standard output", false, false},
+};
+static const struct cli_option policy_sign_options[] = {
+    {"key", 0, "FILE", "the officer's key file", true, false},
+    {"output", 'o', "FILE", "write it there; else into the file itself", false, false},
+};
+static const struct cli_option policy_check_options[] = {
+    {"against", 0, "FILE", "an older policy instead of the one in force in the node",
+     false, false},
+};
+static const struct cli_option study_entry_options[] = {
+    {"legal-basis", 0, "TEXT", "what permits it, as 'Art. 9(2)(j) GDPR'", true, false},
+    {"output", 'o', "FILE", "write it there; else to standard output", false, false},
+};
 static const struct cli_option study_show_options[] = {
     {"model", 0, NULL, "print the model's text as well", false, false},
 };
@@ -139,12 +163,46 @@ static const struct cli_command commands[] = {
      "stored.",
      "gemel-node forecast 48 --study sbp --until 2 -C st-anna", COUNT(forecast_options),
      command_forecast},
+    {"policy key", "FILE", "make an officer's key, in a file of its own",
+     "Prints the public half, which the policy names. The file belongs on the officer's "
+     "machine, not on the node's.",
+     "gemel-node policy key officer.key > officer.pub", NULL, 0, command_policy_key},
+    {"policy new", "", "write a policy's text: floors, caps and approved studies",
+     "A commented text to be read and edited, checked before it is written; needs no "
+     "node. "
+     "Lines that nobody gave a value have the house's presets.",
+     "gemel-node policy new --hospital 'St Anna' --officer $(cat officer.pub) --officer "
+     "$(cat deputy.pub) -o st-anna.policy",
+     COUNT(policy_new_options), command_policy_new},
+    {"policy sign", "FILE", "sign a policy as one of its officers",
+     "Appends the signature to the file. Needs no node.",
+     "gemel-node policy sign st-anna.policy --key officer.key",
+     COUNT(policy_sign_options), command_policy_sign},
+    {"policy show", "[FILE]", "show the policy in force, or one in a file", "",
+     "gemel-node policy show -C st-anna", NULL, 0, command_policy_show},
+    {"policy check", "FILE", "what a policy would change, and who has to sign for that",
+     "Line by line against the one in force: stricter, looser, another study. Exits with "
+     "8 when it cannot be installed yet.",
+     "gemel-node policy check st-anna.policy -C st-anna", COUNT(policy_check_options),
+     command_policy_check},
+    {"policy install", "FILE", "take a signed policy into force",
+     "The first one needs two of the officers it names, who are pinned by it. After that "
+     "one officer is enough for a stricter policy or another study, and two for one that "
+     "permits more.",
+     "gemel-node policy install st-anna.policy -C st-anna", NULL, 0,
+     command_policy_install},
     {"study fetch", "", "ask the coordinator once for new studies", "", "", NULL, 0,
      command_study_fetch},
     {"study list", "", "list the studies offered to this hospital", "", "", NULL, 0,
      command_study_list},
     {"study show", "NAME", "show a study's terms: what leaves, and what it costs", "", "",
      COUNT(study_show_options), command_study_show},
+    {"study entry", "NAME", "write the lines of a policy that approve a study",
+     "For the officer: name, purpose, model and terms as they were offered, to be taken "
+     "into a policy with `policy new --study`.",
+     "gemel-node study entry sbp --legal-basis 'Art. 9(2)(j) GDPR' -o sbp.entry -C "
+     "st-anna",
+     COUNT(study_entry_options), command_study_entry},
     {"study approve", "NAME", "let this hospital take part", "", "", NULL, 0,
      command_study_approve},
     {"study decline", "NAME", "refuse, or stop taking part", "", "", NULL, 0,

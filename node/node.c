@@ -4,24 +4,12 @@
 
 #include "base/memory.h"
 #include "node/consent.h"
+#include "node/policies.h"
 #include "privacy/random.h"
 #include "wire/envelope.h"
 
 static const struct conf_setting settings[] = {
     {"name", CONF_TEXT, NULL, 0, 0, "the hospital's name, as the consortium sees it"},
-    {"epsilon_max", CONF_REAL, "1", 1e-3, 20,
-     "what a patient's privacy may cost over all studies together, at delta below"},
-    {"delta", CONF_REAL, "1e-6", 1e-12, 1e-3,
-     "the probability with which epsilon may be exceeded; well below 1 / patients"},
-    {"hospitals_min", CONF_INTEGER, "3", 3, 1024,
-     "refuse studies that may publish sums of fewer hospitals"},
-    {"colluders_min", CONF_INTEGER, "1", 1, 1024,
-     "refuse studies whose noise allows for fewer hospitals colluding with the "
-     "coordinator"},
-    {"attempts_max", CONF_INTEGER, "5", 1, 1000,
-     "charge patients for at most so many attempts at one round"},
-    {"patients_min", CONF_INTEGER, "5", 1, 1e7,
-     "send nothing while fewer patients than this take part"},
     {"slot_seconds", CONF_INTEGER, "10", 1, 3600,
      "a masked sum leaves at a whole multiple of so many seconds only, so that the time "
      "does "
@@ -78,8 +66,8 @@ static const char schema_attempts[] =
     " SELECT study, round, attempt, plan, 0 FROM outbox;"
     "DROP TABLE outbox;";
 
-static const char *const migrations[] = {schema_first, LEDGER_SCHEMA, schema_attempts,
-                                         CONSENT_SCHEMA, AUDIT_SCHEMA};
+static const char *const migrations[] = {schema_first,   LEDGER_SCHEMA, schema_attempts,
+                                         CONSENT_SCHEMA, AUDIT_SCHEMA,  POLICIES_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -101,6 +89,7 @@ void node_destroy(struct node **node)
     if (!*node)
         return;
     consortium_clear(&(*node)->consortium);
+    policy_destroy(&(*node)->policy);
     ledger_destroy(&(*node)->ledger);
     identity_destroy(&(*node)->identity);
     home_destroy(&(*node)->home);
@@ -247,6 +236,8 @@ enum err node_open(const char *folder, struct node **node)
     if (result == ERR_OK)
         result = open_records(opened);
     if (result == ERR_OK)
+        result = policies_open(opened);
+    if (result == ERR_OK)
         result = read_consortium(opened);
     if (result != ERR_OK) {
         node_destroy(&opened);
@@ -286,17 +277,6 @@ enum err node_create(const char *folder, const char *name, struct node **node)
 enum err node_settings(const char *folder, struct conf **conf)
 {
     return home_settings(folder, &kind, conf);
-}
-
-enum err node_cap(const struct node *node, const struct discretisation *lattice,
-                  double *mu2)
-{
-    double mu;
-    if (accountant_mu_within(conf_real(node->conf, "epsilon_max"),
-                             conf_real(node->conf, "delta"), lattice, &mu) != ERR_OK)
-        return err_code();
-    *mu2 = mu * mu;
-    return ERR_OK;
 }
 
 enum err node_refuse(struct node *node, const struct audit_entry *about)

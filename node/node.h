@@ -6,10 +6,10 @@
 
 #include "base/err.h"
 #include "base/home.h"
-#include "privacy/accountant.h"
 #include "privacy/audit.h"
 #include "privacy/identity.h"
 #include "privacy/ledger.h"
+#include "wire/policy.h"
 #include "wire/roster.h"
 
 /* node - one hospital's opened home: store, settings, identity, ledger, and what it knows
@@ -34,6 +34,7 @@ struct node {
     struct identity *identity;
     uint8_t key[KEY_BYTES];
     struct ledger *ledger;
+    struct policy *policy; /* in force, or NULL: node/policies */
     struct node_consortium consortium;
     uint8_t graph_secret[HASH_BYTES]; /* of this process: node_exchange_seed */
 };
@@ -44,17 +45,13 @@ struct node {
 enum err node_create(const char *folder, const char *name, struct node **node);
 
 /* Open it: checks the whole chains of ledger and audit record and that every release is
- * in both, the roster's signature and the identity; enters what settings have changed. */
+ * in both, all policies, the roster's signature and the identity; enters what settings
+ * have changed. */
 enum err node_open(const char *folder, struct node **node);
 void node_destroy(struct node **node);
 
 /* The settings alone, for commands that must work beside a running daemon. */
 enum err node_settings(const char *folder, struct conf **conf);
-
-/* The mu^2 that epsilon_max at delta allows releases whose correction for the lattice is
- * `lattice` together. */
-enum err node_cap(const struct node *node, const struct discretisation *lattice,
-                  double *mu2);
 
 /* The last error of this thread, entered into the audit record if it is a refusal: of
  * what somebody asked for, not of the disk, the network or an interruption. `about`: what

@@ -7,6 +7,7 @@
 #include "model/statistic.h"
 #include "node/contribute.h"
 #include "node/patients.h"
+#include "node/policies.h"
 #include "privacy/accountant.h"
 #include "privacy/noise.h"
 #include "privacy/random.h"
@@ -52,11 +53,13 @@ static enum err check_plan(struct node *node, const struct clock *clock,
     if (study->state != STUDY_APPROVED)
         return err_set(ERR_DENIED, "the study %s is %s here, not approved",
                        study->terms.name, node_study_state_name(study->state));
-    if (node_studies_permit(node, &study->terms) != ERR_OK ||
+    if (node_studies_permit(node, study, context.now) != REASON_NONE ||
         node_exchange_last(node, study->terms.study, &context.last_round,
                            &context.last_attempt) != ERR_OK)
         return err_code();
     if (plan_check(plan, &context) != REASON_NONE)
+        return err_code();
+    if (permit_plan(node->policy, plan) != REASON_NONE)
         return err_code();
     if (plan->noise_log2 != NOISE_LOG2)
         return err_set(ERR_DENIED, "the plan's noise_log2 is %u; this node draws %d",
@@ -111,18 +114,13 @@ static enum err gather(struct node *node, const struct ledger_entry *entry, doub
             crowd->paying[crowd->paying_count++] = i;
     mem_free(affordable);
     mem_free(pseudonyms);
-    int64_t least = conf_integer(node->conf, "patients_min");
-    if (result == ERR_OK && (int64_t)crowd->paying_count < least) {
-        if ((int64_t)crowd->count < least)
-            result = err_set(ERR_DENIED, "%zu patients are here; patients_min is %lld",
-                             crowd->count, (long long)least);
-        else
-            result =
-                err_set(ERR_DENIED,
-                        "the privacy budget is spent: %zu of %zu patients could pay for "
-                        "this round, patients_min is %lld",
-                        crowd->paying_count, crowd->count, (long long)least);
-    }
+    if (result == ERR_OK &&
+        permit_patients(node->policy, crowd->paying_count) != REASON_NONE)
+        result = crowd->paying_count == crowd->count
+                     ? err_code()
+                     : err_wrap("the privacy budget is spent: %zu of %zu patients could "
+                                "pay for this round",
+                                crowd->paying_count, crowd->count);
     return result;
 }
 
@@ -143,7 +141,30 @@ static enum err round_cap(struct node *node, const struct plan *plan, double *mu
         return err_code();
     all.epsilon += one.epsilon;
     all.log_delta += one.log_delta;
-    return node_cap(node, &all, mu2);
+    return permit_cap(node->policy, &all, mu2);
+}
+
+/* What the latest releases and this one cost together: whoever was in all of them. */
+static enum err check_period(struct node *node, const struct plan *plan)
+{
+    uint64_t period =
+        (uint64_t)conf_integer(policy_lines(node->policy), "period_releases");
+    uint64_t length = ledger_length(node->ledger), patients;
+    double mu2 = accountant_cost(plan->noise_multiplier);
+    struct discretisation all, one;
+    struct ledger_entry entry;
+    if (accountant_discretisation(plan->dimension, plan->noise_log2, 1, &all) != ERR_OK)
+        return err_code();
+    for (uint64_t i = length < period ? 0 : length - period + 1; i < length; i++) {
+        if (ledger_read(node->ledger, i, &entry, &patients) != ERR_OK ||
+            accountant_discretisation(entry.dimension, entry.noise_log2, 1, &one) !=
+                ERR_OK)
+            return err_code();
+        mu2 = accountant_sum(mu2, accountant_cost(entry.noise_multiplier));
+        all.epsilon += one.epsilon;
+        all.log_delta += one.log_delta;
+    }
+    return permit_period(node->policy, mu2, &all) == REASON_NONE ? ERR_OK : err_code();
 }
 
 /* --- what the attempt needs
@@ -181,15 +202,19 @@ static struct ledger_entry entry_of(const struct part *part)
 /* Once before anything is entered, so that a budget that is spent costs nobody an
  * attempt, and anew when the input is computed: in the step that ends with the charge, so
  * that whoever has withdrawn consent by then is in neither, and whoever withdraws it
- * later has been charged. */
+ * later has been charged; and so that a policy that has ended by then, or a period that
+ * other studies have used up, stops it. */
 static enum err choose_crowd(struct part *part)
 {
     const struct ledger_entry entry = entry_of(part);
     double cap;
-    if (round_cap(part->node, &part->plan, &cap) != ERR_OK)
+    if (policies_now(part->node, clock_wall(part->clock)) != REASON_NONE ||
+        round_cap(part->node, &part->plan, &cap) != ERR_OK)
         return err_code();
     crowd_clear(&part->crowd);
-    return gather(part->node, &entry, cap, &part->crowd);
+    if (gather(part->node, &entry, cap, &part->crowd) != ERR_OK)
+        return err_code();
+    return check_period(part->node, &part->plan);
 }
 
 static enum err input(void *context, uint64_t *sum)
@@ -301,7 +326,7 @@ static enum err commit(void *context, const uint8_t message[HASH_BYTES])
 static enum err check_attempts(const struct part *part)
 {
     struct ledger *ledger = part->node->ledger;
-    int64_t most = conf_integer(part->node->conf, "attempts_max"), charged = 0;
+    size_t charged = 0;
     struct ledger_entry entry;
     uint64_t patients;
     for (uint64_t i = 0; i < ledger_length(ledger); i++) {
@@ -310,13 +335,9 @@ static enum err check_attempts(const struct part *part)
         charged += entry.round == part->plan.round &&
                    memcmp(entry.study, part->plan.study, STUDY_BYTES) == 0;
     }
-    if (charged >= most) {
-        err_set(ERR_DENIED, "round %llu was charged %lld times; attempts_max is %lld",
-                (unsigned long long)part->plan.round, (long long)charged,
-                (long long)most);
-        return err_hint("ask the operator why attempts fail before you permit more");
-    }
-    return ERR_OK;
+    return permit_attempts(part->node->policy, part->plan.round, charged) == REASON_NONE
+               ? ERR_OK
+               : err_code();
 }
 
 static enum err enter_attempt(struct part *part, struct view signed_plan)

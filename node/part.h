@@ -8,7 +8,7 @@
 /* part - this hospital's part in one attempt: the state machine of node/attempt joined to
  * the hospital's records, its ledger and its store.
  *
- * It decides whether a plan is permitted (approved study, the hospital's settings, the
+ * It decides whether a plan is permitted (approved study, the officers' policy, the
  * signed objects), which patients can pay, and charges them before the masked vector
  * leaves. It carries nothing: node/serve does. Killed, it is gone, with its one-time
  * keys: what stays is that the attempt was entered, so that it is not entered again, and
@@ -23,7 +23,7 @@ struct part_progress {
     void *context;
 };
 
-/* Enter the attempt of a signed plan. ERR_DENIED: settings, budget or plan do not permit
+/* Enter the attempt of a signed plan. ERR_DENIED: policy, budget or plan do not permit
  * it; then nothing was entered. `node` and `clock` outlive it. */
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "model/statistic.h"
-#include "privacy/accountant.h"
+#include "node/policies.h"
 
 static const char *const state_names[] = {"offered", "approved", "declined",
                                           "distrusted"};
@@ -287,40 +287,12 @@ enum err node_studies_known(struct node *node, struct bytes *hashes)
     return result;
 }
 
-enum err node_studies_permit(const struct node *node, const struct terms *terms)
+enum reason node_studies_permit(struct node *node, const struct node_study *study,
+                                uint64_t wall)
 {
-    int64_t hospitals_min = conf_integer(node->conf, "hospitals_min");
-    double delta = conf_real(node->conf, "delta"), cap, mu2 = 0;
-    if (terms->hospitals_min < hospitals_min)
-        return err_set(
-            ERR_DENIED,
-            "the study may publish sums of %u hospitals; hospitals_min is %lld",
-            terms->hospitals_min, (long long)hospitals_min);
-    int64_t colluders_min = conf_integer(node->conf, "colluders_min");
-    if (terms->colluders < colluders_min)
-        return err_set(ERR_DENIED,
-                       "the study's noise allows for %u hospitals that may collude; "
-                       "colluders_min is %lld",
-                       terms->colluders, (long long)colluders_min);
-    struct discretisation lattice;
-    if (accountant_discretisation(terms->dimension, terms->noise_log2, 1, &lattice) !=
-        ERR_OK)
-        return err_code();
-    lattice.epsilon *= terms->rounds;
-    lattice.log_delta *= terms->rounds;
-    if (node_cap(node, &lattice, &cap) != ERR_OK)
-        return err_code();
-    for (size_t i = 0; i < terms->noise_multipliers.count; i++) {
-        double z = terms->noise_multipliers.items[i];
-        mu2 += 1 / (z * z);
-    }
-    if (mu2 > cap)
-        return err_set(
-            ERR_DENIED,
-            "all rounds of the study together cost more than epsilon_max %g at "
-            "delta %g permits a patient",
-            conf_real(node->conf, "epsilon_max"), delta);
-    return ERR_OK;
+    enum reason reason = policies_now(node, wall);
+    return reason == REASON_NONE ? permit_terms(node->policy, &study->terms, study->hash)
+                                 : reason;
 }
 
 /* --- the chain

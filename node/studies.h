@@ -64,7 +64,9 @@ enum err node_studies_extend(struct node *node, struct node_study *study,
 /* Hashes of all terms held, ascending, as a poll names them; caller frees the bytes. */
 enum err node_studies_known(struct node *node, struct bytes *hashes);
 
-/* Why this hospital's settings do not permit the study; ERR_OK when they do. */
-enum err node_studies_permit(const struct node *node, const struct terms *terms);
+/* Whether this hospital's policy permits the study at `wall`; REASON_NONE, or the
+ * sentence says which line does not. */
+enum reason node_studies_permit(struct node *node, const struct node_study *study,
+                                uint64_t wall);
 
 #endif

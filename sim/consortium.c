@@ -233,13 +233,7 @@ static enum err join(struct consortium *c, size_t h)
     char *invite = inside(c, "trial.invite"),
          *request = mem_format("%s.request", c->nodes[h]),
          *table = mem_format("%s.csv", c->nodes[h]);
-    char epsilon[32];
-    snprintf(epsilon, sizeof epsilon, "%.17g", plan->epsilon);
     enum err err = NODE(c, h, NULL, "init", "--name", plan->names[h]);
-    if (err == ERR_OK)
-        err = set(c->nodes[h], "gemel-node.yaml", "epsilon_max", epsilon);
-    if (err == ERR_OK)
-        err = set(c->nodes[h], "gemel-node.yaml", "patients_min", "1");
     if (err == ERR_OK)
         err = set(c->nodes[h], "gemel-node.yaml", "slot_seconds", "1");
     if (err == ERR_OK)
@@ -281,6 +275,73 @@ static enum err offer_study(struct consortium *c)
                        epsilon, "--delta", delta, "--rounds", rounds);
 }
 
+/* --- the officers' policy ------------------------------------------------------------
+ */
+
+#define OFFICERS 2
+
+/* A key file for one of a hospital's officers; `digits` its public half. */
+static enum err make_officer(struct consortium *c, const char *path, char digits[65])
+{
+    struct bytes printed = {0};
+    enum err err = process_run(
+        c->programs,
+        (const char *const[]){"gemel-node", "policy", "key", path, "--quiet", NULL},
+        &printed);
+    if (err == ERR_OK && printed.size < 64)
+        err = err_set(ERR_FORMAT, "policy key printed no key");
+    if (err == ERR_OK)
+        snprintf(digits, 65, "%.64s", (const char *)printed.data);
+    bytes_free(&printed);
+    return err;
+}
+
+/* A text that approves the study, with the trial's epsilon and clinics of any size. */
+static enum err write_policy(struct consortium *c, size_t h, const char *file,
+                             const char *entry, char (*officers)[65])
+{
+    char *epsilon = mem_format("epsilon_max=%.17g", c->plan->epsilon);
+    char *period = mem_format("period_epsilon_max=%.17g", c->plan->epsilon);
+    char *delta = mem_format("delta=%.17g", c->plan->delta);
+    enum err err = NODE(c, h, NULL, "study", "entry", STUDY, "--legal-basis",
+                        "A trial on one machine", "-o", entry);
+    if (err == ERR_OK)
+        err = NODE(c, h, NULL, "policy", "new", "--hospital", c->plan->names[h],
+                   "--officer", officers[0], "--officer", officers[1], "--set", epsilon,
+                   "--set", period, "--set", delta, "--set", "patients_min=1", "--set",
+                   "noise_multiplier_min=0.001", "--study", entry, "-o", file);
+    mem_free(epsilon);
+    mem_free(period);
+    mem_free(delta);
+    return err;
+}
+
+/* What a hospital's two officers do before anything may be approved. */
+static enum err make_policy(struct consortium *c, size_t h)
+{
+    char *file = mem_format("%s.policy", c->nodes[h]),
+         *entry = mem_format("%s.entry", c->nodes[h]), officers[OFFICERS][65],
+         *keys[OFFICERS];
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < OFFICERS; i++) {
+        keys[i] = mem_format("%s.officer%zu.key", c->nodes[h], i + 1);
+        if (err == ERR_OK)
+            err = make_officer(c, keys[i], officers[i]);
+    }
+    if (err == ERR_OK)
+        err = write_policy(c, h, file, entry, officers);
+    for (size_t i = 0; i < OFFICERS; i++) {
+        if (err == ERR_OK)
+            err = NODE(c, h, NULL, "policy", "sign", file, "--key", keys[i]);
+        mem_free(keys[i]);
+    }
+    if (err == ERR_OK)
+        err = NODE(c, h, NULL, "policy", "install", file);
+    mem_free(file);
+    mem_free(entry);
+    return err;
+}
+
 /* --- the rounds -------------------------------------------------------------------- */
 
 static enum err start_all(struct consortium *c)
@@ -293,6 +354,8 @@ static enum err start_all(struct consortium *c)
                                  c->coordinator_log, &c->running[hospitals]);
     for (size_t h = 0; err == ERR_OK && h < hospitals; h++) {
         err = NODE(c, h, NULL, "study", "fetch");
+        if (err == ERR_OK)
+            err = make_policy(c, h);
         if (err == ERR_OK)
             err = NODE(c, h, NULL, "study", "approve", STUDY);
         if (err != ERR_OK)

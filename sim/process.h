@@ -15,7 +15,7 @@
  * with its parent. Called by sim/consortium. */
 
 #define PROCESS_OUTPUT_MAX ((size_t)1 << 20)
-#define PROCESS_ARGUMENTS_MAX 24
+#define PROCESS_ARGUMENTS_MAX 40
 
 /* The folder this program is in; caller frees. */
 enum err process_folder(char **folder);

@@ -11,6 +11,8 @@
 #include "model/statistic.h"
 #include "node/exchange.h"
 #include "node/patients.h"
+#include "node/policies.h"
+#include "officers.h"
 #include "privacy/noise.h"
 #include "scratch.h"
 
@@ -38,6 +40,7 @@ struct hospital {
     struct model *model;
     struct prior *prior;
     struct bytes prior_bytes;
+    unsigned policy; /* version in force */
 };
 
 static inline uint64_t hospital_wall(void *context)
@@ -152,6 +155,37 @@ static inline void hospital_restart(struct hospital *h)
     assert_ok(node_open(h->folder, &h->node));
 }
 
+/* The next policy's file: the presets but for `lines` (up to one without a name; NULL:
+ * none), approving the consortium's study, under any terms of its kind. */
+static inline void hospital_policy_file(const struct hospital *h,
+                                        const struct officers_line *lines,
+                                        unsigned signers, struct bytes *file)
+{
+    const struct officers_study study = {h->c->terms.name, h->c->terms.purpose,
+                                         h->c->terms.model_hash, NULL,
+                                         h->c->terms.statistic};
+    const struct officers_policy policy = {
+        h->c->members[0].name, h->policy + 1, lines, &study, 1, signers};
+    officers_file(&policy, file);
+}
+
+static inline void hospital_policy(struct hospital *h, const struct officers_line *lines)
+{
+    struct bytes file = {0};
+    hospital_policy_file(h, lines, 3, &file);
+    assert_ok(policies_install(h->node, "x.policy", file.data, file.size, h->now));
+    h->policy++;
+    bytes_free(&file);
+}
+
+/* With one line that is not the preset. */
+static inline void hospital_policy_line(struct hospital *h, const char *name,
+                                        const char *value)
+{
+    const struct officers_line lines[] = {{name, value}, {NULL, NULL}};
+    hospital_policy(h, lines);
+}
+
 static inline int hospital_set_up(void **state)
 {
     struct hospital *h = mem_new(1, sizeof *h);
@@ -168,6 +202,7 @@ static inline int hospital_set_up(void **state)
     hospital_restart(h);
     hospital_terms(h);
     hospital_join(h);
+    hospital_policy(h, NULL);
     *state = h;
     return 0;
 }

@@ -51,25 +51,6 @@ static void refuses(struct hospital *h, const struct plan *plan, const char *sen
     assert_int_equal(attempts_entered(h), entered);
 }
 
-static void set_setting(struct hospital *h, const char *name, const char *value)
-{
-    struct bytes text = {0};
-    char *path = file_join(h->folder, "gemel-node.yaml");
-    char *line = mem_format("\n%s:", name);
-    assert_ok(file_read(path, 1 << 16, &text));
-    bytes_u8(&text, 0);
-    char *at = strstr((char *)text.data, line);
-    assert_non_null(at);
-    char *changed = mem_format("%.*s\n%s: %s%s", (int)(at - (char *)text.data),
-                               (char *)text.data, name, value, strchr(at + 1, '\n'));
-    assert_ok(file_write(path, changed, strlen(changed), 0600));
-    mem_free(changed);
-    mem_free(line);
-    mem_free(path);
-    bytes_free(&text);
-    hospital_restart(h);
-}
-
 /* --- the others, and the coordinator
  * ------------------------------------------------------- */
 
@@ -604,13 +585,16 @@ static void part__the_hospital_decides(void **state)
     refuses(h, &plan, "not approved");
     assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_APPROVED, NOW));
     hospital_patients(h, 4);
-    refuses(h, &plan, "4 patients are here; patients_min is 5");
-    set_setting(h, "patients_min", "1");
-    set_setting(h, "colluders_min", "2");
-    refuses(h, &plan, "1 hospitals that may collude; colluders_min is 2");
-    set_setting(h, "colluders_min", "1");
-    set_setting(h, "hospitals_min", "4");
-    refuses(h, &plan, "sums of 3 hospitals; hospitals_min is 4");
+    refuses(h, &plan, "patients at least 5; here are 4");
+    const struct officers_line colluders[] = {
+        {"patients_min", "1"}, {"colluders_min", "2"}, {NULL, NULL}};
+    hospital_policy(h, colluders);
+    refuses(h, &plan,
+            "colluding hospitals allowed for at least 2; the study allows for 1");
+    const struct officers_line survivors[] = {
+        {"patients_min", "1"}, {"survivors_min", "4"}, {NULL, NULL}};
+    hospital_policy(h, survivors);
+    refuses(h, &plan, "hospitals in every sum at least 4; the study allows 3");
     assert_ok(node_studies_distrust(h->node, h->c->terms.study, "two tongues", NOW));
     refuses(h, &plan, "not approved");
 }
@@ -633,11 +617,12 @@ static void part__stops_when_the_budget_is_spent(void **state)
     } while (expected / (MULTIPLIER * MULTIPLIER) <= mu * mu);
     hospital_patients(h, PATIENTS);
     node_study_destroy(&study);
-    set_setting(h, "attempts_max", "4");
+    hospital_policy_line(h, "attempts_max", "4");
     for (plan.attempt = 1; plan.attempt < 5; plan.attempt++)
         assert_ok(charge(h, &plan));
-    refuses(h, &plan, "round 1 was charged 4 times; attempts_max is 4");
-    set_setting(h, "attempts_max", "100");
+    refuses(h, &plan,
+            "attempts at a round at most 4; patients paid for round 1 so often: 4");
+    hospital_policy_line(h, "attempts_max", "100");
     study = hospital_opened(h);
     for (; plan.attempt < expected; plan.attempt++)
         assert_ok(charge(h, &plan));

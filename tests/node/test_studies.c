@@ -145,21 +145,22 @@ static void studies__known_ones_are_named_in_ascending_order(void **state)
     bytes_free(&known);
 }
 
-/* Two hospitals' epsilon_max: 1 at 1e-6 permits about mu^2 0.05 (accountant); three
- * rounds of multiplier 12 are 0.021, of multiplier 6 are 0.083. */
-static void studies__settings_permit_or_do_not(void **state)
+/* What the policy's lines are held against is tests/wire/test_permit's; here, that they
+ * are, and that nothing is permitted without a policy. */
+static void studies__the_policy_permits_or_does_not(void **state)
 {
     struct hospital *h = *state;
-    struct terms terms = h->c->terms;
-    assert_ok(node_studies_permit(h->node, &terms));
-    terms.hospitals_min = 2;
-    assert_refused(ERR_DENIED, "sums of 2 hospitals; hospitals_min is 3",
-                   node_studies_permit(h->node, &terms));
-    terms.hospitals_min = 3;
-    for (size_t i = 0; i < 3; i++)
-        h->c->multipliers[i] = 6;
-    assert_refused(ERR_DENIED, "cost more than epsilon_max 1",
-                   node_studies_permit(h->node, &terms));
+    bool fresh;
+    assert_ok(offer(h, &fresh));
+    struct node_study *study = hospital_opened(h);
+    assert_int_equal(node_studies_permit(h->node, study, NOW), REASON_NONE);
+    hospital_policy_line(h, "survivors_min", "4");
+    assert_int_equal(node_studies_permit(h->node, study, NOW), REASON_POLICY);
+    assert_non_null(strstr(err_text(), "every sum at least 4; the study allows 3"));
+    policy_destroy(&h->node->policy);
+    assert_int_equal(node_studies_permit(h->node, study, NOW), REASON_NO_POLICY);
+    assert_non_null(strstr(err_hint_text(), "gemel-node policy new"));
+    node_study_destroy(&study);
 }
 
 static void studies__move_along_the_chain_and_stay_there(void **state)
@@ -264,7 +265,7 @@ int main(void)
         IN_HOSPITAL(studies__are_found_by_name_and_number),
         IN_HOSPITAL(studies__a_decision_can_change_but_distrust_stays),
         IN_HOSPITAL(studies__known_ones_are_named_in_ascending_order),
-        IN_HOSPITAL(studies__settings_permit_or_do_not),
+        IN_HOSPITAL(studies__the_policy_permits_or_does_not),
         IN_HOSPITAL(studies__move_along_the_chain_and_stay_there),
         IN_HOSPITAL(studies__links_that_do_not_continue_are_refused),
         IN_HOSPITAL(studies__a_second_link_for_a_round_is_a_contradiction),

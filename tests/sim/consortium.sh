@@ -102,10 +102,34 @@ offer() { # STUDY ROUNDS
 
 join() { # HOSPITAL
     gemel-node init --name "$1" -C "$1" --quiet >/dev/null
-    set_up "$1" epsilon_max 2
     set_up "$1" answer_seconds 4
     set_up "$1" slot_seconds 1
     gemel-node enrol demo.invite -o "$1.request" -C "$1" --quiet
+}
+# Two officers for all hospitals; the policy of each is its own.
+officers=()
+for who in officer deputy; do
+    officers+=(--officer "$(gemel-node policy key $who.key --quiet)")
+done
+draft() { # HOSPITAL EPSILON OPTION...: a policy, the next version where there is one
+    local from=()
+    [ ! -e "$1.policy" ] || from=(--from "$1.policy")
+    gemel-node policy new "${from[@]}" --hospital "$1" "${officers[@]}" --set epsilon_max="$2" \
+        --set period_epsilon_max="$2" --set noise_multiplier_min=1 "${@:3}" -o "$1.draft" --quiet
+}
+sign() { # HOSPITAL WHO...
+    for who in "${@:2}"; do gemel-node policy sign "$1.draft" --key "$who.key" --quiet >/dev/null; done
+}
+install() { # HOSPITAL
+    gemel-node policy install "$1.draft" -C "$1" --quiet >/dev/null
+    mv "$1.draft" "$1.policy"
+}
+# The officer approves the study under EPSILON altogether, the hospital takes part.
+permit() { # HOSPITAL STUDY EPSILON
+    gemel-node study entry "$2" --legal-basis "Consent" -o "$1.entry" -C "$1" --quiet
+    draft "$1" "$3" --study "$1.entry"
+    sign "$1" officer deputy
+    install "$1"
 }
 made_up() { # HOSPITAL: logarithms on a line of their own for everybody
     awk -v h="$1" -v people="$people" 'BEGIN {
@@ -178,11 +202,22 @@ holds "epsilon of it" "$epsilon > 0.99999999 && $epsilon < 1.00000001"
 # --- a study in peace --------------------------------------------------------------------------
 
 offer peace 3
-set_up A epsilon_max 0.5
-refuses 5 'epsilon' gemel-node study approve peace -C A
+refuses 5 'no policy' gemel-node study approve peace -C A
+draft A 2
+sign A officer
+refuses 5 '2 officers must sign' gemel-node policy install A.draft -C A
+sign A deputy
+install A
+refuses 5 'approves no study called peace' gemel-node study approve peace -C A
+permit A peace 0.5
+line=$(grep -n '^epsilon_max' A.policy | cut -d: -f1)
+refuses 5 "policy line $line: epsilon at most 0.5" gemel-node study approve peace -C A
 same "state after a refusal" "$(gemel-node study show peace -C A --json | value state)" '"offered"'
-set_up A epsilon_max 2
+draft A 2
+sign A officer
+refuses 5 '2 officers must sign' gemel-node policy install A.draft -C A
 for h in "${hospitals[@]}"; do
+    permit "$h" peace 2
     gemel-node study approve peace -C "$h" --quiet >/dev/null
 done
 refuses 11 . gemel-coordinator study list -C coordinator
@@ -241,8 +276,10 @@ for h in "${hospitals[@]}"; do same "releases of $h" "$(budget "$h" releases)" 3
 # Whoever is killed has lost its part in an attempt, and an attempt that loses two of five opens
 # anew, with another charge.
 offer storm 8
-for h in "${hospitals[@]}"; do set_up "$h" epsilon_max 20; done
-for h in "${hospitals[@]}"; do gemel-node study approve storm -C "$h" --quiet >/dev/null; done
+for h in "${hospitals[@]}"; do
+    permit "$h" storm 20
+    gemel-node study approve storm -C "$h" --quiet >/dev/null
+done
 start A
 for _ in {1..200}; do
     [ ! -e A/status.json ] || break
