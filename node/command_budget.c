@@ -71,9 +71,6 @@ static enum err spent(struct node *node, double delta, struct privacy_loss *loss
     return accountant_loss(mu2, &total, delta, loss);
 }
 
-/* Without a policy nothing may be spent, and what was is told at this delta. */
-#define DELTA_WITHOUT_POLICY 1e-6
-
 static void print_budget(const struct node *node, const struct privacy_loss *loss,
                          double cap)
 {
@@ -99,8 +96,7 @@ enum err command_budget_show(struct cli *cli)
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return err_code();
     const struct policy *policy = node->policy;
-    double delta =
-        policy ? conf_real(policy_lines(policy), "delta") : DELTA_WITHOUT_POLICY;
+    double delta = policies_delta(node);
     double most = policy ? conf_real(policy_lines(policy), "epsilon_max") : 0, cap = 0;
     struct discretisation lattice;
     enum err result = ledger_discretisation(node->ledger, &lattice);

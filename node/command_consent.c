@@ -129,7 +129,7 @@ static void report_erased(struct cli *cli, const struct node *node,
                           const struct consent_erased *erased)
 {
     const struct privacy_loss *loss = &erased->loss;
-    double delta = conf_real(node->conf, "delta");
+    double delta = policies_delta(node);
     char pseudonym[2 * LEDGER_PSEUDONYM_BYTES + 1];
     struct json *json = json_new_object();
     bytes_to_hex(erased->pseudonym, LEDGER_PSEUDONYM_BYTES, pseudonym);

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "node/patients.h"
+#include "node/policies.h"
 #include "privacy/random.h"
 
 #define MARK_KEY "person_key" /* a named value: 32 bytes, drawn when first needed */
@@ -307,7 +308,7 @@ static enum err what_remains(struct node *node, struct consent_erased *erased)
     if (ledger_spent(node->ledger, erased->pseudonym, &mu2) != ERR_OK ||
         ledger_discretisation(node->ledger, &lattice) != ERR_OK)
         return err_code();
-    return accountant_loss(mu2, &lattice, conf_real(node->conf, "delta"), &erased->loss);
+    return accountant_loss(mu2, &lattice, policies_delta(node), &erased->loss);
 }
 
 static enum err erase_inside(struct node *node, const char *name,

@@ -10,6 +10,7 @@ const char POLICIES_SCHEMA[] =
     "CREATE TABLE policies (version INTEGER PRIMARY KEY NOT NULL, policy BLOB NOT NULL,"
     " installed INTEGER NOT NULL);";
 
+#define DELTA_WITHOUT_POLICY 1e-6
 #define TIME_NAME "time_seen"
 #define TIME_STEP ((uint64_t)3600) /* seconds that may be forgotten */
 
@@ -132,6 +133,12 @@ enum err policies_open(struct node *node)
             break;
     query_reset(query);
     return result;
+}
+
+double policies_delta(const struct node *node)
+{
+    return node->policy ? conf_real(policy_lines(node->policy), "delta")
+                        : DELTA_WITHOUT_POLICY;
 }
 
 static enum err keep(struct node *node, const struct policy *policy, uint64_t wall)

@@ -18,6 +18,10 @@ extern const char POLICIES_SCHEMA[];
  * names the version that does not hold. */
 enum err policies_open(struct node *node);
 
+/* At which delta this hospital states what was spent: the policy's, or, where nothing may
+ * be spent anyway because there is none, 1e-6. */
+double policies_delta(const struct node *node);
+
 /* Take a policy's file into force at `wall` (Unix seconds): of this hospital, newer,
  * signed by enough officers, not at its end. ERR_* of policy_new, amendment_check and
  * permit_now; then nothing has changed. */

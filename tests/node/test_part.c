@@ -303,14 +303,14 @@ static void part__stops_when_too_few_are_left(void **state)
     others_enter(h, &plan, &others);
     assert_ok(play_phase(h, part, &others));
     assert_ok(consent_decide(h->node, people, 2, CONSENT_WITHDRAWN, &asks, &changed));
-    assert_refused(ERR_DENIED, "4 patients are here; patients_min is 5",
+    assert_refused(ERR_DENIED, "patients at least 5; here are 4",
                    play_phase(h, part, &others));
     assert_int_equal(attempt_phase(part_attempt(part)), PHASE_END);
     assert_int_equal(ledger_length(h->node->ledger), 0);
     part_destroy(&part);
     others_leave(&others);
     plan.attempt = 2;
-    refuses(h, &plan, "4 patients are here; patients_min is 5");
+    refuses(h, &plan, "patients at least 5; here are 4");
     node_study_destroy(&study);
 }
 
