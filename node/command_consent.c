@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "node/consent.h"
+#include "node/policies.h"
 
 #define LIST_FILE_MAX ((size_t)64 << 20)
 

@@ -63,19 +63,6 @@ static enum err latest(struct node *node, uint64_t wall, uint64_t *now)
     return ERR_OK;
 }
 
-enum reason policies_now(struct node *node, uint64_t wall)
-{
-    uint64_t now;
-    if (!node->policy)
-        return permit_now(NULL, wall);
-    if (latest(node, wall, &now) != ERR_OK)
-        return REASON_POLICY_EXPIRED;
-    return permit_now(node->policy, now);
-}
-
-/* --- what is kept
- * ---------------------------------------------------------------------------------- */
-
 static enum err check_hospital(const struct node *node, const struct policy *policy)
 {
     const char *mine = conf_text(node->conf, "name");
@@ -86,12 +73,25 @@ static enum err check_hospital(const struct node *node, const struct policy *pol
                          conf_line(policy_lines(policy), "hospital"), theirs, mine);
 }
 
+enum reason policies_now(struct node *node, uint64_t wall)
+{
+    uint64_t now;
+    if (!node->policy)
+        return permit_now(NULL, wall);
+    if (check_hospital(node, node->policy) != ERR_OK)
+        return REASON_POLICY;
+    if (latest(node, wall, &now) != ERR_OK)
+        return REASON_POLICY_EXPIRED;
+    return permit_now(node->policy, now);
+}
+
+/* --- what is kept
+ * ---------------------------------------------------------------------------------- */
+
 /* In place of the one in force, if the officers of that one say so. */
 static enum err succeed(struct node *node, struct policy *next)
 {
-    enum err result = check_hospital(node, next);
-    if (result == ERR_OK)
-        result = amendment_check(node->policy, next);
+    enum err result = amendment_check(node->policy, next);
     if (result != ERR_OK) {
         policy_destroy(&next);
         return result;
@@ -120,6 +120,28 @@ static enum err take_row(struct node *node, struct query *query)
     return err_set(ERR_VERIFY, "%s", err_text());
 }
 
+static enum err last_recorded(void *context, const struct audit_row *row)
+{
+    if (row->entry.kind == AUDIT_POLICY)
+        memcpy(context, row->entry.object, HASH_BYTES);
+    return ERR_OK;
+}
+
+/* The one in force is the last that the audit record knows: not one before it, with the
+ * newest taken away. */
+static enum err check_recorded(struct node *node)
+{
+    uint8_t recorded[HASH_BYTES] = {0}, held[HASH_BYTES] = {0};
+    if (node->policy)
+        memcpy(held, policy_hash(node->policy), HASH_BYTES);
+    if (audit_each(node->store, 1, last_recorded, recorded) != ERR_OK)
+        return err_code();
+    if (memcmp(recorded, held, HASH_BYTES) == 0)
+        return ERR_OK;
+    return err_set(ERR_VERIFY,
+                   "the last policy in the store is not the one the audit record names");
+}
+
 enum err policies_open(struct node *node)
 {
     struct query *query;
@@ -132,7 +154,7 @@ enum err policies_open(struct node *node)
         if ((result = take_row(node, query)) != ERR_OK)
             break;
     query_reset(query);
-    return result;
+    return result == ERR_OK ? check_recorded(node) : result;
 }
 
 double policies_delta(const struct node *node)
@@ -152,7 +174,16 @@ static enum err keep(struct node *node, const struct policy *policy, uint64_t wa
     query_int(query, 1, (int64_t)policy_version(policy));
     query_blob(query, 2, file.data, file.size);
     query_int(query, 3, (int64_t)wall);
-    return query_run(query);
+    if (query_run(query) != ERR_OK)
+        return err_code();
+    const struct audit_entry entry = {
+        .kind = AUDIT_POLICY, .wall = wall, .object = policy_hash(policy)};
+    return audit_write(node->store, &entry,
+                       "version %" PRIu64
+                       " is in force until %s, signed by %zu officers, "
+                       "with %zu studies",
+                       policy_version(policy), conf_text(policy_lines(policy), "expires"),
+                       policy_signers(policy), policy_studies(policy));
 }
 
 /* What must hold before anything is written. */
@@ -177,6 +208,10 @@ enum err policies_install(struct node *node, const char *name, const void *file,
     if (policy_new(name, file, size, &policy) != ERR_OK)
         return err_code();
     enum err result = check_new(node, policy, wall, &now);
+    if (result != ERR_OK) {
+        const struct audit_entry about = {.wall = wall, .object = policy_hash(policy)};
+        result = node_refuse(node, &about);
+    }
     if (result == ERR_OK && (result = store_begin(node->store)) == ERR_OK) {
         result = keep(node, policy, wall);
         if (result == ERR_OK)

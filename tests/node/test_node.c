@@ -8,7 +8,8 @@ static void node__what_is_set_up_is_on_record(void **state)
 {
     struct hospital *h = *state;
     assert_int_equal(hospital_entries(h, AUDIT_BEGIN), 1);
-    assert_true(hospital_entries(h, AUDIT_SETTINGS) >= 10);
+    assert_true(hospital_entries(h, AUDIT_SETTINGS) >= 5);
+    assert_int_equal(hospital_entries(h, AUDIT_POLICY), 1);
     assert_int_equal(hospital_entries(h, AUDIT_CONSORTIUM), 1);
     assert_int_equal(hospital_entries(h, AUDIT_ROSTER), 1);
     hospital_patients(h, 3);
@@ -26,7 +27,7 @@ static void node__a_setting_that_changes_is_on_record_once(void **state)
     struct hospital *h = *state;
     size_t settings = hospital_entries(h, AUDIT_SETTINGS);
     char *path = file_join(h->folder, "gemel-node.yaml");
-    assert_ok(file_write(path, "name: A\nepsilon_max: 7\n", 23, 0600));
+    assert_ok(file_write(path, "name: Altona\nthreads: 3\npoll_seconds: 7\n", 40, 0600));
     hospital_restart(h);
     hospital_restart(h);
     assert_int_equal(hospital_entries(h, AUDIT_SETTINGS), settings + 2);
@@ -73,8 +74,8 @@ static void node__an_entry_that_was_changed_stops_it(void **state)
 {
     struct hospital *h = *state;
     assert_ok(store_execute(h->node->store,
-                            "UPDATE audit SET sentence = 'epsilon_max is 20' WHERE "
-                            "sentence = 'epsilon_max is 1'"));
+                            "UPDATE audit SET sentence = 'slot_seconds is 20' WHERE "
+                            "sentence = 'slot_seconds is 10'"));
     refuses_to_open(h, "audit entry 3: its hash does not hold");
 }
 
@@ -145,6 +146,7 @@ static void node__a_record_may_begin_late(void **state)
     release(h, 1, true, false);
     assert_ok(store_execute(h->node->store, "DELETE FROM audit"));
     assert_ok(store_execute(h->node->store, "DELETE FROM audit_head"));
+    assert_ok(store_execute(h->node->store, "DELETE FROM policies"));
     hospital_restart(h);
     release(h, 2, true, true);
     hospital_restart(h);

@@ -117,20 +117,44 @@ static void policies__the_store_is_not_believed(void **state)
         "UPDATE policies SET version = 3 WHERE version = 2",
         "DELETE FROM policies WHERE version = 1",
         "UPDATE policies SET policy = (SELECT policy FROM policies WHERE version = 1)",
+        "DELETE FROM policies WHERE version = 2",
+        "DELETE FROM policies",
     };
     assert_ok(install_line(h, "quorum_min", "4", 1));
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
-        struct node *node = NULL;
         assert_ok(store_begin(h->node->store));
         assert_ok(store_execute(h->node->store, statements[i]));
         policy_destroy(&h->node->policy);
-        assert_refused(ERR_VERIFY, "of the policy in the store", policies_open(h->node));
-        assert_null(node);
+        assert_refused(ERR_VERIFY, "policy in the store", policies_open(h->node));
         store_rollback(h->node->store);
     }
     policy_destroy(&h->node->policy);
     assert_ok(policies_open(h->node));
     assert_int_equal(policy_version(h->node->policy), 2);
+}
+
+static void policies__are_on_record(void **state)
+{
+    struct hospital *h = *state;
+    size_t before = hospital_entries(h, AUDIT_POLICY);
+    size_t refused = hospital_entries(h, AUDIT_REFUSAL);
+    assert_int_equal(before, 1);
+    assert_int_equal(install_line(h, "patients_min", "4", 1), ERR_DENIED);
+    assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), refused + 1);
+    assert_ok(install_line(h, "patients_min", "6", 1));
+    assert_int_equal(hospital_entries(h, AUDIT_POLICY), 2);
+}
+
+/* Whoever edits the settings takes the policy out of force, not another one into it. */
+static void policies__a_node_of_another_name_has_none(void **state)
+{
+    struct hospital *h = *state;
+    char *path = file_join(h->folder, "gemel-node.yaml");
+    assert_ok(file_write(path, "name: Bergheim\n", 15, 0600));
+    hospital_restart(h);
+    assert_int_equal(policies_now(h->node, NOW), REASON_POLICY);
+    assert_non_null(strstr(err_text(), "it is for Altona, this node is Bergheim"));
+    mem_free(path);
 }
 
 int main(void)
@@ -142,6 +166,8 @@ int main(void)
         IN_HOSPITAL(policies__time_does_not_go_back),
         IN_HOSPITAL(policies__remember_the_latest_time),
         IN_HOSPITAL(policies__the_store_is_not_believed),
+        IN_HOSPITAL(policies__are_on_record),
+        IN_HOSPITAL(policies__a_node_of_another_name_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
