@@ -33,7 +33,7 @@ static const struct cli_option erase_options[] = {
     {"yes", 0, NULL, "erase without asking", false, false},
 };
 static const struct cli_option show_model_options[] = {
-    {"program", 0, NULL, "list the compiled register program as well", false, false},
+    {"program", 0, NULL, "list the compiled program as well, with derivatives", false, false},
 };
 static const struct cli_option fmt_options[] = {
     {"write", 'w', NULL, "rewrite the file instead of printing", false, false},

@@ -14,7 +14,7 @@
  *
  * Structure only: it holds no patient and no learned value but the file's own starting
  * prior. The language is defined in models/README.md. Compilation goes through the private
- * stages token, parse, check and program (src/model/model_impl.h). Immutable once loaded,
+ * stages token to program (src/model/model_impl.h). Immutable once loaded,
  * so that any number of evaluators may share it. Called by model/, node/, coordinator/ and
  * sim/. */
 
@@ -68,10 +68,15 @@ struct model_parameter {
 size_t model_parameters(const struct model *model);
 const struct model_parameter *model_parameter(const struct model *model, size_t index);
 
-/* phi = h(theta) and back; dtheta/dphi. Logit: theta = low + (high - low) / (1 + e^-phi). */
+/* phi = h(theta) and back. Logit: theta = low + (high - low) / (1 + e^-phi). */
 double transform_forward(const struct model_parameter *parameter, double theta);
 double transform_back(const struct model_parameter *parameter, double phi);
-double transform_slope(const struct model_parameter *parameter, double phi);
+
+/* Directions, along which derivatives are taken: the transformed parameters that are
+ * learned, those that differ between patients first, then those of the population, in
+ * file order each, as prior_layout has them. */
+size_t model_directions(const struct model *model);
+size_t model_direction(const struct model *model, size_t index); /* its parameter */
 
 /* Pairs of INDIVIDUAL parameters whose random effects may correlate (declared with
  * `correlated`); all others have covariance zero. `correlation` is the file's start. */
@@ -155,25 +160,25 @@ struct model_range {
 size_t model_ranges(const struct model *model);
 const struct model_range *model_range(const struct model *model, size_t index);
 
-/* Human listing of units, inserted factors and (program true) the register program. */
+/* Human listing of units, inserted factors and (program true) the compiled program. */
 char *model_describe(const struct model *model, bool program); /* caller frees */
 
 /* --- evaluation --------------------------------------------------------------------------
  *
- * An evaluator holds the registers of one patient. Derivatives are forward mode, along
- * `directions` directions at once: every d-array is [thing][direction], row-major.
- * Order of use: individual first; the rest see its parameters until the next individual. */
+ * An evaluator holds the registers of one patient. Derivatives are exact, compiled from
+ * the formulas, along all directions of the model at once: every d-array is
+ * [thing][direction], row-major. Order of use: individual first; the rest see its
+ * parameters until the next individual. */
 
 struct evaluator;
 
-struct evaluator *evaluator_new(const struct model *model, size_t directions);
+struct evaluator *evaluator_new(const struct model *model, bool derivatives);
 void evaluator_destroy(struct evaluator **evaluator);
 
-/* Parameters on the natural scale [parameters] with their tangents
- * [parameters][directions] (NULL: values only; those of PARAMETER_FIXED ones count as 0),
- * covariates [covariates]. Evaluates all that depends on nothing else. */
+/* Parameters on the natural scale [parameters], covariates [covariates]. Evaluates all
+ * that depends on nothing else. */
 void evaluator_individual(struct evaluator *evaluator, const double *parameters,
-                          const double *d_parameters, const double *covariates);
+                          const double *covariates);
 
 /* Covariates that vary in time change: everything behind them is evaluated again. For
  * COVARIATE_LINEAR ones `slopes` [covariates] gives d/dt from `t` on (else 0). */
@@ -182,8 +187,8 @@ void evaluator_covariates(struct evaluator *evaluator, double t, const double *c
 
 /* The times strictly between `from` and `to` at which the rate switches by itself, because
  * of a condition, min, max, abs, floor or mod on time and on parameters and constant
- * covariates, ascending, with their tangents [count][directions] (NULL in an evaluation of
- * values only). The integration stops at each of them; where d_time is not 0, S jumps by
+ * covariates, ascending, with their derivatives [count][directions] (NULL in an evaluation
+ * of values only). The integration stops at each of them; where d_time is not 0, S jumps by
  * (f- - f+) d_time. Both arrays live until the next call. ERR_RANGE for a period so short
  * that the breaks are more than anybody could mean. */
 enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
@@ -209,7 +214,7 @@ int evaluator_jacobian(struct evaluator *evaluator, double t, const double *x,
                        double *dfdx /* [row][col] */);
 
 /* An input's modifiers under the present parameters: fraction (bioavailability), lag and
- * duration of an infusion without one of its own, with tangents [directions] (may be
+ * duration of an infusion without one of its own, with derivatives [directions] (may be
  * NULL). */
 struct input_modifiers {
     double fraction, lag, duration;

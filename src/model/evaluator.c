@@ -1,6 +1,5 @@
-/* evaluator - runs a model's program for one patient: values, tangents along the caller's
- * directions, columns of the Jacobian, steady states, switching times. Called by
- * model/twin. */
+/* evaluator - runs a model's program for one patient: values and derivatives, the
+ * Jacobian, steady states, switching times. Called by model/twin. */
 
 #include "model_impl.h"
 
@@ -33,14 +32,9 @@ struct moment { /* at which a switching switches */
 struct evaluator {
     const struct model *model;
     const struct program *program;
-    size_t states, directions;
-    double *registers; /* [registers] */
-    double *tangents;  /* [registers][directions] */
-    double *columns;   /* [registers][states], of the Jacobian */
-    bool with_tangents;
+    size_t states, directions; /* directions 0: values only */
+    double *registers;         /* [registers] */
 
-    double *covariates, *slopes; /* [covariates], as of `covariates_at` */
-    double covariates_at;
     double from, to; /* the piece in which conditions on time keep their branch */
     double *dxdt, *dsdt, *dfdx, *seed; /* room for the search for a steady state */
 
@@ -49,167 +43,53 @@ struct evaluator {
     double *breaks, *d_breaks; /* [break_count], [break_count][directions] */
 };
 
-/* What leaves read. */
-struct leaves {
-    double t;
-    const double *x, *parameters;
-};
+/* --- running -------------------------------------------------------------------- */
 
-/* --- values --------------------------------------------------------------------- */
-
-static double leaf_value(const struct evaluator *evaluator, const struct instruction *at,
-                         const struct leaves *leaves)
-{
-    switch (at->op) {
-    case OP_PARAMETER:
-        return leaves->parameters[at->a];
-    case OP_COVARIATE:
-        return evaluator->covariates[at->a];
-    case OP_LINEAR:
-        return evaluator->covariates[at->a] +
-               evaluator->slopes[at->a] * (leaves->t - evaluator->covariates_at);
-    case OP_STATE:
-        return leaves->x[at->a];
-    default: /* OP_TIME */
-        return leaves->t;
-    }
-}
-
-static void run_values(const struct evaluator *evaluator, const struct list *list,
-                       const struct leaves *leaves)
+static void run(struct evaluator *evaluator, const struct stream *stream)
 {
     double *r = evaluator->registers;
-    const struct instruction *end = list->instructions + list->count;
-    for (const struct instruction *at = list->instructions; at < end; at++)
-        r[at->to] = at->op <= OP_STATE
-                        ? leaf_value(evaluator, at, leaves)
-                        : operation_value(at->op, r[at->a], r[at->b], r[at->c]);
+    const struct instruction *end = stream->instructions + stream->count;
+    for (const struct instruction *at = stream->instructions; at < end; at++)
+        r[at->to] = operation_value(at->op, r[at->a], r[at->b], r[at->c]);
 }
 
-/* --- tangents ------------------------------------------------------------------- */
-
-/* Where tangents live, and what the leaves' are. */
-struct tangents {
-    enum tangent kind;
-    size_t width;
-    double *rows;               /* [registers][width] */
-    const double *d_parameters; /* [parameters][width] */
-    const double *s;            /* [width][states] */
-    size_t states;
-};
-
-static void leaf_tangent(const struct tangents *tangents, const struct instruction *at,
-                         double *to)
+static double result(const struct evaluator *evaluator, const struct stream *stream,
+                     size_t index)
 {
-    size_t width = tangents->width;
-    if (at->op == OP_PARAMETER) {
-        memcpy(to, tangents->d_parameters + at->a * width, width * sizeof(double));
-    } else if (tangents->kind == TANGENT_STATES) {
-        memset(to, 0, width * sizeof(double));
-        to[at->a] = 1;
-    } else {
-        for (size_t k = 0; k < width; k++)
-            to[k] = tangents->s[k * tangents->states + at->a];
-    }
+    return evaluator->registers[stream->results[index]];
 }
 
-/* to += slope * from, where an infinite slope along nothing is nothing: a power below one
- * at 0, before the first dose. */
-static void add_steep(double *to, double slope, const double *from, size_t width)
+static void set_states(struct evaluator *evaluator, double t, const double *x)
 {
-    for (size_t k = 0; k < width; k++)
-        to[k] += from[k] == 0 ? 0 : slope * from[k];
+    evaluator->registers[evaluator->program->time] = t;
+    if (x && evaluator->states)
+        memcpy(evaluator->registers + evaluator->program->states, x,
+               evaluator->states * sizeof *x);
 }
 
-static void combine(const struct tangents *tangents, const struct instruction *at,
-                    struct slopes slopes)
+static void set_sensitivities(struct evaluator *evaluator, const double *s)
 {
-    size_t width = tangents->width;
-    unsigned live = at->live[tangents->kind];
-    double *restrict to = tangents->rows + at->to * width;
-    const double *a = tangents->rows + at->a * width;
-    const double *b = tangents->rows + at->b * width;
-    const double *c = tangents->rows + at->c * width;
-    if (!isfinite(slopes.a + slopes.b)) {
-        memset(to, 0, width * sizeof(double));
-        if (live & LIVE_A)
-            add_steep(to, slopes.a, a, width);
-        if (live & LIVE_B)
-            add_steep(to, slopes.b, b, width);
-        return;
-    }
-    switch (live & (LIVE_A | LIVE_B | LIVE_C)) {
-    case LIVE_A:
-        for (size_t k = 0; k < width; k++)
-            to[k] = slopes.a * a[k];
-        return;
-    case LIVE_B:
-        for (size_t k = 0; k < width; k++)
-            to[k] = slopes.b * b[k];
-        return;
-    case LIVE_C:
-        for (size_t k = 0; k < width; k++)
-            to[k] = slopes.c * c[k];
-        return;
-    case LIVE_A | LIVE_B:
-        for (size_t k = 0; k < width; k++)
-            to[k] = slopes.a * a[k] + slopes.b * b[k];
-        return;
-    default: /* OP_SELECT of two live branches: one slope is 1, the other 0 */
-        memcpy(to, slopes.b != 0 ? b : c, width * sizeof(double));
-    }
-}
-
-/* After run_values of the same list. */
-static void run_tangents(const struct evaluator *evaluator, const struct list *list,
-                         const struct tangents *tangents)
-{
-    const double *r = evaluator->registers;
-    const struct instruction *end = list->instructions + list->count;
-    for (const struct instruction *at = list->instructions; at < end; at++) {
-        if (!(at->live[tangents->kind] & LIVE_RESULT))
-            continue;
-        if (at->op <= OP_STATE)
-            leaf_tangent(tangents, at, tangents->rows + at->to * tangents->width);
-        else
-            combine(tangents, at,
-                    operation_slopes(at->op, r[at->a], r[at->b], r[at->to]));
-    }
-}
-
-static struct tangents along_directions(const struct evaluator *evaluator,
-                                        const double *d_parameters, const double *s)
-{
-    return (struct tangents){
-        TANGENT_DIRECTIONS, evaluator->directions, evaluator->tangents, d_parameters, s,
-        evaluator->states};
-}
-
-/* The tangent of a register, zero where it cannot have one. */
-static double tangent(const struct evaluator *evaluator, uint32_t at, size_t direction)
-{
-    return evaluator->program->live[at] >> TANGENT_DIRECTIONS & 1
-               ? evaluator->tangents[at * evaluator->directions + direction]
-               : 0;
+    const struct program *program = evaluator->program;
+    double *to = evaluator->registers + program->sensitivities;
+    for (size_t i = 0; i < program->sensitivity_count; i++)
+        to[i] = s[program->sensitivity[i].column * evaluator->states +
+                  program->sensitivity[i].row];
 }
 
 /* --- begin and end -------------------------------------------------------------- */
 
-struct evaluator *evaluator_new(const struct model *model, size_t directions)
+struct evaluator *evaluator_new(const struct model *model, bool derivatives)
 {
     const struct program *program = model->program;
     struct evaluator *out = mem_new(1, sizeof *out);
-    size_t states = model->syntax->state_count, n = program->registers;
+    size_t states = model->syntax->state_count;
+    size_t directions = derivatives ? program->direction_count : 0;
     *out = (struct evaluator){
         .model = model,
         .program = program,
         .states = states,
         .directions = directions,
-        .registers = mem_copy(program->constants, n * sizeof(double)),
-        .tangents = mem_new(n * directions, sizeof(double)),
-        .columns = mem_new(n * states, sizeof(double)),
-        .covariates = mem_new(model->syntax->covariate_count, sizeof(double)),
-        .slopes = mem_new(model->syntax->covariate_count, sizeof(double)),
+        .registers = mem_copy(program->image, program->registers * sizeof(double)),
         .from = -INFINITY,
         .to = INFINITY,
         .dxdt = mem_new(states, sizeof(double)),
@@ -226,10 +106,6 @@ void evaluator_destroy(struct evaluator **evaluator)
     if (!gone)
         return;
     mem_free(gone->registers);
-    mem_free(gone->tangents);
-    mem_free(gone->columns);
-    mem_free(gone->covariates);
-    mem_free(gone->slopes);
     mem_free(gone->dxdt);
     mem_free(gone->dsdt);
     mem_free(gone->dfdx);
@@ -243,43 +119,44 @@ void evaluator_destroy(struct evaluator **evaluator)
 
 static void run_covariates(struct evaluator *evaluator)
 {
-    const struct list *list = &evaluator->program->covariate;
-    struct leaves leaves = {evaluator->covariates_at, NULL, NULL};
-    struct tangents tangents = along_directions(evaluator, NULL, NULL);
-    run_values(evaluator, list, &leaves);
-    if (evaluator->with_tangents)
-        run_tangents(evaluator, list, &tangents);
+    run(evaluator, &evaluator->program->covariate);
+    if (evaluator->directions)
+        run(evaluator, &evaluator->program->covariate_slopes);
 }
 
 void evaluator_individual(struct evaluator *evaluator, const double *parameters,
-                          const double *d_parameters, const double *covariates)
+                          const double *covariates)
 {
-    size_t count = evaluator->model->syntax->covariate_count;
-    struct leaves leaves = {0, NULL, parameters};
-    struct tangents tangents = along_directions(evaluator, d_parameters, NULL);
-    const struct list *list = &evaluator->program->individual;
-    if (count)
-        memcpy(evaluator->covariates, covariates, count * sizeof(double));
-    memset(evaluator->slopes, 0, count * sizeof(double));
-    evaluator->covariates_at = 0;
+    const struct program *program = evaluator->program;
+    const struct syntax *syntax = evaluator->model->syntax;
+    double *r = evaluator->registers;
+    if (syntax->parameter_count)
+        memcpy(r + program->parameters, parameters,
+               syntax->parameter_count * sizeof(double));
+    if (syntax->covariate_count)
+        memcpy(r + program->covariates, covariates,
+               syntax->covariate_count * sizeof(double));
+    memset(r + program->drifts, 0, syntax->covariate_count * sizeof(double));
+    r[program->since] = 0;
     evaluator->from = -INFINITY;
     evaluator->to = INFINITY;
-    evaluator->with_tangents = d_parameters != NULL;
-    run_values(evaluator, list, &leaves);
-    if (evaluator->with_tangents)
-        run_tangents(evaluator, list, &tangents);
+    run(evaluator, &program->individual);
+    if (evaluator->directions)
+        run(evaluator, &program->individual_slopes);
     run_covariates(evaluator);
 }
 
 void evaluator_covariates(struct evaluator *evaluator, double t, const double *covariates,
                           const double *slopes)
 {
+    const struct program *program = evaluator->program;
     size_t count = evaluator->model->syntax->covariate_count;
+    double *r = evaluator->registers;
     if (count) {
-        memcpy(evaluator->covariates, covariates, count * sizeof(double));
-        memcpy(evaluator->slopes, slopes, count * sizeof(double));
+        memcpy(r + program->covariates, covariates, count * sizeof(double));
+        memcpy(r + program->drifts, slopes, count * sizeof(double));
     }
-    evaluator->covariates_at = t;
+    r[program->since] = t;
     run_covariates(evaluator);
 }
 
@@ -301,12 +178,12 @@ static double inside(const struct evaluator *evaluator, double t)
 
 int evaluator_rate(struct evaluator *evaluator, double t, const double *x, double *dxdt)
 {
-    const struct program *program = evaluator->program;
-    struct leaves leaves = {inside(evaluator, t), x, NULL};
-    run_values(evaluator, &program->rate, &leaves);
+    const struct stream *stream = &evaluator->program->rate;
     bool finite = true;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
     for (size_t i = 0; i < evaluator->states; i++) {
-        dxdt[i] = evaluator->registers[program->rates[i]];
+        dxdt[i] = result(evaluator, stream, i);
         finite &= isfinite(dxdt[i]) != 0;
     }
     return !finite;
@@ -316,17 +193,25 @@ int evaluator_rate_directions(struct evaluator *evaluator, double t, const doubl
                               const double *s, double *dxdt, double *dsdt)
 {
     const struct program *program = evaluator->program;
-    size_t states = evaluator->states, directions = evaluator->directions;
-    assert(evaluator->with_tangents || directions == 0);
-    struct tangents tangents = along_directions(evaluator, NULL, s);
-    bool finite = evaluator_rate(evaluator, t, x, dxdt) == 0;
-    run_tangents(evaluator, &program->rate, &tangents);
-    for (size_t i = 0; i < states; i++)
-        for (size_t k = 0; k < directions; k++) {
-            double one = tangent(evaluator, program->rates[i], k);
-            dsdt[k * states + i] = one;
-            finite &= isfinite(one) != 0;
-        }
+    const struct stream *stream = &program->rate_slopes;
+    size_t states = evaluator->states;
+    bool finite = true;
+    if (evaluator->directions == 0)
+        return evaluator_rate(evaluator, t, x, dxdt);
+    set_states(evaluator, inside(evaluator, t), x);
+    set_sensitivities(evaluator, s);
+    run(evaluator, stream);
+    for (size_t i = 0; i < states; i++) {
+        dxdt[i] = result(evaluator, stream, i);
+        finite &= isfinite(dxdt[i]) != 0;
+    }
+    memset(dsdt, 0, states * evaluator->directions * sizeof *dsdt);
+    for (size_t i = 0; i < program->sensitivity_count; i++) {
+        struct entry at = program->sensitivity[i];
+        double one = result(evaluator, stream, states + i);
+        dsdt[at.column * states + at.row] = one;
+        finite &= isfinite(one) != 0;
+    }
     return !finite;
 }
 
@@ -334,18 +219,20 @@ int evaluator_jacobian(struct evaluator *evaluator, double t, const double *x,
                        double *dfdx)
 {
     const struct program *program = evaluator->program;
+    const struct stream *stream = &program->jacobian;
     size_t states = evaluator->states;
-    struct tangents tangents = {TANGENT_STATES, states, evaluator->columns,
-                                NULL,           NULL,   states};
-    bool finite = evaluator_rate(evaluator, t, x, evaluator->dxdt) == 0;
-    run_tangents(evaluator, &program->rate, &tangents);
+    bool finite = true;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
     for (size_t i = 0; i < states; i++) {
-        uint32_t at = program->rates[i];
-        bool live = program->live[at] >> TANGENT_STATES & 1;
-        for (size_t j = 0; j < states; j++) {
-            double one = live ? evaluator->columns[at * states + j] : 0;
-            dfdx[i * states + j] = isfinite(one) ? one : 0;
-        }
+        evaluator->dxdt[i] = result(evaluator, stream, i);
+        finite &= isfinite(evaluator->dxdt[i]) != 0;
+    }
+    memset(dfdx, 0, states * states * sizeof *dfdx);
+    for (size_t i = 0; i < program->jacobian_count; i++) {
+        struct entry at = program->jacobian_entry[i];
+        double one = result(evaluator, stream, states + i);
+        dfdx[at.row * states + at.column] = isfinite(one) ? one : 0;
     }
     return !finite;
 }
@@ -519,41 +406,51 @@ static enum err steady_derivatives(struct evaluator *evaluator, double t, const 
                                                     "has no derivative");
 }
 
+static enum err initial_refuse(const struct evaluator *evaluator, size_t state)
+{
+    return err_set(ERR_NUMERIC, "model %s: the initial value of '%s' is not finite",
+                   evaluator->model->syntax->name,
+                   evaluator->model->syntax->states[state].name);
+}
+
 enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, double *dx)
 {
     const struct program *program = evaluator->program;
-    size_t directions = evaluator->directions;
-    struct leaves leaves = {t, NULL, NULL};
-    struct tangents tangents = along_directions(evaluator, NULL, NULL);
-    run_values(evaluator, &program->init, &leaves);
-    if (dx && evaluator->with_tangents)
-        run_tangents(evaluator, &program->init, &tangents);
-    for (size_t i = 0; i < evaluator->states; i++) {
-        x[i] = evaluator->registers[program->inits[i]];
-        bool finite = isfinite(x[i]);
-        for (size_t k = 0; dx && k < directions; k++) {
-            dx[i * directions + k] = tangent(evaluator, program->inits[i], k);
-            finite &= isfinite(dx[i * directions + k]) != 0;
-        }
-        if (!finite)
-            return err_set(
-                ERR_NUMERIC, "model %s: the initial value of '%s' is not finite",
-                evaluator->model->syntax->name, evaluator->model->syntax->states[i].name);
+    size_t states = evaluator->states, directions = dx ? evaluator->directions : 0;
+    const struct stream *stream = directions ? &program->init_slopes : &program->init;
+    set_states(evaluator, t, NULL);
+    run(evaluator, stream);
+    for (size_t i = 0; i < states; i++) {
+        x[i] = result(evaluator, stream, i);
+        if (!isfinite(x[i]))
+            return initial_refuse(evaluator, i);
+    }
+    if (directions)
+        memset(dx, 0, states * directions * sizeof *dx);
+    for (size_t i = 0; directions && i < program->sensitivity_count; i++) {
+        struct entry at = program->sensitivity[i];
+        double one = result(evaluator, stream, states + i);
+        dx[at.row * directions + at.column] = one;
+        if (!isfinite(one))
+            return initial_refuse(evaluator, at.row);
     }
     enum err err = ERR_OK;
     if (program->steady_count)
         err = steady_solve(evaluator, t, x);
-    if (err == ERR_OK && program->steady_count && dx && directions)
+    if (err == ERR_OK && program->steady_count && directions)
         err = steady_derivatives(evaluator, t, x, dx);
     return err;
 }
 
 /* --- inputs and outputs --------------------------------------------------------- */
 
-static void copy_tangent(const struct evaluator *evaluator, uint32_t at, double *out)
+/* Row `index` of the derivatives that follow `count` values. */
+static void copy_slopes(const struct evaluator *evaluator, const struct stream *stream,
+                        size_t count, size_t index, double *out)
 {
-    for (size_t k = 0; out && k < evaluator->directions; k++)
-        out[k] = evaluator->with_tangents ? tangent(evaluator, at, k) : 0;
+    size_t d = evaluator->directions;
+    for (size_t k = 0; out && k < d; k++)
+        out[k] = result(evaluator, stream, count + index * d + k);
 }
 
 void evaluator_input(struct evaluator *evaluator, size_t input,
@@ -561,44 +458,46 @@ void evaluator_input(struct evaluator *evaluator, size_t input,
                      double *d_duration)
 {
     const struct program *program = evaluator->program;
-    const uint32_t *at = program->inputs[input];
-    const double *r = evaluator->registers;
-    struct leaves leaves = {evaluator->covariates_at, NULL, NULL};
-    struct tangents tangents = along_directions(evaluator, NULL, NULL);
-    run_values(evaluator, &program->input, &leaves);
-    if (evaluator->with_tangents)
-        run_tangents(evaluator, &program->input, &tangents);
-    *modifiers = (struct input_modifiers){r[at[MODIFIER_FRACTION]], r[at[MODIFIER_LAG]],
-                                          r[at[MODIFIER_DURATION]]};
-    copy_tangent(evaluator, at[MODIFIER_FRACTION], d_fraction);
-    copy_tangent(evaluator, at[MODIFIER_LAG], d_lag);
-    copy_tangent(evaluator, at[MODIFIER_DURATION], d_duration);
+    const struct stream *stream =
+        evaluator->directions ? &program->input_slopes : &program->input;
+    size_t first = input * MODIFIERS;
+    size_t count = evaluator->model->syntax->input_count * MODIFIERS;
+    run(evaluator, stream);
+    *modifiers =
+        (struct input_modifiers){result(evaluator, stream, first + MODIFIER_FRACTION),
+                                 result(evaluator, stream, first + MODIFIER_LAG),
+                                 result(evaluator, stream, first + MODIFIER_DURATION)};
+    copy_slopes(evaluator, stream, count, first + MODIFIER_FRACTION, d_fraction);
+    copy_slopes(evaluator, stream, count, first + MODIFIER_LAG, d_lag);
+    copy_slopes(evaluator, stream, count, first + MODIFIER_DURATION, d_duration);
 }
 
 int evaluator_outputs(struct evaluator *evaluator, double t, const double *x,
                       const double *s, double *f, double *d_f, double *derived)
 {
     const struct program *program = evaluator->program;
-    size_t directions = evaluator->directions;
-    struct leaves leaves = {t, x, NULL};
-    struct tangents tangents = along_directions(evaluator, NULL, s);
+    size_t directions = d_f ? evaluator->directions : 0;
+    size_t count = evaluator->model->syntax->observation_count;
+    const struct stream *stream =
+        directions ? &program->observe_slopes : &program->observe;
     bool finite = true;
-    run_values(evaluator, &program->observe, &leaves);
-    if (d_f && evaluator->with_tangents)
-        run_tangents(evaluator, &program->observe, &tangents);
-    for (size_t i = 0; i < evaluator->model->syntax->observation_count; i++) {
-        f[i] = evaluator->registers[program->observed[i]];
+    set_states(evaluator, t, x);
+    if (directions && evaluator->states)
+        set_sensitivities(evaluator, s);
+    run(evaluator, stream);
+    for (size_t i = 0; i < count; i++) {
+        f[i] = result(evaluator, stream, i);
         finite &= isfinite(f[i]) != 0;
-        for (size_t k = 0; d_f && k < directions; k++) {
-            d_f[i * directions + k] = tangent(evaluator, program->observed[i], k);
+        if (directions)
+            copy_slopes(evaluator, stream, count, i, d_f + i * directions);
+        for (size_t k = 0; k < directions; k++)
             finite &= isfinite(d_f[i * directions + k]) != 0;
-        }
     }
     if (!derived)
         return !finite;
-    run_values(evaluator, &program->derive, &leaves);
+    run(evaluator, &program->derive);
     for (size_t i = 0; i < evaluator->model->syntax->quantity_count; i++)
-        derived[i] = evaluator->registers[program->derived[i]];
+        derived[i] = result(evaluator, &program->derive, i);
     return !finite;
 }
 
@@ -656,14 +555,14 @@ enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
         const struct moment *moment = &evaluator->moments[i];
         const struct switching *at = &program->switchings[moment->switching];
         evaluator->breaks[i] = moment->time;
-        for (size_t k = 0; k < directions && evaluator->with_tangents; k++)
+        for (size_t k = 0; k < directions; k++)
             evaluator->d_breaks[i * directions + k] =
-                -(tangent(evaluator, at->offset, k) +
-                  moment->time * tangent(evaluator, at->slope, k)) /
+                -(evaluator->registers[at->d_offset[k]] +
+                  moment->time * evaluator->registers[at->d_slope[k]]) /
                 evaluator->registers[at->slope];
     }
     *count = n;
     *times = evaluator->breaks;
-    *d_times = evaluator->with_tangents ? evaluator->d_breaks : NULL;
+    *d_times = directions ? evaluator->d_breaks : NULL;
     return ERR_OK;
 }

@@ -201,18 +201,14 @@ double transform_back(const struct model_parameter *parameter, double phi)
     }
 }
 
-double transform_slope(const struct model_parameter *parameter, double phi)
+size_t model_directions(const struct model *model)
 {
-    switch (parameter->transform) {
-    case TRANSFORM_LOG:
-        return exp(phi);
-    case TRANSFORM_LOGIT: {
-        double e = exp(-fabs(phi)); /* the same on both sides of 0, and never inf / inf */
-        return (parameter->high - parameter->low) * e / ((1 + e) * (1 + e));
-    }
-    default:
-        return 1;
-    }
+    return model->program->direction_count;
+}
+
+size_t model_direction(const struct model *model, size_t index)
+{
+    return model->program->directions[index];
 }
 
 /* --- listings ------------------------------------------------------------------- */

@@ -19,8 +19,12 @@
  *   names.c      what names stand for, in which order quantities come
  *   measure.c    units of formulas, with the factors between them
  *   check.c      values, spreads, doses, error models; what the model promises outside
- *   program.c    expressions to one graph without repetitions, sorted by when they run
- *   evaluator.c  runs the graph for one patient: values and tangents
+ *   dag.c        one graph without repetitions, folded and simplified (dag.h)
+ *   derivative.c the chain rule on it
+ *   switching.c  when conditions on time alone switch
+ *   program.c    formulas and their derivatives to streams of instructions
+ *   listing.c    a program for people
+ *   evaluator.c  runs a program for one patient
  *   model.c      loads, answers, explains
  *
  * Private to src/model/ and its tests. Nobody else may know how a model is kept. */
@@ -217,10 +221,12 @@ enum op {
     OP_NUMBER, /* value */
     OP_NAME,   /* syntax only */
     OP_PARAMETER,
-    OP_COVARIATE,
-    OP_LINEAR, /* a covariate that moves linearly */
+    OP_COVARIATE, /* since it last changed */
+    OP_DRIFT,     /* slope of a covariate that moves linearly */
+    OP_SINCE,     /* when covariates last changed */
     OP_TIME,
     OP_STATE,
+    OP_SENSITIVITY, /* of a state along a direction */
     /* one argument */
     OP_NEGATE,
     OP_EXP,
@@ -250,6 +256,7 @@ enum op {
     OP_OR,
     OP_MIN, /* syntax: two or more */
     OP_MAX,
+    OP_STEEP, /* derivatives only: a product in which any factor times 0 is 0 */
     /* three: condition, then, else */
     OP_SELECT, /* syntax: if() */
     /* syntax only */
@@ -488,50 +495,70 @@ enum err model_check(struct model *model);
 
 /* --- program -------------------------------------------------------------------- */
 
-enum run_class {
-    CLASS_CONSTANT,   /* known from the text */
-    CLASS_INDIVIDUAL, /* parameters and constant covariates */
-    CLASS_COVARIATE,  /* covariates that step */
-    CLASS_MOVING,     /* time, states, covariates that slope */
-};
-
-/* The two kinds of tangents: along the caller's directions (parameters that are learned,
- * and through them the states), and along the states alone, for the Jacobian. */
-enum tangent { TANGENT_DIRECTIONS, TANGENT_STATES, TANGENT_KINDS };
-
-/* What may be different from zero; what is not is never touched. */
-enum live { LIVE_RESULT = 1, LIVE_A = 2, LIVE_B = 4, LIVE_C = 8 };
-
+/* registers[to] = op(registers[a], registers[b], registers[c]) */
 struct instruction {
     enum op op;
-    uint32_t to, a, b,
-        c; /* registers; of a leaf `a` is the parameter, covariate, state */
-    uint8_t live[TANGENT_KINDS]; /* sums of enum live */
+    uint32_t to, a, b, c;
 };
 
-struct list {
+/* Instructions in the order in which they run, and where their results then are. */
+struct stream {
     struct instruction *instructions;
     size_t count;
+    uint32_t *results; /* registers */
+    size_t result_count;
 };
 
 /* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,
- * whenever that is a whole number. Both registers are CLASS_INDIVIDUAL at most. */
+ * whenever that is a whole number. Registers of what rests for an individual. */
 struct switching {
     uint32_t slope, offset;
+    uint32_t d_slope[MODEL_PARAMETERS_MAX], d_offset[MODEL_PARAMETERS_MAX];
     bool periodic;
 };
 
 enum modifier { MODIFIER_FRACTION, MODIFIER_LAG, MODIFIER_DURATION, MODIFIERS };
 
-/* Registers are numbered in an order in which each needs only lower ones. */
+/* A place in a matrix that can be different from zero. */
+struct entry {
+    uint32_t row, column;
+};
+
+/* A model as straight-line code over one array of registers:
+ *
+ *     constants | parameters | covariates, drifts, since | time | states | sensitivities
+ * | what rests for an individual | what rests until a covariate changes | the rest
+ *
+ * Whoever runs it fills in the second to the sixth and then runs streams: `individual`
+ * for new parameters, `covariate` for these and for new covariates, the others as needed.
+ * The last part is each stream's own: nothing in it outlives the stream's results.
+ *
+ * Each stream comes twice, bare and with the derivatives of its results along all
+ * directions, found symbolically. A direction is a transformed parameter (model.h). A
+ * sensitivity is the derivative of a state along a direction, for those pairs that can be
+ * different from zero; the others do not exist. */
 struct program {
     size_t registers;
-    double *constants; /* [registers]; 0 where not CLASS_CONSTANT */
-    uint8_t *live;     /* [registers] bit k: LIVE_RESULT under tangent kind k */
-    /* What to run when: `individual` and `covariate` are shared by the rest. */
-    struct list individual, covariate, rate, observe, derive, init, input;
-    uint32_t *rates, *inits, *observed, *derived; /* registers */
-    uint32_t inputs[MODEL_INPUTS_MAX][MODIFIERS];
+    double *image; /* [registers] the constants in their places, 0 elsewhere */
+    uint32_t parameters, covariates, drifts, since, time, states, sensitivities, rest;
+    size_t constant_count;
+
+    size_t direction_count;
+    size_t directions[MODEL_PARAMETERS_MAX]; /* the parameter of each */
+    struct entry *sensitivity;               /* state, direction */
+    size_t sensitivity_count;
+    struct entry *jacobian_entry; /* rate, state */
+    size_t jacobian_count;
+
+    struct stream individual, covariate; /* no results: they fill their own registers */
+    struct stream individual_slopes, covariate_slopes; /* on top of these */
+    struct stream init, init_slopes;                   /* states; then sensitivities */
+    struct stream input, input_slopes; /* [inputs][MODIFIERS]; then each [directions] */
+    struct stream rate, rate_slopes;   /* states; then sensitivities */
+    struct stream jacobian;            /* rates; then entries */
+    struct stream observe, observe_slopes; /* observations; then each [directions] */
+    struct stream derive;                  /* quantities */
+
     size_t steady[MODEL_STATES_MAX]; /* states that begin in their steady state */
     size_t steady_count;
     struct switching *switchings;
@@ -540,7 +567,8 @@ struct program {
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
-void program_print(const struct model *model, struct bytes *listing); /* a line each */
+void program_print(const struct model *model, struct bytes *listing);
+
 void listing_add(struct bytes *listing, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* at most 511 bytes at once */
 

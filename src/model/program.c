@@ -1,694 +1,731 @@
-/* program - checked expressions to one graph of registers without repetitions, and lists
- * of what to run when. Called by model.c. */
+/* program - checked formulas and their derivatives to streams of instructions. Called by
+ * model.c.
+ *
+ * First everything becomes nodes of one graph: the formulas, the switches of conditions
+ * on time, the partial derivatives of rates and observations by states and of everything
+ * by directions, and of these the rates of the sensitivities, S' = J S + df/dphi. Then
+ * what is needed of it is sorted by when it runs, and gets registers. */
 
-#include "model_impl.h"
+#include "dag.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
-#include "operation.h"
-
-#define NONE UINT32_MAX
-
-/* A condition on time alone has few operations; formulas that share parts could have more
- * ways through them than can be walked. */
-#define PATIENCE 1000
-
-/* What the text can make: 65,536 bytes of it, a few registers a character at the most. */
-#define REGISTERS_MAX ((size_t)1 << 20)
-
-struct node {
-    enum op op;
-    uint32_t a, b, c;
-    double number; /* OP_NUMBER */
-    enum run_class class;
-    uint8_t live; /* bit k: has a tangent of kind k */
+/* Nodes of the graph that the program promises to whoever runs it. */
+struct roots {
+    size_t states, directions, observations, inputs /* times MODIFIERS */, quantities;
+    uint32_t *rate, *init, *observe, *input, *derive;
+    uint32_t *rate_by_state;                       /* [states][states] */
+    uint32_t *observe_by_state;                    /* [observations][states] */
+    uint32_t *rate_by, *init_by;                   /* [states][directions] */
+    uint32_t *observe_by, *input_by;               /* likewise */
+    uint32_t *switch_slope_by, *switch_offset_by;  /* [switchings][directions] */
+    uint32_t *sensitivity_rate, *sensitivity_init; /* [sensitivities] */
+    uint32_t *jacobian;                            /* [entries] */
 };
 
-struct graph {
-    const struct model *model;
-    struct node *nodes;
-    size_t count, capacity;
-    uint32_t *slots; /* hash table of node numbers, NONE where empty */
-    size_t slot_count;
-    uint32_t *quantities; /* registers, [quantity] */
-    size_t patience;      /* steps left to see whether a condition is one on time alone */
+struct compiler {
+    struct dag *dag;
+    struct program *program;
+    struct roots roots;
+    struct condition *conditions; /* [program->switching_count] */
+    uint32_t *quantities;         /* nodes */
+    uint32_t *registers;          /* [dag->count], NODE_NONE where none yet */
+    bool *bare, *sloped;          /* [dag->count] needed without, with derivatives */
 };
 
-/* --- nodes ---------------------------------------------------------------------- */
-
-static size_t arity(enum op op)
+static uint32_t *nodes_new(size_t count)
 {
-    if (op <= OP_STATE)
-        return 0;
-    return op <= OP_NOT ? 1 : op <= OP_MAX ? 2 : 3;
-}
-
-static uint64_t node_hash(const struct node *node)
-{
-    uint64_t bits, hash = (uint64_t)node->op;
-    memcpy(&bits, &node->number, sizeof bits);
-    const uint64_t parts[] = {node->a, node->b, node->c, bits};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        hash = (hash ^ parts[i]) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-static bool node_same(const struct node *x, const struct node *y)
-{
-    return x->op == y->op && x->a == y->a && x->b == y->b && x->c == y->c &&
-           memcmp(&x->number, &y->number, sizeof x->number) == 0;
-}
-
-static uint32_t *node_slot(const struct graph *graph, const struct node *node)
-{
-    size_t at = node_hash(node) & (graph->slot_count - 1);
-    while (graph->slots[at] != NONE && !node_same(&graph->nodes[graph->slots[at]], node))
-        at = (at + 1) & (graph->slot_count - 1);
-    return &graph->slots[at];
-}
-
-static void slots_grow(struct graph *graph)
-{
-    graph->slot_count = graph->slot_count ? graph->slot_count * 2 : 1024;
-    graph->slots = mem_resize(graph->slots, graph->slot_count, sizeof *graph->slots);
-    memset(graph->slots, 0xff, graph->slot_count * sizeof *graph->slots);
-    for (size_t i = 0; i < graph->count; i++)
-        *node_slot(graph, &graph->nodes[i]) = (uint32_t)i;
-}
-
-static enum run_class leaf_class(const struct graph *graph, const struct node *node)
-{
-    switch (node->op) {
-    case OP_NUMBER:
-        return CLASS_CONSTANT;
-    case OP_PARAMETER:
-        return CLASS_INDIVIDUAL;
-    case OP_COVARIATE:
-        return graph->model->covariates[node->a].hold == COVARIATE_CONSTANT
-                   ? CLASS_INDIVIDUAL
-                   : CLASS_COVARIATE;
-    default:
-        return CLASS_MOVING;
-    }
-}
-
-static uint8_t leaf_live(const struct graph *graph, const struct node *node)
-{
-    if (node->op == OP_STATE)
-        return 1 << TANGENT_DIRECTIONS | 1 << TANGENT_STATES;
-    if (node->op == OP_PARAMETER &&
-        graph->model->parameters[node->a].kind != PARAMETER_FIXED)
-        return 1 << TANGENT_DIRECTIONS;
-    return 0;
-}
-
-/* Whether tangents pass through argument `i`: not through conditions and steps. */
-static bool passes(enum op op, size_t i)
-{
-    bool step = op == OP_FLOOR || op == OP_NOT || (op >= OP_LESS && op <= OP_OR);
-    return !step && !(op == OP_SELECT && i == 0);
-}
-
-/* The register of this node, an existing one if there is one. */
-static uint32_t intern(struct graph *graph, struct node node)
-{
-    if (graph->count * 2 >= graph->slot_count)
-        slots_grow(graph);
-    uint32_t *slot = node_slot(graph, &node);
-    if (*slot != NONE)
-        return *slot;
-    if (arity(node.op) == 0) {
-        node.class = leaf_class(graph, &node);
-        node.live = leaf_live(graph, &node);
-    }
-    const uint32_t arguments[] = {node.a, node.b, node.c};
-    for (size_t i = 0; i < arity(node.op); i++) {
-        const struct node *argument = &graph->nodes[arguments[i]];
-        if (argument->class > node.class)
-            node.class = argument->class;
-        if (passes(node.op, i))
-            node.live |= argument->live;
-    }
-    MEM_GROW(graph->nodes, graph->count + 1, &graph->capacity);
-    graph->nodes[graph->count] = node;
-    return *slot = (uint32_t)graph->count++;
-}
-
-static uint32_t number(struct graph *graph, double value)
-{
-    return intern(graph, (struct node){.op = OP_NUMBER, .number = value});
-}
-
-static uint32_t leaf(struct graph *graph, enum op op, size_t index)
-{
-    return intern(graph, (struct node){.op = op, .a = (uint32_t)index});
-}
-
-static bool is_number(const struct graph *graph, uint32_t at, double value)
-{
-    return graph->nodes[at].op == OP_NUMBER && graph->nodes[at].number == value;
-}
-
-/* --- simplification
- * ---------------------------------------------------------------------
- *
- * Identities of real arithmetic that save work or let two formulas share it. A factor of
- * the literal 0 makes 0, whatever the other factor. */
-
-static uint32_t build(struct graph *graph, enum op op, uint32_t a, uint32_t b,
-                      uint32_t c);
-
-static uint32_t build1(struct graph *graph, enum op op, uint32_t a)
-{
-    return build(graph, op, a, 0, 0);
-}
-
-static uint32_t build2(struct graph *graph, enum op op, uint32_t a, uint32_t b)
-{
-    return build(graph, op, a, b, 0);
-}
-
-static uint32_t simplify_sum(struct graph *graph, enum op op, uint32_t a, uint32_t b)
-{
-    const struct node *right = &graph->nodes[b];
-    if (is_number(graph, b, 0))
-        return a;
-    if (is_number(graph, a, 0))
-        return op == OP_ADD ? b : build1(graph, OP_NEGATE, b);
-    if (right->op == OP_NEGATE)
-        return build2(graph, op == OP_ADD ? OP_SUBTRACT : OP_ADD, a, right->a);
-    if (op == OP_ADD && graph->nodes[a].op == OP_NEGATE)
-        return build2(graph, OP_SUBTRACT, b, graph->nodes[a].a);
-    return NONE;
-}
-
-static uint32_t simplify_product(struct graph *graph, uint32_t a, uint32_t b)
-{
-    if (graph->nodes[b].op == OP_NUMBER) { /* numbers stand left */
-        uint32_t swap = a;
-        a = b;
-        b = swap;
-    }
-    const struct node *left = &graph->nodes[a], *right = &graph->nodes[b];
-    if (is_number(graph, a, 0))
-        return a;
-    if (is_number(graph, a, 1))
-        return b;
-    if (is_number(graph, a, -1))
-        return build1(graph, OP_NEGATE, b);
-    if (left->op == OP_NUMBER && right->op == OP_MULTIPLY &&
-        graph->nodes[right->a].op == OP_NUMBER) {
-        uint32_t rest = right->b;
-        double factor = left->number * graph->nodes[right->a].number;
-        return build2(graph, OP_MULTIPLY, number(graph, factor), rest);
-    }
-    if (left->op == OP_NEGATE)
-        return build1(graph, OP_NEGATE, build2(graph, OP_MULTIPLY, left->a, b));
-    if (right->op == OP_NEGATE)
-        return build1(graph, OP_NEGATE, build2(graph, OP_MULTIPLY, a, right->a));
-    return NONE;
-}
-
-static uint32_t simplify_power(struct graph *graph, uint32_t a, uint32_t b)
-{
-    if (is_number(graph, b, 0))
-        return number(graph, 1);
-    if (is_number(graph, b, 1))
-        return a;
-    if (is_number(graph, b, 2))
-        return build2(graph, OP_MULTIPLY, a, a);
-    if (is_number(graph, b, 3))
-        return build2(graph, OP_MULTIPLY, build2(graph, OP_MULTIPLY, a, a), a);
-    if (is_number(graph, b, 0.5))
-        return build1(graph, OP_SQRT, a);
-    if (is_number(graph, b, -1))
-        return build2(graph, OP_DIVIDE, number(graph, 1), a);
-    return NONE;
-}
-
-/* The register an operation comes down to, NONE if it has to be done. */
-static uint32_t simplify(struct graph *graph, enum op op, uint32_t a, uint32_t b,
-                         uint32_t c)
-{
-    const struct node *left = &graph->nodes[a];
-    switch (op) {
-    case OP_NEGATE:
-        if (left->op == OP_NEGATE)
-            return left->a;
-        return left->op == OP_SUBTRACT ? build2(graph, OP_SUBTRACT, left->b, left->a)
-                                       : NONE;
-    case OP_ADD:
-    case OP_SUBTRACT:
-        return simplify_sum(graph, op, a, b);
-    case OP_MULTIPLY:
-        return simplify_product(graph, a, b);
-    case OP_DIVIDE:
-        if (is_number(graph, b, 1))
-            return a;
-        return left->op == OP_NEGATE
-                   ? build1(graph, OP_NEGATE, build2(graph, OP_DIVIDE, left->a, b))
-                   : NONE;
-    case OP_POWER:
-        return simplify_power(graph, a, b);
-    case OP_MIN:
-    case OP_MAX:
-        return a == b ? a : NONE;
-    case OP_SELECT:
-        if (left->op == OP_NUMBER)
-            return left->number != 0 ? b : c;
-        return b == c ? b : NONE;
-    default:
-        return NONE;
-    }
-}
-
-static bool commutes(enum op op)
-{
-    return op == OP_ADD || op == OP_MULTIPLY || op == OP_EQUAL || op == OP_UNEQUAL ||
-           op == OP_AND || op == OP_OR;
-}
-
-static uint32_t build(struct graph *graph, enum op op, uint32_t a, uint32_t b, uint32_t c)
-{
-    size_t count = arity(op);
-    const uint32_t arguments[] = {a, b, c};
-    double values[3] = {0};
-    bool known = true;
-    for (size_t i = 0; i < count; i++) {
-        known &= graph->nodes[arguments[i]].op == OP_NUMBER;
-        values[i] = graph->nodes[arguments[i]].number;
-    }
-    if (known)
-        return number(graph, operation_value(op, values[0], values[1], values[2]));
-    uint32_t same = simplify(graph, op, a, b, c);
-    if (same != NONE)
-        return same;
-    bool swap = commutes(op) && (graph->nodes[b].op == OP_NUMBER ||
-                                 (a > b && graph->nodes[a].op != OP_NUMBER));
-    return intern(graph,
-                  (struct node){.op = op, .a = swap ? b : a, .b = swap ? a : b, .c = c});
+    return mem_new(count, sizeof(uint32_t)); /* all NODE_ZERO */
 }
 
 /* --- expressions ---------------------------------------------------------------- */
 
-static uint32_t compile(struct graph *graph, const struct expr *expr);
+static uint32_t compile(struct compiler *compiler, const struct expr *expr);
 
-static uint32_t compile_name(struct graph *graph, const struct expr *expr)
+/* value + drift (t - since) of those that move between their records. */
+static uint32_t compile_covariate(struct dag *dag, size_t index)
+{
+    uint32_t value = dag_leaf(dag, OP_COVARIATE, index, 0);
+    if (dag->model->covariates[index].hold != COVARIATE_LINEAR)
+        return value;
+    uint32_t elapsed = dag_build2(dag, OP_SUBTRACT, dag_leaf(dag, OP_TIME, 0, 0),
+                                  dag_leaf(dag, OP_SINCE, 0, 0));
+    return dag_build2(
+        dag, OP_ADD, value,
+        dag_build2(dag, OP_MULTIPLY, dag_leaf(dag, OP_DRIFT, index, 0), elapsed));
+}
+
+static uint32_t compile_name(struct compiler *compiler, const struct expr *expr)
 {
     switch (expr->symbol) {
     case SYMBOL_PARAMETER:
-        return leaf(graph, OP_PARAMETER, expr->index);
+        return dag_leaf(compiler->dag, OP_PARAMETER, expr->index, 0);
     case SYMBOL_COVARIATE:
-        return leaf(graph,
-                    graph->model->covariates[expr->index].hold == COVARIATE_LINEAR
-                        ? OP_LINEAR
-                        : OP_COVARIATE,
-                    expr->index);
+        return compile_covariate(compiler->dag, expr->index);
     case SYMBOL_QUANTITY:
-        return graph->quantities[expr->index];
+        return compiler->quantities[expr->index];
     case SYMBOL_STATE:
-        return leaf(graph, OP_STATE, expr->index);
+        return dag_leaf(compiler->dag, OP_STATE, expr->index, 0);
     case SYMBOL_TIME:
-        return leaf(graph, OP_TIME, 0);
+        return dag_leaf(compiler->dag, OP_TIME, 0, 0);
     case SYMBOL_PI:
-        return number(graph, 3.14159265358979323846);
+        return dag_number(compiler->dag, 3.14159265358979323846);
     default:
-        return number(graph, NAN); /* the checker lets no other kind through */
+        return dag_number(compiler->dag,
+                          NAN); /* the checker lets no other kind through */
     }
 }
 
 /* min and max of many, from the left. */
-static uint32_t compile_many(struct graph *graph, const struct expr *expr)
+static uint32_t compile_many(struct compiler *compiler, const struct expr *expr)
 {
-    uint32_t all = compile(graph, expr->arguments[0]);
+    uint32_t all = compile(compiler, expr->arguments[0]);
     for (size_t i = 1; i < expr->count; i++)
-        all = build2(graph, expr->op, all, compile(graph, expr->arguments[i]));
+        all = dag_build2(compiler->dag, expr->op, all,
+                         compile(compiler, expr->arguments[i]));
     return all;
 }
 
 /* value, condition, value, condition, ..., last value: from the right. */
-static uint32_t compile_piecewise(struct graph *graph, const struct expr *expr)
+static uint32_t compile_piecewise(struct compiler *compiler, const struct expr *expr)
 {
-    uint32_t rest = compile(graph, expr->arguments[expr->count - 1]);
+    uint32_t rest = compile(compiler, expr->arguments[expr->count - 1]);
     for (size_t i = expr->count - 1; i >= 2; i -= 2) {
-        uint32_t value = compile(graph, expr->arguments[i - 2]);
-        uint32_t condition = compile(graph, expr->arguments[i - 1]);
-        rest = build(graph, OP_SELECT, condition, value, rest);
+        uint32_t value = compile(compiler, expr->arguments[i - 2]);
+        uint32_t condition = compile(compiler, expr->arguments[i - 1]);
+        rest = dag_build(compiler->dag, OP_SELECT, condition, value, rest);
     }
     return rest;
 }
 
-static uint32_t compile_operation(struct graph *graph, const struct expr *expr)
+static uint32_t compile_operation(struct compiler *compiler, const struct expr *expr)
 {
     uint32_t arguments[3] = {0};
-    for (size_t i = 0; i < arity(expr->op) && i < expr->count; i++)
-        arguments[i] = compile(graph, expr->arguments[i]);
-    return build(graph, expr->op, arguments[0], arguments[1], arguments[2]);
+    for (size_t i = 0; i < op_arity(expr->op) && i < expr->count; i++)
+        arguments[i] = compile(compiler, expr->arguments[i]);
+    return dag_build(compiler->dag, expr->op, arguments[0], arguments[1], arguments[2]);
 }
 
-static uint32_t compile_bare(struct graph *graph, const struct expr *expr)
+static uint32_t compile_bare(struct compiler *compiler, const struct expr *expr)
 {
     switch (expr->op) {
     case OP_NUMBER:
-        return number(graph, expr->number);
+        return dag_number(compiler->dag, expr->number);
     case OP_NAME:
-        return compile_name(graph, expr);
+        return compile_name(compiler, expr);
     case OP_MIN:
     case OP_MAX:
-        return compile_many(graph, expr);
+        return compile_many(compiler, expr);
     case OP_PIECEWISE:
-        return compile_piecewise(graph, expr);
+        return compile_piecewise(compiler, expr);
     case OP_GREATER:
     case OP_GREATER_EQUAL: {
-        uint32_t left = compile(graph, expr->arguments[0]);
-        uint32_t right = compile(graph, expr->arguments[1]);
-        return build2(graph, expr->op == OP_GREATER ? OP_LESS : OP_LESS_EQUAL, right,
-                      left);
+        uint32_t left = compile(compiler, expr->arguments[0]);
+        uint32_t right = compile(compiler, expr->arguments[1]);
+        return dag_build2(compiler->dag, expr->op == OP_GREATER ? OP_LESS : OP_LESS_EQUAL,
+                          right, left);
     }
     default:
-        return compile_operation(graph, expr);
+        return compile_operation(compiler, expr);
     }
 }
 
-static uint32_t compile(struct graph *graph, const struct expr *expr)
+static uint32_t compile(struct compiler *compiler, const struct expr *expr)
 {
-    uint32_t bare = compile_bare(graph, expr);
+    uint32_t bare = compile_bare(compiler, expr);
     if (expr->factor == 1)
         return bare;
-    return build2(graph, OP_MULTIPLY, number(graph, expr->factor), bare);
+    return dag_build2(compiler->dag, OP_MULTIPLY, dag_number(compiler->dag, expr->factor),
+                      bare);
 }
 
-/* --- conditions on time --------------------------------------------------------- */
+/* --- what formulas become --------------------------------------------------------- */
 
-/* slope t + offset, both registers that do not move. */
-struct affine {
-    bool holds;
-    uint32_t slope, offset;
-};
-
-static struct affine affine_of(struct graph *graph, uint32_t at);
-
-static struct affine affine_linear(struct graph *graph, enum op op, struct affine x,
-                                   struct affine y)
+static uint32_t compile_or(struct compiler *compiler, const struct expr *expr,
+                           double otherwise)
 {
-    return (struct affine){true, build2(graph, op, x.slope, y.slope),
-                           build2(graph, op, x.offset, y.offset)};
+    return expr ? compile(compiler, expr) : dag_number(compiler->dag, otherwise);
 }
 
-static struct affine affine_scaled(struct graph *graph, enum op op, struct affine x,
-                                   uint32_t by)
+static void roots_init(struct compiler *compiler, const struct syntax *syntax)
 {
-    return (struct affine){true, build2(graph, op, x.slope, by),
-                           build2(graph, op, x.offset, by)};
+    struct roots *roots = &compiler->roots;
+    size_t n = syntax->state_count, d = compiler->program->direction_count;
+    size_t o = syntax->observation_count, m = syntax->input_count * MODIFIERS;
+    *roots = (struct roots){.states = n,
+                            .directions = d,
+                            .observations = o,
+                            .inputs = m,
+                            .quantities = syntax->quantity_count};
+    roots->rate = nodes_new(n);
+    roots->init = nodes_new(n);
+    roots->observe = nodes_new(o);
+    roots->input = nodes_new(m);
+    roots->derive = nodes_new(syntax->quantity_count);
+    roots->rate_by_state = nodes_new(n * n);
+    roots->observe_by_state = nodes_new(o * n);
+    roots->rate_by = nodes_new(n * d);
+    roots->init_by = nodes_new(n * d);
+    roots->observe_by = nodes_new(o * d);
+    roots->input_by = nodes_new(m * d);
+    roots->sensitivity_rate = nodes_new(n * d);
+    roots->sensitivity_init = nodes_new(n * d);
+    roots->jacobian = nodes_new(n * n);
 }
 
-static struct affine affine_operation(struct graph *graph, const struct node *node)
+static void roots_clear(struct roots *roots)
 {
-    struct affine none = {false, 0, 0}, x = affine_of(graph, node->a);
-    if (!x.holds)
-        return none;
-    if (node->op == OP_NEGATE)
-        return (struct affine){true, build1(graph, OP_NEGATE, x.slope),
-                               build1(graph, OP_NEGATE, x.offset)};
-    struct affine y = affine_of(graph, node->b);
-    if (!y.holds)
-        return none;
-    bool x_rests = is_number(graph, x.slope, 0), y_rests = is_number(graph, y.slope, 0);
-    switch (node->op) {
-    case OP_ADD:
-    case OP_SUBTRACT:
-        return affine_linear(graph, node->op, x, y);
-    case OP_MULTIPLY:
-        if (y_rests)
-            return affine_scaled(graph, OP_MULTIPLY, x, y.offset);
-        return x_rests ? affine_scaled(graph, OP_MULTIPLY, y, x.offset) : none;
-    default: /* OP_DIVIDE */
-        return y_rests ? affine_scaled(graph, OP_DIVIDE, x, y.offset) : none;
-    }
-}
-
-static struct affine affine_of(struct graph *graph, uint32_t at)
-{
-    struct node node = graph->nodes[at];
-    if (graph->patience == 0)
-        return (struct affine){false, 0, 0};
-    graph->patience--;
-    if (node.class <= CLASS_INDIVIDUAL)
-        return (struct affine){true, number(graph, 0), at};
-    switch (node.op) {
-    case OP_TIME:
-        return (struct affine){true, number(graph, 1), number(graph, 0)};
-    case OP_NEGATE:
-    case OP_ADD:
-    case OP_SUBTRACT:
-    case OP_MULTIPLY:
-    case OP_DIVIDE:
-        return affine_operation(graph, &node);
-    default:
-        return (struct affine){false, 0, 0};
-    }
-}
-
-/* Where x - y changes sign; where x = mod(u, T) meets y: (u - y) / T is whole. */
-static struct switching switching_of(struct graph *graph, uint32_t x, uint32_t y)
-{
-    struct node left = graph->nodes[x];
-    struct switching none = {NONE, NONE, false};
-    if (left.op == OP_MOD && left.class == CLASS_MOVING) {
-        struct affine u = affine_of(graph, left.a), to = affine_of(graph, y);
-        struct affine period = affine_of(graph, left.b);
-        if (!u.holds || !to.holds || !period.holds || !is_number(graph, period.slope, 0))
-            return none;
-        struct affine turns = affine_linear(graph, OP_SUBTRACT, u, to);
-        turns = affine_scaled(graph, OP_DIVIDE, turns, period.offset);
-        return (struct switching){turns.slope, turns.offset, true};
-    }
-    struct affine from = affine_of(graph, x), to = affine_of(graph, y);
-    if (!from.holds || !to.holds)
-        return none;
-    struct affine gap = affine_linear(graph, OP_SUBTRACT, from, to);
-    return (struct switching){gap.slope, gap.offset, false};
-}
-
-static struct switching node_switching(struct graph *graph, const struct node *node)
-{
-    struct switching none = {NONE, NONE, false};
-    uint32_t zero = number(graph, 0);
-    switch (node->op) {
-    case OP_LESS:
-    case OP_LESS_EQUAL:
-    case OP_EQUAL:
-    case OP_UNEQUAL:
-    case OP_MIN:
-    case OP_MAX: {
-        bool turned = graph->nodes[node->b].op == OP_MOD;
-        return turned ? switching_of(graph, node->b, node->a)
-                      : switching_of(graph, node->a, node->b);
-    }
-    case OP_ABS:
-        return switching_of(graph, node->a, zero);
-    case OP_FLOOR: {
-        struct affine u = affine_of(graph, node->a);
-        return u.holds ? (struct switching){u.slope, u.offset, true} : none;
-    }
-    case OP_MOD: {
-        struct affine u = affine_of(graph, node->a), period = affine_of(graph, node->b);
-        if (!u.holds || !period.holds || !is_number(graph, period.slope, 0))
-            return none;
-        struct affine turns = affine_scaled(graph, OP_DIVIDE, u, period.offset);
-        return (struct switching){turns.slope, turns.offset, true};
-    }
-    default:
-        return none;
-    }
-}
-
-static void collect_switchings(struct graph *graph, struct program *program,
-                               const bool *needed, size_t count)
-{
-    size_t capacity = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct node node = graph->nodes[i];
-        if (!needed[i] || node.class != CLASS_MOVING)
-            continue;
-        graph->patience = PATIENCE;
-        struct switching found = node_switching(graph, &node);
-        if (found.slope == NONE || is_number(graph, found.slope, 0))
-            continue;
-        bool known = false;
-        for (size_t k = 0; k < program->switching_count; k++)
-            known |= program->switchings[k].slope == found.slope &&
-                     program->switchings[k].offset == found.offset &&
-                     program->switchings[k].periodic == found.periodic;
-        if (known)
-            continue;
-        MEM_GROW(program->switchings, program->switching_count + 1, &capacity);
-        program->switchings[program->switching_count++] = found;
-    }
-}
-
-/* --- lists ---------------------------------------------------------------------- */
-
-/* Marks what the roots need, themselves included. */
-static void need(const struct graph *graph, bool *needed, const uint32_t *roots,
-                 size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        needed[roots[i]] = true;
-    for (size_t i = graph->count; i-- > 0;) {
-        const struct node *node = &graph->nodes[i];
-        const uint32_t arguments[] = {node->a, node->b, node->c};
-        for (size_t k = 0; needed[i] && k < arity(node->op); k++)
-            needed[arguments[k]] = true;
-    }
-}
-
-static struct instruction instruction_of(const struct graph *graph, uint32_t at)
-{
-    const struct node *node = &graph->nodes[at];
-    struct instruction out = {
-        .op = node->op, .to = at, .a = node->a, .b = node->b, .c = node->c};
-    const uint32_t arguments[] = {node->a, node->b, node->c};
-    for (size_t kind = 0; kind < TANGENT_KINDS; kind++) {
-        unsigned live = node->live >> kind & 1 ? LIVE_RESULT : 0;
-        for (size_t i = 0; i < arity(node->op); i++)
-            if (passes(node->op, i) && graph->nodes[arguments[i]].live >> kind & 1)
-                live |= (unsigned)LIVE_A << i;
-        out.live[kind] = (uint8_t)live;
-    }
-    return out;
-}
-
-static struct list list_new(const struct graph *graph, const bool *needed,
-                            enum run_class class)
-{
-    struct list list = {mem_new(graph->count, sizeof *list.instructions), 0};
-    for (uint32_t i = 0; i < graph->count; i++)
-        if (needed[i] && graph->nodes[i].class == class)
-            list.instructions[list.count++] = instruction_of(graph, i);
-    list.instructions =
-        mem_resize(list.instructions, list.count, sizeof *list.instructions);
-    return list;
-}
-
-static struct list moving_list(const struct graph *graph, const uint32_t *roots,
-                               size_t count)
-{
-    bool *needed = mem_new(graph->count, sizeof *needed);
-    need(graph, needed, roots, count);
-    struct list list = list_new(graph, needed, CLASS_MOVING);
-    mem_free(needed);
-    return list;
-}
-
-/* Everything the model promises outside needs, one array of roots after the other. */
-static void resting_lists(const struct graph *graph, struct program *program)
-{
-    const struct syntax *syntax = graph->model->syntax;
-    bool *needed = mem_new(graph->count, sizeof *needed);
-    need(graph, needed, program->rates, syntax->state_count);
-    need(graph, needed, program->inits, syntax->state_count);
-    need(graph, needed, program->observed, syntax->observation_count);
-    need(graph, needed, program->derived, syntax->quantity_count);
-    need(graph, needed, program->inputs[0], MODIFIERS * syntax->input_count);
-    for (size_t i = 0; i < program->switching_count; i++) {
-        need(graph, needed, &program->switchings[i].slope, 1);
-        need(graph, needed, &program->switchings[i].offset, 1);
-    }
-    program->individual = list_new(graph, needed, CLASS_INDIVIDUAL);
-    program->covariate = list_new(graph, needed, CLASS_COVARIATE);
-    mem_free(needed);
-}
-
-static void lists(struct graph *graph, struct program *program)
-{
-    const struct syntax *syntax = graph->model->syntax;
-    size_t states = syntax->state_count, count = graph->count;
-    bool *needed = mem_new(count, sizeof *needed);
-    need(graph, needed, program->rates, states);
-    collect_switchings(graph, program, needed, count);
-    mem_free(needed);
-    program->rate = moving_list(graph, program->rates, states);
-    program->init = moving_list(graph, program->inits, states);
-    program->observe = moving_list(graph, program->observed, syntax->observation_count);
-    program->derive = moving_list(graph, program->derived, syntax->quantity_count);
-    program->input =
-        moving_list(graph, program->inputs[0], MODIFIERS * syntax->input_count);
-    resting_lists(graph, program);
-}
-
-/* --- the whole ------------------------------------------------------------------ */
-
-static uint32_t compile_or(struct graph *graph, const struct expr *expr, double otherwise)
-{
-    return expr ? compile(graph, expr) : number(graph, otherwise);
+    mem_free(roots->rate);
+    mem_free(roots->init);
+    mem_free(roots->observe);
+    mem_free(roots->input);
+    mem_free(roots->derive);
+    mem_free(roots->rate_by_state);
+    mem_free(roots->observe_by_state);
+    mem_free(roots->rate_by);
+    mem_free(roots->init_by);
+    mem_free(roots->observe_by);
+    mem_free(roots->input_by);
+    mem_free(roots->switch_slope_by);
+    mem_free(roots->switch_offset_by);
+    mem_free(roots->sensitivity_rate);
+    mem_free(roots->sensitivity_init);
+    mem_free(roots->jacobian);
 }
 
 /* A steady state is sought from the initial value the text gives, or from 1. */
-static void roots(struct graph *graph, struct program *program)
+static void compile_all(struct compiler *compiler, const struct syntax *syntax)
 {
-    const struct syntax *syntax = graph->model->syntax;
+    struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
     for (size_t i = 0; i < syntax->quantity_count; i++) {
         size_t at = syntax->order[i];
-        graph->quantities[at] = compile(graph, syntax->quantities[at].expr);
-        program->derived[at] = graph->quantities[at];
+        compiler->quantities[at] = compile(compiler, syntax->quantities[at].expr);
+        roots->derive[at] = compiler->quantities[at];
     }
     for (size_t i = 0; i < syntax->state_count; i++) {
         const struct state_line *line = &syntax->states[i];
-        program->rates[i] = compile(graph, line->rate);
-        program->inits[i] = compile_or(graph, line->init, line->steady ? 1 : 0);
+        roots->rate[i] = compile(compiler, line->rate);
+        roots->init[i] = compile_or(compiler, line->init, line->steady ? 1 : 0);
         if (line->steady)
             program->steady[program->steady_count++] = i;
     }
     for (size_t i = 0; i < syntax->observation_count; i++)
-        program->observed[i] = compile(graph, syntax->observations[i].expr);
+        roots->observe[i] = compile(compiler, syntax->observations[i].expr);
     for (size_t i = 0; i < syntax->input_count; i++) {
         const struct input_line *line = &syntax->inputs[i];
-        program->inputs[i][MODIFIER_FRACTION] = compile_or(graph, line->fraction, 1);
-        program->inputs[i][MODIFIER_LAG] = compile_or(graph, line->lag, 0);
-        program->inputs[i][MODIFIER_DURATION] = compile_or(graph, line->over, 0);
+        uint32_t *input = roots->input + i * MODIFIERS;
+        input[MODIFIER_FRACTION] = compile_or(compiler, line->fraction, 1);
+        input[MODIFIER_LAG] = compile_or(compiler, line->lag, 0);
+        input[MODIFIER_DURATION] = compile_or(compiler, line->over, 0);
     }
 }
 
-static void graph_clear(struct graph *graph)
+static void find_switchings(struct compiler *compiler)
 {
-    mem_free(graph->nodes);
-    mem_free(graph->slots);
-    mem_free(graph->quantities);
+    struct dag *dag = compiler->dag;
+    size_t count = dag->count;
+    bool *needed = mem_new(count, sizeof *needed);
+    dag_need(dag, compiler->roots.rate, compiler->roots.states, needed);
+    compiler->program->switching_count =
+        switching_find(dag, needed, count, &compiler->conditions);
+    mem_free(needed);
+}
+
+/* --- derivatives ------------------------------------------------------------------ */
+
+static void need_values(struct compiler *compiler, bool *needed)
+{
+    const struct roots *roots = &compiler->roots;
+    const struct dag *dag = compiler->dag;
+    dag_need(dag, roots->rate, roots->states, needed);
+    dag_need(dag, roots->init, roots->states, needed);
+    dag_need(dag, roots->observe, roots->observations, needed);
+    dag_need(dag, roots->input, roots->inputs, needed);
+    for (size_t i = 0; i < compiler->program->switching_count; i++) {
+        dag_need(dag, &compiler->conditions[i].slope, 1, needed);
+        dag_need(dag, &compiler->conditions[i].offset, 1, needed);
+    }
+}
+
+/* Room for the derivatives of one root. */
+struct partials {
+    bool *varies; /* [count] depends on a state or on a learned parameter */
+    uint32_t *gains;
+    uint32_t states[MODEL_STATES_MAX], parameters[MODEL_PARAMETERS_MAX]; /* leaves */
+    uint32_t slopes[MODEL_PARAMETERS_MAX]; /* d theta / d phi */
+};
+
+static void partials_init(struct partials *partials, struct compiler *compiler)
+{
+    struct dag *dag = compiler->dag;
+    const struct program *program = compiler->program;
+    for (size_t j = 0; j < compiler->roots.states; j++)
+        partials->states[j] = dag_leaf(dag, OP_STATE, j, 0);
+    for (size_t k = 0; k < program->direction_count; k++) {
+        partials->parameters[k] = dag_leaf(dag, OP_PARAMETER, program->directions[k], 0);
+        partials->slopes[k] = derivative_of_parameter(dag, program->directions[k]);
+    }
+    partials->varies = mem_new(dag->count, sizeof *partials->varies);
+    partials->gains = nodes_new(dag->count);
+    for (size_t k = 0; k < program->direction_count; k++)
+        partials->varies[partials->parameters[k]] = true;
+    for (size_t i = 0; i < dag->count; i++) {
+        const struct node *node = &dag->nodes[i];
+        const uint32_t arguments[] = {node->a, node->b, node->c};
+        partials->varies[i] |= node->op == OP_STATE;
+        for (size_t k = 0; k < op_arity(node->op); k++)
+            partials->varies[i] |= partials->varies[arguments[k]];
+    }
+}
+
+static void partials_clear(struct partials *partials)
+{
+    mem_free(partials->varies);
+    mem_free(partials->gains);
+}
+
+/* Rows of derivatives of these roots, by states (unless NULL) and along directions. */
+static void derive_roots(struct compiler *compiler, struct partials *partials,
+                         const uint32_t *roots, size_t count, uint32_t *by_state,
+                         uint32_t *by)
+{
+    struct dag *dag = compiler->dag;
+    size_t n = compiler->roots.states, d = compiler->roots.directions;
+    for (size_t i = 0; i < count && !dag->full; i++) {
+        uint32_t root = roots[i];
+        derivative_of(dag, root, partials->varies, partials->gains);
+        for (size_t j = 0; by_state && j < n; j++)
+            if (partials->states[j] <= root)
+                by_state[i * n + j] = partials->gains[partials->states[j]];
+        for (size_t k = 0; k < d; k++)
+            if (partials->parameters[k] <= root)
+                by[i * d + k] = derivative_scaled(
+                    dag, partials->slopes[k], partials->gains[partials->parameters[k]]);
+    }
+}
+
+static void derive_all(struct compiler *compiler)
+{
+    struct roots *roots = &compiler->roots;
+    struct partials partials = {0};
+    size_t d = roots->directions, switchings = compiler->program->switching_count;
+    roots->switch_slope_by = nodes_new(switchings * d);
+    roots->switch_offset_by = nodes_new(switchings * d);
+    partials_init(&partials, compiler);
+    derive_roots(compiler, &partials, roots->rate, roots->states, roots->rate_by_state,
+                 roots->rate_by);
+    derive_roots(compiler, &partials, roots->observe, roots->observations,
+                 roots->observe_by_state, roots->observe_by);
+    derive_roots(compiler, &partials, roots->init, roots->states, NULL, roots->init_by);
+    derive_roots(compiler, &partials, roots->input, roots->inputs, NULL, roots->input_by);
+    for (size_t i = 0; i < switchings; i++) {
+        const struct condition *one = &compiler->conditions[i];
+        derive_roots(compiler, &partials, &one->slope, 1, NULL,
+                     roots->switch_slope_by + i * d);
+        derive_roots(compiler, &partials, &one->offset, 1, NULL,
+                     roots->switch_offset_by + i * d);
+    }
+    partials_clear(&partials);
+}
+
+/* Whether direction k moves a dose or a switch in time: then any state may feel it. */
+static bool moves_times(const struct compiler *compiler, size_t k)
+{
+    const struct roots *roots = &compiler->roots;
+    size_t d = roots->directions;
+    bool moves = false;
+    for (size_t i = 0; i < roots->inputs; i++)
+        moves |= i % MODIFIERS != MODIFIER_FRACTION && roots->input_by[i * d + k];
+    for (size_t i = 0; i < compiler->program->switching_count; i++)
+        moves |= roots->switch_slope_by[i * d + k] || roots->switch_offset_by[i * d + k];
+    return moves;
+}
+
+/* [states][directions]: which sensitivities can be different from zero. What begins, is
+ * dosed or is driven along a direction has one, and what depends on such a state. */
+static void find_live(const struct compiler *compiler, bool *live)
+{
+    const struct roots *roots = &compiler->roots;
+    const struct program *program = compiler->program;
+    const struct model *model = compiler->dag->model;
+    size_t n = roots->states, d = roots->directions;
+    for (size_t i = 0; i < n * d; i++)
+        live[i] = roots->rate_by[i] || roots->init_by[i];
+    for (size_t k = 0; k < d; k++) {
+        bool all = moves_times(compiler, k);
+        for (size_t i = 0; i < n && all; i++)
+            live[i * d + k] = true;
+        for (size_t i = 0; i < program->steady_count; i++)
+            live[program->steady[i] * d + k] = true;
+        for (size_t i = 0; i < roots->inputs / MODIFIERS; i++)
+            if (roots->input_by[(i * MODIFIERS + MODIFIER_FRACTION) * d + k])
+                live[model->inputs[i].state * d + k] = true;
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t at = 0; at < n * n * d; at++) {
+            size_t i = at / (n * d), j = at / d % n, k = at % d;
+            if (roots->rate_by_state[i * n + j] && live[j * d + k] && !live[i * d + k])
+                changed = live[i * d + k] = true;
+        }
+    }
+}
+
+/* sum_j by_state[j] S_jk + by, over the sensitivities there are. */
+static uint32_t total(struct dag *dag, const uint32_t *by_state, uint32_t by,
+                      const bool *live, size_t states, size_t directions, size_t k)
+{
+    uint32_t sum = by;
+    for (size_t j = 0; j < states; j++)
+        if (by_state[j] && live[j * directions + k])
+            sum = dag_build2(
+                dag, OP_ADD, sum,
+                derivative_scaled(dag, by_state[j], dag_leaf(dag, OP_SENSITIVITY, j, k)));
+    return sum;
+}
+
+/* Direction by direction, so that a column's states stand together. */
+static void find_sensitivities(struct compiler *compiler)
+{
+    struct dag *dag = compiler->dag;
+    struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
+    size_t n = roots->states, d = roots->directions;
+    bool *live = mem_new(n * d, sizeof *live);
+    find_live(compiler, live);
+    program->sensitivity = mem_new(n * d, sizeof *program->sensitivity);
+    program->jacobian_entry = mem_new(n * n, sizeof *program->jacobian_entry);
+    for (size_t at = 0; at < n * d && !dag->full; at++) {
+        size_t k = at / n, i = at % n, to = program->sensitivity_count;
+        if (!live[i * d + k])
+            continue;
+        roots->sensitivity_init[to] = roots->init_by[i * d + k];
+        roots->sensitivity_rate[to] = total(dag, roots->rate_by_state + i * n,
+                                            roots->rate_by[i * d + k], live, n, d, k);
+        program->sensitivity[program->sensitivity_count++] =
+            (struct entry){(uint32_t)i, (uint32_t)k};
+    }
+    for (size_t i = 0; i < roots->observations * d && !dag->full; i++)
+        roots->observe_by[i] = total(dag, roots->observe_by_state + i / d * n,
+                                     roots->observe_by[i], live, n, d, i % d);
+    for (size_t i = 0; i < n * n; i++)
+        if (roots->rate_by_state[i]) {
+            roots->jacobian[program->jacobian_count] = roots->rate_by_state[i];
+            program->jacobian_entry[program->jacobian_count++] =
+                (struct entry){(uint32_t)(i / n), (uint32_t)(i % n)};
+        }
+    mem_free(live);
+}
+
+/* --- registers -------------------------------------------------------------------- */
+
+static void need_all(struct compiler *compiler)
+{
+    const struct dag *dag = compiler->dag;
+    const struct roots *roots = &compiler->roots;
+    const struct program *program = compiler->program;
+    size_t n = roots->states, d = roots->directions;
+    compiler->bare = mem_new(dag->count, sizeof(bool));
+    compiler->sloped = mem_new(dag->count, sizeof(bool));
+    need_values(compiler, compiler->bare);
+    dag_need(dag, roots->derive, roots->quantities, compiler->bare);
+    dag_need(dag, roots->jacobian, program->jacobian_count, compiler->bare);
+    dag_need(dag, roots->sensitivity_init, program->sensitivity_count, compiler->sloped);
+    dag_need(dag, roots->sensitivity_rate, program->sensitivity_count, compiler->sloped);
+    dag_need(dag, roots->init_by, n * d, compiler->sloped);
+    dag_need(dag, roots->observe_by, roots->observations * d, compiler->sloped);
+    dag_need(dag, roots->input_by, roots->inputs * d, compiler->sloped);
+    dag_need(dag, roots->switch_slope_by, program->switching_count * d, compiler->sloped);
+    dag_need(dag, roots->switch_offset_by, program->switching_count * d,
+             compiler->sloped);
+}
+
+static uint32_t leaf_register(const struct program *program, const struct node *node,
+                              const uint32_t *sensitivity)
+{
+    size_t n_directions = program->direction_count;
+    switch (node->op) {
+    case OP_PARAMETER:
+        return program->parameters + node->a;
+    case OP_COVARIATE:
+        return program->covariates + node->a;
+    case OP_DRIFT:
+        return program->drifts + node->a;
+    case OP_SINCE:
+        return program->since;
+    case OP_TIME:
+        return program->time;
+    case OP_STATE:
+        return program->states + node->a;
+    default: /* OP_SENSITIVITY */
+        return program->sensitivities + sensitivity[node->a * n_directions + node->b];
+    }
+}
+
+/* Constants first, then what a caller fills in. */
+static void place_leaves(struct compiler *compiler, const struct syntax *syntax)
+{
+    const struct dag *dag = compiler->dag;
+    struct program *program = compiler->program;
+    uint32_t next = 0;
+    for (size_t i = 0; i < dag->count; i++) {
+        bool used = i == NODE_ZERO || compiler->bare[i] || compiler->sloped[i];
+        if (dag->nodes[i].op == OP_NUMBER && used)
+            compiler->registers[i] = next++;
+    }
+    program->constant_count = next;
+    program->image = mem_new(next, sizeof *program->image);
+    for (size_t i = 0; i < dag->count; i++)
+        if (dag->nodes[i].op == OP_NUMBER && compiler->registers[i] != NODE_NONE)
+            program->image[compiler->registers[i]] = dag->nodes[i].number;
+    program->parameters = next;
+    program->covariates = next += (uint32_t)syntax->parameter_count;
+    program->drifts = next += (uint32_t)syntax->covariate_count;
+    program->since = next += (uint32_t)syntax->covariate_count;
+    program->time = next += 1;
+    program->states = next += 1;
+    program->sensitivities = next += (uint32_t)syntax->state_count;
+    program->rest = next += (uint32_t)program->sensitivity_count;
+    size_t d = program->direction_count;
+    uint32_t *sensitivity = nodes_new(syntax->state_count * d);
+    for (size_t i = 0; i < program->sensitivity_count; i++)
+        sensitivity[program->sensitivity[i].row * d + program->sensitivity[i].column] =
+            (uint32_t)i;
+    for (size_t i = 0; i < dag->count; i++)
+        if (dag->nodes[i].op != OP_NUMBER && op_arity(dag->nodes[i].op) == 0)
+            compiler->registers[i] = leaf_register(program, &dag->nodes[i], sensitivity);
+    mem_free(sensitivity);
+}
+
+static struct instruction instruction_of(const struct compiler *compiler, size_t at)
+{
+    const struct node *node = &compiler->dag->nodes[at];
+    const uint32_t *registers = compiler->registers;
+    size_t arity = op_arity(node->op);
+    return (struct instruction){node->op, registers[at], registers[node->a],
+                                arity > 1 ? registers[node->b] : 0,
+                                arity > 2 ? registers[node->c] : 0};
+}
+
+/* What rests, in registers of its own: `needed` and not run already. */
+static void place_resting(struct compiler *compiler, const bool *needed,
+                          enum run_class class, struct stream *stream)
+{
+    const struct dag *dag = compiler->dag;
+    stream->instructions = mem_new(dag->count, sizeof *stream->instructions);
+    for (size_t i = 0; i < dag->count; i++) {
+        if (!needed[i] || dag->nodes[i].class != class ||
+            compiler->registers[i] != NODE_NONE)
+            continue;
+        compiler->registers[i] = compiler->program->rest++;
+        stream->instructions[stream->count++] = instruction_of(compiler, i);
+    }
+    stream->instructions =
+        mem_resize(stream->instructions, stream->count, sizeof *stream->instructions);
+}
+
+/* Registers of one stream: a register whose value nothing later reads is free. */
+struct allocation {
+    size_t *last_use; /* [dag->count] the last instruction that reads a node */
+    uint32_t *free;
+    size_t free_count, used;
+};
+
+static void find_last_uses(const struct compiler *compiler, const bool *needed,
+                           const uint32_t *roots, size_t root_count,
+                           struct allocation *allocation)
+{
+    const struct dag *dag = compiler->dag;
+    for (size_t i = 0; i < dag->count; i++) {
+        const struct node *node = &dag->nodes[i];
+        const uint32_t arguments[] = {node->a, node->b, node->c};
+        for (size_t k = 0; needed[i] && k < op_arity(node->op); k++)
+            allocation->last_use[arguments[k]] = i;
+    }
+    for (size_t i = 0; i < root_count; i++)
+        allocation->last_use[roots[i]] = SIZE_MAX;
+}
+
+static void release(const struct compiler *compiler, struct allocation *allocation,
+                    size_t at)
+{
+    const struct node *node = &compiler->dag->nodes[at];
+    const uint32_t arguments[] = {node->a, node->b, node->c};
+    for (size_t k = 0; k < op_arity(node->op); k++) {
+        uint32_t argument = arguments[k];
+        bool again =
+            (k > 0 && argument == arguments[0]) || (k > 1 && argument == arguments[1]);
+        if (!again && allocation->last_use[argument] == at &&
+            op_arity(compiler->dag->nodes[argument].op) > 0 &&
+            compiler->dag->nodes[argument].class == CLASS_MOVING)
+            allocation->free[allocation->free_count++] = compiler->registers[argument];
+    }
+}
+
+static void place_moving(struct compiler *compiler, const uint32_t *roots, size_t count,
+                         struct stream *stream)
+{
+    const struct dag *dag = compiler->dag;
+    struct program *program = compiler->program;
+    bool *needed = mem_new(dag->count, sizeof *needed);
+    struct allocation allocation = {mem_new(dag->count, sizeof(size_t)),
+                                    nodes_new(dag->count), 0, 0};
+    dag_need(dag, roots, count, needed);
+    find_last_uses(compiler, needed, roots, count, &allocation);
+    stream->instructions = mem_new(dag->count, sizeof *stream->instructions);
+    for (size_t i = 0; i < dag->count; i++) {
+        if (!needed[i] || dag->nodes[i].class != CLASS_MOVING ||
+            op_arity(dag->nodes[i].op) == 0)
+            continue;
+        struct instruction *at = &stream->instructions[stream->count++];
+        *at = instruction_of(compiler, i);
+        release(compiler, &allocation, i);
+        at->to = allocation.free_count ? allocation.free[--allocation.free_count]
+                                       : program->rest + (uint32_t)allocation.used++;
+        compiler->registers[i] = at->to;
+    }
+    stream->instructions =
+        mem_resize(stream->instructions, stream->count, sizeof *stream->instructions);
+    stream->results = nodes_new(count);
+    stream->result_count = count;
+    for (size_t i = 0; i < count; i++)
+        stream->results[i] = compiler->registers[roots[i]];
+    if (program->rest + allocation.used > program->registers)
+        program->registers = program->rest + allocation.used;
+    mem_free(needed);
+    mem_free(allocation.last_use);
+    mem_free(allocation.free);
+}
+
+/* One stream of two arrays of roots. */
+static void place_both(struct compiler *compiler, const uint32_t *first,
+                       size_t first_count, const uint32_t *second, size_t second_count,
+                       struct stream *stream)
+{
+    uint32_t *roots = nodes_new(first_count + second_count);
+    if (first_count)
+        memcpy(roots, first, first_count * sizeof *roots);
+    if (second_count)
+        memcpy(roots + first_count, second, second_count * sizeof *roots);
+    place_moving(compiler, roots, first_count + second_count, stream);
+    mem_free(roots);
+}
+
+static void place_streams(struct compiler *compiler)
+{
+    const struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
+    size_t n = roots->states, d = roots->directions, s = program->sensitivity_count;
+    place_moving(compiler, roots->init, n, &program->init);
+    place_both(compiler, roots->init, n, roots->sensitivity_init, s,
+               &program->init_slopes);
+    place_moving(compiler, roots->input, roots->inputs, &program->input);
+    place_both(compiler, roots->input, roots->inputs, roots->input_by, roots->inputs * d,
+               &program->input_slopes);
+    place_moving(compiler, roots->rate, n, &program->rate);
+    place_both(compiler, roots->rate, n, roots->sensitivity_rate, s,
+               &program->rate_slopes);
+    place_both(compiler, roots->rate, n, roots->jacobian, program->jacobian_count,
+               &program->jacobian);
+    place_moving(compiler, roots->observe, roots->observations, &program->observe);
+    place_both(compiler, roots->observe, roots->observations, roots->observe_by,
+               roots->observations * d, &program->observe_slopes);
+    place_moving(compiler, roots->derive, roots->quantities, &program->derive);
+}
+
+static void place_switchings(struct compiler *compiler)
+{
+    struct program *program = compiler->program;
+    const struct roots *roots = &compiler->roots;
+    size_t d = roots->directions;
+    program->switchings = mem_new(program->switching_count, sizeof *program->switchings);
+    for (size_t i = 0; i < program->switching_count; i++) {
+        const struct condition *from = &compiler->conditions[i];
+        struct switching *to = &program->switchings[i];
+        to->slope = compiler->registers[from->slope];
+        to->offset = compiler->registers[from->offset];
+        to->periodic = from->periodic;
+        for (size_t k = 0; k < d; k++) {
+            to->d_slope[k] = compiler->registers[roots->switch_slope_by[i * d + k]];
+            to->d_offset[k] = compiler->registers[roots->switch_offset_by[i * d + k]];
+        }
+    }
+}
+
+static void place_all(struct compiler *compiler, const struct syntax *syntax)
+{
+    struct program *program = compiler->program;
+    need_all(compiler);
+    compiler->registers = nodes_new(compiler->dag->count);
+    memset(compiler->registers, 0xff, compiler->dag->count * sizeof(uint32_t));
+    place_leaves(compiler, syntax);
+    place_resting(compiler, compiler->bare, CLASS_INDIVIDUAL, &program->individual);
+    place_resting(compiler, compiler->sloped, CLASS_INDIVIDUAL,
+                  &program->individual_slopes);
+    place_resting(compiler, compiler->bare, CLASS_COVARIATE, &program->covariate);
+    place_resting(compiler, compiler->sloped, CLASS_COVARIATE,
+                  &program->covariate_slopes);
+    program->registers = program->rest;
+    place_switchings(compiler);
+    place_streams(compiler);
+    program->image = mem_resize(program->image, program->registers, sizeof(double));
+    memset(program->image + program->constant_count, 0,
+           (program->registers - program->constant_count) * sizeof(double));
+}
+
+/* --- the whole ------------------------------------------------------------------ */
+
+/* As prior_layout counts: what differs between patients, then the population's. */
+static void find_directions(const struct model *model, struct program *program)
+{
+    static const enum parameter_kind kinds[] = {PARAMETER_INDIVIDUAL,
+                                                PARAMETER_POPULATION};
+    for (size_t kind = 0; kind < 2; kind++)
+        for (size_t i = 0; i < model->syntax->parameter_count; i++)
+            if (model->parameters[i].kind == kinds[kind])
+                program->directions[program->direction_count++] = i;
 }
 
 enum err program_new(const struct model *model, struct program **program)
 {
     const struct syntax *syntax = model->syntax;
-    struct graph graph = {.model = model};
+    struct dag dag;
     struct program *out = mem_new(1, sizeof *out);
-    graph.quantities = mem_new(syntax->quantity_count, sizeof(uint32_t));
-    out->rates = mem_new(syntax->state_count, sizeof(uint32_t));
-    out->inits = mem_new(syntax->state_count, sizeof(uint32_t));
-    out->observed = mem_new(syntax->observation_count, sizeof(uint32_t));
-    out->derived = mem_new(syntax->quantity_count, sizeof(uint32_t));
-    roots(&graph, out);
-    lists(&graph, out);
-    out->registers = graph.count;
-    out->constants = mem_new(graph.count, sizeof(double));
-    out->live = mem_new(graph.count, 1);
-    for (size_t i = 0; i < graph.count; i++) {
-        out->constants[i] = graph.nodes[i].op == OP_NUMBER ? graph.nodes[i].number : 0;
-        out->live[i] = graph.nodes[i].live;
-    }
-    bool fits = graph.count <= REGISTERS_MAX;
-    graph_clear(&graph);
+    struct compiler compiler = {.dag = &dag, .program = out};
+    dag_init(&dag, model);
+    find_directions(model, out);
+    compiler.quantities = nodes_new(syntax->quantity_count);
+    roots_init(&compiler, syntax);
+    compile_all(&compiler, syntax);
+    find_switchings(&compiler);
+    derive_all(&compiler);
+    find_sensitivities(&compiler);
+    bool fits = !dag.full;
+    if (fits)
+        place_all(&compiler, syntax);
+    roots_clear(&compiler.roots);
+    mem_free(compiler.conditions);
+    mem_free(compiler.quantities);
+    mem_free(compiler.registers);
+    mem_free(compiler.bare);
+    mem_free(compiler.sloped);
+    dag_clear(&dag);
     if (!fits) {
         program_destroy(&out);
-        return err_set(ERR_RANGE, "model %s needs more than %zu registers", syntax->name,
-                       REGISTERS_MAX);
+        return err_set(ERR_RANGE,
+                       "model %s needs more than %zu operations with its derivatives",
+                       syntax->name, NODES_MAX);
     }
     *program = out;
     return ERR_OK;
+}
+
+static void stream_clear(struct stream *stream)
+{
+    mem_free(stream->instructions);
+    mem_free(stream->results);
 }
 
 void program_destroy(struct program **program)
@@ -696,105 +733,26 @@ void program_destroy(struct program **program)
     struct program *gone = *program;
     if (!gone)
         return;
-    mem_free(gone->constants);
-    mem_free(gone->live);
-    mem_free(gone->individual.instructions);
-    mem_free(gone->covariate.instructions);
-    mem_free(gone->rate.instructions);
-    mem_free(gone->observe.instructions);
-    mem_free(gone->derive.instructions);
-    mem_free(gone->init.instructions);
-    mem_free(gone->input.instructions);
-    mem_free(gone->rates);
-    mem_free(gone->inits);
-    mem_free(gone->observed);
-    mem_free(gone->derived);
+    struct stream *const streams[] = {&gone->individual,
+                                      &gone->covariate,
+                                      &gone->individual_slopes,
+                                      &gone->covariate_slopes,
+                                      &gone->init,
+                                      &gone->init_slopes,
+                                      &gone->input,
+                                      &gone->input_slopes,
+                                      &gone->rate,
+                                      &gone->rate_slopes,
+                                      &gone->jacobian,
+                                      &gone->observe,
+                                      &gone->observe_slopes,
+                                      &gone->derive};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+        stream_clear(streams[i]);
+    mem_free(gone->image);
+    mem_free(gone->sensitivity);
+    mem_free(gone->jacobian_entry);
     mem_free(gone->switchings);
     mem_free(gone);
     *program = NULL;
-}
-
-/* --- listing -------------------------------------------------------------------- */
-
-void listing_add(struct bytes *listing, const char *format, ...)
-{
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    size_t kept = size < 0 ? 0 : (size_t)size;
-    bytes_append(listing, line, kept < sizeof line ? kept : sizeof line - 1);
-}
-
-static void print_leaf(const struct model *model, const struct instruction *at,
-                       struct bytes *listing)
-{
-    const char *name = at->op == OP_PARAMETER ? model->parameters[at->a].name
-                       : at->op == OP_STATE   ? model->states[at->a].name
-                       : at->op == OP_TIME    ? "time"
-                                              : model->covariates[at->a].name;
-    listing_add(listing, "%s", name);
-}
-
-/* exp(r1), r1 + 2, if(r1, r2, r3): a constant stands by its value. */
-static void print_operation(const struct program *program, const bool *runs,
-                            const struct instruction *at, struct bytes *listing)
-{
-    const uint32_t arguments[] = {at->a, at->b, at->c};
-    const char *function = at->op == OP_NEGATE ? "-" : function_name(at->op);
-    bool infix =
-        arity(at->op) == 2 && at->op != OP_MIN && at->op != OP_MAX && at->op != OP_MOD;
-    if (!infix)
-        listing_add(listing, "%s(", function);
-    for (size_t i = 0; i < arity(at->op); i++) {
-        if (i)
-            listing_add(listing, "%s%s%s", infix ? " " : ",", infix ? function : "", " ");
-        if (runs[arguments[i]])
-            listing_add(listing, "r%u", (unsigned)arguments[i]);
-        else
-            listing_add(listing, "%.10g", program->constants[arguments[i]]);
-    }
-    if (!infix)
-        listing_add(listing, ")");
-}
-
-static void print_list(const struct model *model, const char *title,
-                       const struct list *list, const bool *runs, struct bytes *listing)
-{
-    if (list->count)
-        listing_add(listing, "%s\n", title);
-    for (size_t k = 0; k < list->count; k++) {
-        const struct instruction *at = &list->instructions[k];
-        listing_add(listing, "  r%u = ", (unsigned)at->to);
-        if (at->op <= OP_STATE)
-            print_leaf(model, at, listing);
-        else
-            print_operation(model->program, runs, at, listing);
-        listing_add(listing, "\n");
-    }
-}
-
-void program_print(const struct model *model, struct bytes *listing)
-{
-    const struct program *program = model->program;
-    const struct {
-        const char *title;
-        const struct list *list;
-    } parts[] = {
-        {"once for an individual", &program->individual},
-        {"when a covariate changes", &program->covariate},
-        {"initial values", &program->init},
-        {"doses", &program->input},
-        {"rates", &program->rate},
-        {"observations", &program->observe},
-        {"quantities", &program->derive},
-    };
-    bool *runs = mem_new(program->registers, sizeof *runs);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        for (size_t k = 0; k < parts[i].list->count; k++)
-            runs[parts[i].list->instructions[k].to] = true;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        print_list(model, parts[i].title, parts[i].list, runs, listing);
-    mem_free(runs);
 }

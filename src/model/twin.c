@@ -259,7 +259,6 @@ struct engine {
     const struct prior_layout *layout;
     struct engine_options options;
     struct flow with, without; /* derivatives */
-    double *d_parameters;      /* [parameters][p + q] */
 };
 
 static int flow_rate(void *context, double t, const double *x, double *dxdt)
@@ -298,7 +297,7 @@ static void flow_init(struct flow *flow, const struct model *model, size_t direc
     size_t states = model_states(model);
     flow->directions = directions;
     flow->model = model;
-    flow->evaluator = evaluator_new(model, directions);
+    flow->evaluator = evaluator_new(model, directions > 0);
     flow->moving = mem_new(directions, sizeof(bool));
     flow->inflow = mem_new(states, sizeof(double));
     flow->d_inflow = mem_new(directions * states, sizeof(double));
@@ -333,15 +332,13 @@ struct engine *engine_new(const struct model *model, const struct prior_layout *
                           const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
-    size_t directions = layout->p + layout->q;
     engine->model = model;
     engine->layout = layout;
     if (options)
         engine->options = *options;
     if (!(engine->options.tolerance > 0))
         engine->options.tolerance = ENGINE_TOLERANCE;
-    engine->d_parameters = mem_new(model_parameters(model) * directions, sizeof(double));
-    flow_init(&engine->with, model, directions, &engine->options);
+    flow_init(&engine->with, model, model_directions(model), &engine->options);
     flow_init(&engine->without, model, 0, &engine->options);
     return engine;
 }
@@ -352,7 +349,6 @@ void engine_destroy(struct engine **engine)
         return;
     flow_clear(&(*engine)->with);
     flow_clear(&(*engine)->without);
-    mem_free((*engine)->d_parameters);
     mem_free(*engine);
     *engine = NULL;
 }
@@ -699,8 +695,7 @@ static void run_scale(struct run *run)
 }
 
 static enum err run_begin(struct run *run, struct flow *flow, const struct twin *twin,
-                          const double *parameters, const double *d_parameters,
-                          double start)
+                          const double *parameters, double start)
 {
     size_t states = model_states(twin->model), covariates = model_covariates(twin->model);
     size_t d = flow->directions;
@@ -717,7 +712,7 @@ static enum err run_begin(struct run *run, struct flow *flow, const struct twin 
     memset(flow->moving, 0, d * sizeof(bool));
     flow->t = run->start = start;
     flow->settled = false;
-    evaluator_individual(flow->evaluator, parameters, d_parameters, run->covariates);
+    evaluator_individual(flow->evaluator, parameters, run->covariates);
     evaluator_covariates(flow->evaluator, flow->t, run->covariates, run->slopes);
     if (states == 0)
         return ERR_OK;
@@ -773,19 +768,6 @@ static enum err read_measurement(struct run *run, size_t index, void *context)
     return ERR_OK;
 }
 
-static void parameter_slopes(struct engine *engine, const double *phi,
-                             const double *gamma)
-{
-    const struct prior_layout *layout = engine->layout;
-    size_t d = layout->p + layout->q;
-    for (size_t a = 0; a < layout->p; a++)
-        engine->d_parameters[layout->individual[a] * d + a] = transform_slope(
-            model_parameter(engine->model, layout->individual[a]), phi[a]);
-    for (size_t i = 0; i < layout->q; i++)
-        engine->d_parameters[layout->population[i] * d + layout->p + i] = transform_slope(
-            model_parameter(engine->model, layout->population[i]), gamma[i]);
-}
-
 enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
                       const double *gamma, double *f, double *jacobian)
 {
@@ -793,7 +775,6 @@ enum err twin_predict(struct engine *engine, const struct twin *twin, const doub
     struct flow *flow = jacobian ? &engine->with : &engine->without;
     double parameters[MODEL_PARAMETERS_MAX];
     twin_parameters(model, engine->layout, phi, gamma, parameters);
-    parameter_slopes(engine, phi, gamma);
     double *reads = mem_new(twin->measurement_count, sizeof(double));
     for (size_t i = 0; i < twin->measurement_count; i++)
         reads[i] = twin->measurements[i].time;
@@ -801,8 +782,7 @@ enum err twin_predict(struct engine *engine, const struct twin *twin, const doub
     out.all_f = mem_new(model_observations(model), sizeof(double));
     out.all_d_f = mem_new(model_observations(model) * flow->directions, sizeof(double));
     struct run run;
-    enum err err = run_begin(&run, flow, twin, parameters,
-                             jacobian ? engine->d_parameters : NULL, twin->start);
+    enum err err = run_begin(&run, flow, twin, parameters, twin->start);
     if (err == ERR_OK)
         err = run_plan(&run, reads, twin->measurement_order, twin->measurement_count);
     if (err == ERR_OK)
@@ -835,7 +815,7 @@ enum err twin_simulate(struct engine *engine, const struct twin *twin,
 {
     struct run run;
     double start = time_count ? fmin(twin->start, times[0]) : twin->start;
-    enum err err = run_begin(&run, &engine->without, twin, parameters, NULL, start);
+    enum err err = run_begin(&run, &engine->without, twin, parameters, start);
     if (err == ERR_OK)
         err = run_plan(&run, times, NULL, time_count);
     if (err == ERR_OK)

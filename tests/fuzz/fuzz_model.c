@@ -26,19 +26,17 @@ static void try_evaluation(const struct model *model)
     size_t parameters = model_parameters(model), states = model_states(model);
     double typical[MODEL_PARAMETERS_MAX], covariates[MODEL_COVARIATES_MAX] = {0};
     double x[MODEL_STATES_MAX] = {0}, rate[MODEL_STATES_MAX];
-    double *along = mem_new(parameters, sizeof(double));
-    double *dx = mem_new(states, sizeof(double));
-    struct evaluator *evaluator = evaluator_new(model, 1);
-    for (size_t i = 0; i < parameters; i++) {
+    double *s = mem_new(states * model_directions(model), sizeof(double));
+    double *dsdt = mem_new(states * model_directions(model), sizeof(double));
+    struct evaluator *evaluator = evaluator_new(model, true);
+    for (size_t i = 0; i < parameters; i++)
         typical[i] = model_parameter(model, i)->typical;
-        along[i] = 1;
-    }
-    evaluator_individual(evaluator, typical, along, covariates);
-    if (evaluator_initial(evaluator, 0, x, dx) == ERR_OK)
-        evaluator_rate(evaluator, 0, x, rate);
+    evaluator_individual(evaluator, typical, covariates);
+    if (evaluator_initial(evaluator, 0, x, s) == ERR_OK)
+        evaluator_rate_directions(evaluator, 0, x, s, rate, dsdt);
     evaluator_destroy(&evaluator);
-    mem_free(along);
-    mem_free(dx);
+    mem_free(s);
+    mem_free(dsdt);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,7 +2,7 @@
 #define TESTS_MODEL_ORACLE_H
 
 /* oracle - a second evaluator, for tests: walks the checked tree in extended precision,
- * formula by formula, without graph, registers, hoisting or tangents. Derivatives are
+ * formula by formula, without graph, registers, hoisting or chain rule. Derivatives are
  * central differences of it. */
 
 #include <math.h>

@@ -4,7 +4,7 @@
 /* oracle_course - a second way to run a course, for tests: the checked tree walked in
  * extended precision (oracle.h), carried by Gragg, Bulirsch and Stoer's extrapolation
  * (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.9), stopping
- * at every dose. No register program, no tangents, no CVODES. Models whose rates switch
+ * at every dose. No register program, no derivatives, no CVODES. Models whose rates switch
  * at a scheduled time, or begin in a steady state, are not for it. */
 
 #include "course.h"

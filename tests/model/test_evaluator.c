@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <dirent.h>
+
 #include "check.h"
 #include "oracle.h"
 
@@ -17,14 +19,18 @@ static double spread(size_t i)
     return modf(0.5 + 0.6180339887498949 * (double)(i + 1), &whole);
 }
 
-/* d_parameters of directions along every parameter in turn. */
-static double *along_parameters(const struct model *model)
+/* d theta / d phi of a direction's parameter, from the derivative of the logistic
+ * function at phi. */
+static double transform_slope(const struct model *model, size_t direction, double theta)
 {
-    size_t n = model_parameters(model);
-    double *d = mem_new(n * n, sizeof *d);
-    for (size_t i = 0; i < n; i++)
-        d[i * n + i] = 1;
-    return d;
+    const struct model_parameter *one =
+        model_parameter(model, model_direction(model, direction));
+    if (one->transform == TRANSFORM_IDENTITY)
+        return 1;
+    double e = exp(-transform_forward(one, theta));
+    return one->transform == TRANSFORM_LOG
+               ? 1 / e
+               : (one->high - one->low) * e / ((1 + e) * (1 + e));
 }
 
 /* --- against a second evaluator -------------------------------------------------- */
@@ -59,91 +65,160 @@ static void oracle_fill(struct oracle *oracle, const struct model *model, size_t
                         double *parameters, double *covariates, double *x)
 {
     *oracle = (struct oracle){.model = model, .t = 1 + 3 * spread(round)};
-    for (size_t i = 0; i < model_parameters(model); i++)
-        oracle->parameters[i] = parameters[i] =
-            model_parameter(model, i)->typical * (0.8 + 0.4 * spread(7 * round + i));
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = model_parameter(model, i);
+        double phi = transform_forward(one, one->typical);
+        parameters[i] =
+            one->kind == PARAMETER_FIXED
+                ? one->typical
+                : transform_back(one, phi + 0.4 * spread(7 * round + i) - 0.2);
+        oracle->parameters[i] = parameters[i];
+    }
     for (size_t i = 0; i < model_covariates(model); i++)
         oracle->covariates[i] = covariates[i] =
             model_covariate(model, i)->default_value * (0.7 + spread(round + i));
     for (size_t i = 0; i < model_states(model); i++)
-        oracle->states[i] = x[i] = 0.9 * spread(3 * round + i * i);
+        oracle->states[i] = x[i] *= 0.85 + 0.3 * spread(3 * round + i * i);
+}
+
+/* Within 1e-8 of a slope along the logarithm of what it is by, or, where it passes
+ * through zero, of a thousandth of the value. */
+static void check_slope(double ours, double slope, double value)
+{
+    assert_near(ours, slope, 1e-8 * (fabs(slope) + 1e-3 * fabs(value)) + 1e-18);
 }
 
 static void check_slopes(const struct oracle *oracle, const struct expr *expr,
-                         const double *by_parameter, size_t stride,
+                         const double *by_direction, size_t stride,
                          const double *by_state)
 {
     const struct model *model = oracle->model;
-    for (size_t k = 0; k < model_parameters(model); k++) {
-        bool fixed = model_parameter(model, k)->kind == PARAMETER_FIXED;
-        double slope =
-            fixed ? 0 : (double)oracle_slope(oracle, expr, &oracle->parameters[k]);
-        assert_near(by_parameter[k * stride], slope, 1e-10 * (1 + fabs(slope)));
+    double value = (double)oracle_value(oracle, expr);
+    for (size_t k = 0; k < model_directions(model); k++) {
+        const long double *place = &oracle->parameters[model_direction(model, k)];
+        double slope = (double)oracle_slope(oracle, expr, place) *
+                       transform_slope(model, k, (double)*place);
+        check_slope(by_direction[k * stride], slope, value);
     }
     for (size_t k = 0; by_state && k < model_states(model); k++) {
-        double slope = (double)oracle_slope(oracle, expr, &oracle->states[k]);
-        assert_near(by_state[k], slope, 1e-10 * (1 + fabs(slope)));
+        double x = (double)oracle->states[k];
+        check_slope(by_state[k] * x,
+                    (double)oracle_slope(oracle, expr, &oracle->states[k]) * x, value);
     }
+}
+
+/* Values to rounding, slopes by parameters and by states, of everything but initial
+ * values that are steady states. */
+static void check_at(struct evaluator *evaluator, const struct oracle *oracle,
+                     const double *x)
+{
+    const struct model *model = oracle->model;
+    size_t n = model_states(model), d = model_directions(model);
+    size_t m = model_observations(model), q = model_derived(model);
+    double *dxdt = mem_new(3 * n, sizeof(double)), *again = dxdt + n;
+    double *dsdt = mem_new(n * d, sizeof(double)), *s = mem_new(n * d, sizeof(double));
+    double *dfdx = mem_new(n * n, sizeof(double)), *f = mem_new(m, sizeof(double));
+    double *d_f = mem_new(m * d, sizeof(double)), *derived = mem_new(q, sizeof(double));
+    double t = (double)oracle->t;
+    assert_int_equal(evaluator_rate(evaluator, t, x, again), 0);
+    assert_int_equal(evaluator_rate_directions(evaluator, t, x, s, dxdt, dsdt), 0);
+    assert_int_equal(evaluator_jacobian(evaluator, t, x, dfdx), 0);
+    assert_int_equal(evaluator_outputs(evaluator, t, x, s, f, d_f, derived), 0);
+    for (size_t i = 0; i < n; i++) {
+        const struct expr *rate = model->syntax->states[i].rate;
+        assert_near(dxdt[i], (double)oracle_value(oracle, rate),
+                    1e-12 * (1 + fabs(dxdt[i])));
+        assert_true(dxdt[i] == again[i]);
+        check_slopes(oracle, rate, dsdt + i, n, dfdx + i * n);
+    }
+    for (size_t i = 0; i < m; i++) {
+        const struct expr *expr = model->syntax->observations[i].expr;
+        assert_near(f[i], (double)oracle_value(oracle, expr), 1e-12 * (1 + fabs(f[i])));
+        check_slopes(oracle, expr, d_f + i * d, 1, NULL);
+    }
+    for (size_t i = 0; i < q; i++) {
+        const struct expr *expr = model->syntax->quantities[i].expr;
+        assert_near(derived[i], (double)oracle_value(oracle, expr),
+                    1e-12 * (1 + fabs(derived[i])));
+    }
+    double *const all[] = {dxdt, dsdt, s, dfdx, f, d_f, derived};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        mem_free(all[i]);
+}
+
+/* States around where they begin, or around `size` where that is 0. */
+static void check_model(const struct model *model, double size)
+{
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double parameters[MODEL_PARAMETERS_MAX], covariates[MODEL_COVARIATES_MAX];
+    double x[MODEL_STATES_MAX], slopes[MODEL_COVARIATES_MAX] = {0};
+    for (size_t round = 0; round < 40; round++) {
+        struct oracle oracle;
+        for (size_t i = 0; i < model_states(model); i++)
+            x[i] = 0;
+        oracle_fill(&oracle, model, round, parameters, covariates, x);
+        evaluator_individual(evaluator, parameters, covariates);
+        if (evaluator_initial(evaluator, 0, x, NULL) != ERR_OK)
+            memset(x, 0, sizeof x);
+        for (size_t i = 0; i < model_states(model); i++)
+            x[i] = x[i] == 0 ? size : x[i];
+        oracle_fill(&oracle, model, round, parameters, covariates, x);
+        evaluator_covariates(evaluator, (double)oracle.t, covariates, slopes);
+        check_at(evaluator, &oracle, x);
+    }
+    evaluator_destroy(&evaluator);
 }
 
 static void evaluator__agrees_with_a_second_evaluator(void **state)
 {
     (void)state;
     struct model *model = parsed(all_functions);
-    size_t n = model_states(model), d = model_parameters(model);
-    struct evaluator *evaluator = evaluator_new(model, d);
-    double *along = along_parameters(model);
-    for (size_t round = 0; round < 40; round++) {
-        struct oracle oracle;
-        double parameters[8], covariates[4], x[4], dxdt[4], again[4], dsdt[32],
-            s[32] = {0};
-        double dfdx[16], f[2], d_f[16], slopes[4] = {0}, derived[4];
-        oracle_fill(&oracle, model, round, parameters, covariates, x);
-        double t = (double)oracle.t;
-        evaluator_individual(evaluator, parameters, along, covariates);
-        evaluator_covariates(evaluator, t, covariates, slopes);
-        assert_int_equal(evaluator_rate(evaluator, t, x, again), 0);
-        assert_int_equal(evaluator_rate_directions(evaluator, t, x, s, dxdt, dsdt), 0);
-        assert_int_equal(evaluator_jacobian(evaluator, t, x, dfdx), 0);
-        assert_int_equal(evaluator_outputs(evaluator, t, x, s, f, d_f, derived), 0);
-        for (size_t i = 0; i < n; i++) {
-            const struct expr *rate = model->syntax->states[i].rate;
-            double value = (double)oracle_value(&oracle, rate);
-            assert_near(dxdt[i], value, 1e-13 * (1 + fabs(value)));
-            assert_true(dxdt[i] == again[i]);
-            check_slopes(&oracle, rate, dsdt + i, n, dfdx + i * n);
-        }
-        for (size_t i = 0; i < 2; i++) {
-            const struct expr *expr = model->syntax->observations[i].expr;
-            double value = (double)oracle_value(&oracle, expr);
-            assert_near(f[i], value, 1e-13 * (1 + fabs(value)));
-            check_slopes(&oracle, expr, d_f + i * d, 1, NULL);
-        }
-        for (size_t i = 0; i < model_derived(model); i++) {
-            const struct expr *expr = model->syntax->quantities[i].expr;
-            double value = (double)oracle_value(&oracle, expr);
-            assert_near(derived[i], value, 1e-13 * (1 + fabs(value)));
-        }
-    }
-    mem_free(along);
-    evaluator_destroy(&evaluator);
-    assert_null(evaluator);
+    check_model(model, 0.6);
     model_destroy(&model);
 }
 
-/* ds/dt = J s + df/dp, whatever s: the two kinds of tangents belong together. */
+static size_t check_folder(const char *path)
+{
+    size_t models = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        if (!strstr(entry->d_name, ".twin"))
+            continue;
+        struct model *model;
+        char *file = mem_format("%s/%s", path, entry->d_name);
+        assert_ok(model_load(file, &model));
+
+        check_model(model, 3);
+        model_destroy(&model);
+        mem_free(file);
+        models++;
+    }
+    closedir(folder);
+    return models;
+}
+
+static void evaluator__agrees_on_every_model(void **state)
+{
+    (void)state;
+    assert_true(check_folder(SOURCE_DIR "/models") >= 13);
+    assert_true(check_folder(SOURCE_DIR "/tests/language") >= 6);
+}
+
+/* ds/dt = J s + df/dp, whatever s: sensitivities and Jacobian belong together. */
 static void evaluator__directions_are_jacobian_times_s_plus_own_part(void **state)
 {
     (void)state;
     struct model *model = parsed(all_functions);
-    size_t n = model_states(model), d = model_parameters(model);
-    struct evaluator *evaluator = evaluator_new(model, d);
-    double *along = along_parameters(model);
+    size_t n = model_states(model), d = model_directions(model);
+    struct evaluator *evaluator = evaluator_new(model, true);
     struct oracle oracle;
     double parameters[8], covariates[4], x[4], dxdt[4], dfdx[16];
     double s[32] = {0}, own[32], all[32];
+    for (size_t i = 0; i < n; i++)
+        x[i] = 0.6;
     oracle_fill(&oracle, model, 5, parameters, covariates, x);
-    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_individual(evaluator, parameters, covariates);
     evaluator_rate_directions(evaluator, 2, x, s, dxdt, own);
     for (size_t i = 0; i < n * d; i++)
         s[i] = 2 * spread(i) - 1;
@@ -156,7 +231,6 @@ static void evaluator__directions_are_jacobian_times_s_plus_own_part(void **stat
                 sum += dfdx[i * n + j] * s[k * n + j];
             assert_near(all[k * n + i], sum, 1e-12 * (1 + fabs(sum)));
         }
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -181,13 +255,12 @@ static void evaluator__hill_at_zero_has_finite_derivatives(void **state)
                                  "d/dt(r) = k*(E - r)\n"
                                  "[observations]\n"
                                  "o : E ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 3);
-    double *along = along_parameters(model);
+    struct evaluator *evaluator = evaluator_new(model, true);
     for (int i = 0; i < 3; i++) {
         static const double exponents[] = {0.5, 1, 1.5};
         double parameters[3] = {exponents[i], 2, 1}, x[2] = {0}, s[6] = {0};
         double dxdt[2], dsdt[6], dfdx[4], f[1], d_f[3];
-        evaluator_individual(evaluator, parameters, along, NULL);
+        evaluator_individual(evaluator, parameters, NULL);
         assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, dxdt, dsdt), 0);
         assert_int_equal(evaluator_jacobian(evaluator, 0, x, dfdx), 0);
         assert_int_equal(evaluator_outputs(evaluator, 0, x, s, f, d_f, NULL), 0);
@@ -197,7 +270,6 @@ static void evaluator__hill_at_zero_has_finite_derivatives(void **state)
             assert_true(d_f[k] == 0);
         assert_near(dfdx[2], exponents[i] == 1 ? 0.5 : 0, 0);
     }
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -213,9 +285,9 @@ static void evaluator__says_when_a_value_is_not_finite(void **state)
                                  "d/dt(x) = k*ln(x) init 1 unit 1\n"
                                  "[observations]\n"
                                  "o : 1/x ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 1);
-    double parameters[1] = {1}, along[1] = {1}, x[1] = {-1}, s[1] = {1}, out[1], d_out[1];
-    evaluator_individual(evaluator, parameters, along, NULL);
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double parameters[1] = {1}, x[1] = {-1}, s[1] = {1}, out[1], d_out[1];
+    evaluator_individual(evaluator, parameters, NULL);
     assert_int_equal(evaluator_rate(evaluator, 0, x, out), 1);
     assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, out, d_out), 1);
     assert_int_equal(evaluator_jacobian(evaluator, 0, x, d_out), 1);
@@ -243,18 +315,18 @@ static void evaluator__follows_stepping_and_sloping_covariates(void **state)
                                  "r 1 linear\n"
                                  "[observations]\n"
                                  "o : k*q*w + r ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 1);
-    double parameters[1] = {2}, along[1] = {1}, covariates[3] = {5, 3, 10};
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double parameters[1] = {2}, covariates[3] = {5, 3, 10};
     double slopes[3] = {0, 0, 0.5}, f, d_f;
-    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_individual(evaluator, parameters, covariates);
     evaluator_outputs(evaluator, 0, NULL, NULL, &f, &d_f, NULL);
     assert_near(f, 40, 0);
-    assert_near(d_f, 15, 0);
+    assert_near(d_f, 2 * 15, 0);
     covariates[1] = 4;
     evaluator_covariates(evaluator, 8, covariates, slopes);
     evaluator_outputs(evaluator, 12, NULL, NULL, &f, &d_f, NULL);
     assert_near(f, 52, 0);
-    assert_near(d_f, 20, 0);
+    assert_near(d_f, 2 * 20, 0);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -282,32 +354,31 @@ static void evaluator__solves_steady_states_with_derivatives(void **state)
                "d/dt(p) = -kq*p init q0\n"
                "[observations]\n"
                "o : r + q + p ~ add(0.1 mg)\n");
-    struct evaluator *evaluator = evaluator_new(model, 5);
-    double *along = along_parameters(model), x[3], dx[15];
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double x[3], dx[15];
     for (size_t round = 0; round < 20; round++) {
         double kin = 1 + 8 * spread(round), vmax = 10,
                km = 5e-3 * pow(10, (double)round / 3);
         double parameters[5] = {kin, vmax, km, 7, 0.2};
-        evaluator_individual(evaluator, parameters, along, NULL);
+        evaluator_individual(evaluator, parameters, NULL);
         assert_ok(evaluator_initial(evaluator, 0, x, dx));
         double gap = vmax - kin, r = kin * km / gap;
         double slopes[3] = {km * vmax / (gap * gap), -kin * km / (gap * gap), kin / gap};
         for (size_t i = 0; i < 2; i++) {
             assert_relative(x[i], r, 1e-12);
             for (size_t k = 0; k < 3; k++)
-                assert_relative(dx[i * 5 + k], slopes[k], 1e-11);
+                assert_relative(dx[i * 5 + k], slopes[k] * parameters[k], 1e-11);
             assert_near(dx[i * 5 + 4], 0, 1e-12 * r);
         }
         assert_near(x[2], 7, 0);
-        assert_near(dx[2 * 5 + 3], 1, 0);
+        assert_near(dx[2 * 5 + 3], 7, 0);
         /* p - q0 is 0 at the start, but not along q0 alone: r must not feel either. */
         assert_near(dx[3], 0, 1e-12 * r);
     }
     /* Production above the largest possible loss: there is no steady state. */
     double impossible[5] = {12, 10, 5, 7, 0.2};
-    evaluator_individual(evaluator, impossible, along, NULL);
+    evaluator_individual(evaluator, impossible, NULL);
     assert_refused(ERR_NUMERIC, "steady state", evaluator_initial(evaluator, 0, x, dx));
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -329,19 +400,18 @@ static void evaluator__does_not_settle_in_an_unstable_equilibrium(void **state)
                "d/dt(circ) = k*(t1 - circ) init steady unit 1\n"
                "[observations]\n"
                "o : circ ~ lognormal(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 3);
-    double *along = along_parameters(model), x[3], dx[9];
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double x[3], dx[9];
     static const double baselines[] = {0.01, 1, 5, 300};
     for (size_t i = 0; i < 4; i++) {
         double parameters[3] = {baselines[i], 0.05, 0.16};
-        evaluator_individual(evaluator, parameters, along, NULL);
+        evaluator_individual(evaluator, parameters, NULL);
         assert_ok(evaluator_initial(evaluator, 0, x, dx));
         for (size_t k = 0; k < 3; k++) {
             assert_relative(x[k], baselines[i], 1e-10);
-            assert_near(dx[k * 3], 1, 1e-9);
+            assert_relative(dx[k * 3], baselines[i], 1e-9);
         }
     }
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -358,9 +428,9 @@ static void evaluator__refuses_a_steady_state_that_is_not_one_point(void **state
                                  "d/dt(y) = k*(x - y) init steady unit 1\n"
                                  "[observations]\n"
                                  "o : x ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 1);
-    double parameters[1] = {0.05}, along[1] = {1}, x[2], dx[2];
-    evaluator_individual(evaluator, parameters, along, NULL);
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double parameters[1] = {0.05}, x[2], dx[2];
+    evaluator_individual(evaluator, parameters, NULL);
     assert_refused(ERR_NUMERIC, "steady state", evaluator_initial(evaluator, 0, x, dx));
     evaluator_destroy(&evaluator);
     model_destroy(&model);
@@ -388,24 +458,23 @@ static void evaluator__modifiers_of_doses_have_derivatives(void **state)
                                  "d/dt(a) = -k*a\n"
                                  "[observations]\n"
                                  "o : a ~ add(0.1 mg)\n");
-    struct evaluator *evaluator = evaluator_new(model, 4);
-    double *along = along_parameters(model), covariates[1] = {35};
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double covariates[1] = {35};
     double parameters[4] = {0.8, 30, 50, 1}, d_fraction[4], d_lag[4], d_duration[4];
     struct input_modifiers at;
-    evaluator_individual(evaluator, parameters, along, covariates);
+    evaluator_individual(evaluator, parameters, covariates);
     evaluator_input(evaluator, 0, &at, d_fraction, d_lag, d_duration);
     assert_near(at.fraction, 0.4, 1e-15);
     assert_near(at.lag, 1.5, 1e-15);
     assert_near(at.duration, 0, 0);
-    assert_near(d_fraction[0], 0.5, 1e-15);
-    assert_near(d_lag[1], 1 / 60.0, 1e-17);
+    assert_near(d_fraction[0], 0.5 * 0.8 * 0.2, 1e-15);
+    assert_near(d_lag[1], 30 / 60.0, 1e-15);
     assert_near(d_fraction[1] + d_lag[0] + d_duration[2], 0, 0);
     evaluator_input(evaluator, 1, &at, d_fraction, d_lag, d_duration);
     assert_near(at.duration, 2, 1e-15);
-    assert_near(d_duration[2], -0.04, 1e-15);
+    assert_near(d_duration[2], -0.04 * 50, 1e-14);
     evaluator_input(evaluator, 2, &at, NULL, NULL, NULL);
     assert_true(at.fraction == 1 && at.lag == 0 && at.duration == 0);
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -426,27 +495,28 @@ static void evaluator__lists_switching_times_with_derivatives(void **state)
                " if(mod(time, 24 h) < 8 h, k, 0/1 h) unit 1\n"
                "[observations]\n"
                "o : a ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 2);
-    double *along = along_parameters(model), parameters[2] = {3, 1};
+    struct evaluator *evaluator = evaluator_new(model, true);
+    double parameters[2] = {3, 1};
     const double *times, *d_times;
     size_t count;
-    evaluator_individual(evaluator, parameters, along, NULL);
+    evaluator_individual(evaluator, parameters, NULL);
     assert_ok(evaluator_breaks(evaluator, -1, 50, &count, &times, &d_times));
     static const double expected[] = {0, 0.5, 2, 8, 24, 32, 48};
     assert_int_equal(count, 7);
     for (size_t i = 0; i < 7; i++) {
         assert_near(times[i], expected[i], 1e-14);
-        assert_near(d_times[i * 2], expected[i] == 2 ? 0.5 : 0, 1e-15);
+        assert_near(d_times[i * 2], expected[i] == 2 ? 1.5 : 0, 1e-15);
         assert_near(d_times[i * 2 + 1], 0, 0);
     }
     /* Strictly between: neither end counts. */
     assert_ok(evaluator_breaks(evaluator, 8, 24, &count, &times, &d_times));
     assert_int_equal(count, 0);
-    evaluator_individual(evaluator, parameters, NULL, NULL);
+    evaluator_destroy(&evaluator);
+    evaluator = evaluator_new(model, false);
+    evaluator_individual(evaluator, parameters, NULL);
     assert_ok(evaluator_breaks(evaluator, 7, 9, &count, &times, &d_times));
     assert_int_equal(count, 1);
     assert_null(d_times);
-    mem_free(along);
     evaluator_destroy(&evaluator);
     model_destroy(&model);
 }
@@ -464,10 +534,10 @@ static void evaluator__keeps_the_branch_of_a_piece_at_its_ends(void **state)
                " unit 1\n"
                "[observations]\n"
                "o : a ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 0);
+    struct evaluator *evaluator = evaluator_new(model, false);
     static const double ends[] = {-INFINITY, 2, 4, INFINITY};
     double parameters[1] = {1}, x[1] = {0}, rate;
-    evaluator_individual(evaluator, parameters, NULL, NULL);
+    evaluator_individual(evaluator, parameters, NULL);
     for (size_t i = 0; i < 3; i++) {
         evaluator_between(evaluator, ends[i], ends[i + 1]);
         for (double t = fmax(ends[i], 0); t <= fmin(ends[i + 1], 6); t += 0.5) {
@@ -490,15 +560,15 @@ static void evaluator__refuses_a_period_without_end(void **state)
                                  "d/dt(a) = mod(time, T)/(1 [h2]) unit 1\n"
                                  "[observations]\n"
                                  "o : a ~ add(0.1)\n");
-    struct evaluator *evaluator = evaluator_new(model, 0);
+    struct evaluator *evaluator = evaluator_new(model, false);
     double parameters[1] = {1e-7};
     const double *times, *d_times;
     size_t count;
-    evaluator_individual(evaluator, parameters, NULL, NULL);
+    evaluator_individual(evaluator, parameters, NULL);
     assert_refused(ERR_RANGE, "period",
                    evaluator_breaks(evaluator, 0, 100, &count, &times, &d_times));
     parameters[0] = 0;
-    evaluator_individual(evaluator, parameters, NULL, NULL);
+    evaluator_individual(evaluator, parameters, NULL);
     assert_refused(ERR_RANGE, "period",
                    evaluator_breaks(evaluator, 0, 100, &count, &times, &d_times));
     evaluator_destroy(&evaluator);
@@ -522,24 +592,23 @@ static void evaluator__runs_the_largest_model(void **state)
     struct model *model = NULL;
     assert_ok(model_parse((char *)text.data, text.size, "chain.twin", &model));
     size_t n = MODEL_STATES_MAX;
-    struct evaluator *evaluator = evaluator_new(model, n);
-    double *along = along_parameters(model);
+    struct evaluator *evaluator = evaluator_new(model, true);
     double *parameters = mem_new(n, sizeof(double)), *x = mem_new(n, sizeof(double));
     double *s = mem_new(n * n, sizeof(double)), *dsdt = mem_new(n * n, sizeof(double));
     double *dfdx = mem_new(n * n, sizeof(double)), *dxdt = mem_new(n, sizeof(double));
     for (size_t i = 0; i < n; i++)
         parameters[i] = model_parameter(model, i)->typical;
-    evaluator_individual(evaluator, parameters, along, NULL);
+    evaluator_individual(evaluator, parameters, NULL);
     assert_ok(evaluator_initial(evaluator, 0, x, s));
     assert_int_equal(evaluator_rate_directions(evaluator, 0, x, s, dxdt, dsdt), 0);
     assert_int_equal(evaluator_jacobian(evaluator, 0, x, dfdx), 0);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
             double own = k == i ? -1 : k + 1 == i ? 1 : 0;
-            assert_near(dsdt[k * n + i], own, 0); /* all states are 1 */
+            /* all states are 1 */
+            assert_near(dsdt[k * n + i], own * parameters[k], 0);
             assert_near(dfdx[i * n + k], own * parameters[k], 0);
         }
-    mem_free(along);
     mem_free(parameters);
     mem_free(x);
     mem_free(s);
@@ -555,6 +624,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evaluator__agrees_with_a_second_evaluator),
+        cmocka_unit_test(evaluator__agrees_on_every_model),
         cmocka_unit_test(evaluator__directions_are_jacobian_times_s_plus_own_part),
         cmocka_unit_test(evaluator__hill_at_zero_has_finite_derivatives),
         cmocka_unit_test(evaluator__says_when_a_value_is_not_finite),

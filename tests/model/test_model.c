@@ -52,10 +52,8 @@ static void model__transforms_go_there_and_back(void **state)
     assert_ok(model_parse(oral_text, strlen(oral_text), "a", &m));
     for (size_t i = 0; i < model_parameters(m); i++) {
         const struct model_parameter *p = model_parameter(m, i);
-        double phi = transform_forward(p, p->typical), d = 1e-6;
+        double phi = transform_forward(p, p->typical);
         assert_relative(transform_back(p, phi), p->typical, 1e-14);
-        double slope = (transform_back(p, phi + d) - transform_back(p, phi - d)) / (2 * d);
-        assert_relative(transform_slope(p, phi), slope, 1e-8);
     }
     model_destroy(&m);
 }

@@ -421,7 +421,7 @@ static int own_rate(sunrealtype t, N_Vector x, N_Vector dxdt, void *user)
     struct own *own = user;
     double parameters[MODEL_PARAMETERS_MAX];
     own_parameters(own, parameters);
-    evaluator_individual(own->evaluator, parameters, NULL, own->covariates);
+    evaluator_individual(own->evaluator, parameters, own->covariates);
     return evaluator_rate(own->evaluator, t, NV_DATA_S(x), NV_DATA_S(dxdt));
 }
 
@@ -494,23 +494,16 @@ static int our_jacobian(void *context, double t, const double *x, double *dfdx)
     return evaluator_jacobian(((struct own *)context)->evaluator, t, x, dfdx);
 }
 
-/* The same by the evaluator's tangents and numerics/ode. */
+/* The same by the evaluator's derivatives and numerics/ode. */
 static void our_run(struct own *own, size_t n, size_t d, double t, double to,
                     const double *x0, double *s)
 {
-    const struct course *course = own->course;
     double parameters[MODEL_PARAMETERS_MAX];
-    double *along = mem_new(model_parameters(course->model) * d, sizeof *along);
     double *x = mem_copy(x0, n * sizeof *x0), *scale = mem_new(n, sizeof *scale);
-    for (size_t a = 0; a < d; a++) {
-        size_t at = course->layout.individual[a];
-        along[at * d + a] =
-            transform_slope(model_parameter(course->model, at), own->phi[a]);
-    }
     for (size_t i = 0; i < n; i++)
         scale[i] = fabs(x0[i]) + 1e-6;
     own_parameters(own, parameters);
-    evaluator_individual(own->evaluator, parameters, along, own->covariates);
+    evaluator_individual(own->evaluator, parameters, own->covariates);
     struct ode_system system = {n, d, our_rate, our_directions, our_jacobian, own};
     struct ode_options options = {ODE_BDF, 1e-11, 1e-13, 1000000, scale};
     struct ode *ode;
@@ -519,7 +512,6 @@ static void our_run(struct own *own, size_t n, size_t d, double t, double to,
     assert_ok(ode_restart(ode, t, x, s));
     assert_ok(ode_advance(ode, to, to, x, s));
     ode_destroy(&ode);
-    mem_free(along);
     mem_free(scale);
     mem_free(x);
 }
@@ -527,7 +519,7 @@ static void our_run(struct own *own, size_t n, size_t d, double t, double to,
 static void compare_with_own(struct course *course, double t, double to)
 {
     size_t n = model_states(course->model), d = course->layout.p;
-    struct own own = {.course = course, .evaluator = evaluator_new(course->model, d)};
+    struct own own = {.course = course, .evaluator = evaluator_new(course->model, true)};
     double *x0 = mem_new(n, sizeof *x0), *theirs = mem_new(n * d, sizeof *theirs);
     double *ours = mem_new(n * d, sizeof *ours);
     for (size_t i = 0; i < n; i++) {

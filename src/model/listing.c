@@ -1,0 +1,177 @@
+/* listing - a program for people: streams as lines of formulas, results by their names.
+ * Called by model.c. */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dag.h"
+
+void listing_add(struct bytes *listing, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    size_t kept = size < 0 ? 0 : (size_t)size;
+    bytes_append(listing, line, kept < sizeof line ? kept : sizeof line - 1);
+}
+
+static const char *direction_name(const struct model *model, size_t direction)
+{
+    return model->parameters[model->program->directions[direction]].name;
+}
+
+/* A constant by its value, what is filled in by its name, all others as r12. */
+static void say_register(const struct model *model, uint32_t at, struct bytes *listing)
+{
+    const struct program *program = model->program;
+    const struct syntax *syntax = model->syntax;
+    if (at < program->constant_count) {
+        listing_add(listing, "%.10g", program->image[at]);
+    } else if (at < program->covariates) {
+        listing_add(listing, "%s", model->parameters[at - program->parameters].name);
+    } else if (at < program->drifts) {
+        listing_add(listing, "%s", model->covariates[at - program->covariates].name);
+    } else if (at < program->since) {
+        listing_add(listing, "drift(%s)", model->covariates[at - program->drifts].name);
+    } else if (at == program->since || at == program->time) {
+        listing_add(listing, at == program->time ? "time" : "since");
+    } else if (at < program->states + syntax->state_count) {
+        listing_add(listing, "%s", model->states[at - program->states].name);
+    } else if (at < program->sensitivities + program->sensitivity_count) {
+        struct entry pair = program->sensitivity[at - program->sensitivities];
+        listing_add(listing, "d(%s; %s)", model->states[pair.row].name,
+                    direction_name(model, pair.column));
+    } else {
+        listing_add(listing, "r%u", (unsigned)at);
+    }
+}
+
+/* exp(r1), r1 + 2, if(r1, r2, r3). */
+static void say_operation(const struct model *model, const struct instruction *at,
+                          struct bytes *listing)
+{
+    const uint32_t arguments[] = {at->a, at->b, at->c};
+    const char *function = at->op == OP_STEEP ? "steep" : function_name(at->op);
+    bool infix = op_arity(at->op) == 2 && at->op != OP_MIN && at->op != OP_MAX &&
+                 at->op != OP_MOD && at->op != OP_STEEP;
+    if (!infix)
+        listing_add(listing, "%s(", function);
+    for (size_t i = 0; i < op_arity(at->op); i++) {
+        if (i)
+            listing_add(listing, "%s%s%s", infix ? " " : ",", infix ? function : "", " ");
+        say_register(model, arguments[i], listing);
+    }
+    if (!infix)
+        listing_add(listing, ")");
+}
+
+static void say_stream(const struct model *model, const char *title,
+                       const struct stream *stream, struct bytes *listing)
+{
+    if (stream->count || stream->result_count)
+        listing_add(listing, "%s\n", title);
+    for (size_t k = 0; k < stream->count; k++) {
+        const struct instruction *at = &stream->instructions[k];
+        listing_add(listing, "  r%u = ", (unsigned)at->to);
+        say_operation(model, at, listing);
+        listing_add(listing, "\n");
+    }
+}
+
+/* What a result is called, without its derivative. */
+typedef void name_function(const struct model *model, size_t index,
+                           struct bytes *listing);
+
+static void say_initial(const struct model *model, size_t index, struct bytes *listing)
+{
+    listing_add(listing, "%s at the start", model->states[index].name);
+}
+
+static void say_rate(const struct model *model, size_t index, struct bytes *listing)
+{
+    listing_add(listing, "d/dt(%s)", model->states[index].name);
+}
+
+static void say_modifier(const struct model *model, size_t index, struct bytes *listing)
+{
+    static const char *const modifiers[] = {"fraction", "lag", "duration"};
+    listing_add(listing, "%s of %s", modifiers[index % MODIFIERS],
+                model->inputs[index / MODIFIERS].name);
+}
+
+static void say_observation(const struct model *model, size_t index,
+                            struct bytes *listing)
+{
+    listing_add(listing, "%s", model->observations[index].name);
+}
+
+static void say_quantity(const struct model *model, size_t index, struct bytes *listing)
+{
+    listing_add(listing, "%s", model->derived[index].name);
+}
+
+static void say_result(const struct model *model, const struct stream *stream, size_t at,
+                       struct bytes *listing)
+{
+    listing_add(listing, " = ");
+    say_register(model, stream->results[at], listing);
+    listing_add(listing, "\n");
+}
+
+static void say_values(const struct model *model, const struct stream *stream,
+                       size_t count, name_function *name, struct bytes *listing)
+{
+    for (size_t i = 0; i < count; i++) {
+        listing_add(listing, "  ");
+        name(model, i, listing);
+        say_result(model, stream, i, listing);
+    }
+}
+
+/* Derivatives that are not 0: those of the sensitivities, or [count][directions]. */
+static void say_slopes(const struct model *model, const struct stream *stream,
+                       size_t count, name_function *name, struct bytes *listing)
+{
+    const struct program *program = model->program;
+    bool paired = stream == &program->init_slopes || stream == &program->rate_slopes;
+    say_values(model, stream, count, name, listing);
+    for (size_t i = 0; i + count < stream->result_count; i++) {
+        size_t d = program->direction_count;
+        struct entry of = paired ? program->sensitivity[i]
+                                 : (struct entry){(uint32_t)(i / d), (uint32_t)(i % d)};
+        if (stream->results[count + i] == 0 && !paired)
+            continue;
+        listing_add(listing, "  ");
+        name(model, of.row, listing);
+        listing_add(listing, " by %s", direction_name(model, of.column));
+        say_result(model, stream, count + i, listing);
+    }
+}
+
+void program_print(const struct model *model, struct bytes *listing)
+{
+    const struct program *p = model->program;
+    const struct syntax *syntax = model->syntax;
+    size_t n = syntax->state_count, inputs = MODIFIERS * syntax->input_count;
+    say_stream(model, "once for an individual", &p->individual, listing);
+    say_stream(model, "once for an individual, for derivatives", &p->individual_slopes,
+               listing);
+    say_stream(model, "when a covariate changes", &p->covariate, listing);
+    say_stream(model, "when a covariate changes, for derivatives", &p->covariate_slopes,
+               listing);
+    say_stream(model, "initial values, with derivatives", &p->init_slopes, listing);
+    say_slopes(model, &p->init_slopes, n, say_initial, listing);
+    say_stream(model, "doses, with derivatives", &p->input_slopes, listing);
+    say_slopes(model, &p->input_slopes, inputs, say_modifier, listing);
+    say_stream(model, "rates", &p->rate, listing);
+    say_values(model, &p->rate, n, say_rate, listing);
+    say_stream(model, "rates, with derivatives", &p->rate_slopes, listing);
+    say_slopes(model, &p->rate_slopes, n, say_rate, listing);
+    say_stream(model, "observations, with derivatives", &p->observe_slopes, listing);
+    say_slopes(model, &p->observe_slopes, syntax->observation_count, say_observation,
+               listing);
+    say_stream(model, "quantities", &p->derive, listing);
+    say_values(model, &p->derive, syntax->quantity_count, say_quantity, listing);
+}
