@@ -22,6 +22,7 @@ static const struct conf_setting settings[] = {
      "them"},
     {"retry_ms", CONF_INTEGER, "10000", 100, 3600000,
      "the pause a node is told to keep between two questions"},
+    HOME_KEY_SETTING,
 };
 
 static const char schema_first[] = HOME_SCHEMA

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "node/consent.h"
+#include "node/keyring.h"
 #include "node/policies.h"
 
 #define LIST_FILE_MAX ((size_t)64 << 20)
@@ -71,6 +71,23 @@ static enum err people_of(struct cli *cli, struct people *people)
     return ERR_OK;
 }
 
+/* What was decided is done; that backups do not know of it yet is said, and the exit code
+ * says "in part". What became of the backups: "none" were ever made, they "follow", or
+ * are "behind". */
+static const char *follow_keyring(struct cli *cli, struct node *node)
+{
+    struct keyring_state state;
+    enum err result = keyring_state(node, &state);
+    if (result == ERR_OK && !state.used)
+        return "none";
+    if (result == ERR_OK && keyring_follow(node) == ERR_OK)
+        return "follow";
+    cli_say(cli, "the keyring could not be written: %s", err_text());
+    cli_say(cli, "until it is, backups still open as before: gemel-node backup keyring");
+    cli_partial(cli);
+    return "behind";
+}
+
 /* --- patients consent
  * ---------------------------------------------------------------------- */
 
@@ -92,6 +109,7 @@ enum err command_patients_consent(struct cli *cli)
         result =
             consent_decide(node, people.names, people.count, state, &decision, &changed);
     if (result == ERR_OK) {
+        follow_keyring(cli, node);
         struct json *json = json_new_object();
         json_set_text(json, "state", consent_name(state));
         json_set_text(json, "reason", decision.reason);
@@ -127,7 +145,7 @@ static enum err confirm(struct cli *cli)
 }
 
 static void report_erased(struct cli *cli, const struct node *node,
-                          const struct consent_erased *erased)
+                          const struct consent_erased *erased, const char *backups)
 {
     const struct privacy_loss *loss = &erased->loss;
     double delta = policies_delta(node);
@@ -138,6 +156,7 @@ static void report_erased(struct cli *cli, const struct node *node,
     json_set_integer(json, "rows_erased", (int64_t)erased->rows);
     json_set_integer(json, "twins_erased", (int64_t)erased->twins);
     json_set_integer(json, "releases", (int64_t)erased->releases);
+    json_set_text(json, "backups", backups);
     json_set_real(json, "mu_spent", loss->mu);
     json_set_real(json, "epsilon_spent", loss->epsilon);
     json_set_real(json, "delta", delta);
@@ -160,6 +179,10 @@ static void report_erased(struct cli *cli, const struct node *node,
             "of\n           at most %.4f, and finds them with a probability of at most "
             "%.2f %%\n           at 1 %% false alarms\n",
             loss->epsilon, delta, loss->mu, loss->attack_auc, 100 * loss->attack_tpr_1pc);
+    if (strcmp(backups, "follow") == 0)
+        printf("backups    no key opens the record in any: the keyring is without it\n");
+    if (strcmp(backups, "behind") == 0)
+        printf("backups    still open: the keyring could not be written\n");
     cli_say(cli, "not erased: the files the record was imported from, and what was "
                  "exported from here");
 }
@@ -176,8 +199,10 @@ enum err command_patients_erase(struct cli *cli)
         result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK)
         result = consent_erase(node, cli_argument(cli, 0), &decision, &erased);
-    if (result == ERR_OK)
-        report_erased(cli, node, &erased);
+    if (result == ERR_OK) {
+        const char *backups = follow_keyring(cli, node);
+        report_erased(cli, node, &erased, backups);
+    }
     node_destroy(&node);
     return result;
 }

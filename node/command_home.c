@@ -24,7 +24,9 @@ enum err command_init(struct cli *cli)
 {
     struct node *node;
     char fingerprint[ROSTER_FINGERPRINT_SIZE];
-    if (node_create(cli_directory(cli), cli_text(cli, "name", ""), &node) != ERR_OK)
+    const char *store_key = cli_text(cli, "store-key", NULL);
+    if (node_create_keyed(cli_directory(cli), cli_text(cli, "name", ""), store_key,
+                          &node) != ERR_OK)
         return err_code();
     fingerprint_of(node, fingerprint);
     struct json *json = json_new_object();
@@ -36,8 +38,9 @@ enum err command_init(struct cli *cli)
         printf("node       %s\n", conf_text(node->conf, "name"));
         printf("folder     %s\n", cli_directory(cli));
         printf("identity   %s\n", fingerprint);
-        cli_say(cli, "the key of the encrypted store is store.key in that folder (0400); "
-                     "keep a copy apart from backups");
+        if (!store_key || strcmp(store_key, "file") == 0)
+            cli_say(cli, "the key of the encrypted store is store.key in that folder "
+                         "(0400); keep a copy apart from backups");
         cli_say(cli, "next: gemel-node enrol INVITATION, gemel-node import FILE.csv");
     }
     node_destroy(&node);

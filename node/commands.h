@@ -12,6 +12,8 @@
  *   command_policy.c     policy key, new, sign, show, check, install
  *   command_study.c      study fetch, list, show, entry, approve, decline
  *   command_budget.c     budget show, budget plan
+ *   command_backup.c     backup create, verify, restore, keyring
+ *   command_key.c        key rotate
  *   command_serve.c      serve */
 
 enum err command_init(struct cli *cli);
@@ -50,6 +52,13 @@ enum err command_study_decline(struct cli *cli);
 
 enum err command_budget_show(struct cli *cli);
 enum err command_budget_plan(struct cli *cli);
+
+enum err command_backup_create(struct cli *cli);
+enum err command_backup_verify(struct cli *cli);
+enum err command_backup_restore(struct cli *cli);
+enum err command_backup_keyring(struct cli *cli);
+
+enum err command_key_rotate(struct cli *cli);
 
 enum err command_serve(struct cli *cli);
 

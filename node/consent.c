@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "node/patients.h"
 #include "node/policies.h"
+#include "privacy/audit.h"
 #include "privacy/random.h"
 
 #define MARK_KEY "person_key" /* a named value: 32 bytes, drawn when first needed */
@@ -221,13 +222,16 @@ static enum err identify(struct node *node, const char *name, int64_t *id,
     return result;
 }
 
-static enum err delete_of(struct node *node, const char *sql, int64_t id, size_t *count)
+static enum err delete_of(struct node *node, const char *table, int64_t id, size_t *count)
 {
     struct query *query;
-    if (store_query(node->store, sql, &query) != ERR_OK)
-        return err_code();
+    char *sql = mem_format("DELETE FROM %s WHERE patient = ?", table);
+    enum err result = store_query(node->store, sql, &query);
+    mem_free(sql);
+    if (result != ERR_OK)
+        return result;
     query_int(query, 1, id);
-    enum err result = query_run(query);
+    result = query_run(query);
     if (result == ERR_OK && count)
         *count += (size_t)store_rows_changed(node->store);
     return result;
@@ -248,8 +252,16 @@ static enum err decide_one(struct node *node, const char *name, enum consent sta
         return ERR_OK;
     ++*changed;
     if (state == CONSENT_WITHDRAWN)
-        result = delete_of(node, "DELETE FROM twins WHERE patient = ?", id, NULL);
-    return result == ERR_OK ? keep(node, &person, state, decision) : result;
+        result = delete_of(node, "twins", id, NULL);
+    if (result == ERR_OK)
+        result = keep(node, &person, state, decision);
+    const struct audit_entry entry = {.kind = AUDIT_CONSENT,
+                                      .wall = decision->wall,
+                                      .patient = person.pseudonym,
+                                      .user = &decision->user};
+    return result == ERR_OK ? audit_write(node->store, &entry, "%s, was %s: %s",
+                                          names[state], names[before], decision->reason)
+                            : result;
 }
 
 enum err consent_decide(struct node *node, const char *const *people, size_t count,
@@ -278,19 +290,24 @@ enum err consent_decide(struct node *node, const char *const *people, size_t cou
 /* --- erasing
  * ------------------------------------------------------------------------------- */
 
-/* The list of imported files goes as well: it only saves reading a file again, and the
- * hash of a file with one patient would tell whoever has the file that they were here. */
+/* The list of imported files goes as well: their names may be the patient's, and should
+ * consent be given anew, the same file has to be read again. */
 static enum err delete_all(struct node *node, int64_t id, struct consent_erased *erased)
 {
-    if (delete_of(node, "DELETE FROM doses WHERE patient = ?", id, &erased->rows) !=
-            ERR_OK ||
-        delete_of(node, "DELETE FROM covariates WHERE patient = ?", id, &erased->rows) !=
-            ERR_OK ||
-        delete_of(node, "DELETE FROM measurements WHERE patient = ?", id,
-                  &erased->rows) != ERR_OK ||
-        delete_of(node, "DELETE FROM twins WHERE patient = ?", id, &erased->twins) !=
-            ERR_OK ||
-        delete_of(node, "DELETE FROM patients WHERE id = ?", id, NULL) != ERR_OK)
+    for (const char *const *table = patients_tables; *table; table++) {
+        size_t count = 0;
+        if (delete_of(node, *table, id, &count) != ERR_OK)
+            return err_code();
+        if (strcmp(*table, "twins") == 0)
+            erased->twins += count;
+        else if (strcmp(*table, "patient_keys") != 0)
+            erased->rows += count;
+    }
+    struct query *query;
+    if (store_query(node->store, "DELETE FROM patients WHERE id = ?", &query) != ERR_OK)
+        return err_code();
+    query_int(query, 1, id);
+    if (query_run(query) != ERR_OK)
         return err_code();
     return store_execute(node->store, "DELETE FROM imports");
 }
@@ -326,7 +343,16 @@ static enum err erase_inside(struct node *node, const char *name,
     result = what_remains(node, erased);
     if (result == ERR_OK)
         result = delete_all(node, id, erased);
-    return result == ERR_OK ? keep(node, &person, CONSENT_ERASED, decision) : result;
+    if (result == ERR_OK)
+        result = keep(node, &person, CONSENT_ERASED, decision);
+    const struct audit_entry entry = {.kind = AUDIT_ERASURE,
+                                      .wall = decision->wall,
+                                      .patient = person.pseudonym,
+                                      .user = &decision->user};
+    return result == ERR_OK
+               ? audit_write(node->store, &entry, "%zu rows and %zu twins erased: %s",
+                             erased->rows, erased->twins, decision->reason)
+               : result;
 }
 
 enum err consent_erase(struct node *node, const char *name,

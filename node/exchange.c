@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "node/backup.h"
 #include "privacy/random.h"
 #include "wire/phase.h"
 
@@ -162,6 +163,15 @@ static enum err check_ledger(struct node *node, const struct reply *reply)
     return err_code();
 }
 
+/* The coordinator has seen a head of this ledger and none that is not on it: a restored
+ * home is not behind. An empty ledger has nothing to be behind of. */
+static enum err note_compared(struct node *node, const struct reply *reply)
+{
+    if (reply->ledger_length == 0 && ledger_length(node->ledger) > 0)
+        return ERR_OK;
+    return backup_proven(node);
+}
+
 /* What is wrong with a reply. */
 struct fault {
     struct view in; /* the signed object; empty: in none */
@@ -180,7 +190,7 @@ static enum err take_fields(struct node *node, const struct reply *reply,
                             struct node_exchange_news *news, struct fault *fault)
 {
     bool fresh;
-    if (check_ledger(node, reply) != ERR_OK)
+    if (check_ledger(node, reply) != ERR_OK || note_compared(node, reply) != ERR_OK)
         return err_code();
     if (reply->roster.size) {
         fault->in = reply->roster;

@@ -7,6 +7,9 @@
 
 static const struct cli_option init_options[] = {
     {"name", 0, "NAME", "the hospital's name in the consortium", true, false},
+    {"store-key", 0, "SOURCE",
+     "where the store's key comes from: file (made here), fd:N, credential:NAME", false,
+     false},
 };
 static const struct cli_option enrol_options[] = {
     {"output", 'o', "FILE", "write the request there; else to standard output", false,
@@ -95,6 +98,23 @@ static const struct cli_option plan_options[] = {
     {"epsilon", 0, "E", "find the multiplier for this epsilon instead", false, false},
     {"rounds", 0, "T", "number of rounds; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
+};
+static const struct cli_option verify_options[] = {
+    {"key", 0, "SOURCE", "the store's key: a file, fd:N, credential:NAME; the home's",
+     false, false},
+    {"keyring", 0, "FILE", "open the records as well; the home's if there is one", false,
+     false},
+};
+static const struct cli_option restore_options[] = {
+    {"key", 0, "SOURCE", "the store's key then: a file, fd:N, credential:NAME", true,
+     false},
+    {"keyring", 0, "FILE", "the newest keyring", true, false},
+};
+static const struct cli_option rotate_options[] = {
+    {"to", 0, "SOURCE",
+     "where the store's new key is, if it is not made here: fd:N, "
+     "credential:NAME",
+     false, false},
 };
 static const struct cli_option serve_options[] = {
     {"once", 0, NULL, "end when every approved study is finished", false, false},
@@ -212,6 +232,31 @@ static const struct cli_command commands[] = {
     {"budget plan", "", "what a study would cost, or how much noise it needs", "",
      "gemel-node budget plan --epsilon 1 --rounds 8 --delta 1e-6", COUNT(plan_options),
      command_budget_plan},
+    {"backup create", "FILE", "write all of this home into one sealed file",
+     "Never in the clear: sealed under the store's key, and every patient's record under "
+     "that patient's own key, which is in the keyring (setting `keyring`) and not in the "
+     "backup. Keep backups, the keyring and the store's key in three places.",
+     "gemel-node backup create st-anna.backup -C st-anna", NULL, 0,
+     command_backup_create},
+    {"backup verify", "FILE", "read a backup to its end and store nothing",
+     "Every piece is opened and counted. With the keyring every record is, too.",
+     "gemel-node backup verify st-anna.backup -C st-anna", COUNT(verify_options),
+     command_backup_verify},
+    {"backup restore", "FILE", "make a home from a backup, in a folder of its own",
+     "Refuses a folder in which anything is. Who was erased since the backup stays "
+     "erased, who has withdrawn stays withdrawn. The new home takes part in no round "
+     "before its ledger was compared with what the coordinator has seen of it.",
+     "gemel-node backup restore st-anna.backup --key store.key.copy --keyring "
+     "st-anna/patients.keyring -C restored",
+     COUNT(restore_options), command_backup_restore},
+    {"backup keyring", "", "write the keyring anew",
+     "When the disk it is on was missing while somebody was erased, or after the setting "
+     "`keyring` was changed.",
+     "gemel-node backup keyring -C st-anna", NULL, 0, command_backup_keyring},
+    {"key rotate", "KEY", "replace a key: store",
+     "store: every page is encrypted anew. Backups made before open with the old key "
+     "only.",
+     "gemel-node key rotate store -C st-anna", COUNT(rotate_options), command_key_rotate},
     {"serve", "", "run the daemon: answer the approved studies' rounds",
      "Connects outward only. Every contribution is charged to the ledger and synced "
      "before it is sent. Ctrl-C stops cleanly; killed and started again it carries on.",

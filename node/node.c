@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "node/consent.h"
 #include "node/policies.h"
+#include "node/keyring.h"
+#include "privacy/seal.h"
 #include "privacy/random.h"
 #include "wire/envelope.h"
 
@@ -19,6 +21,10 @@ static const struct conf_setting settings[] = {
     {"answer_seconds", CONF_INTEGER, "30", 4, 600,
      "how long to wait for an answer of the coordinator"},
     {"threads", CONF_INTEGER, "0", 0, 256, "threads that fit twins; 0: one a processor"},
+    HOME_KEY_SETTING,
+    {"keyring", CONF_PATH, "patients.keyring", 0, 0,
+     "the file without which no backup opens and from which erased patients are gone: "
+     "better on another disk"},
 };
 
 static const char schema_first[] = HOME_SCHEMA
@@ -67,7 +73,8 @@ static const char schema_attempts[] =
     "DROP TABLE outbox;";
 
 static const char *const migrations[] = {schema_first,   LEDGER_SCHEMA, schema_attempts,
-                                         CONSENT_SCHEMA, AUDIT_SCHEMA,  POLICIES_SCHEMA};
+                                         CONSENT_SCHEMA, AUDIT_SCHEMA,  POLICIES_SCHEMA,
+                                         KEYRING_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -215,6 +222,34 @@ static enum err check_releases(const struct node *node)
     return audit_each(node->store, 1, match_release, &releases);
 }
 
+/* A key can be changed by a process that was killed right after, or by hand: whoever
+ * opens the store first under another one enters it. */
+static enum err note_store_key(struct node *node)
+{
+    uint8_t name[SEAL_NAME_BYTES];
+    struct bytes known = {0};
+    const struct audit_entry entry = {.kind = AUDIT_KEY};
+    seal_key_name(home_key(node->home), name);
+    enum err result = home_get(node->home, "store_key_name", &known);
+    bool same = result == ERR_OK && known.size == sizeof name &&
+                memcmp(known.data, name, sizeof name) == 0;
+    bytes_free(&known);
+    if (same || (result != ERR_OK && result != ERR_NOT_FOUND))
+        return result;
+    bool first = result == ERR_NOT_FOUND;
+    if (store_begin(node->store) != ERR_OK)
+        return err_code();
+    result = home_set(node->home, "store_key_name", name, sizeof name);
+    if (result == ERR_OK)
+        result =
+            audit_write(node->store, &entry, "the store %s",
+                        first ? "is under its first key" : "was put under another key");
+    if (result == ERR_OK)
+        return store_commit(node->store);
+    store_rollback(node->store);
+    return result;
+}
+
 static enum err open_records(struct node *node)
 {
     uint8_t head[HASH_BYTES];
@@ -223,7 +258,9 @@ static enum err open_records(struct node *node)
     ledger_head(node->ledger, head);
     if (audit_open(node->store, node->conf, 0, head) != ERR_OK)
         return err_code();
-    return check_releases(node);
+    if (check_releases(node) != ERR_OK)
+        return err_code();
+    return note_store_key(node);
 }
 
 enum err node_open(const char *folder, struct node **node)
@@ -247,13 +284,22 @@ enum err node_open(const char *folder, struct node **node)
     return ERR_OK;
 }
 
-enum err node_create(const char *folder, const char *name, struct node **node)
+const struct home_kind *node_kind(void)
+{
+    return &kind;
+}
+
+enum err node_create_keyed(const char *folder, const char *name, const char *store_key,
+                           struct node **node)
 {
     size_t size = strlen(name);
     if (size == 0 || size > WIRE_NAME_BYTES_MAX)
         return err_set(ERR_RANGE, "a hospital's name has 1 to %d bytes, not %zu",
                        WIRE_NAME_BYTES_MAX, size);
     const char *values[sizeof settings / sizeof *settings] = {name};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (strcmp(settings[i].name, "store_key") == 0)
+            values[i] = store_key;
     struct home *home;
     if (home_create(folder, &kind, values, &home) != ERR_OK)
         return err_code();
@@ -272,6 +318,11 @@ enum err node_create(const char *folder, const char *name, struct node **node)
     }
     *node = made;
     return ERR_OK;
+}
+
+enum err node_create(const char *folder, const char *name, struct node **node)
+{
+    return node_create_keyed(folder, name, NULL, node);
 }
 
 enum err node_settings(const char *folder, struct conf **conf)

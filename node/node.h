@@ -41,8 +41,13 @@ struct node {
 
 #define NODE_PATIENTS_MAX ((size_t)10000000)
 
-/* Set up a home in `folder` for the hospital `name` (1 to 100 bytes of UTF-8). */
+/* Set up a home in `folder` for the hospital `name` (1 to 100 bytes of UTF-8); the
+ * store's key is made there. With `store_key` it is where that setting says (base/home).
+ */
 enum err node_create(const char *folder, const char *name, struct node **node);
+enum err node_create_keyed(const char *folder, const char *name, const char *store_key,
+                           struct node **node);
+const struct home_kind *node_kind(void); /* what such a home is, to make one again */
 
 /* Open it: checks the whole chains of ledger and audit record and that every release is
  * in both, all policies, the roster's signature and the identity; enters what settings

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "node/backup.h"
 #include "model/statistic.h"
 #include "node/contribute.h"
 #include "node/patients.h"
@@ -35,6 +36,24 @@ struct part {
 /* --- is it permitted
  * --------------------------------------------------------------------------- */
 
+/* A restored home is an older copy of itself until somebody else has seen its ledger. */
+static enum err check_proven(struct node *node)
+{
+    char since[CLOCK_TEXT_SIZE];
+    uint64_t created;
+    bool unproven;
+    if (backup_is_unproven(node, &unproven, &created) != ERR_OK)
+        return err_code();
+    if (!unproven)
+        return ERR_OK;
+    clock_text(created, since);
+    err_set(ERR_DENIED,
+            "this node was restored from a backup of %s, and its ledger has not been "
+            "compared with what others have seen of it",
+            since);
+    return err_hint("the coordinator's next answer does that, unless it knows of none");
+}
+
 static enum err check_plan(struct node *node, const struct clock *clock,
                            const struct node_study *study, const struct plan *plan)
 {
@@ -50,6 +69,8 @@ static enum err check_plan(struct node *node, const struct clock *clock,
     double step;
     if (!node->consortium.roster)
         return err_set(ERR_STATE, "this node has no roster yet");
+    if (check_proven(node) != ERR_OK)
+        return err_code();
     if (study->state != STUDY_APPROVED)
         return err_set(ERR_DENIED, "the study %s is %s here, not approved",
                        study->terms.name, node_study_state_name(study->state));

@@ -6,6 +6,9 @@
 #include "node/consent.h"
 #include "privacy/random.h"
 
+const char *const patients_tables[] = {"doses", "covariates",   "measurements",
+                                       "twins", "patient_keys", NULL};
+
 /* --- in
  * ---------------------------------------------------------------------------------- */
 
@@ -358,16 +361,14 @@ enum err patients_measurements(struct node *node, size_t *count)
     return count_rows(node, "SELECT count(*) FROM measurements", count);
 }
 
-enum err patients_list(struct node *node, struct patient **patients, size_t *count)
+static enum err list(struct node *node, const char *sql, struct patient **patients,
+                     size_t *count)
 {
     struct query *query;
-    struct patient *list = NULL;
+    struct patient *all = NULL;
     size_t used = 0, room = 0;
     bool row = true;
-    enum err result = store_query(node->store,
-                                  "SELECT id, name, pseudonym FROM patients"
-                                  " WHERE " CONSENT_GIVEN " ORDER BY id",
-                                  &query);
+    enum err result = store_query(node->store, sql, &query);
     while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
         size_t size;
         const void *pseudonym = query_get_blob(query, 2, &size);
@@ -376,18 +377,32 @@ enum err patients_list(struct node *node, struct patient **patients, size_t *cou
             query_reset(query);
             break;
         }
-        MEM_GROW(list, used + 1, &room);
-        list[used].id = query_get_int(query, 0);
-        list[used].name = mem_text(query_get_text(query, 1));
-        memcpy(list[used++].pseudonym, pseudonym, LEDGER_PSEUDONYM_BYTES);
+        MEM_GROW(all, used + 1, &room);
+        all[used].id = query_get_int(query, 0);
+        all[used].name = mem_text(query_get_text(query, 1));
+        memcpy(all[used++].pseudonym, pseudonym, LEDGER_PSEUDONYM_BYTES);
     }
     if (result != ERR_OK) {
-        patients_free(list, used);
+        patients_free(all, used);
         return result;
     }
-    *patients = list;
+    *patients = all;
     *count = used;
     return ERR_OK;
+}
+
+enum err patients_list(struct node *node, struct patient **patients, size_t *count)
+{
+    return list(node,
+                "SELECT id, name, pseudonym FROM patients"
+                " WHERE " CONSENT_GIVEN " ORDER BY id",
+                patients, count);
+}
+
+enum err patients_everybody(struct node *node, struct patient **patients, size_t *count)
+{
+    return list(node, "SELECT id, name, pseudonym FROM patients ORDER BY id", patients,
+                count);
 }
 
 void patients_free(struct patient *patients, size_t count)

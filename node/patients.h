@@ -40,8 +40,13 @@ struct patient {
 enum err patients_count(struct node *node, size_t *count);
 enum err patients_measurements(struct node *node, size_t *count);
 
+/* The tables in which rows are one patient's, by their column `patient`; beside the table
+ * patients itself. NULL ends the list. */
+extern const char *const patients_tables[];
+
 /* Those who may be used, in order of id. Caller frees with patients_free. */
 enum err patients_list(struct node *node, struct patient **patients, size_t *count);
+enum err patients_everybody(struct node *node, struct patient **patients, size_t *count);
 void patients_free(struct patient *patients, size_t count);
 
 /* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. To use: ERR_DENIED

@@ -50,7 +50,8 @@ static const struct {
     const char *header, *files;
 } doors[] = {
     {"sodium.h", "src/base/bytes.c src/privacy/random.c src/privacy/identity.c "
-                 "src/privacy/share.c src/privacy/pairkey.c src/privacy/mask.c"},
+                 "src/privacy/share.c src/privacy/pairkey.c src/privacy/mask.c "
+                 "src/privacy/seal.c"},
     {"sodium/", ""},
     {"sqlite3.h", "src/base/store.c"},
     {"csv.h", "src/base/csv.c"},

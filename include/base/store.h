@@ -44,6 +44,14 @@ enum err store_open(const char *path, const uint8_t key[STORE_KEY_BYTES],
                     const struct store_schema *schema, struct store **store);
 void store_destroy(struct store **store); /* rolls an open transaction back */
 
+/* Encrypt every page of the store at `path` anew under `fresh`, in one transaction, then
+ * open it with that and read every page, because SQLCipher 3.4 says that all is well when
+ * the disk refused half of it. Killed or refused on the way it opens with one of the two
+ * keys. ERR_STORAGE: still under the old one. */
+enum err store_rekey(const char *path, const uint8_t key[STORE_KEY_BYTES],
+                     const uint8_t fresh[STORE_KEY_BYTES],
+                     const struct store_schema *schema);
+
 /* Read and authenticate every page: ERR_STORAGE with the first thing found wrong. An old
  * page of the same file put back is not noticed. */
 enum err store_check(struct store *store);
@@ -87,6 +95,12 @@ int64_t query_get_int(struct query *query, int column);
 double query_get_real(struct query *query, int column);       /* NULL gives NaN */
 bool query_get_null(struct query *query, int column);
 const char *query_get_text(struct query *query, int column);  /* until the next step */
+/* For copying rows of any table: what the statement's columns are called, and what kind
+ * of value the present row has in one. */
+enum query_kind { QUERY_NULL, QUERY_INT, QUERY_REAL, QUERY_TEXT, QUERY_BLOB };
+int query_columns(const struct query *query);
+const char *query_column_name(const struct query *query, int column);
+enum query_kind query_get_kind(struct query *query, int column);
 const void *query_get_blob(struct query *query, int column, size_t *size); /* same */
 
 int64_t store_last_row(const struct store *store);     /* rowid of the last INSERT */

@@ -85,91 +85,217 @@ enum err file_sync_entry(const char *path)
     return err;
 }
 
-/* The whole content, synced, under a name of its own beside `path`. Caller frees and
- * removes or renames `*beside`. */
-static enum err write_beside(const char *path, const void *data, size_t size, mode_t mode,
-                             char **beside)
+struct file_out {
+    char *path, *beside; /* written under a name of its own first */
+    int fd;              /* -1: synced and closed */
+};
+
+enum err file_out_new(const char *path, mode_t mode, struct file_out **out)
 {
-    *beside = mem_format("%s.new-XXXXXX", path);
-    int fd = mkostemp(*beside, O_CLOEXEC);
+    char *beside = mem_format("%s.new-XXXXXX", path);
+    int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0) {
         enum err err = refuse("create", path);
-        mem_free(*beside);
+        mem_free(beside);
         return err;
     }
-    bool failed = write_fully(fd, data, size) || fchmod(fd, mode) || fsync(fd);
+    *out = mem_new(1, sizeof **out);
+    **out = (struct file_out){mem_text(path), beside, fd};
+    if (fchmod(fd, mode) == 0)
+        return ERR_OK;
+    enum err err = refuse("write", path);
+    file_out_drop(out);
+    return err;
+}
+
+enum err file_out_add(struct file_out *out, const void *data, size_t size)
+{
+    return write_fully(out->fd, data, size) ? refuse("write", out->path) : ERR_OK;
+}
+
+void file_out_drop(struct file_out **out)
+{
+    if (!*out)
+        return;
+    if ((*out)->fd >= 0)
+        close((*out)->fd);
+    if ((*out)->beside)
+        unlink((*out)->beside);
+    mem_free((*out)->beside);
+    mem_free((*out)->path);
+    mem_free(*out);
+    *out = NULL;
+}
+
+static enum err out_sync(struct file_out *out)
+{
+    bool failed = fsync(out->fd) != 0;
     int why = errno;
-    if (close(fd) != 0 && !failed) {
+    if (close(out->fd) != 0 && !failed) {
         failed = true;
         why = errno;
     }
-    if (!failed)
-        return ERR_OK;
-    unlink(*beside);
-    mem_free(*beside);
+    out->fd = -1;
     errno = why;
-    return refuse("write", path);
+    return failed ? refuse("write", out->path) : ERR_OK;
+}
+
+enum err file_out_keep(struct file_out **out)
+{
+    struct file_out *o = *out;
+    enum err err = out_sync(o);
+    /* link refuses an existing name atomically; rename would replace it. */
+    if (!err && link(o->beside, o->path) != 0)
+        err = errno == EEXIST ? err_set(ERR_STATE, "%s exists already", o->path)
+                              : refuse("create", o->path);
+    char *path = mem_text(o->path);
+    file_out_drop(out);
+    if (!err)
+        err = file_sync_entry(path);
+    mem_free(path);
+    return err;
 }
 
 enum err file_write(const char *path, const void *data, size_t size, mode_t mode)
 {
-    char *beside;
-    enum err err = write_beside(path, data, size, mode, &beside);
+    struct file_out *out;
+    enum err err = file_out_new(path, mode, &out);
     if (err)
         return err;
-    if (rename(beside, path) != 0) {
+    err = file_out_add(out, data, size);
+    if (!err)
+        err = out_sync(out);
+    if (!err && rename(out->beside, path) != 0)
         err = refuse("write", path);
-        unlink(beside);
+    if (!err) { /* renamed: nothing is left to remove */
+        mem_free(out->beside);
+        out->beside = NULL;
     }
-    mem_free(beside);
+    file_out_drop(&out);
     return err ? err : file_sync_entry(path);
 }
 
 enum err file_create(const char *path, const void *data, size_t size, mode_t mode)
 {
-    char *beside;
-    enum err err = write_beside(path, data, size, mode, &beside);
+    struct file_out *out;
+    enum err err = file_out_new(path, mode, &out);
     if (err)
         return err;
-    /* link refuses an existing name atomically; rename would replace it. */
-    if (link(beside, path) != 0)
-        err = errno == EEXIST ? err_set(ERR_STATE, "%s exists already", path)
-                              : refuse("create", path);
-    unlink(beside);
-    mem_free(beside);
-    return err ? err : file_sync_entry(path);
+    err = file_out_add(out, data, size);
+    if (!err)
+        return file_out_keep(&out);
+    file_out_drop(&out);
+    return err;
 }
 
-static enum err check_secret(int fd, const char *path, size_t size)
+struct file_in {
+    char *path;
+    int fd;
+};
+
+enum err file_in_new(const char *path, struct file_in **in)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return refuse("open", path);
+    *in = mem_new(1, sizeof **in);
+    **in = (struct file_in){mem_text(path), fd};
+    return ERR_OK;
+}
+
+enum err file_in_read(struct file_in *in, void *data, size_t size, size_t *got)
+{
+    ssize_t done = read_fully(in->fd, data, size);
+    if (done < 0)
+        return refuse("read", in->path);
+    *got = (size_t)done;
+    return ERR_OK;
+}
+
+void file_in_destroy(struct file_in **in)
+{
+    if (!*in)
+        return;
+    close((*in)->fd);
+    mem_free((*in)->path);
+    mem_free(*in);
+    *in = NULL;
+}
+
+static enum err check_mode(const char *path, const struct stat *about, mode_t others)
+{
+    if (!(about->st_mode & others))
+        return ERR_OK;
+    err_set(ERR_KEY, "%s may be read or changed by others than its owner (mode %04o)",
+            path, (unsigned)(about->st_mode & 07777));
+    return err_hint("chmod 0400 %s", path);
+}
+
+static enum err check_secret(int fd, const char *path, size_t size, mode_t others)
 {
     struct stat about;
     if (fstat(fd, &about) != 0)
         return refuse("examine", path);
     if (!S_ISREG(about.st_mode))
         return err_set(ERR_KEY, "%s is not a regular file", path);
-    if (about.st_mode & 077) {
-        err_set(ERR_KEY, "%s may be read or changed by others than its owner (mode %04o)",
-                path, (unsigned)(about.st_mode & 07777));
-        return err_hint("chmod 0400 %s", path);
-    }
+    if (check_mode(path, &about, others) != ERR_OK)
+        return err_code();
     if ((uintmax_t)about.st_size != size)
         return err_set(ERR_KEY, "%s holds %jd bytes, expected %zu", path,
                        (intmax_t)about.st_size, size);
     return ERR_OK;
 }
 
-enum err file_read_secret(const char *path, size_t size, void **secret)
+static enum err read_secret(const char *path, size_t size, mode_t others, void **secret)
 {
     /* NONBLOCK: opening a pipe must not hang before we can refuse it. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return refuse("open", path);
     void *room = NULL;
-    enum err err = check_secret(fd, path, size);
+    enum err err = check_secret(fd, path, size, others);
     if (!err)
         err = secret_new(size, &room);
     if (!err && read_fully(fd, room, size) != (ssize_t)size)
         err = err_set(ERR_STORAGE, "%s could not be read to its end", path);
+    close(fd);
+    if (err)
+        secret_free(room);
+    else
+        *secret = room;
+    return err;
+}
+
+enum err file_read_secret(const char *path, size_t size, void **secret)
+{
+    return read_secret(path, size, 077, secret);
+}
+
+enum err file_read_credential(const char *path, size_t size, void **secret)
+{
+    return read_secret(path, size, 037, secret);
+}
+
+enum err file_read_secret_from(int fd, size_t size, void **secret)
+{
+    char name[40];
+    struct stat about;
+    uint8_t more;
+    void *room = NULL;
+    snprintf(name, sizeof name, "descriptor %d", fd);
+    if (fstat(fd, &about) != 0)
+        return err_set(ERR_KEY, "%s is not open", name);
+    enum err err = ERR_OK;
+    if (S_ISREG(about.st_mode))
+        err = check_mode(name, &about, 077);
+    else if (!S_ISFIFO(about.st_mode) && !S_ISSOCK(about.st_mode))
+        err = err_set(ERR_KEY, "%s is neither a pipe nor a file", name);
+    if (!err)
+        err = secret_new(size, &room);
+    if (!err && read_fully(fd, room, size) != (ssize_t)size)
+        err = err_set(ERR_KEY, "%s holds less than %zu bytes", name, size);
+    if (!err && read_fully(fd, &more, 1) != 0)
+        err = err_set(ERR_KEY, "%s holds more than %zu bytes", name, size);
     close(fd);
     if (err)
         secret_free(room);

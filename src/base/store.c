@@ -91,12 +91,13 @@ static char *plain_path(const char *path)
     return path[0] == '/' ? mem_text(path) : file_join(".", path);
 }
 
-static enum err give_key(struct store *store, const uint8_t key[STORE_KEY_BYTES])
+static enum err hand_key(const struct store *store, const uint8_t key[STORE_KEY_BYTES],
+                         int (*take)(sqlite3 *db, const void *key, int size))
 {
     char raw[2 + 2 * STORE_KEY_BYTES + 2] = "x'";
     bytes_to_hex(key, STORE_KEY_BYTES, raw + 2);
     raw[2 + 2 * STORE_KEY_BYTES] = '\'';
-    int code = sqlite3_key(store->db, raw, sizeof raw - 1);
+    int code = take(store->db, raw, sizeof raw - 1);
     bytes_wipe(raw, sizeof raw);
     return code == SQLITE_OK ? ERR_OK : refuse(store, "the key was not taken");
 }
@@ -343,7 +344,7 @@ static enum err prepare(struct store *store, const uint8_t key[STORE_KEY_BYTES],
     bool unclean = !fresh && left_open(store->path);
     enum err err = check_encrypted(store);
     if (!err)
-        err = give_key(store, key);
+        err = hand_key(store, key, sqlite3_key);
     if (!err)
         err = apply_settings(store);
     if (err)
@@ -439,6 +440,34 @@ void store_destroy(struct store **store)
     mem_free((*store)->path);
     mem_free(*store);
     *store = NULL;
+}
+
+static enum err check_rekeyed(const char *path, const uint8_t fresh[STORE_KEY_BYTES],
+                              const struct store_schema *schema)
+{
+    struct store *store = NULL;
+    enum err err = store_open(path, fresh, schema, &store);
+    if (!err)
+        err = store_check(store);
+    store_destroy(&store);
+    return err != ERR_KEY ? err
+                          : err_set(ERR_STORAGE,
+                                    "%s could not be written under a new key; the old "
+                                    "one still opens it",
+                                    path);
+}
+
+enum err store_rekey(const char *path, const uint8_t key[STORE_KEY_BYTES],
+                     const uint8_t fresh[STORE_KEY_BYTES],
+                     const struct store_schema *schema)
+{
+    struct store *store;
+    enum err err = store_open(path, key, schema, &store);
+    if (err)
+        return err;
+    err = hand_key(store, fresh, sqlite3_rekey);
+    store_destroy(&store);
+    return err ? err : check_rekeyed(path, fresh, schema);
 }
 
 /* A failed fsync leaves the disk in a state nobody knows, and a second one may succeed
@@ -665,6 +694,32 @@ bool query_get_null(struct query *query, int column)
 const char *query_get_text(struct query *query, int column)
 {
     return (const char *)sqlite3_column_text(row_with(query, column), column);
+}
+
+int query_columns(const struct query *query)
+{
+    return sqlite3_column_count(query->statement);
+}
+
+const char *query_column_name(const struct query *query, int column)
+{
+    return sqlite3_column_name(query->statement, column);
+}
+
+enum query_kind query_get_kind(struct query *query, int column)
+{
+    switch (sqlite3_column_type(row_with(query, column), column)) {
+    case SQLITE_INTEGER:
+        return QUERY_INT;
+    case SQLITE_FLOAT:
+        return QUERY_REAL;
+    case SQLITE_TEXT:
+        return QUERY_TEXT;
+    case SQLITE_BLOB:
+        return QUERY_BLOB;
+    default:
+        return QUERY_NULL;
+    }
 }
 
 const void *query_get_blob(struct query *query, int column, size_t *size)

@@ -2,12 +2,8 @@
 
 #include <sys/wait.h>
 
-#include "base/memory.h"
-#include "check.h"
+#include "canary.h"
 #include "fault.h"
-#include "node/patients.h"
-#include "pages.h"
-#include "scratch.h"
 
 #define USER 1000
 
@@ -15,103 +11,7 @@ static const struct consent_decision signed_now = {"signed", USER, 1764000000},
                                      patient_asks = {"patient", USER, 1764000100},
                                      renewed = {"renewed", USER, 1764000200};
 
-static const char drug[] =
-    "model drug version 1 \"t\"\ntime h\n"
-    "[parameters]\nka = 1.5 1/h (0.01, 20) lognormal sd 0.6\n"
-    "V = 30 L (1, 1000) lognormal sd 0.2 on WT\n"
-    "[covariates]\nWT kg centre 70 scale 30\n"
-    "[doses]\noral -> depot mg\n"
-    "[equations]\nd/dt(depot) = -ka*depot\n"
-    "d/dt(central) = ka*depot - ka*central\nCp = central/V unit mg/L\n"
-    "[observations]\nCP : Cp ~ add(0.7 mg/L)\n";
-
-/* Every field of hers is found nowhere else. */
-#define CANARY "canary-Qx7Zw"
-#define CANARY_TIME 1234.5678
-#define CANARY_VALUE 3.1415927
-#define CANARY_DOSE 271.828125
-#define CANARY_WEIGHT 61.803398875
-static const char table[] =
-    "ID,TIME,AMT,CP,WT\n"
-    "anna,0,100,.,70\nanna,1.5,.,3.25,70\n" CANARY
-    ",0.25,271.828125,.,61.803398875\n" CANARY ",1234.5678,.,3.1415927,61.803398875\n"
-    "bert,0,100,.,80\nbert,2.5,.,2.75,80\n";
-
-struct home_of {
-    void *directory;
-    char *folder;
-    struct node *node;
-};
-
-static int set_up(void **state)
-{
-    struct home_of *h = mem_new(1, sizeof *h);
-    if (scratch_setup(&h->directory) != 0)
-        return -1;
-    h->folder = scratch_path(h->directory, "home");
-    assert_ok(node_create(h->folder, "St Anna", &h->node));
-    *state = h;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct home_of *h = *state;
-    node_destroy(&h->node);
-    free(h->folder);
-    int failed = scratch_teardown(&h->directory);
-    mem_free(h);
-    return failed;
-}
-
-static enum err import(struct home_of *h, const char *text,
-                       struct patients_import *report)
-{
-    char *csv = scratch_path(h->directory, "t.csv");
-    struct model *model;
-    struct dataset *dataset;
-    uint8_t hash[HASH_BYTES];
-    assert_ok(file_write(csv, text, strlen(text), 0600));
-    assert_ok(model_parse(drug, strlen(drug), "drug", &model));
-    assert_ok(dataset_read(csv, NULL, model, &dataset));
-    bytes_hash("gemel/import/1", text, strlen(text), hash);
-    enum err err = patients_import(h->node, dataset, "t.csv", hash, 1764000000, false,
-                                   NULL, NULL, report);
-    dataset_destroy(&dataset);
-    model_destroy(&model);
-    free(csv);
-    return err;
-}
-
-static void import_table(struct home_of *h)
-{
-    struct patients_import report;
-    assert_ok(import(h, table, &report));
-    assert_int_equal(report.patients_new, 3);
-}
-
-static int64_t id_of(struct home_of *h, const char *name)
-{
-    int64_t id;
-    assert_ok(patients_find(h->node, name, &id));
-    return id;
-}
-
-/* A twin as calibrate keeps it. */
-static void keep_twin(struct home_of *h, const char *name, const char *phi)
-{
-    struct query *query;
-    assert_ok(store_query(h->node->store,
-                          "INSERT INTO twins (patient, model, prior, fitted, converged,"
-                          " minus2_log_likelihood, phi, covariance)"
-                          " VALUES (?, x'00', x'00', 1, 1, 2.5, ?, x'00')",
-                          &query));
-    query_int(query, 1, id_of(h, name));
-    query_blob(query, 2, phi, strlen(phi));
-    assert_ok(query_run(query));
-}
-
-static size_t count_of(struct home_of *h, const char *sql)
+static size_t count_of(struct canary *h, const char *sql)
 {
     struct query *query;
     bool row;
@@ -122,14 +22,14 @@ static size_t count_of(struct home_of *h, const char *sql)
     return count;
 }
 
-static enum err decide(struct home_of *h, const char *name, enum consent state,
+static enum err decide(struct canary *h, const char *name, enum consent state,
                        const struct consent_decision *decision)
 {
     size_t changed;
     return consent_decide(h->node, &name, 1, state, decision, &changed);
 }
 
-static size_t usable(struct home_of *h)
+static size_t usable(struct canary *h)
 {
     struct patient *patients;
     size_t count;
@@ -138,41 +38,17 @@ static size_t usable(struct home_of *h)
     return count;
 }
 
-/* Charge a release to everybody who may be used. */
-static void charge(struct home_of *h, uint64_t round)
-{
-    struct patient *patients;
-    size_t count;
-    const struct ledger_entry entry = {.round = round,
-                                       .attempt = 1,
-                                       .noise_multiplier = 4,
-                                       .wall = 1764000000,
-                                       .dimension = 35,
-                                       .noise_log2 = 20};
-    assert_ok(patients_list(h->node, &patients, &count));
-    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = mem_new(count, sizeof *pseudonyms);
-    for (size_t i = 0; i < count; i++)
-        memcpy(pseudonyms[i], patients[i].pseudonym, LEDGER_PSEUDONYM_BYTES);
-    assert_ok(store_begin(h->node->store));
-    assert_ok(ledger_charge(h->node->ledger, &entry,
-                            (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms, count,
-                            100));
-    assert_ok(store_commit(h->node->store));
-    mem_free(pseudonyms);
-    patients_free(patients, count);
-}
-
 /* --- withdrawing
  * ------------------------------------------------------------------------------- */
 
 static void consent__who_has_withdrawn_is_used_for_nothing(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct record *record;
-    import_table(h);
-    keep_twin(h, "anna", "phi");
-    keep_twin(h, "bert", "phi");
-    int64_t anna = id_of(h, "anna");
+    canary_import_table(h);
+    canary_twin(h, "anna", "phi");
+    canary_twin(h, "bert", "phi");
+    int64_t anna = canary_id(h, "anna");
     assert_int_equal(usable(h), 3);
     assert_ok(decide(h, "anna", CONSENT_WITHDRAWN, &patient_asks));
     assert_int_equal(usable(h), 2);
@@ -192,10 +68,10 @@ static void consent__who_has_withdrawn_is_used_for_nothing(void **state)
 
 static void consent__lists_are_taken_whole_or_not_at_all(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     const char *people[] = {"anna", "bert", "nobody-here"};
     size_t changed;
-    import_table(h);
+    canary_import_table(h);
     assert_refused(
         ERR_NOT_FOUND, "patient 3 of the list",
         consent_decide(h->node, people, 3, CONSENT_WITHDRAWN, &patient_asks, &changed));
@@ -212,10 +88,10 @@ static void consent__lists_are_taken_whole_or_not_at_all(void **state)
 
 static void consent__reasons_are_a_closed_list(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     const struct consent_decision free_text = {"moved to Berlin", USER, 1};
     struct consent_erased erased;
-    import_table(h);
+    canary_import_table(h);
     assert_refused(ERR_USAGE, "not a reason",
                    decide(h, "anna", CONSENT_WITHDRAWN, &free_text));
     assert_refused(ERR_USAGE, "not a reason",
@@ -236,18 +112,18 @@ static void consent__reasons_are_a_closed_list(void **state)
  * what was left out. */
 static void consent__an_import_adds_nothing_to_who_has_withdrawn(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct patients_import report;
     const char *more = "ID,TIME,AMT,CP,WT\nanna,9,.,1.25,70\nbert,9,.,1.5,80\n";
-    import_table(h);
+    canary_import_table(h);
     assert_ok(decide(h, "anna", CONSENT_WITHDRAWN, &patient_asks));
-    assert_ok(import(h, more, &report));
+    assert_ok(canary_import(h, more, &report));
     assert_int_equal(report.patients_withdrawn, 1);
     assert_int_equal(report.patients_known, 2);
     assert_int_equal(report.rows_new, 2); /* a value and a weight */
     assert_int_equal(usable(h), 2);
     assert_ok(decide(h, "anna", CONSENT_IN, &renewed));
-    assert_ok(import(h, more, &report));
+    assert_ok(canary_import(h, more, &report));
     assert_false(report.repeated);
     assert_int_equal(report.patients_withdrawn, 0);
     assert_int_equal(report.rows_new, 2);
@@ -258,23 +134,23 @@ static void consent__an_import_adds_nothing_to_who_has_withdrawn(void **state)
 
 static void consent__the_erased_come_back_only_when_they_agree(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct patients_import report;
     struct consent_erased erased;
     struct patient *patients;
     size_t count;
     double before, after;
-    import_table(h);
-    charge(h, 1);
-    charge(h, 2);
+    canary_import_table(h);
+    canary_charge(h->node, 1);
+    canary_charge(h->node, 2);
     assert_ok(consent_erase(h->node, "bert", &patient_asks, &erased));
     assert_int_equal(erased.rows, 3); /* a dose, a weight, a measurement */
     assert_int_equal(erased.releases, 2);
-    assert_relative(erased.loss.mu, sqrt(2) / 4, 1e-9);
+    assert_relative(erased.loss.mu, sqrt(2) / 40, 1e-9);
     assert_ok(ledger_spent(h->node->ledger, erased.pseudonym, &before));
     assert_int_equal(usable(h), 2);
     assert_refused(ERR_DENIED, "patient 3 of the file was erased here",
-                   import(h, table, &report));
+                   canary_import(h, canary_table, &report));
     assert_null(strstr(err_text(), "bert"));
     assert_refused(ERR_STATE, "erased",
                    decide(h, "bert", CONSENT_WITHDRAWN, &patient_asks));
@@ -282,7 +158,7 @@ static void consent__the_erased_come_back_only_when_they_agree(void **state)
                    consent_erase(h->node, "bert", &patient_asks, &erased));
     assert_ok(decide(h, "bert", CONSENT_IN, &renewed));
     assert_int_equal(usable(h), 2);
-    assert_ok(import(h, table, &report));
+    assert_ok(canary_import(h, canary_table, &report));
     assert_int_equal(report.patients_new, 1);
     assert_int_equal(report.rows_new, 3);
     assert_ok(patients_list(h->node, &patients, &count));
@@ -294,44 +170,15 @@ static void consent__the_erased_come_back_only_when_they_agree(void **state)
     patients_free(patients, count);
 }
 
-static void read_pages(struct home_of *h, struct bytes *plain)
-{
-    char *store = file_join(h->folder, "gemel-node.db");
-    char *path = file_join(h->folder, "store.key");
-    void *key;
-    node_destroy(&h->node);
-    assert_ok(file_read_secret(path, STORE_KEY_BYTES, &key));
-    pages_decrypt(store, key, plain);
-    secret_free(key);
-    assert_ok(node_open(h->folder, &h->node));
-    free(store);
-    free(path);
-}
-
-/* How many of the canary's fields stand in the decrypted pages of the store. */
-static size_t markers(struct home_of *h)
-{
-    static const double reals[] = {CANARY_TIME, CANARY_VALUE, CANARY_DOSE, CANARY_WEIGHT};
-    struct bytes plain = {0};
-    read_pages(h, &plain);
-    size_t found =
-        pages_hold(&plain, CANARY, strlen(CANARY)) + pages_hold(&plain, "canary-phi", 10);
-    for (size_t i = 0; i < 4; i++)
-        found += pages_hold_real(&plain, reals[i]);
-    assert_true(pages_hold(&plain, "anna", 4)); /* the others are still there */
-    bytes_free(&plain);
-    return found;
-}
-
 static void consent__erasing_leaves_nothing_in_the_pages(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct consent_erased erased;
-    import_table(h);
-    keep_twin(h, CANARY, "canary-phi");
-    assert_int_equal(markers(h), 6);
+    canary_import_table(h);
+    canary_twin(h, CANARY, "canary-phi");
+    assert_int_equal(canary_markers(h), 6);
     assert_ok(consent_erase(h->node, CANARY, &patient_asks, &erased));
-    assert_int_equal(markers(h), 0);
+    assert_int_equal(canary_markers(h), 0);
     assert_int_equal(erased.twins, 1);
     assert_int_equal(count_of(h, "SELECT count(*) FROM patients"), 2);
     assert_int_equal(count_of(h, "SELECT count(*) FROM measurements"), 2);
@@ -341,7 +188,7 @@ static void consent__erasing_leaves_nothing_in_the_pages(void **state)
 /* Many rows, so that pages are split, freed and used again. */
 static void consent__erasing_a_long_record_leaves_nothing(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct patients_import report;
     struct consent_erased erased;
     struct bytes text = {0};
@@ -353,22 +200,22 @@ static void consent__erasing_a_long_record_leaves_nothing(void **state)
         mem_free(row);
     }
     bytes_u8(&text, 0);
-    assert_ok(import(h, (const char *)text.data, &report));
+    assert_ok(canary_import(h, (const char *)text.data, &report));
     bytes_free(&text);
-    assert_int_equal(markers(h), 3); /* name, value and weight */
+    assert_int_equal(canary_markers(h), 3); /* name, value and weight */
     assert_ok(consent_erase(h->node, CANARY, &patient_asks, &erased));
     assert_int_equal(erased.rows, 2001);
-    assert_int_equal(markers(h), 0);
+    assert_int_equal(canary_markers(h), 0);
 }
 
 /* Killed at any call that changes a file, the patient is there whole or gone whole. */
 static void consent__a_killed_erasure_is_whole_or_not_at_all(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     int64_t id;
     bool gone = false;
     size_t whole = 0;
-    import_table(h);
+    canary_import_table(h);
     node_destroy(&h->node);
     for (int call = 0; !gone; call++) {
         pid_t child = fork();
@@ -399,11 +246,11 @@ static void consent__a_killed_erasure_is_whole_or_not_at_all(void **state)
 
 static void consent__lists_say_who_when_and_why(void **state)
 {
-    struct home_of *h = *state;
+    struct canary *h = *state;
     struct consent_line *lines;
     struct consent_erased erased;
     size_t count;
-    import_table(h);
+    canary_import_table(h);
     assert_ok(decide(h, "anna", CONSENT_WITHDRAWN, &patient_asks));
     assert_ok(consent_erase(h->node, "bert", &patient_asks, &erased));
     assert_ok(consent_list(h->node, 7, &lines, &count));
@@ -423,7 +270,8 @@ static void consent__lists_say_who_when_and_why(void **state)
     consent_lines_free(lines, count);
 }
 
-#define IN_HOME(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_HOME(test)                                                                    \
+    cmocka_unit_test_setup_teardown(test, canary_set_up, canary_tear_down)
 
 int main(int argc, char **argv)
 {

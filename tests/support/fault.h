@@ -15,6 +15,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -26,7 +27,8 @@ enum {
     FAULT_SYNC = 2,
     FAULT_SHRINK = 4,
     FAULT_UNLINK = 8,
-    FAULT_ANY = 15
+    FAULT_ANY = 15,
+    FAULT_NAME = 16 /* rename and link; not among FAULT_ANY */
 };
 
 #define FAULT_KILL (-1)      /* kill -9 instead of an error */
@@ -112,6 +114,20 @@ int ftruncate(int fd, off_t size)
 int ftruncate64(int fd, off_t size)
 {
     return fault_strikes(FAULT_SHRINK) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int rename(const char *from, const char *to)
+{
+    return fault_strikes(FAULT_NAME)
+               ? -1
+               : (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
+
+int link(const char *from, const char *to)
+{
+    return fault_strikes(FAULT_NAME)
+               ? -1
+               : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int unlink(const char *path)
