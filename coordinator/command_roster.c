@@ -185,7 +185,10 @@ enum err command_roster_show(struct cli *cli)
     return result;
 }
 
-enum err command_site_add(struct cli *cli)
+typedef enum err take_request(struct coordinator *c, const char *text, size_t size,
+                              struct arena *arena, struct enrol_request *request);
+
+static enum err add_from_file(struct cli *cli, take_request *take)
 {
     struct coordinator *c;
     struct bytes text = {0};
@@ -195,8 +198,7 @@ enum err command_site_add(struct cli *cli)
     enum err result = file_read(cli_argument(cli, 0), ARMOURED_MAX, &text);
     struct arena *arena = codec_arena(text.size);
     if (result == ERR_OK)
-        result = coordinator_add_request(c, (const char *)text.data, text.size, arena,
-                                         &request);
+        result = take(c, (const char *)text.data, text.size, arena, &request);
     if (result == ERR_OK) {
         uint8_t keys[2 * KEY_BYTES];
         char fingerprint[ROSTER_FINGERPRINT_SIZE];
@@ -216,6 +218,16 @@ enum err command_site_add(struct cli *cli)
     bytes_free(&text);
     coordinator_destroy(&c);
     return result;
+}
+
+enum err command_site_add(struct cli *cli)
+{
+    return add_from_file(cli, coordinator_add_request);
+}
+
+enum err command_site_replace(struct cli *cli)
+{
+    return add_from_file(cli, coordinator_add_rotation);
 }
 
 enum err command_site_list(struct cli *cli)

@@ -19,6 +19,7 @@ enum err command_roster_sign(struct cli *cli);
 enum err command_roster_install(struct cli *cli);
 enum err command_roster_show(struct cli *cli);
 enum err command_site_add(struct cli *cli);
+enum err command_site_replace(struct cli *cli);
 enum err command_site_list(struct cli *cli);
 
 enum err command_study_create(struct cli *cli);

@@ -56,7 +56,11 @@ static const char schema_phases[] =
     "ALTER TABLE joined ADD COLUMN seed_commitment BLOB NOT NULL DEFAULT x'';"
     "DROP TABLE contributions;";
 
-static const char *const migrations[] = {schema_first, schema_phases, AUDIT_SCHEMA};
+/* The key of the member whose place a request asks for; NULL: a new member. */
+static const char schema_rotations[] = "ALTER TABLE requests ADD COLUMN replaces BLOB;";
+
+static const char *const migrations[] = {schema_first, schema_phases, AUDIT_SCHEMA,
+                                         schema_rotations};
 static const struct store_schema schema = {"gemel-coord", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-coordinator", settings,
@@ -191,15 +195,36 @@ enum err coordinator_settings(const char *folder, struct conf **conf)
 /* --- the roster
  * ------------------------------------------------------------------------------ */
 
-/* A request whose key a roster has is settled; kept, it would bring a removed member
+/* A ledger belongs to a hospital, not to a key: what was seen of it stays known under the
+ * new one. */
+static enum err carry_head(struct coordinator *c, const struct member *member)
+{
+    struct query *query;
+    if (store_query(c->store,
+                    "UPDATE OR REPLACE heads SET member = ?1 WHERE member ="
+                    " (SELECT replaces FROM requests WHERE key = ?1 AND curve = ?2)",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, member->key, KEY_BYTES);
+    query_blob(query, 2, member->curve, KEY_BYTES);
+    return query_run(query);
+}
+
+/* A request whose keys a roster has is settled; kept, it would bring a removed member
  * back. */
 static enum err settle_requests(struct coordinator *c, const struct members *members)
 {
     for (size_t i = 0; i < members->count; i++) {
         struct query *query;
-        if (store_query(c->store, "DELETE FROM requests WHERE key = ?", &query) != ERR_OK)
+        const struct member *member = &members->items[i];
+        if (carry_head(c, member) != ERR_OK ||
+            store_query(c->store,
+                        "DELETE FROM requests WHERE key = ?"
+                        " AND (replaces IS NULL OR curve = ?)",
+                        &query) != ERR_OK)
             return err_code();
-        query_blob(query, 1, members->items[i].key, KEY_BYTES);
+        query_blob(query, 1, member->key, KEY_BYTES);
+        query_blob(query, 2, member->curve, KEY_BYTES);
         if (query_run(query) != ERR_OK)
             return err_code();
     }
@@ -248,18 +273,22 @@ enum err coordinator_roster(struct coordinator *c, struct view signed_roster)
     return ERR_OK;
 }
 
-static enum err keep_request(struct coordinator *c, const struct enrol_request *request)
+/* `replaces` NULL: to join. */
+static enum err keep_request(struct coordinator *c, const struct enrol_request *request,
+                             const uint8_t *replaces)
 {
     struct query *query;
-    if (store_query(
-            c->store,
-            "REPLACE INTO requests (key, name, curve, issued) VALUES (?, ?, ?, ?)",
-            &query) != ERR_OK)
+    if (store_query(c->store,
+                    "REPLACE INTO requests (key, name, curve, issued, replaces)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    &query) != ERR_OK)
         return err_code();
     query_blob(query, 1, request->key, KEY_BYTES);
     query_text(query, 2, request->name);
     query_blob(query, 3, request->curve, KEY_BYTES);
     query_int(query, 4, (int64_t)request->issued);
+    if (replaces)
+        query_blob(query, 5, replaces, KEY_BYTES);
     return query_run(query);
 }
 
@@ -274,12 +303,47 @@ enum err coordinator_add_request(struct coordinator *c, const char *text, size_t
     const struct audit_entry entry = {.kind = AUDIT_ADMISSION, .object = request->key};
     if (store_join(c->store, &own) != ERR_OK)
         return err_code();
-    enum err result = keep_request(c, request);
+    enum err result = keep_request(c, request, NULL);
     if (result == ERR_OK)
         result = audit_write(c->store, &entry,
                              "the request of %s to join was taken for the next roster",
                              request->name);
     return store_leave(c->store, own, result);
+}
+
+static enum err check_rotation(const struct coordinator *c,
+                               const struct enrol_request *request,
+                               const uint8_t present[KEY_BYTES])
+{
+    const struct member *member = c->roster ? roster_by_key(c->roster, present) : NULL;
+    if (memcmp(request->consortium, c->consortium, HASH_BYTES) != 0)
+        return err_set(ERR_DENIED, "the request is addressed to another consortium");
+    if (!member)
+        return err_set(ERR_DENIED, "no member of the roster signed the request");
+    if (strcmp(member->name, request->name) != 0)
+        return err_set(ERR_DENIED, "the request is in the name of %s, signed by %s",
+                       request->name, member->name);
+    if (memcmp(request->key, present, KEY_BYTES) != 0 &&
+        roster_by_key(c->roster, request->key))
+        return err_set(ERR_DENIED, "the request's new key is another member's");
+    return ERR_OK;
+}
+
+enum err coordinator_add_rotation(struct coordinator *c, const char *text, size_t size,
+                                  struct arena *arena, struct enrol_request *request)
+{
+    uint8_t present[KEY_BYTES];
+    if (roster_rotation_read(text, size, arena, request, present) != ERR_OK ||
+        check_rotation(c, request, present) != ERR_OK || store_begin(c->store) != ERR_OK)
+        return err_code();
+    const struct audit_entry entry = {.kind = AUDIT_ADMISSION, .object = request->key};
+    enum err result = keep_request(c, request, present);
+    if (result == ERR_OK)
+        result = audit_write(c->store, &entry, "%s asks for new keys", request->name);
+    if (result == ERR_OK)
+        return store_commit(c->store);
+    store_rollback(c->store);
+    return result;
 }
 
 static int by_key(const void *a, const void *b)
@@ -296,16 +360,34 @@ static bool among(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-/* Members in force but for the removed, into `members`; all removed ones must exist. */
-static enum err keep_members(const struct coordinator *c, const char *const *removed,
+/* Does a request ask for this member's place? */
+static enum err is_replaced(struct coordinator *c, const struct member *member,
+                            bool *replaced)
+{
+    struct query *query;
+    if (store_query(c->store, "SELECT 1 FROM requests WHERE replaces = ?", &query) !=
+        ERR_OK)
+        return err_code();
+    query_blob(query, 1, member->key, KEY_BYTES);
+    enum err result = query_step(query, replaced);
+    query_reset(query);
+    return result;
+}
+
+/* Members in force but for the removed and for those who take new keys, into `members`;
+ * all removed ones must exist. */
+static enum err keep_members(struct coordinator *c, const char *const *removed,
                              size_t removed_count, struct member *members, size_t *count)
 {
     size_t gone = 0;
     const struct members *held = &roster_fields(c->roster)->members;
     for (size_t i = 0; i < held->count; i++) {
+        bool replaced = false;
+        if (is_replaced(c, &held->items[i], &replaced) != ERR_OK)
+            return err_code();
         if (among(held->items[i].name, removed, removed_count))
             gone++;
-        else
+        else if (!replaced)
             members[(*count)++] = held->items[i];
     }
     if (gone < removed_count)
@@ -322,7 +404,7 @@ static enum err add_requests(struct coordinator *c, struct arena *arena, uint64_
     struct query *query;
     bool row;
     enum err result = store_query(
-        c->store, "SELECT key, name, curve FROM requests ORDER BY key", &query);
+        c->store, "SELECT key, name, curve, replaces FROM requests ORDER BY key", &query);
     while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
         size_t size;
         struct member member = {.valid_from = wall,
@@ -330,7 +412,7 @@ static enum err add_requests(struct coordinator *c, struct arena *arena, uint64_
         const char *name = query_get_text(query, 1);
         memcpy(member.key, query_get_blob(query, 0, &size), KEY_BYTES);
         memcpy(member.curve, query_get_blob(query, 2, &size), KEY_BYTES);
-        if (c->roster && roster_by_key(c->roster, member.key))
+        if (query_get_null(query, 3) && c->roster && roster_by_key(c->roster, member.key))
             continue;
         if (*count == WIRE_PARTICIPANTS_MAX) {
             query_reset(query);

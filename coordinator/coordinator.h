@@ -56,9 +56,14 @@ enum err coordinator_add_request(struct coordinator *coordinator, const char *te
                                  size_t size, struct arena *arena,
                                  struct enrol_request *request);
 
+/* A member's request for new keys: signed by its present one, under its name. */
+enum err coordinator_add_rotation(struct coordinator *coordinator, const char *text,
+                                  size_t size, struct arena *arena,
+                                  struct enrol_request *request);
+
 /* The next roster for the governance key to sign: members in force, but the names in
- * `removed`, and every request not yet in it, valid for `days` from `wall`. Appends its
- * unsigned encoding. */
+ * `removed`, every request not yet in it (new keys in their old ones' place), valid for
+ * `days` from `wall`. Appends its unsigned encoding. */
 enum err coordinator_draft(struct coordinator *coordinator, uint64_t wall, uint64_t days,
                            const char *const *removed, size_t removed_count,
                            struct bytes *draft, size_t *added);

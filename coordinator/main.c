@@ -61,6 +61,10 @@ static const struct cli_command commands[] = {
      "gemel-coordinator invite -o demo.invite", COUNT(invite_options), command_invite},
     {"site add", "REQUEST", "take a hospital's request to join", "",
      "gemel-coordinator site add st-anna.request", NULL, 0, command_site_add},
+    {"site replace", "REQUEST", "take a member's request for new keys",
+     "The next roster draft has them in place of the old ones. What was seen of the "
+     "hospital's ledger stays known under the new key.",
+     "gemel-coordinator site replace st-anna.rotation", NULL, 0, command_site_replace},
     {"site list", "", "list members and who asks to join", "", "", NULL, 0,
      command_site_list},
     {"roster key", "FILE", "make a governance key and print its public half",
@@ -77,7 +81,8 @@ static const struct cli_command commands[] = {
      "gemel-coordinator roster install roster.signed", NULL, 0, command_roster_install},
     {"roster show", "", "show the roster in force", "", "", NULL, 0, command_roster_show},
     {"study create", "", "offer a study to all members",
-     "The terms are signed and never change. The hospitals' noises together, without those "
+     "The terms are signed and never change. The hospitals' noises together, without "
+     "those "
      "of one in six who may collude with this coordinator, are enough for the stated "
      "epsilon; most of the budget goes to the last rounds.",
      "gemel-coordinator study create --name sbp --purpose \"blood pressure trends\" "

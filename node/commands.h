@@ -13,7 +13,7 @@
  *   command_study.c      study fetch, list, show, entry, approve, decline
  *   command_budget.c     budget show, budget plan
  *   command_backup.c     backup create, verify, restore, keyring
- *   command_key.c        key rotate
+ *   command_key.c        key rotate, adopt
  *   command_serve.c      serve */
 
 enum err command_init(struct cli *cli);
@@ -59,6 +59,7 @@ enum err command_backup_restore(struct cli *cli);
 enum err command_backup_keyring(struct cli *cli);
 
 enum err command_key_rotate(struct cli *cli);
+enum err command_key_adopt(struct cli *cli);
 
 enum err command_serve(struct cli *cli);
 

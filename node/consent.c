@@ -73,7 +73,7 @@ enum err consent_reason_check(enum consent state, const char *code)
         bytes_append(&known, i ? ", " : "", i ? 2 : 0);
         bytes_append(&known, reason->code, strlen(reason->code));
     }
-    err_set(ERR_USAGE, "\"%s\" is not a reason for being %s", code, names[state]);
+    err_set(ERR_USAGE, "that is not a reason for being %s", names[state]);
     err_hint("one of %.*s", (int)known.size, (const char *)known.data);
     bytes_free(&known);
     return err_code();

@@ -111,6 +111,8 @@ static const struct cli_option restore_options[] = {
     {"keyring", 0, "FILE", "the newest keyring", true, false},
 };
 static const struct cli_option rotate_options[] = {
+    {"output", 'o', "FILE",
+     "write the request for new keys there; else to standard output", false, false},
     {"to", 0, "SOURCE",
      "where the store's new key is, if it is not made here: fd:N, "
      "credential:NAME",
@@ -253,10 +255,19 @@ static const struct cli_command commands[] = {
      "When the disk it is on was missing while somebody was erased, or after the setting "
      "`keyring` was changed.",
      "gemel-node backup keyring -C st-anna", NULL, 0, command_backup_keyring},
-    {"key rotate", "KEY", "replace a key: store",
+    {"key rotate", "KEY", "replace a key: store, identity or network",
      "store: every page is encrypted anew. Backups made before open with the old key "
-     "only.",
-     "gemel-node key rotate store -C st-anna", COUNT(rotate_options), command_key_rotate},
+     "only. "
+     "identity: the keys by which the consortium knows this hospital. network: the one "
+     "its "
+     "connection is encrypted with, alone. The last two come into force with a roster "
+     "that "
+     "has them.",
+     "gemel-node key rotate store -C st-anna\n"
+     "gemel-node key rotate identity -o st-anna.rotation -C st-anna",
+     COUNT(rotate_options), command_key_rotate},
+    {"key adopt", "ROSTER", "put new keys in force with the roster that has them", "",
+     "gemel-node key adopt roster.signed -C st-anna", NULL, 0, command_key_adopt},
     {"serve", "", "run the daemon: answer the approved studies' rounds",
      "Connects outward only. Every contribution is charged to the ledger and synced "
      "before it is sent. Ctrl-C stops cleanly; killed and started again it carries on.",

@@ -441,3 +441,157 @@ enum err node_roster(struct node *node, struct view signed_roster,
     c->roster = next;
     return ERR_OK;
 }
+
+/* --- new keys
+ * -------------------------------------------------------------------------------- */
+
+/* The keys asked for and not yet in force. ERR_NOT_FOUND. */
+static enum err read_next(struct node *node, struct identity **next)
+{
+    struct bytes secret = {0};
+    enum err result = home_get(node->home, "identity_next", &secret);
+    if (result == ERR_OK && secret.size != IDENTITY_SECRET_BYTES)
+        result = err_set(ERR_STORAGE, "the next identity kept in the store has %zu bytes",
+                         secret.size);
+    if (result == ERR_OK)
+        result = identity_read(secret.data, next);
+    bytes_free(&secret);
+    return result;
+}
+
+/* A fresh identity; for the network alone with the present signing key, whose seed is the
+ * first half of the secret. */
+static enum err draw_next(const struct node *node, enum node_next which,
+                          struct identity **next)
+{
+    struct identity *fresh;
+    void *mixed;
+    if (identity_new(&fresh) != ERR_OK)
+        return err_code();
+    if (which == NODE_NEXT_IDENTITY) {
+        *next = fresh;
+        return ERR_OK;
+    }
+    enum err result = secret_new(IDENTITY_SECRET_BYTES, &mixed);
+    if (result == ERR_OK) {
+        size_t half = IDENTITY_SECRET_BYTES / 2;
+        memcpy(mixed, identity_secret(node->identity), half);
+        memcpy((uint8_t *)mixed + half, identity_secret(fresh) + half, half);
+        result = identity_read(mixed, next);
+        secret_free(mixed);
+    }
+    identity_destroy(&fresh);
+    return result;
+}
+
+static enum err keep_next(struct node *node, const struct identity *next, uint64_t wall)
+{
+    uint8_t key[KEY_BYTES];
+    const struct audit_entry entry = {.kind = AUDIT_KEY, .wall = wall, .object = key};
+    identity_public(next, key);
+    return keep(node, "identity_next", identity_secret(next), IDENTITY_SECRET_BYTES,
+                &entry, "new keys were drawn, and are not in force yet");
+}
+
+static enum err next_of(struct node *node, enum node_next which, uint64_t wall,
+                        struct identity **next)
+{
+    uint8_t key[KEY_BYTES];
+    enum err result = read_next(node, next);
+    if (result == ERR_NOT_FOUND) {
+        result = draw_next(node, which, next);
+        return result == ERR_OK ? keep_next(node, *next, wall) : result;
+    }
+    if (result != ERR_OK)
+        return result;
+    identity_public(*next, key);
+    if ((memcmp(key, node->key, KEY_BYTES) == 0) == (which == NODE_NEXT_NETWORK))
+        return ERR_OK;
+    err_set(ERR_STATE, "new keys of another kind were asked for and are not in force");
+    return err_hint("take the roster that has them first: gemel-node key adopt ROSTER");
+}
+
+enum err node_rotate(struct node *node, enum node_next which, uint64_t wall, char **text)
+{
+    struct identity *next = NULL;
+    struct enrol_request request = {.name = conf_text(node->conf, "name"),
+                                    .issued = wall};
+    if (!node->consortium.known) {
+        err_set(ERR_STATE, "this node belongs to no consortium that knows its keys");
+        return err_hint("a node made anew has new keys: gemel-node init");
+    }
+    enum err result = next_of(node, which, wall, &next);
+    if (result == ERR_OK) {
+        memcpy(request.consortium, node->consortium.id, HASH_BYTES);
+        identity_curve(next, request.curve);
+        result = roster_rotation_text(node->identity, next, &request, text);
+    }
+    identity_destroy(&next);
+    return result;
+}
+
+static enum err check_next(struct view signed_roster, const struct node *node,
+                           const struct identity *next)
+{
+    struct roster *roster;
+    uint8_t key[KEY_BYTES], curve[KEY_BYTES];
+    identity_public(next, key);
+    identity_curve(next, curve);
+    if (roster_new(signed_roster, node->consortium.governance_key, &roster) != ERR_OK)
+        return err_code();
+    const struct member *member = roster_by_key(roster, key);
+    bool there = member && memcmp(member->curve, curve, KEY_BYTES) == 0;
+    roster_destroy(&roster);
+    return there ? ERR_OK
+                 : err_set(ERR_DENIED, "the roster does not have this node's new keys");
+}
+
+/* In the caller's transaction. */
+static enum err put_in_force(struct node *node, const struct identity *next)
+{
+    uint8_t key[KEY_BYTES];
+    const struct audit_entry entry = {.kind = AUDIT_KEY, .object = key};
+    identity_public(next, key);
+    if (keep(node, "identity", identity_secret(next), IDENTITY_SECRET_BYTES, &entry,
+             "new keys are in force") != ERR_OK)
+        return err_code();
+    return store_execute(node->store, "DELETE FROM named WHERE name = 'identity_next'");
+}
+
+enum err node_adopt(struct node *node, struct view signed_roster)
+{
+    struct identity *next = NULL;
+    struct roster *replaced = NULL;
+    enum err result = read_next(node, &next);
+    if (result == ERR_NOT_FOUND)
+        result = err_set(ERR_STATE, "no new keys were asked for");
+    if (result == ERR_OK)
+        result = check_next(signed_roster, node, next);
+    if (result == ERR_OK)
+        result = store_begin(node->store);
+    if (result != ERR_OK) {
+        identity_destroy(&next);
+        return result;
+    }
+    struct roster *before = node->consortium.roster;
+    result = node_roster(node, signed_roster, &replaced);
+    if (result == ERR_OK)
+        result = put_in_force(node, next);
+    if (result == ERR_OK)
+        result = store_commit(node->store);
+    else
+        store_rollback(node->store);
+    if (result != ERR_OK) {
+        if (node->consortium.roster != before) {
+            roster_destroy(&node->consortium.roster);
+            node->consortium.roster = before;
+        }
+        identity_destroy(&next);
+        return result;
+    }
+    roster_destroy(&replaced);
+    identity_destroy(&node->identity);
+    node->identity = next;
+    identity_public(next, node->key);
+    return ERR_OK;
+}

@@ -67,6 +67,18 @@ enum err node_refuse(struct node *node, const struct audit_entry *about);
  * consortium is pinned already; the same again is fine. `wall`: Unix seconds. */
 enum err node_pin(struct node *node, const char *text, size_t size, uint64_t wall);
 
+/* Ask for new keys: draw them (NODE_NEXT_NETWORK: the CURVE key only), keep them beside
+ * the present ones, and give the request for the operator, signed by both. Asked again
+ * before they are in force it is the same keys. ERR_STATE without a consortium, or while
+ * the other kind is asked for. Caller frees the text. */
+enum node_next { NODE_NEXT_IDENTITY, NODE_NEXT_NETWORK };
+enum err node_rotate(struct node *node, enum node_next which, uint64_t wall, char **text);
+
+/* Take a newer roster that has the new keys, and put them in force with it: both or
+ * neither, durably. ERR_STATE when none were asked for, ERR_DENIED for a roster without
+ * them, and what node_roster refuses. */
+enum err node_adopt(struct node *node, struct view signed_roster);
+
 /* Take a newer roster (the signed bytes) into use: signature, order, membership. It may
  * be the caller's transaction: `replaced` is the one in use before (NULL: none), which
  * the caller destroys once it has committed, or puts back into node->consortium. */

@@ -6,8 +6,8 @@
 #include "wire/codec.h"
 #include "wire/reason.h"
 
-/* roster - who belongs to the consortium, as the governance key signed it; and the two
- * files by which a hospital joins.
+/* roster - who belongs to the consortium, as the governance key signed it; and the
+ * files by which a hospital joins and takes new keys.
  *
  * The governance key is held offline and is not the coordinator's: whoever runs the
  * coordinator can neither add nor drop a hospital unseen. A roster's hash `rid` goes into
@@ -72,6 +72,15 @@ enum err roster_invite_text(const struct identity *coordinator,
                             const struct enrol_invite *invite, char **text);
 enum err roster_invite_read(const char *text, size_t size, struct arena *arena,
                             struct enrol_invite *invite);
+
+/* A member's next keys: a request to join as above, by the new keys, and the member's
+ * present key's signature over it. Reading tells whose place it asks for; that a roster
+ * has that member is the coordinator's to check, that it is the hospital's wish the
+ * telephone's. ERR_RANGE for a request that its new identity does not sign. */
+enum err roster_rotation_text(const struct identity *present, const struct identity *next,
+                              const struct enrol_request *request, char **text);
+enum err roster_rotation_read(const char *text, size_t size, struct arena *arena,
+                              struct enrol_request *request, uint8_t present[KEY_BYTES]);
 
 /* What people compare by telephone: the first 160 bits of the hash of the keys given, as
  * eight groups of four letters and digits without look-alikes. */

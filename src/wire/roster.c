@@ -8,8 +8,10 @@
 
 #define TAG_ROSTER "gemel/roster/1"
 #define TAG_REQUEST "gemel/request/1"
+#define TAG_ROTATION "gemel/rotation/1"
 #define TAG_INVITE "gemel/invite/1"
 #define LABEL_REQUEST "REQUEST"
+#define LABEL_ROTATION "ROTATION"
 #define LABEL_INVITE "INVITATION"
 #define FILE_SIZE_MAX ((size_t)8192) /* of an enrolment file */
 
@@ -278,6 +280,57 @@ enum err roster_request_read(const char *text, size_t size, struct arena *arena,
         envelope_verify(fields.key, TAG_REQUEST, file, arena, &object) != ERR_OK)
         return err_wrap("enrolment request");
     *request = fields;
+    return ERR_OK;
+}
+
+enum err roster_rotation_text(const struct identity *present, const struct identity *next,
+                              const struct enrol_request *request, char **text)
+{
+    struct bytes file = {0};
+    char *inner = NULL;
+    uint8_t key[KEY_BYTES], signature[SIGNATURE_BYTES];
+    enum err result = roster_request_text(next, request, &inner);
+    if (result == ERR_OK) {
+        identity_public(present, key);
+        bytes_text(&file, inner);
+        bytes_append(&file, key, KEY_BYTES);
+        result = identity_sign(present, TAG_ROTATION, file.data, file.size, signature);
+    }
+    if (result == ERR_OK) {
+        bytes_append(&file, signature, SIGNATURE_BYTES);
+        *text = bytes_to_armour(LABEL_ROTATION, file.data, file.size);
+    }
+    mem_free(inner);
+    bytes_free(&file);
+    return result;
+}
+
+static enum err read_rotation(struct view file, struct arena *arena,
+                              struct enrol_request *request, uint8_t present[KEY_BYTES])
+{
+    struct cursor cursor = {file.data, file.size, 0};
+    const uint8_t *inner;
+    size_t size;
+    if (cursor_field(&cursor, &inner, &size) != ERR_OK)
+        return err_code();
+    if (cursor.size - cursor.at != KEY_BYTES + SIGNATURE_BYTES)
+        return err_set(ERR_FORMAT, "it has no key and signature at its end");
+    const uint8_t *key = file.data + cursor.at;
+    if (identity_verify(key, TAG_ROTATION, file.data, cursor.at + KEY_BYTES,
+                        key + KEY_BYTES) != ERR_OK ||
+        roster_request_read((const char *)inner, size, arena, request) != ERR_OK)
+        return err_code();
+    memcpy(present, key, KEY_BYTES);
+    return ERR_OK;
+}
+
+enum err roster_rotation_read(const char *text, size_t size, struct arena *arena,
+                              struct enrol_request *request, uint8_t present[KEY_BYTES])
+{
+    struct view file;
+    if (read_file(LABEL_ROTATION, text, size, arena, &file) != ERR_OK ||
+        read_rotation(file, arena, request, present) != ERR_OK)
+        return err_wrap("request for new keys");
     return ERR_OK;
 }
 

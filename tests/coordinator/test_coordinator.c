@@ -129,6 +129,97 @@ static void coordinator__drafts_whom_the_roster_lacks(void **state)
     bytes_free(&bytes);
 }
 
+/* A request in hospital `from`'s name for the keys of `next`. */
+static enum err ask_for_keys(struct centre *s, size_t from, const struct identity *next,
+                             const char *name)
+{
+    struct enrol_request request = {.name = name, .issued = NOW}, read;
+    struct arena *arena = arena_new(1 << 16);
+    char *text;
+    memcpy(request.consortium, s->coordinator->consortium, HASH_BYTES);
+    identity_curve(next, request.curve);
+    assert_ok(roster_rotation_text(s->c->hospitals[from], next, &request, &text));
+    enum err err =
+        coordinator_add_rotation(s->coordinator, text, strlen(text), arena, &read);
+    mem_free(text);
+    arena_destroy(&arena);
+    return err;
+}
+
+/* The draft, signed and in force; whether it has this identity's keys. */
+static bool drafted(struct centre *s, const struct identity *identity)
+{
+    struct arena *arena = arena_new(1 << 20);
+    struct bytes bytes = {0}, signed_roster = {0};
+    struct roster_fields fields;
+    uint8_t key[KEY_BYTES], curve[KEY_BYTES];
+    size_t added;
+    assert_int_equal(draft(s, NULL, 0, &added, &bytes), HOSPITALS);
+    assert_int_equal(added, 1);
+    assert_ok(codec_decode_roster_fields(codec_view(&bytes), arena, &fields));
+    assert_ok(roster_sign(s->c->governance, &fields, &signed_roster));
+    assert_ok(coordinator_roster(s->coordinator, codec_view(&signed_roster)));
+    identity_public(identity, key);
+    identity_curve(identity, curve);
+    const struct member *member = roster_by_key(s->coordinator->roster, key);
+    bool there = member && memcmp(member->curve, curve, KEY_BYTES) == 0;
+    bytes_free(&bytes);
+    bytes_free(&signed_roster);
+    arena_destroy(&arena);
+    return there;
+}
+
+static size_t heads_of(struct centre *s, const uint8_t key[KEY_BYTES])
+{
+    struct query *query;
+    bool row;
+    size_t length = 0;
+    assert_ok(store_query(s->coordinator->store,
+                          "SELECT length FROM heads WHERE member = ?", &query));
+    query_blob(query, 1, key, KEY_BYTES);
+    assert_ok(query_step(query, &row));
+    if (row)
+        length = (size_t)query_get_int(query, 0);
+    query_reset(query);
+    return length;
+}
+
+static void coordinator__a_member_takes_new_keys_in_its_own_place(void **state)
+{
+    struct centre *s = *state;
+    struct identity *network;
+    struct query *query;
+    uint8_t secret[IDENTITY_SECRET_BYTES];
+    const char *name = s->c->members[0].name;
+    centre_roster(s, 1, HOSPITALS);
+    assert_refused(ERR_DENIED, "in the name of",
+                   ask_for_keys(s, 0, s->c->stranger, s->c->members[1].name));
+    assert_refused(ERR_DENIED, "another member's",
+                   ask_for_keys(s, 0, s->c->hospitals[1], name));
+    assert_ok(store_query(s->coordinator->store,
+                          "INSERT INTO heads (member, length, head) VALUES (?, 9, x'01')",
+                          &query));
+    query_blob(query, 1, s->c->keys, KEY_BYTES);
+    assert_ok(query_run(query));
+    assert_ok(ask_for_keys(s, 0, s->c->stranger, name));
+    assert_true(drafted(s, s->c->stranger));
+    assert_null(roster_by_key(s->coordinator->roster, s->c->keys));
+    assert_string_equal(coordinator_member_name(s->coordinator, s->c->stranger_key),
+                        name);
+    assert_int_equal(heads_of(s, s->c->stranger_key), 9); /* its ledger stays known */
+    assert_int_equal(heads_of(s, s->c->keys), 0);
+    assert_refused(ERR_DENIED, "no member",
+                   ask_for_keys(s, 0, s->c->hospitals[0], name)); /* it is one no more */
+    /* the connection's key alone */
+    memcpy(secret, identity_secret(s->c->hospitals[1]), sizeof secret);
+    secret[sizeof secret - 1] ^= 1;
+    secret[sizeof secret - 9] ^= 1;
+    assert_ok(identity_read(secret, &network));
+    assert_ok(ask_for_keys(s, 1, network, s->c->members[1].name));
+    assert_true(drafted(s, network));
+    identity_destroy(&network);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +227,7 @@ int main(void)
         IN_CENTRE(coordinator__is_not_made_of_anything),
         IN_CENTRE(coordinator__rosters_only_go_forward),
         IN_CENTRE(coordinator__drafts_whom_the_roster_lacks),
+        IN_CENTRE(coordinator__a_member_takes_new_keys_in_its_own_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,7 @@ static void consent__reasons_are_a_closed_list(void **state)
     canary_import_table(h);
     assert_refused(ERR_USAGE, "not a reason",
                    decide(h, "anna", CONSENT_WITHDRAWN, &free_text));
+    assert_null(strstr(err_text(), "Berlin"));
     assert_refused(ERR_USAGE, "not a reason",
                    decide(h, "anna", CONSENT_WITHDRAWN, &signed_now));
     assert_refused(ERR_USAGE, "not a reason",

@@ -1,6 +1,10 @@
 #include "check.h"
 #include "hospital.h"
 
+#include <sys/wait.h>
+
+#include "fault.h"
+
 /* --- every change has its entry
  * ------------------------------------------------------------------------- */
 
@@ -154,6 +158,123 @@ static void node__a_record_may_begin_late(void **state)
     refuses_to_open(h, "1 releases, which are not those of the ledger's 3");
 }
 
+/* --- new keys
+ * ------------------------------------------------------------------------------------ */
+
+/* The roster after the one in force, in which hospital 0 has the keys that `text` asks
+ * for. */
+static void next_roster(struct hospital *h, const char *text, struct bytes *bytes)
+{
+    struct arena *arena = arena_new(1 << 16);
+    struct enrol_request request;
+    struct member members[HOSPITALS];
+    struct roster_fields fields = *roster_fields(h->node->consortium.roster);
+    uint8_t present[KEY_BYTES];
+    assert_ok(roster_rotation_read(text, strlen(text), arena, &request, present));
+    assert_memory_equal(present, h->node->key, KEY_BYTES);
+    size_t count = fields.members.count, at = 0;
+    for (size_t i = 0; i < count; i++) {
+        members[i] = fields.members.items[i];
+        if (memcmp(members[i].key, present, KEY_BYTES) == 0)
+            at = i;
+    }
+    memcpy(members[at].key, request.key, KEY_BYTES);
+    memcpy(members[at].curve, request.curve, KEY_BYTES);
+    for (size_t i = 1; i < count; i++) /* ascending again */
+        for (size_t j = i; j && memcmp(members[j].key, members[j - 1].key, KEY_BYTES) < 0;
+             j--) {
+            struct member swapped = members[j];
+            members[j] = members[j - 1];
+            members[j - 1] = swapped;
+        }
+    fields.members = (struct members){members, count};
+    fields.version++;
+    memcpy(fields.previous, roster_hash(h->node->consortium.roster), HASH_BYTES);
+    assert_ok(roster_sign(h->c->governance, &fields, bytes));
+    arena_destroy(&arena);
+}
+
+static void rotates(struct hospital *h, enum node_next which)
+{
+    struct bytes roster = {0};
+    uint8_t before[KEY_BYTES], curve[KEY_BYTES], after[KEY_BYTES];
+    char *text, *again, *other;
+    memcpy(before, h->node->key, KEY_BYTES);
+    identity_curve(h->node->identity, curve);
+    assert_refused(ERR_STATE, "no new keys",
+                   node_adopt(h->node, codec_view(&h->c->roster_bytes)));
+    assert_ok(node_rotate(h->node, which, NOW, &text));
+    assert_memory_equal(h->node->key, before, KEY_BYTES); /* not in force yet */
+    hospital_restart(h);
+    assert_ok(node_rotate(h->node, which, NOW, &again));
+    assert_string_equal(text, again);
+    assert_refused(ERR_STATE, "another kind", node_rotate(h->node, !which, NOW, &other));
+    assert_refused(ERR_DENIED, "does not have this node's new keys",
+                   node_adopt(h->node, roster_bytes(h->node->consortium.roster)));
+    next_roster(h, text, &roster);
+    assert_ok(node_adopt(h->node, codec_view(&roster)));
+    for (int restarted = 0; restarted < 2; restarted++) {
+        bool same = memcmp(h->node->key, before, KEY_BYTES) == 0;
+        assert_int_equal(same, which == NODE_NEXT_NETWORK);
+        identity_public(h->node->identity, after);
+        assert_memory_equal(after, h->node->key, KEY_BYTES);
+        identity_curve(h->node->identity, after);
+        assert_memory_not_equal(after, curve, KEY_BYTES);
+        assert_non_null(roster_by_key(h->node->consortium.roster, h->node->key));
+        hospital_restart(h);
+    }
+    bytes_free(&roster);
+    mem_free(again);
+    mem_free(text);
+}
+
+static void node__new_keys_come_into_force_with_a_roster(void **state)
+{
+    struct hospital *h = *state;
+    size_t entries = hospital_entries(h, AUDIT_KEY);
+    rotates(h, NODE_NEXT_IDENTITY);
+    rotates(h, NODE_NEXT_NETWORK);
+    assert_int_equal(hospital_entries(h, AUDIT_KEY), entries + 4);
+}
+
+/* Killed at any call that changes a file: the old keys with the old roster or the new
+ * ones with the new. */
+static void node__killed_between_keys_it_has_one_set(void **state)
+{
+    struct hospital *h = *state;
+    struct bytes roster = {0};
+    uint8_t before[KEY_BYTES];
+    char *text;
+    bool done = false;
+    int call = 0;
+    memcpy(before, h->node->key, KEY_BYTES);
+    assert_ok(node_rotate(h->node, NODE_NEXT_IDENTITY, NOW, &text));
+    next_roster(h, text, &roster);
+    node_destroy(&h->node);
+    for (; !done; call++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (node_open(h->folder, &h->node) != ERR_OK)
+                _exit(1);
+            fault_arm(FAULT_ANY, call, FAULT_KILL);
+            _exit(node_adopt(h->node, codec_view(&roster)) == ERR_OK ? 0 : 1);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+        assert_ok(node_open(h->folder, &h->node));
+        done = memcmp(h->node->key, before, KEY_BYTES) != 0;
+        assert_int_equal(roster_fields(h->node->consortium.roster)->version,
+                         done ? 2 : 1);
+        assert_non_null(roster_by_key(h->node->consortium.roster, h->node->key));
+        node_destroy(&h->node);
+    }
+    assert_true(call > 5);
+    assert_ok(node_open(h->folder, &h->node));
+    bytes_free(&roster);
+    mem_free(text);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +287,8 @@ int main(int count, char **arguments)
         IN_HOSPITAL(node__a_release_without_its_charge_stops_it),
         IN_HOSPITAL(node__a_release_of_another_round_stops_it),
         IN_HOSPITAL(node__a_record_may_begin_late),
+        IN_HOSPITAL(node__new_keys_come_into_force_with_a_roster),
+        IN_HOSPITAL(node__killed_between_keys_it_has_one_set),
     };
     if (count > 1)
         cmocka_set_test_filter(arguments[1]);

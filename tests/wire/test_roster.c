@@ -205,6 +205,41 @@ static void roster__a_request_shows_that_its_keys_belong_together(void **state)
     mem_free(text);
 }
 
+/* Signed by the key that is to be replaced and by the one that replaces it. */
+static void roster__new_keys_are_asked_for_by_old_and_new(void **state)
+{
+    const struct consortium *c = *state;
+    struct enrol_request request = {.name = "Fulda", .issued = NOW}, got;
+    uint8_t present[KEY_BYTES];
+    char *text = NULL, *plain = NULL;
+    memcpy(request.consortium, roster_consortium(c->roster), HASH_BYTES);
+    identity_curve(c->stranger, request.curve);
+    assert_ok(roster_rotation_text(c->hospitals[0], c->stranger, &request, &text));
+    struct arena *arena = arena_new(1 << 24);
+    assert_ok(roster_rotation_read(text, strlen(text), arena, &got, present));
+    assert_memory_equal(present, c->keys, KEY_BYTES);
+    assert_memory_equal(got.key, c->stranger_key, KEY_BYTES);
+    assert_memory_equal(got.curve, request.curve, KEY_BYTES);
+    assert_string_equal(got.name, "Fulda");
+    char *body = strchr(text, '\n') + 1;
+    for (size_t i = 0; body[i] != '-'; i++) {
+        char was = body[i];
+        if (was == '\n' || was == '=')
+            continue;
+        body[i] = was == 'Q' ? 'R' : 'Q';
+        enum err result = roster_rotation_read(text, strlen(text), arena, &got, present);
+        assert_true(result == ERR_FORMAT || result == ERR_VERIFY);
+        assert_non_null(strstr(err_text(), "request for new keys"));
+        body[i] = was;
+    }
+    assert_ok(roster_request_text(c->stranger, &request, &plain));
+    assert_int_equal(roster_rotation_read(plain, strlen(plain), arena, &got, present),
+                     ERR_FORMAT);
+    arena_destroy(&arena);
+    mem_free(plain);
+    mem_free(text);
+}
+
 static void roster__an_invitation_names_keys_and_address(void **state)
 {
     const struct consortium *c = *state;
@@ -259,6 +294,7 @@ int main(void)
         TEST_WITH_CONSORTIUM(roster__versions_go_up_and_do_not_fork),
         TEST_WITH_CONSORTIUM(roster__the_door_opens_only_to_the_valid),
         TEST_WITH_CONSORTIUM(roster__a_request_shows_that_its_keys_belong_together),
+        TEST_WITH_CONSORTIUM(roster__new_keys_are_asked_for_by_old_and_new),
         TEST_WITH_CONSORTIUM(roster__an_invitation_names_keys_and_address),
         cmocka_unit_test(roster__fingerprints_can_be_read_out),
     };
