@@ -168,12 +168,15 @@ static void print_run(struct cli *cli, const struct model *model, const double *
 
 static enum err solver_option(struct cli *cli, struct engine_options *options)
 {
-    const char *name = cli_text(cli, "solver", "bdf");
-    *options = (struct engine_options){ENGINE_BDF, 0};
-    if (strcmp(name, "adams") == 0)
+    const char *name = cli_text(cli, "solver", "lanes");
+    *options = (struct engine_options){ENGINE_LANES, 0};
+    if (strcmp(name, "cvodes") == 0)
+        options->solver = ENGINE_BDF;
+    else if (strcmp(name, "adams") == 0)
         options->solver = ENGINE_ADAMS;
-    else if (strcmp(name, "bdf") != 0)
-        return err_set(ERR_USAGE, "there is no solver %s; there are bdf and adams", name);
+    else if (strcmp(name, "lanes") != 0)
+        return err_set(ERR_USAGE, "there is no solver %s; there are lanes, cvodes, adams",
+                       name);
     return ERR_OK;
 }
 

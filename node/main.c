@@ -47,7 +47,7 @@ static const struct cli_option simulate_options[] = {
     {"dose", 0, "DOSE", "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT]'", false,
      true},
     {"at", 0, "FROM:STEP:TO", "times to report, in the model's unit", true, false},
-    {"solver", 0, "NAME", "bdf or adams; bdf unless given", false, false},
+    {"solver", 0, "NAME", "lanes (unless given), cvodes (BDF) or adams", false, false},
 };
 static const struct cli_option calibrate_options[] = {
     {"model", 0, "FILE", "the twin's model; with the file's own prior", false, false},

@@ -71,9 +71,20 @@ struct drawing {
     struct prior *prior;
     struct engine *engine;
     struct random *random;
-    size_t outputs; /* states + derived + observations */
-    double *out;    /* [times][outputs] */
+    size_t outputs;  /* states + derived + observations */
+    size_t measured; /* measurements of a patient */
     FILE *table, *truth;
+};
+
+/* Patients are drawn one after the other, and simulated so many at once. */
+#define COHORT_BLOCK 64
+
+struct member {
+    size_t id;
+    double covariates[MODEL_COVARIATES_MAX], parameters[MODEL_PARAMETERS_MAX];
+    struct twin *twin;
+    double *errors; /* [measured] uniform, in the order of the rows */
+    double *out;    /* [times][outputs] */
 };
 
 static double draw_uniform(struct random *random)
@@ -117,18 +128,19 @@ static void draw_parameters(struct drawing *d, const double *x, double *paramete
     twin_parameters(d->model, &d->layout, phi, prior->population, parameters);
 }
 
-/* A measurement around its prediction; false when there cannot be one. */
-static bool draw_value(struct drawing *d, size_t observation, double prediction,
-                       double *value)
+/* A measurement around its prediction, by a uniform number; false when there cannot be
+ * one. */
+static bool draw_value(const struct drawing *d, size_t observation, double prediction,
+                       double uniform, double *value)
 {
     const struct model_observation *one = model_observation(d->model, observation);
     struct residual residual;
     prior_residual(d->model, &d->layout, d->prior, observation, &residual);
     if (one->residual == RESIDUAL_BERNOULLI) {
-        *value = draw_uniform(d->random) < prediction;
+        *value = uniform < prediction;
         return isfinite(prediction);
     }
-    double error = observe_sd(&residual, prediction) * draw_normal(d->random);
+    double error = observe_sd(&residual, prediction) * normal_quantile(uniform);
     *value = one->residual == RESIDUAL_LOGNORMAL ? prediction * exp(error)
                                                  : prediction + error;
     return isfinite(*value);
@@ -170,15 +182,15 @@ static void write_dose(const struct drawing *d, size_t id, const struct record_d
     write_covariates(d, covariates);
 }
 
-static enum err write_measurement(struct drawing *d, size_t id, size_t time,
-                                  size_t observation, const double *covariates)
+static enum err write_measurement(const struct drawing *d, const struct member *member,
+                                  size_t time, size_t observation, double uniform)
 {
     const struct model_observation *one = model_observation(d->model, observation);
     size_t first = d->outputs - model_observations(d->model);
-    double prediction = d->out[time * d->outputs + first + observation], value;
+    double prediction = member->out[time * d->outputs + first + observation], value;
     int side = 0;
-    if (!draw_value(d, observation, prediction, &value))
-        return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g", id,
+    if (!draw_value(d, observation, prediction, uniform, &value))
+        return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g", member->id,
                        one->name, d->design->times[time]);
     if (one->residual != RESIDUAL_BERNOULLI && value <= one->limit_low) {
         value = one->limit_low;
@@ -187,70 +199,124 @@ static enum err write_measurement(struct drawing *d, size_t id, size_t time,
         value = one->limit_high;
         side = -1;
     }
-    fprintf(d->table, "%zu,%.10g,0,0,.,.,.,%s,%.10g,%d", id, d->design->times[time],
-            one->name, value, side);
-    write_covariates(d, covariates);
+    fprintf(d->table, "%zu,%.10g,0,0,.,.,.,%s,%.10g,%d", member->id,
+            d->design->times[time], one->name, value, side);
+    write_covariates(d, member->covariates);
     return ERR_OK;
 }
 
-static enum err write_rows(struct drawing *d, size_t id, const double *covariates)
+static enum err write_rows(const struct drawing *d, const struct member *member)
 {
     const struct cohort_design *design = d->design;
     const struct record *doses = design->doses;
-    size_t next = 0;
+    const double *covariates = member->covariates;
+    size_t next = 0, measured = 0;
     for (size_t t = 0; t < design->time_count; t++) {
         /* What is measured at the time of a dose is measured just after it, as simulated.
          */
         for (; next < doses->dose_count && doses->doses[next].time <= design->times[t];
              next++)
-            write_dose(d, id, &doses->doses[next], covariates);
+            write_dose(d, member->id, &doses->doses[next], covariates);
         for (size_t o = 0; o < model_observations(d->model); o++)
             if (design->observed[o] &&
-                write_measurement(d, id, t, o, covariates) != ERR_OK)
+                write_measurement(d, member, t, o, member->errors[measured++]) != ERR_OK)
                 return err_code();
     }
     for (; next < doses->dose_count; next++)
-        write_dose(d, id, &doses->doses[next], covariates);
+        write_dose(d, member->id, &doses->doses[next], covariates);
+    if (!d->truth)
+        return ERR_OK;
+    fprintf(d->truth, "%zu", member->id);
+    for (size_t a = 0; a < d->layout.p; a++)
+        fprintf(d->truth, ",%.12g", member->parameters[d->layout.individual[a]]);
+    fprintf(d->truth, "\n");
     return ERR_OK;
 }
 
-static enum err draw_patient(struct drawing *d, size_t id)
+/* --- a block of patients ------------------------------------------------------------ */
+
+static enum err draw_member(struct drawing *d, struct member *member)
 {
     const struct model *model = d->model;
-    double covariates[MODEL_COVARIATES_MAX], x[MODEL_COVARIATES_MAX + 1],
-        parameters[MODEL_PARAMETERS_MAX];
+    double x[MODEL_COVARIATES_MAX + 1];
     struct record *record = record_copy(d->design->doses);
-    struct twin *twin = NULL;
     enum err err = ERR_OK;
     for (size_t c = 0; err == ERR_OK && c < model_covariates(model); c++) {
-        covariates[c] = draw_covariate(d->random, &d->design->covariates[c]);
-        err = record_covariate(record, d->design->times[0],
-                               model_covariate(model, c)->name, NULL, covariates[c], c);
+        member->covariates[c] = draw_covariate(d->random, &d->design->covariates[c]);
+        err =
+            record_covariate(record, d->design->times[0], model_covariate(model, c)->name,
+                             NULL, member->covariates[c], c);
     }
     if (err == ERR_OK)
-        err = twin_new(model, &d->layout, record, &twin);
+        err = twin_new(model, &d->layout, record, &member->twin);
     if (err == ERR_OK) {
-        prior_covariates(model, &d->layout, covariates, x);
-        draw_parameters(d, x, parameters);
-        err = twin_simulate(d->engine, twin, parameters, d->design->times,
-                            d->design->time_count, d->out);
+        prior_covariates(model, &d->layout, member->covariates, x);
+        draw_parameters(d, x, member->parameters);
+        for (size_t i = 0; i < d->measured; i++)
+            member->errors[i] = draw_uniform(d->random);
+    }
+    record_destroy(&record);
+    return err == ERR_OK ? ERR_OK : err_wrap("patient %zu", member->id);
+}
+
+static struct member *members_new(const struct drawing *d)
+{
+    struct member *members = mem_new(COHORT_BLOCK, sizeof *members);
+    for (size_t i = 0; i < COHORT_BLOCK; i++) {
+        members[i].errors = mem_new(d->measured, sizeof(double));
+        members[i].out = mem_new(d->design->time_count * d->outputs, sizeof(double));
+    }
+    return members;
+}
+
+static void members_free(struct member *members)
+{
+    for (size_t i = 0; i < COHORT_BLOCK; i++) {
+        mem_free(members[i].errors);
+        mem_free(members[i].out);
+    }
+    mem_free(members);
+}
+
+/* Patients first to first + count - 1, as many as there can be: the first that cannot be
+ * drawn, simulated or written ends the cohort. */
+static enum err draw_block(struct drawing *d, struct member *members, size_t first,
+                           size_t count, cohort_progress *progress, void *context)
+{
+    struct twin_course courses[COHORT_BLOCK];
+    size_t drawn = 0;
+    enum err err = ERR_OK, written = ERR_OK;
+    for (; err == ERR_OK && drawn < count; drawn += err == ERR_OK) {
+        struct member *member = &members[drawn];
+        member->id = first + drawn;
+        err = draw_member(d, member);
+        courses[drawn] =
+            (struct twin_course){member->twin, member->parameters, member->out, ERR_OK};
     }
     if (err == ERR_OK)
-        err = write_rows(d, id, covariates);
-    if (err == ERR_OK && d->truth) {
-        fprintf(d->truth, "%zu", id);
-        for (size_t a = 0; a < d->layout.p; a++)
-            fprintf(d->truth, ",%.12g", parameters[d->layout.individual[a]]);
-        fprintf(d->truth, "\n");
+        twin_simulate_all(d->engine, courses, drawn, d->design->times,
+                          d->design->time_count);
+    for (size_t i = 0; err == ERR_OK && written == ERR_OK && i < drawn; i++) {
+        written = courses[i].err;
+        if (written != ERR_OK)
+            written = twin_simulate(d->engine, courses[i].twin, courses[i].parameters,
+                                    d->design->times, d->design->time_count,
+                                    courses[i].out); /* whose sentence this is */
+        if (written == ERR_OK)
+            written = write_rows(d, &members[i]);
+        else
+            written = err_wrap("patient %zu", members[i].id);
+        if (written == ERR_OK && progress && !progress(context, members[i].id))
+            written =
+                err_set(ERR_INTERRUPTED, "stopped after %zu patients", members[i].id);
     }
-    twin_destroy(&twin);
-    record_destroy(&record);
-    return err == ERR_OK ? ERR_OK : err_wrap("patient %zu", id);
+    for (size_t i = 0; i < drawn; i++)
+        twin_destroy(&members[i].twin);
+    return err == ERR_OK ? written : err;
 }
 
 enum err cohort_draw(const struct model *model, const struct cohort_design *design,
-                     FILE *out, FILE *truth, bool (*progress)(void *context, size_t done),
-                     void *context)
+                     FILE *out, FILE *truth, cohort_progress *progress, void *context)
 {
     struct drawing d = {.model = model, .design = design, .table = out, .truth = truth};
     uint8_t seed[RANDOM_SEED_BYTES] = {0};
@@ -261,18 +327,20 @@ enum err cohort_draw(const struct model *model, const struct cohort_design *desi
     d.engine = engine_new(model, &d.layout, NULL);
     d.random = random_new_seeded(seed);
     d.outputs = model_states(model) + model_derived(model) + model_observations(model);
-    d.out = mem_new(design->time_count * d.outputs, sizeof *d.out);
+    for (size_t o = 0; o < model_observations(model); o++)
+        d.measured += design->observed[o] ? design->time_count : 0;
+    struct member *members = members_new(&d);
     write_header(&d);
     enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < design->patients; i++) {
-        err = draw_patient(&d, i + 1);
-        if (err == ERR_OK && progress && !progress(context, i + 1))
-            err = err_set(ERR_INTERRUPTED, "stopped after %zu patients", i + 1);
+    for (size_t i = 0; err == ERR_OK && i < design->patients; i += COHORT_BLOCK) {
+        size_t left = design->patients - i;
+        err = draw_block(&d, members, i + 1, left < COHORT_BLOCK ? left : COHORT_BLOCK,
+                         progress, context);
     }
     if (err == ERR_OK && (ferror(out) || fflush(out) != 0 ||
                           (truth && (ferror(truth) || fflush(truth) != 0))))
         err = err_set(ERR_STORAGE, "the table could not be written");
-    mem_free(d.out);
+    members_free(members);
     random_destroy(&d.random);
     engine_destroy(&d.engine);
     prior_destroy(&d.prior);

@@ -39,11 +39,12 @@ struct cohort_design {
 enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
                           struct cohort_covariate *covariate);
 
+typedef bool cohort_progress(void *context, size_t done);
+
 /* The table to `out`, the true individual parameters to `truth` (may be NULL). `progress`
  * may be NULL; when it returns false the drawing stops with ERR_INTERRUPTED. ERR_NUMERIC
  * when a drawn patient cannot be simulated, ERR_STORAGE when writing fails. */
 enum err cohort_draw(const struct model *model, const struct cohort_design *design,
-                     FILE *out, FILE *truth, bool (*progress)(void *context, size_t done),
-                     void *context);
+                     FILE *out, FILE *truth, cohort_progress *progress, void *context);
 
 #endif

@@ -41,7 +41,11 @@ double twin_start(const struct twin *twin);    /* time of its first row, model u
  * model, used by one thread at a time. `model` and `layout` must outlive it. */
 struct engine;
 
-enum engine_solver { ENGINE_BDF, ENGINE_ADAMS }; /* both CVODES */
+enum engine_solver {
+    ENGINE_LANES, /* this house's, many at once; CVODES' BDF for what is too stiff for it */
+    ENGINE_BDF,   /* CVODES */
+    ENGINE_ADAMS, /* CVODES */
+};
 struct engine_options {
     enum engine_solver solver;
     double tolerance; /* relative; 0 means ENGINE_TOLERANCE */
@@ -54,7 +58,7 @@ void engine_destroy(struct engine **engine);
 const struct model *engine_model(const struct engine *engine);
 const struct prior_layout *engine_layout(const struct engine *engine);
 
-/* [p + q]: did the last twin_predict with a jacobian meet a dose, an infusion's end or a
+/* [p + q]: did the last twin_predict (or _all) with derivatives meet a dose, an infusion's end or a
  * switch whose time depends on this parameter? There the likelihood can have kinks, and
  * more than one mode: a lag time on either side of a measurement. */
 const bool *engine_moving(const struct engine *engine);
@@ -65,6 +69,17 @@ const bool *engine_moving(const struct engine *engine);
 enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
                       const double *gamma, double *f, double *jacobian);
 
+/* Many at once, each with its own outcome: the same bits as one by one, in less time.
+ * `jacobian` of all or, without derivatives, of none. */
+struct twin_point {
+    const struct twin *twin;
+    const double *phi, *gamma;
+    double *f, *jacobian;
+    enum err err; /* out */
+};
+void twin_predict_all(struct engine *engine, struct twin_point *points, size_t count,
+                      bool derivatives);
+
 /* Everything at given times (ascending, model time; the run starts at the first of them
  * or at twin_start, whichever is earlier): out [times][states + derived + observations],
  * from natural-scale parameters [model parameters]. At the time of a dose: the value just
@@ -72,6 +87,16 @@ enum err twin_predict(struct engine *engine, const struct twin *twin, const doub
 enum err twin_simulate(struct engine *engine, const struct twin *twin,
                        const double *parameters, const double *times, size_t time_count,
                        double *out);
+
+/* Many at once, at the same times. */
+struct twin_course {
+    const struct twin *twin;
+    const double *parameters;
+    double *out;
+    enum err err; /* out */
+};
+void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
+                       const double *times, size_t time_count);
 
 /* Natural-scale parameters [model parameters] of phi, gamma. */
 void twin_parameters(const struct model *model, const struct prior_layout *layout,

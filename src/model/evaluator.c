@@ -237,6 +237,19 @@ int evaluator_jacobian(struct evaluator *evaluator, double t, const double *x,
     return !finite;
 }
 
+void evaluator_rest(const struct evaluator *evaluator, double *registers, size_t stride,
+                    double *from, double *to)
+{
+    const struct program *program = evaluator->program;
+    uint32_t hoisted = program->sensitivities + (uint32_t)program->sensitivity_count;
+    for (uint32_t i = program->parameters; i < program->states; i++)
+        registers[i * stride] = evaluator->registers[i];
+    for (uint32_t i = hoisted; i < program->rest; i++)
+        registers[i * stride] = evaluator->registers[i];
+    *from = evaluator->from;
+    *to = evaluator->to;
+}
+
 /* --- initial values ------------------------------------------------------------- */
 
 /* A step of the search: (1/dt - J) step = f over the steady states alone. */

@@ -57,7 +57,6 @@ struct problem {
     size_t p, q, n;
     double *centre;             /* B x [p] */
     struct residual *residuals; /* [observations] */
-    double *raw;                /* [n][p + q] jacobian by phi, gamma */
 };
 
 static struct point point_new(const struct problem *problem)
@@ -87,20 +86,18 @@ static void problem_init(struct problem *problem, struct engine *engine,
     const struct model *model = engine_model(engine);
     size_t p = prior->p, k = prior->k;
     *problem = (struct problem){engine, twin, prior, p, prior->q, twin_measurements(twin),
-                                NULL,   NULL, NULL};
+                                NULL,   NULL};
     problem->centre = mem_new(p, sizeof(double));
     linalg_multiply(p, k, 1, prior->effects, twin_x(twin), problem->centre);
     problem->residuals = mem_new(model_observations(model), sizeof(struct residual));
     for (size_t o = 0; o < model_observations(model); o++)
         prior_residual(model, engine_layout(engine), prior, o, &problem->residuals[o]);
-    problem->raw = mem_new(problem->n * (p + problem->q), sizeof(double));
 }
 
 static void problem_clear(struct problem *problem)
 {
     mem_free(problem->centre);
     mem_free(problem->residuals);
-    mem_free(problem->raw);
 }
 
 static void to_phi(const struct problem *problem, const double *z, double *phi)
@@ -110,17 +107,13 @@ static void to_phi(const struct problem *problem, const double *z, double *phi)
         phi[a] += problem->centre[a];
 }
 
-/* Everything at (z, gamma). ERR_NUMERIC: not a place where the model can be evaluated. */
-static enum err evaluate(struct problem *problem, const double *z, const double *gamma,
+/* Everything at (z, gamma), of which the point has the prediction and its derivatives by
+ * phi and gamma already. */
+static enum err assemble(const struct problem *problem, const double *z,
                          struct point *point)
 {
-    size_t p = problem->p, d = p + problem->q, n = problem->n;
-    double phi[MODEL_PARAMETERS_MAX];
-    to_phi(problem, z, phi);
-    enum err err =
-        twin_predict(problem->engine, problem->twin, phi, gamma, point->f, problem->raw);
-    if (err != ERR_OK)
-        return err;
+    size_t p = problem->p, d = p + problem->q;
+    double by_z[MODEL_PARAMETERS_MAX];
     point->objective = 0;
     memset(point->curvature, 0, p * p * sizeof(double));
     for (size_t a = 0; a < p; a++) {
@@ -128,15 +121,15 @@ static enum err evaluate(struct problem *problem, const double *z, const double 
         point->gradient[a] = z[a];
         point->curvature[a * p + a] = 1;
     }
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < problem->n; j++) {
         const struct twin_measurement *y = twin_measurement(problem->twin, j);
         struct observed *o = &point->observed[j];
-        if ((err = observe(&problem->residuals[y->observation], y->value, y->censoring,
-                           point->f[j], o)) != ERR_OK)
-            return err;
-        double *row = point->jacobian + j * d, *raw = problem->raw + j * d;
-        linalg_multiply(1, p, p, raw, problem->prior->factor, row);
-        memcpy(row + p, raw + p, problem->q * sizeof(double));
+        if (observe(&problem->residuals[y->observation], y->value, y->censoring,
+                    point->f[j], o) != ERR_OK)
+            return err_code();
+        double *row = point->jacobian + j * d;
+        linalg_multiply(1, p, p, row, problem->prior->factor, by_z);
+        memcpy(row, by_z, p * sizeof(double));
         point->objective += o->minus2_log_likelihood;
         for (size_t a = 0; a < p; a++) {
             point->gradient[a] += 0.5 * o->d_prediction * row[a];
@@ -147,6 +140,62 @@ static enum err evaluate(struct problem *problem, const double *z, const double 
     if (!isfinite(point->objective))
         return err_set(ERR_NUMERIC, "the objective is not finite");
     return ERR_OK;
+}
+
+/* A place, and everything there. */
+struct place {
+    double z[MODEL_PARAMETERS_MAX], gamma[MODEL_PARAMETERS_MAX];
+    struct point point;
+    enum err err; /* ERR_NUMERIC: not one where the model can be evaluated */
+};
+
+/* All at once, because that takes less time. */
+static void evaluate_all(struct problem *problem, struct place *places, size_t count)
+{
+    struct twin_point *points = mem_new(count, sizeof *points);
+    double *phi = mem_new(count * problem->p, sizeof *phi);
+    for (size_t i = 0; i < count; i++) {
+        to_phi(problem, places[i].z, phi + i * problem->p);
+        points[i] = (struct twin_point){
+            problem->twin,     phi + i * problem->p,     places[i].gamma,
+            places[i].point.f, places[i].point.jacobian, ERR_OK};
+    }
+    twin_predict_all(problem->engine, points, count, true);
+    for (size_t i = 0; i < count; i++)
+        places[i].err = points[i].err == ERR_OK
+                            ? assemble(problem, places[i].z, &places[i].point)
+                            : points[i].err;
+    mem_free(points);
+    mem_free(phi);
+}
+
+static struct place *places_new(const struct problem *problem, const double *z,
+                                size_t count)
+{
+    struct place *places = mem_new(count, sizeof *places);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(places[i].z, z, problem->p * sizeof *z);
+        memcpy(places[i].gamma, problem->prior->population,
+               problem->q * sizeof *places[i].gamma);
+        places[i].point = point_new(problem);
+    }
+    return places;
+}
+
+static void places_free(struct place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        point_clear(&places[i].point);
+    mem_free(places);
+}
+
+static enum err evaluate(struct problem *problem, const double *z, struct point *point)
+{
+    double phi[MODEL_PARAMETERS_MAX];
+    to_phi(problem, z, phi);
+    enum err err = twin_predict(problem->engine, problem->twin, phi,
+                                problem->prior->population, point->f, point->jacobian);
+    return err == ERR_OK ? assemble(problem, z, point) : err;
 }
 
 static double log_det(size_t p, const double *curvature)
@@ -281,7 +330,7 @@ static bool descend(struct problem *problem, const struct known *known, double *
         for (size_t a = 0; a < p; a++)
             trial_z[a] = z[a] + step[a];
         ++*count;
-        enum err err = evaluate(problem, trial_z, problem->prior->population, &trial);
+        enum err err = evaluate(problem, trial_z, &trial);
         double ratio =
             err == ERR_OK ? (here->objective - trial.objective) / promise : -INFINITY;
         if (err == ERR_OK && isfinite(ratio))
@@ -306,14 +355,11 @@ static bool descend(struct problem *problem, const struct known *known, double *
     return found;
 }
 
-/* O alone at z; +inf where the model cannot be evaluated. */
-static double objective_at(struct problem *problem, const double *z, double *f)
+/* O of a prediction at z; +inf where it is not finite. */
+static double objective_of(const struct problem *problem, const double *z,
+                           const double *f)
 {
-    double phi[MODEL_PARAMETERS_MAX], total = 0;
-    to_phi(problem, z, phi);
-    if (twin_predict(problem->engine, problem->twin, phi, problem->prior->population, f,
-                     NULL) != ERR_OK)
-        return INFINITY;
+    double total = 0;
     for (size_t a = 0; a < problem->p; a++)
         total += z[a] * z[a];
     for (size_t j = 0; j < problem->n; j++) {
@@ -327,28 +373,57 @@ static double objective_at(struct problem *problem, const double *z, double *f)
     return isfinite(total) ? total : INFINITY;
 }
 
+/* O alone at each z [count][p]; +inf where the model cannot be evaluated. */
+static void objectives_at(struct problem *problem, const double *z, size_t count,
+                          double *objectives)
+{
+    size_t p = problem->p, n = problem->n;
+    struct twin_point *points = mem_new(count, sizeof *points);
+    double *phi = mem_new(count * p, sizeof *phi), *f = mem_new(count * n, sizeof *f);
+    for (size_t i = 0; i < count; i++) {
+        to_phi(problem, z + i * p, phi + i * p);
+        points[i] =
+            (struct twin_point){problem->twin, phi + i * p, problem->prior->population,
+                                f + i * n,     NULL,        ERR_OK};
+    }
+    twin_predict_all(problem->engine, points, count, false);
+    for (size_t i = 0; i < count; i++)
+        objectives[i] = points[i].err == ERR_OK
+                            ? objective_of(problem, z + i * p, f + i * n)
+                            : INFINITY;
+    mem_free(points);
+    mem_free(phi);
+    mem_free(f);
+}
+
 /* The lowest of the points sqrt 3 posterior standard deviations from the mode along each
  * eigenvector of the curvature, and by how much O is lower there. */
 static double look_around(struct problem *problem, const double *z,
                           const struct point *here, double *lowest_z)
 {
-    size_t p = problem->p;
-    double value[MODEL_PARAMETERS_MAX], moved[MODEL_PARAMETERS_MAX], lowest = 0;
+    size_t p = problem->p, count = 2 * p;
+    double value[MODEL_PARAMETERS_MAX], lowest = 0;
     double *vector = mem_new(p * p, sizeof *vector);
-    double *f = mem_new(problem->n, sizeof *f);
+    double *moved = mem_new(count * p, sizeof *moved);
+    double *objectives = mem_new(count, sizeof *objectives);
     bool usable = p && linalg_eigen(p, here->curvature, value, vector) == ERR_OK;
-    for (size_t i = 0; usable && i < 2 * p; i++) {
+    for (size_t i = 0; usable && i < count; i++) {
         double h = (i % 2 ? -1 : 1) * sqrt(3 / value[i / 2]);
         for (size_t a = 0; a < p; a++)
-            moved[a] = z[a] + h * vector[a * p + i / 2];
-        double change = objective_at(problem, moved, f) - here->objective;
+            moved[i * p + a] = z[a] + h * vector[a * p + i / 2];
+    }
+    if (usable)
+        objectives_at(problem, moved, count, objectives);
+    for (size_t i = 0; usable && i < count; i++) {
+        double change = objectives[i] - here->objective;
         if (change < lowest) {
             lowest = change;
-            memcpy(lowest_z, moved, p * sizeof *moved);
+            memcpy(lowest_z, moved + i * p, p * sizeof *moved);
         }
     }
     mem_free(vector);
-    mem_free(f);
+    mem_free(moved);
+    mem_free(objectives);
     return -lowest;
 }
 
@@ -358,13 +433,13 @@ static bool settle(struct problem *problem, const struct known *known, double *z
                    struct point *here, size_t *count)
 {
     double elsewhere[MODEL_PARAMETERS_MAX];
-    bool found = evaluate(problem, z, problem->prior->population, here) == ERR_OK;
+    bool found = evaluate(problem, z, here) == ERR_OK;
     for (int i = 0; found && i < RESTARTS_MAX; i++) {
         found = descend(problem, known, z, here, count);
         if (!found || look_around(problem, z, here, elsewhere) < LOWER_ENOUGH)
             break;
         memcpy(z, elsewhere, problem->p * sizeof *z);
-        found = evaluate(problem, z, problem->prior->population, here) == ERR_OK;
+        found = evaluate(problem, z, here) == ERR_OK;
         ++*count;
     }
     return found;
@@ -438,7 +513,7 @@ enum err fit_new(struct engine *engine, const struct twin *twin,
     double z[MODEL_PARAMETERS_MAX] = {0};
     size_t evaluations = 1;
     struct fit *out;
-    if (evaluate(&problem, z, prior->population, &here) != ERR_OK) {
+    if (evaluate(&problem, z, &here) != ERR_OK) {
         out = fit_on_prior(&problem, err_text());
     } else if (!find_mode(&problem, z, &here, &evaluations)) {
         out = fit_on_prior(&problem, "the search for the mode did not come to rest");
@@ -546,26 +621,30 @@ static double correction(struct problem *problem, double *z, const struct point 
                          const double *posterior, double *u)
 {
     size_t p = problem->p;
-    double s[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], moved[MODEL_PARAMETERS_MAX];
+    double s[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
     double sides[2 * MODEL_PARAMETERS_MAX] = {0}, rest = 0;
-    struct point up = point_new(problem), down = point_new(problem);
+    struct place *places = places_new(problem, z, 2 * p);
     bool usable = true;
-    for (size_t k = 0; k < p && usable; k++) {
+    for (size_t k = 0; k < p; k++) {
         double h = DIFFERENCE_STEP * sqrt(posterior[k * p + k]);
-        memcpy(moved, z, p * sizeof(double));
-        moved[k] = z[k] + h;
-        usable = evaluate(problem, moved, problem->prior->population, &up) == ERR_OK;
-        moved[k] = z[k] - h;
-        usable &= evaluate(problem, moved, problem->prior->population, &down) == ERR_OK;
+        places[2 * k].z[k] = z[k] + h;
+        places[2 * k + 1].z[k] = z[k] - h;
+    }
+    evaluate_all(problem, places, 2 * p);
+    for (size_t k = 0; k < p && usable; k++) {
+        const struct place *up = &places[2 * k], *down = up + 1;
+        double h = DIFFERENCE_STEP * sqrt(posterior[k * p + k]);
+        usable = up->err == ERR_OK && down->err == ERR_OK;
         if (!usable)
             break;
-        struct difference by = difference(problem, &up, &down, h);
+        struct difference by = difference(problem, &up->point, &down->point, h);
         usable = by.usable;
         sides[2 * k] = by.log_det;
         sides[2 * k + 1] = here->gradient[k];
         for (size_t a = 0; a < p; a++)
             s[a * p + k] = by.gradient[a];
     }
+    places_free(places, 2 * p);
     for (size_t a = 0; usable && a < p; a++)
         for (size_t b = 0; b < a; b++)
             s[a * p + b] = s[b * p + a] = (s[a * p + b] + s[b * p + a]) / 2;
@@ -577,8 +656,6 @@ static double correction(struct problem *problem, double *z, const struct point 
     }
     for (size_t k = 0; usable && rest < PROMISE_ENOUGH && k < p; k++)
         z[k] -= sides[2 * k + 1];
-    point_clear(&up);
-    point_clear(&down);
     return tame(p, here->curvature, u);
 }
 
@@ -694,35 +771,35 @@ static void population_scores(struct problem *problem, const double *z,
                               struct fit_moments *moments)
 {
     size_t p = problem->p, q = problem->q, d = p + q;
-    double gamma[MODEL_PARAMETERS_MAX];
-    struct point up = point_new(problem), down = point_new(problem);
+    double h[MODEL_PARAMETERS_MAX], direct[MODEL_PARAMETERS_MAX] = {0};
+    struct place *places = places_new(problem, z, 2 * q);
     for (size_t i = 0; i < q; i++) {
-        double direct = 0, curvature = 0;
+        double curvature = 0;
         for (size_t j = 0; j < problem->n; j++) {
             double slope = here->jacobian[j * d + p + i];
-            direct += here->observed[j].d_prediction * slope;
+            direct[i] += here->observed[j].d_prediction * slope;
             curvature += here->observed[j].information * slope * slope;
         }
         /* A step of DIFFERENCE_STEP of what this patient can tell, but not a large one on
          * the parameter's own scale when that is little. */
         double size = fmax(1, fabs(problem->prior->population[i]));
-        double h = DIFFERENCE_STEP * fmin(size, 1 / sqrt(curvature + 1e-300));
-        memcpy(gamma, problem->prior->population, q * sizeof(double));
-        gamma[i] += h;
-        bool usable = evaluate(problem, z, gamma, &up) == ERR_OK;
-        gamma[i] -= 2 * h;
-        usable &= evaluate(problem, z, gamma, &down) == ERR_OK;
+        h[i] = DIFFERENCE_STEP * fmin(size, 1 / sqrt(curvature + 1e-300));
+        places[2 * i].gamma[i] += h[i];
+        places[2 * i + 1].gamma[i] -= h[i];
+    }
+    evaluate_all(problem, places, 2 * q);
+    for (size_t i = 0; i < q; i++) {
+        const struct place *up = &places[2 * i], *down = up + 1;
         struct difference by = {.usable = false};
-        if (usable)
-            by = difference(problem, &up, &down, h);
+        if (up->err == ERR_OK && down->err == ERR_OK)
+            by = difference(problem, &up->point, &down->point, h[i]);
         double through = 0;
         for (size_t a = 0; by.usable && a < p; a++)
             through += u[a] * by.gradient[a];
         moments->population_score[i] =
-            -0.5 * (direct + (by.usable ? by.log_det - through : 0));
+            -0.5 * (direct[i] + (by.usable ? by.log_det - through : 0));
     }
-    point_clear(&up);
-    point_clear(&down);
+    places_free(places, 2 * q);
 }
 
 enum err fit_moments(struct engine *engine, const struct twin *twin,
@@ -742,7 +819,7 @@ enum err fit_moments(struct engine *engine, const struct twin *twin,
         z[a] = fit->phi[a] - problem.centre[a];
     enum err err = p ? linalg_solve(p, prior->factor, 1, z) : ERR_OK;
     if (err == ERR_OK)
-        err = evaluate(&problem, z, prior->population, &here);
+        err = evaluate(&problem, z, &here);
     if (err == ERR_OK && p)
         err = linalg_spd_inverse(p, here.curvature, out->posterior);
     if (err == ERR_OK) {

@@ -569,6 +569,14 @@ enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
 void program_print(const struct model *model, struct bytes *listing);
 
+/* --- evaluator ------------------------------------------------------------------ */
+
+/* What rests until the individual's covariates change, into registers [..][stride] of the
+ * same places: parameters to time, and what is hoisted of them; and the piece of time of
+ * evaluator_between. */
+void evaluator_rest(const struct evaluator *evaluator, double *registers, size_t stride,
+                    double *from, double *to);
+
 void listing_add(struct bytes *listing, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* at most 511 bytes at once */
 

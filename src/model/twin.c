@@ -5,38 +5,18 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "ensemble.h"
 #include "model/unit.h"
-#include "numerics/ode.h"
-
-/* How much finer than the relative tolerance the absolute one is, in units of a state's
- * own size: small enough that a tail four decades down is still right to four digits. */
-#define ABSOLUTE_FRACTION 1e-5
-#define STEPS_MAX 200000
 
 /* --- what a twin holds ------------------------------------------------------------- */
 
-struct dose {
-    double time, amount,
-        duration; /* model time and state unit; < 0: the input's default */
-    size_t input, order;
-};
-
-struct change { /* a covariate takes a new value */
-    double time, value;
-    size_t covariate, order;
-};
-
 struct twin {
-    const struct model *model;
-    struct dose *doses;
-    size_t dose_count;
-    struct change *changes; /* by time */
-    size_t change_count;
+    struct schedule schedule;
     struct twin_measurement *measurements;
-    size_t *measurement_order;
+    size_t *measurement_order, *measurement_observations;
+    double *measurement_times;
     size_t measurement_count;
-    double *covariates; /* [covariates] at the start */
-    double *x;          /* [k] */
+    double *x; /* [k] */
     double start;
 };
 
@@ -55,8 +35,8 @@ static enum err conversion(const char *from, const char *to, const char *what,
 static enum err take_doses(struct twin *twin, const struct record *record,
                            double time_factor)
 {
-    const struct model *model = twin->model;
-    twin->doses = mem_new(record->dose_count, sizeof *twin->doses);
+    const struct model *model = twin->schedule.model;
+    twin->schedule.doses = mem_new(record->dose_count, sizeof *twin->schedule.doses);
     for (size_t i = 0; i < record->dose_count; i++) {
         const struct record_dose *row = &record->doses[i];
         size_t input = 0;
@@ -73,7 +53,7 @@ static enum err take_doses(struct twin *twin, const struct record *record,
             conversion(row->unit, known->accepted_unit, "dose", row->input, &factor);
         if (err != ERR_OK)
             return err;
-        twin->doses[twin->dose_count++] = (struct dose){
+        twin->schedule.doses[twin->schedule.dose_count++] = (struct dose){
             .time = row->time * time_factor,
             .amount = row->amount * factor * known->accepted_factor,
             .duration = row->duration < 0 ? -1 : row->duration * time_factor,
@@ -87,11 +67,12 @@ static enum err take_doses(struct twin *twin, const struct record *record,
 static enum err take_covariates(struct twin *twin, const struct record *record,
                                 double time_factor)
 {
-    const struct model *model = twin->model;
+    const struct model *model = twin->schedule.model;
     size_t count = model_covariates(model);
     bool known[MODEL_COVARIATES_MAX] = {false};
-    twin->covariates = mem_new(count, sizeof(double));
-    twin->changes = mem_new(record->covariate_count, sizeof *twin->changes);
+    twin->schedule.covariates = mem_new(count, sizeof(double));
+    twin->schedule.changes =
+        mem_new(record->covariate_count, sizeof *twin->schedule.changes);
     for (size_t i = 0; i < record->covariate_count; i++) {
         const struct record_covariate *row = &record->covariates[i];
         for (size_t c = 0; c < count; c++) {
@@ -105,10 +86,10 @@ static enum err take_covariates(struct twin *twin, const struct record *record,
                 return err;
             /* The first value also holds before its own time. */
             if (!known[c])
-                twin->covariates[c] = row->value * factor;
+                twin->schedule.covariates[c] = row->value * factor;
             known[c] = true;
             if (one->hold != COVARIATE_CONSTANT)
-                twin->changes[twin->change_count++] = (struct change){
+                twin->schedule.changes[twin->schedule.change_count++] = (struct change){
                     row->time * time_factor, row->value * factor, c, row->order};
         }
     }
@@ -118,7 +99,7 @@ static enum err take_covariates(struct twin *twin, const struct record *record,
             return err_set(ERR_NOT_FOUND, "covariate '%s' has no value and no default",
                            one->name);
         if (!known[c])
-            twin->covariates[c] = one->default_value;
+            twin->schedule.covariates[c] = one->default_value;
     }
     return ERR_OK;
 }
@@ -126,9 +107,11 @@ static enum err take_covariates(struct twin *twin, const struct record *record,
 static enum err take_measurements(struct twin *twin, const struct record *record,
                                   double time_factor)
 {
-    const struct model *model = twin->model;
+    const struct model *model = twin->schedule.model;
     twin->measurements = mem_new(record->measurement_count, sizeof *twin->measurements);
     twin->measurement_order = mem_new(record->measurement_count, sizeof(size_t));
+    twin->measurement_observations = mem_new(record->measurement_count, sizeof(size_t));
+    twin->measurement_times = mem_new(record->measurement_count, sizeof(double));
     for (size_t i = 0; i < record->measurement_count; i++) {
         const struct record_measurement *row = &record->measurements[i];
         for (size_t o = 0; o < model_observations(model); o++) {
@@ -151,6 +134,8 @@ static enum err take_measurements(struct twin *twin, const struct record *record
                 taken.value = one->limit_high;
             }
             twin->measurement_order[twin->measurement_count] = row->order;
+            twin->measurement_observations[twin->measurement_count] = o;
+            twin->measurement_times[twin->measurement_count] = taken.time;
             twin->measurements[twin->measurement_count++] = taken;
         }
     }
@@ -160,10 +145,10 @@ static enum err take_measurements(struct twin *twin, const struct record *record
 static double first_time(const struct twin *twin)
 {
     double first = INFINITY;
-    for (size_t i = 0; i < twin->dose_count; i++)
-        first = fmin(first, twin->doses[i].time);
-    for (size_t i = 0; i < twin->change_count; i++)
-        first = fmin(first, twin->changes[i].time);
+    for (size_t i = 0; i < twin->schedule.dose_count; i++)
+        first = fmin(first, twin->schedule.doses[i].time);
+    for (size_t i = 0; i < twin->schedule.change_count; i++)
+        first = fmin(first, twin->schedule.changes[i].time);
     for (size_t i = 0; i < twin->measurement_count; i++)
         first = fmin(first, twin->measurements[i].time);
     return isfinite(first) ? first : 0;
@@ -178,7 +163,7 @@ enum err twin_new(const struct model *model, const struct prior_layout *layout,
     if (err != ERR_OK)
         return err;
     struct twin *out = mem_new(1, sizeof *out);
-    out->model = model;
+    out->schedule.model = model;
     if ((err = take_doses(out, record, time_factor)) != ERR_OK ||
         (err = take_covariates(out, record, time_factor)) != ERR_OK ||
         (err = take_measurements(out, record, time_factor)) != ERR_OK) {
@@ -187,7 +172,7 @@ enum err twin_new(const struct model *model, const struct prior_layout *layout,
     }
     out->start = first_time(out);
     out->x = mem_new(layout->k, sizeof(double));
-    prior_covariates(model, layout, out->covariates, out->x);
+    prior_covariates(model, layout, out->schedule.covariates, out->x);
     *twin = out;
     return ERR_OK;
 }
@@ -196,11 +181,13 @@ void twin_destroy(struct twin **twin)
 {
     if (!*twin)
         return;
-    mem_free((*twin)->doses);
-    mem_free((*twin)->changes);
+    mem_free((*twin)->schedule.doses);
+    mem_free((*twin)->schedule.changes);
     mem_free((*twin)->measurements);
     mem_free((*twin)->measurement_order);
-    mem_free((*twin)->covariates);
+    mem_free((*twin)->measurement_observations);
+    mem_free((*twin)->measurement_times);
+    mem_free((*twin)->schedule.covariates);
     mem_free((*twin)->x);
     mem_free(*twin);
     *twin = NULL;
@@ -241,115 +228,60 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
 
 /* --- the engine -------------------------------------------------------------------- */
 
-struct flow { /* evaluator and solver for one number of directions */
-    size_t directions;
-    struct evaluator *evaluator;
-    struct ode *ode;
-    const struct model *model;
-    double *inflow;   /* [states] sum of running infusions */
-    double *d_inflow; /* [directions][states] */
-    double *x, *s;    /* the present state: [states], [directions][states] */
-    double t;
-    bool *moving; /* [directions] some stop of this run moves along them */
-    bool settled; /* the solver knows the present state */
+/* One way to move twins, with derivatives or without. */
+struct mover {
+    struct ensemble *ensemble; /* NULL where CVODES was asked for, or nothing moves */
+    struct flow flow;          /* by CVODES: what is too stiff for lanes */
 };
 
 struct engine {
     const struct model *model;
     const struct prior_layout *layout;
-    struct engine_options options;
-    struct flow with, without; /* derivatives */
+    struct mover with, without; /* derivatives */
+    bool *moving;               /* [p + q] */
 };
 
-static int flow_rate(void *context, double t, const double *x, double *dxdt)
+static void mover_init(struct mover *mover, const struct model *model, bool derivatives,
+                       const struct engine_options *options)
 {
-    struct flow *flow = context;
-    if (evaluator_rate(flow->evaluator, t, x, dxdt))
-        return 1;
-    for (size_t i = 0; i < model_states(flow->model); i++)
-        dxdt[i] += flow->inflow[i];
-    return 0;
-}
-
-static int flow_rate_directions(void *context, double t, const double *x, const double *s,
-                                double *dxdt, double *dsdt)
-{
-    struct flow *flow = context;
-    size_t states = model_states(flow->model);
-    if (evaluator_rate_directions(flow->evaluator, t, x, s, dxdt, dsdt))
-        return 1;
-    for (size_t i = 0; i < states; i++)
-        dxdt[i] += flow->inflow[i];
-    for (size_t i = 0; i < flow->directions * states; i++)
-        dsdt[i] += flow->d_inflow[i];
-    return 0;
-}
-
-static int flow_jacobian(void *context, double t, const double *x, double *dfdx)
-{
-    struct flow *flow = context;
-    return evaluator_jacobian(flow->evaluator, t, x, dfdx);
-}
-
-static void flow_init(struct flow *flow, const struct model *model, size_t directions,
-                      const struct engine_options *options)
-{
-    size_t states = model_states(model);
-    flow->directions = directions;
-    flow->model = model;
-    flow->evaluator = evaluator_new(model, directions > 0);
-    flow->moving = mem_new(directions, sizeof(bool));
-    flow->inflow = mem_new(states, sizeof(double));
-    flow->d_inflow = mem_new(directions * states, sizeof(double));
-    flow->x = mem_new(states, sizeof(double));
-    flow->s = mem_new(directions * states, sizeof(double));
-    if (states == 0)
+    flow_init(&mover->flow, model, derivatives);
+    if (model_states(model) == 0)
         return;
-    struct ode_system system = {
-        states, directions, flow_rate, flow_rate_directions, flow_jacobian, flow};
-    struct ode_options ode_options = {
-        .method = options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF,
-        .relative_tolerance = options->tolerance,
-        .absolute_tolerance = options->tolerance * ABSOLUTE_FRACTION,
-        .steps_max = STEPS_MAX,
-    };
-    if (ode_new(&system, &ode_options, &flow->ode) != ERR_OK)
-        abort(); /* sizes and tolerances above are legal by construction */
-}
-
-static void flow_clear(struct flow *flow)
-{
-    evaluator_destroy(&flow->evaluator);
-    ode_destroy(&flow->ode);
-    mem_free(flow->moving);
-    mem_free(flow->inflow);
-    mem_free(flow->d_inflow);
-    mem_free(flow->x);
-    mem_free(flow->s);
+    flow_solver(&mover->flow, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF,
+                options->tolerance);
+    if (options->solver == ENGINE_LANES)
+        mover->ensemble =
+            ensemble_new(model, derivatives, options->tolerance, simd_best());
 }
 
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
                           const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
+    struct engine_options chosen = {ENGINE_LANES, ENGINE_TOLERANCE};
+    if (options)
+        chosen.solver = options->solver;
+    if (options && options->tolerance > 0)
+        chosen.tolerance = options->tolerance;
     engine->model = model;
     engine->layout = layout;
-    if (options)
-        engine->options = *options;
-    if (!(engine->options.tolerance > 0))
-        engine->options.tolerance = ENGINE_TOLERANCE;
-    flow_init(&engine->with, model, model_directions(model), &engine->options);
-    flow_init(&engine->without, model, 0, &engine->options);
+    engine->moving = mem_new(model_directions(model), sizeof(bool));
+    mover_init(&engine->with, model, true, &chosen);
+    mover_init(&engine->without, model, false, &chosen);
     return engine;
 }
 
 void engine_destroy(struct engine **engine)
 {
-    if (!*engine)
+    struct engine *gone = *engine;
+    if (!gone)
         return;
-    flow_clear(&(*engine)->with);
-    flow_clear(&(*engine)->without);
-    mem_free(*engine);
+    ensemble_destroy(&gone->with.ensemble);
+    ensemble_destroy(&gone->without.ensemble);
+    flow_clear(&gone->with.flow);
+    flow_clear(&gone->without.flow);
+    mem_free(gone->moving);
+    mem_free(gone);
     *engine = NULL;
 }
 
@@ -365,402 +297,30 @@ const struct prior_layout *engine_layout(const struct engine *engine)
 
 const bool *engine_moving(const struct engine *engine)
 {
-    return engine->with.moving;
+    return engine->moving;
 }
 
-/* --- the schedule of one run ------------------------------------------------------- */
-
-enum stop_kind { STOP_COVARIATE, STOP_DOSE, STOP_END, STOP_BREAK, STOP_READ };
-
-struct stop {
-    double time;
-    enum stop_kind kind;
-    size_t order; /* among equal times, after the kind's precedence */
-    size_t index; /* dose, change or reading */
-};
-
-/* A dose under the present parameters. */
-struct delivery {
-    struct input_modifiers modifiers;
-    double duration;
-    double *d_fraction, *d_start, *d_duration; /* [directions] */
-};
-
-struct run {
-    struct flow *flow;
-    const struct twin *twin;
-    struct stop *stops;
-    size_t stop_count;
-    double start, last;
-    struct delivery *deliveries;
-    double *derivatives; /* what the deliveries point into */
-    double *breaks;   /* [break_count] at which the rate switches by itself, ascending */
-    double *d_breaks; /* [break_count][directions] */
-    size_t break_count;
-    double *covariates, *slopes, *since; /* value and slope of each from `since` on */
-    double *before, *after;              /* [states] rates on both sides of a jump */
-};
-
-/* A covariate's new value holds at its own time, so changes come first; then the rows of
- * the record in their order; readings asked for by a caller come after everything. */
-static int compare_stops(const void *left, const void *right)
-{
-    const struct stop *a = left, *b = right;
-    if (a->time != b->time)
-        return a->time < b->time ? -1 : 1;
-    if ((a->kind == STOP_COVARIATE) != (b->kind == STOP_COVARIATE))
-        return a->kind == STOP_COVARIATE ? -1 : 1;
-    if (a->order != b->order)
-        return a->order < b->order ? -1 : 1;
-    return (a->kind > b->kind) - (a->kind < b->kind);
-}
-
-static void run_deliveries(struct run *run)
-{
-    const struct twin *twin = run->twin;
-    size_t d = run->flow->directions;
-    run->deliveries = mem_new(twin->dose_count, sizeof *run->deliveries);
-    run->derivatives = mem_new(twin->dose_count * 3 * d, sizeof(double));
-    for (size_t i = 0; i < twin->dose_count; i++) {
-        const struct dose *dose = &twin->doses[i];
-        struct delivery *delivery = &run->deliveries[i];
-        delivery->d_fraction = run->derivatives + i * 3 * d;
-        delivery->d_start = delivery->d_fraction + d;
-        delivery->d_duration = delivery->d_start + d;
-        evaluator_input(run->flow->evaluator, dose->input, &delivery->modifiers,
-                        d ? delivery->d_fraction : NULL, d ? delivery->d_start : NULL,
-                        d ? delivery->d_duration : NULL);
-        delivery->duration =
-            dose->duration < 0 ? delivery->modifiers.duration : dose->duration;
-        if (dose->duration >= 0)
-            memset(delivery->d_duration, 0, d * sizeof(double));
-        for (size_t k = 0; k < d; k++)
-            run->flow->moving[k] |=
-                delivery->d_start[k] != 0 || delivery->d_duration[k] != 0;
-    }
-}
-
-/* The breaks between the start and the last row, copied: they live until the next call.
+/* --- one at a time, by CVODES --------------------------------------------------------
  */
-static enum err run_breaks(struct run *run, const double *reads, size_t read_count)
-{
-    const struct twin *twin = run->twin;
-    double last = run->start;
-    for (size_t i = 0; i < read_count; i++)
-        last = fmax(last, reads[i]);
-    for (size_t i = 0; i < twin->dose_count; i++)
-        last = fmax(last, twin->doses[i].time + run->deliveries[i].modifiers.lag);
-    run->last = last;
-    const double *times, *d_times;
-    enum err err = evaluator_breaks(run->flow->evaluator, run->start, last,
-                                    &run->break_count, &times, &d_times);
-    if (err != ERR_OK || run->break_count == 0)
-        return err;
-    size_t d = run->flow->directions;
-    run->breaks = mem_copy(times, run->break_count * sizeof(double));
-    run->d_breaks = mem_new(run->break_count * d, sizeof(double));
-    if (d)
-        memcpy(run->d_breaks, d_times, run->break_count * d * sizeof(double));
-    for (size_t i = 0; i < run->break_count * d; i++)
-        run->flow->moving[i % d] |= run->d_breaks[i] != 0;
-    evaluator_between(run->flow->evaluator, run->start, run->breaks[0]);
-    return ERR_OK;
-}
 
-static void run_schedule(struct run *run, const double *reads, const size_t *read_order,
-                         size_t read_count)
-{
-    const struct twin *twin = run->twin;
-    size_t n = 0;
-    run->stops =
-        mem_new(2 * twin->dose_count + twin->change_count + run->break_count + read_count,
-                sizeof *run->stops);
-    for (size_t i = 0; i < twin->dose_count; i++) {
-        double start = twin->doses[i].time + run->deliveries[i].modifiers.lag;
-        size_t order = twin->doses[i].order;
-        run->stops[n++] = (struct stop){start, STOP_DOSE, order, i};
-        if (run->deliveries[i].duration > 0)
-            run->stops[n++] =
-                (struct stop){start + run->deliveries[i].duration, STOP_END, order, i};
-    }
-    for (size_t i = 0; i < twin->change_count; i++)
-        run->stops[n++] = (struct stop){twin->changes[i].time, STOP_COVARIATE,
-                                        twin->changes[i].order, i};
-    for (size_t i = 0; i < run->break_count; i++)
-        run->stops[n++] = (struct stop){run->breaks[i], STOP_BREAK, 0, i};
-    for (size_t i = 0; i < read_count; i++)
-        run->stops[n++] =
-            (struct stop){reads[i], STOP_READ, read_order ? read_order[i] : SIZE_MAX, i};
-    qsort(run->stops, n, sizeof *run->stops, compare_stops);
-    while (n && run->stops[n - 1].kind != STOP_READ)
-        n--;
-    run->stop_count = n;
-}
-
-static enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
-                         size_t read_count)
-{
-    run_deliveries(run);
-    enum err err = run_breaks(run, reads, read_count);
-    if (err == ERR_OK)
-        run_schedule(run, reads, read_order, read_count);
-    return err;
-}
-
-static void run_clear(struct run *run)
-{
-    mem_free(run->stops);
-    mem_free(run->deliveries);
-    mem_free(run->derivatives);
-    mem_free(run->breaks);
-    mem_free(run->d_breaks);
-    mem_free(run->covariates);
-    mem_free(run->slopes);
-    mem_free(run->since);
-    mem_free(run->before);
-    mem_free(run->after);
-}
-
-/* Slope of a linearly interpolated covariate from change `index` to its next one. */
-static double slope_after(const struct twin *twin, size_t index)
-{
-    const struct change *from = &twin->changes[index];
-    if (model_covariate(twin->model, from->covariate)->hold != COVARIATE_LINEAR)
-        return 0;
-    for (size_t i = index + 1; i < twin->change_count; i++) {
-        const struct change *to = &twin->changes[i];
-        if (to->covariate == from->covariate && to->time > from->time)
-            return (to->value - from->value) / (to->time - from->time);
-    }
-    return 0;
-}
-
-/* --- jumps
- * -------------------------------------------------------------------------------
- *
- * At a time t* that depends on the parameters, continuity of x along the two branches
- * gives S+ = S- + (f- - f+) dt*, to which the jump's own derivative is added. f- and f+
- * are the full right-hand sides just before and after, infusions included. */
-
-static enum err rate_here(struct flow *flow, double *rate)
-{
-    if (flow_rate(flow, flow->t, flow->x, rate))
-        return err_set(ERR_NUMERIC, "the rate at a dose is not finite");
-    return ERR_OK;
-}
-
-static enum err bolus(struct run *run, const struct dose *dose,
-                      const struct delivery *delivery)
-{
-    struct flow *flow = run->flow;
-    size_t states = model_states(flow->model), d = flow->directions;
-    size_t state = model_input(flow->model, dose->input)->state;
-    bool moves = false;
-    for (size_t k = 0; k < d; k++)
-        moves |= delivery->d_start[k] != 0;
-    enum err err = moves ? rate_here(flow, run->before) : ERR_OK;
-    if (err != ERR_OK)
-        return err;
-    flow->x[state] += delivery->modifiers.fraction * dose->amount;
-    if (moves && (err = rate_here(flow, run->after)) != ERR_OK)
-        return err;
-    for (size_t k = 0; k < d; k++) {
-        for (size_t i = 0; moves && i < states; i++)
-            flow->s[k * states + i] +=
-                (run->before[i] - run->after[i]) * delivery->d_start[k];
-        flow->s[k * states + state] += delivery->d_fraction[k] * dose->amount;
-    }
-    return ERR_OK;
-}
-
-/* Switch an infusion of rate R = F amount / duration on (sign +1) or off (-1). The state
- * does not jump; f+ - f- = sign R in the dosed state alone. */
-static void infusion(struct run *run, const struct dose *dose,
-                     const struct delivery *delivery, double sign)
-{
-    struct flow *flow = run->flow;
-    size_t states = model_states(flow->model);
-    size_t state = model_input(flow->model, dose->input)->state;
-    double rate = delivery->modifiers.fraction * dose->amount / delivery->duration;
-    flow->inflow[state] += sign * rate;
-    for (size_t k = 0; k < flow->directions; k++) {
-        double d_time = delivery->d_start[k] + (sign < 0 ? delivery->d_duration[k] : 0);
-        double d_rate = delivery->d_fraction[k] * dose->amount / delivery->duration -
-                        rate * delivery->d_duration[k] / delivery->duration;
-        flow->d_inflow[k * states + state] += sign * d_rate;
-        flow->s[k * states + state] -= sign * rate * d_time;
-    }
-}
-
-/* The rate switches by itself at break `index`; from here on the branch ahead holds. */
-static enum err switch_over(struct run *run, size_t index)
-{
-    struct flow *flow = run->flow;
-    size_t states = model_states(flow->model), d = flow->directions;
-    const double *d_time = run->d_breaks + index * d;
-    bool moves = false;
-    for (size_t k = 0; k < d; k++)
-        moves |= d_time[k] != 0;
-    enum err err = moves ? rate_here(flow, run->before) : ERR_OK;
-    double ahead = index + 1 < run->break_count ? run->breaks[index + 1] : run->last;
-    evaluator_between(flow->evaluator, run->breaks[index], ahead);
-    if (err == ERR_OK && moves)
-        err = rate_here(flow, run->after);
-    for (size_t k = 0; err == ERR_OK && moves && k < d; k++)
-        for (size_t i = 0; i < states; i++)
-            flow->s[k * states + i] += (run->before[i] - run->after[i]) * d_time[k];
-    return err;
-}
-
-static void change_covariate(struct run *run, size_t index)
-{
-    const struct change *change = &run->twin->changes[index];
-    for (size_t c = 0; c < model_covariates(run->twin->model); c++) {
-        run->covariates[c] += run->slopes[c] * (change->time - run->since[c]);
-        run->since[c] = change->time;
-    }
-    run->covariates[change->covariate] = change->value;
-    run->slopes[change->covariate] = slope_after(run->twin, index);
-    evaluator_covariates(run->flow->evaluator, change->time, run->covariates,
-                         run->slopes);
-}
-
-static enum err run_stop(struct run *run, const struct stop *stop)
-{
-    const struct twin *twin = run->twin;
-    run->flow->settled = false;
-    switch (stop->kind) {
-    case STOP_DOSE:
-        if (run->deliveries[stop->index].duration > 0) {
-            infusion(run, &twin->doses[stop->index], &run->deliveries[stop->index], 1);
-            return ERR_OK;
-        }
-        return bolus(run, &twin->doses[stop->index], &run->deliveries[stop->index]);
-    case STOP_END:
-        infusion(run, &twin->doses[stop->index], &run->deliveries[stop->index], -1);
-        return ERR_OK;
-    case STOP_COVARIATE:
-        change_covariate(run, stop->index);
-        return ERR_OK;
-    case STOP_BREAK:
-        return switch_over(run, stop->index);
-    case STOP_READ:
-        break;
-    }
-    return ERR_OK;
-}
-
-/* Carry the state to stop `next`; the solver never looks past the next discontinuity. */
-static enum err run_advance(struct run *run, size_t next)
-{
-    struct flow *flow = run->flow;
-    double to = run->stops[next].time;
-    if (!flow->ode || to <= flow->t) {
-        flow->t = fmax(to, flow->t);
-        return ERR_OK;
-    }
-    size_t wall = next;
-    while (wall + 1 < run->stop_count && run->stops[wall].kind == STOP_READ)
-        wall++;
-    enum err err = ERR_OK;
-    if (!flow->settled)
-        err = ode_restart(flow->ode, flow->t, flow->x, flow->s);
-    if (err == ERR_OK)
-        err = ode_advance(flow->ode, to, run->stops[wall].time, flow->x, flow->s);
-    flow->settled = true;
-    flow->t = to;
-    return err;
-}
-
-/* Size of each state, for the absolute tolerance: its start, what is dosed into it, or
- * failing both the largest of the others. */
-static void run_scale(struct run *run)
-{
-    struct flow *flow = run->flow;
-    size_t states = model_states(flow->model);
-    double scale[MODEL_STATES_MAX] = {0}, largest = 0;
-    for (size_t i = 0; i < states; i++)
-        scale[i] = fabs(flow->x[i]);
-    for (size_t i = 0; i < run->twin->dose_count; i++) {
-        const struct dose *dose = &run->twin->doses[i];
-        size_t state = model_input(flow->model, dose->input)->state;
-        scale[state] = fmax(scale[state], fabs(dose->amount));
-    }
-    for (size_t i = 0; i < states; i++)
-        largest = fmax(largest, scale[i]);
-    for (size_t i = 0; i < states; i++)
-        if (scale[i] == 0)
-            scale[i] = largest > 0 ? largest : 1;
-    ode_scale(flow->ode, scale);
-}
-
-static enum err run_begin(struct run *run, struct flow *flow, const struct twin *twin,
-                          const double *parameters, double start)
-{
-    size_t states = model_states(twin->model), covariates = model_covariates(twin->model);
-    size_t d = flow->directions;
-    *run = (struct run){.flow = flow, .twin = twin};
-    run->covariates = mem_copy(twin->covariates, covariates * sizeof(double));
-    run->slopes = mem_new(covariates, sizeof(double));
-    run->since = mem_new(covariates, sizeof(double));
-    for (size_t c = 0; c < covariates; c++)
-        run->since[c] = start;
-    run->before = mem_new(states, sizeof(double));
-    run->after = mem_new(states, sizeof(double));
-    memset(flow->inflow, 0, states * sizeof(double));
-    memset(flow->d_inflow, 0, d * states * sizeof(double));
-    memset(flow->moving, 0, d * sizeof(bool));
-    flow->t = run->start = start;
-    flow->settled = false;
-    evaluator_individual(flow->evaluator, parameters, run->covariates);
-    evaluator_covariates(flow->evaluator, flow->t, run->covariates, run->slopes);
-    if (states == 0)
-        return ERR_OK;
-    double *dx = mem_new(states * d, sizeof(double));
-    enum err err = evaluator_initial(flow->evaluator, flow->t, flow->x, d ? dx : NULL);
-    for (size_t i = 0; i < states; i++)
-        for (size_t k = 0; k < d; k++)
-            flow->s[k * states + i] = dx[i * d + k];
-    mem_free(dx);
-    if (err == ERR_OK)
-        run_scale(run);
-    return err;
-}
-
-/* Where a reading goes: called with the flow at its time. */
-typedef enum err read_function(struct run *run, size_t index, void *context);
-
-static enum err run_all(struct run *run, read_function *read, void *context)
-{
-    enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < run->stop_count; i++) {
-        if ((err = run_advance(run, i)) != ERR_OK)
-            break;
-        err = run->stops[i].kind == STOP_READ ? read(run, run->stops[i].index, context)
-                                              : run_stop(run, &run->stops[i]);
-    }
-    return err;
-}
-
-/* --- prediction at the measurements ------------------------------------------------ */
-
-struct prediction {
-    double *f, *jacobian;    /* the caller's */
-    double *all_f, *all_d_f; /* of every observation at one time */
+struct reader {
+    const struct request *request;
+    double *f, *d_f; /* of every observation at one time */
 };
 
-static enum err read_measurement(struct run *run, size_t index, void *context)
+static enum err read_observation(struct run *run, size_t index, void *context)
 {
-    struct prediction *out = context;
+    const struct reader *out = context;
+    const struct request *request = out->request;
     const struct flow *flow = run->flow;
-    size_t observation = run->twin->measurements[index].observation, d = flow->directions;
-    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->all_f,
-                      d ? out->all_d_f : NULL, NULL);
-    out->f[index] = out->all_f[observation];
-    bool finite = isfinite(out->f[index]);
+    size_t observation = request->observation[index], d = flow->directions;
+    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
+                      d ? out->d_f : NULL, NULL);
+    request->f[index] = out->f[observation];
+    bool finite = isfinite(request->f[index]);
     for (size_t k = 0; k < d; k++) {
-        out->jacobian[index * d + k] = out->all_d_f[observation * d + k];
-        finite &= isfinite(out->jacobian[index * d + k]) != 0;
+        request->d_f[index * d + k] = out->d_f[observation * d + k];
+        finite &= isfinite(request->d_f[index * d + k]) != 0;
     }
     if (!finite)
         return err_set(ERR_NUMERIC, "the prediction of measurement %zu is not finite",
@@ -768,40 +328,13 @@ static enum err read_measurement(struct run *run, size_t index, void *context)
     return ERR_OK;
 }
 
-enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
-                      const double *gamma, double *f, double *jacobian)
-{
-    const struct model *model = engine->model;
-    struct flow *flow = jacobian ? &engine->with : &engine->without;
-    double parameters[MODEL_PARAMETERS_MAX];
-    twin_parameters(model, engine->layout, phi, gamma, parameters);
-    double *reads = mem_new(twin->measurement_count, sizeof(double));
-    for (size_t i = 0; i < twin->measurement_count; i++)
-        reads[i] = twin->measurements[i].time;
-    struct prediction out = {f, jacobian, NULL, NULL};
-    out.all_f = mem_new(model_observations(model), sizeof(double));
-    out.all_d_f = mem_new(model_observations(model) * flow->directions, sizeof(double));
-    struct run run;
-    enum err err = run_begin(&run, flow, twin, parameters, twin->start);
-    if (err == ERR_OK)
-        err = run_plan(&run, reads, twin->measurement_order, twin->measurement_count);
-    if (err == ERR_OK)
-        err = run_all(&run, read_measurement, &out);
-    run_clear(&run);
-    mem_free(reads);
-    mem_free(out.all_f);
-    mem_free(out.all_d_f);
-    return err;
-}
-
-/* --- simulation at asked times ----------------------------------------------------- */
-
 static enum err read_everything(struct run *run, size_t index, void *context)
 {
+    const struct reader *out = context;
     const struct flow *flow = run->flow;
     size_t states = model_states(flow->model), derived = model_derived(flow->model);
     size_t observations = model_observations(flow->model);
-    double *row = (double *)context + index * (states + derived + observations);
+    double *row = out->request->f + index * (states + derived + observations);
     if (states)
         memcpy(row, flow->x, states * sizeof(double));
     evaluator_outputs(flow->evaluator, flow->t, flow->x, NULL, row + states + derived,
@@ -809,17 +342,112 @@ static enum err read_everything(struct run *run, size_t index, void *context)
     return ERR_OK;
 }
 
+static enum err mover_follow(struct mover *mover, const struct request *request)
+{
+    struct flow *flow = &mover->flow;
+    size_t observations = model_observations(flow->model);
+    struct reader reader = {request, mem_new(observations, sizeof(double)),
+                            mem_new(observations * flow->directions, sizeof(double))};
+    struct run run;
+    enum err err =
+        run_begin(&run, flow, request->schedule, request->parameters, request->start);
+    if (err == ERR_OK)
+        err = run_plan(&run, request->reads, request->read_order, request->read_count);
+    if (err == ERR_OK)
+        err = run_all(&run, request->observation ? read_observation : read_everything,
+                      &reader);
+    for (size_t k = 0; request->moving && k < flow->directions; k++)
+        request->moving[k] |= flow->moving[k];
+    run_clear(&run);
+    mem_free(reader.f);
+    mem_free(reader.d_f);
+    return err;
+}
+
+/* All through the lanes, and whoever did not get through by CVODES; errs [count]. */
+static void mover_run(struct mover *mover, struct request *requests, size_t count,
+                      enum err *errs)
+{
+    if (mover->ensemble)
+        ensemble_run(mover->ensemble, requests, count);
+    for (size_t i = 0; i < count; i++)
+        errs[i] = requests[i].done ? ERR_OK : mover_follow(mover, &requests[i]);
+}
+
+/* --- prediction at the measurements ------------------------------------------------ */
+
+void twin_predict_all(struct engine *engine, struct twin_point *points, size_t count,
+                      bool derivatives)
+{
+    size_t n = model_parameters(engine->model);
+    struct request *requests = mem_new(count, sizeof *requests);
+    double *parameters = mem_new(count * n, sizeof *parameters);
+    enum err *errs = mem_new(count, sizeof *errs);
+    for (size_t k = 0; derivatives && k < model_directions(engine->model); k++)
+        engine->moving[k] = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct twin *twin = points[i].twin;
+        twin_parameters(engine->model, engine->layout, points[i].phi, points[i].gamma,
+                        parameters + i * n);
+        requests[i] = (struct request){
+            .schedule = &twin->schedule,
+            .parameters = parameters + i * n,
+            .start = twin->start,
+            .reads = twin->measurement_times,
+            .read_order = twin->measurement_order,
+            .read_count = twin->measurement_count,
+            .observation = twin->measurement_observations,
+            .f = points[i].f,
+            .d_f = points[i].jacobian,
+            .moving = derivatives ? engine->moving : NULL,
+        };
+    }
+    mover_run(derivatives ? &engine->with : &engine->without, requests, count, errs);
+    for (size_t i = 0; i < count; i++)
+        points[i].err = errs[i];
+    mem_free(requests);
+    mem_free(parameters);
+    mem_free(errs);
+}
+
+enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
+                      const double *gamma, double *f, double *jacobian)
+{
+    struct twin_point point = {twin, phi, gamma, f, jacobian, ERR_OK};
+    twin_predict_all(engine, &point, 1, jacobian != NULL);
+    return point.err;
+}
+
+/* --- simulation at asked times ----------------------------------------------------- */
+
+void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
+                       const double *times, size_t time_count)
+{
+    struct request *requests = mem_new(count, sizeof *requests);
+    enum err *errs = mem_new(count, sizeof *errs);
+    for (size_t i = 0; i < count; i++) {
+        double start = courses[i].twin->start;
+        requests[i] = (struct request){
+            .schedule = &courses[i].twin->schedule,
+            .parameters = courses[i].parameters,
+            .start = time_count ? fmin(start, times[0]) : start,
+            .reads = times,
+            .read_count = time_count,
+            .f = courses[i].out,
+        };
+    }
+    mover_run(&engine->without, requests, count, errs);
+    for (size_t i = 0; i < count; i++)
+        courses[i].err = errs[i];
+    mem_free(requests);
+    mem_free(errs);
+}
+
 enum err twin_simulate(struct engine *engine, const struct twin *twin,
                        const double *parameters, const double *times, size_t time_count,
                        double *out)
 {
-    struct run run;
-    double start = time_count ? fmin(twin->start, times[0]) : twin->start;
-    enum err err = run_begin(&run, &engine->without, twin, parameters, start);
-    if (err == ERR_OK)
-        err = run_plan(&run, times, NULL, time_count);
-    if (err == ERR_OK)
-        err = run_all(&run, read_everything, out);
-    run_clear(&run);
-    return err;
+    struct twin_course course = {twin, parameters, out, ERR_OK};
+    twin_simulate_all(engine, &course, 1, times, time_count);
+    return course.err;
 }

@@ -1,0 +1,110 @@
+#ifndef NUMERICS_LANES_H
+#define NUMERICS_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* lanes - several initial value problems of one system carried at once, one in each lane
+ * of a block, every one with its own time, step and error: Tsitouras' explicit
+ * Runge-Kutta pair of orders 5 and 4 (Comput. Math. Appl. 62:770, 2011) with its
+ * interpolant of order 4 between the ends of a step.
+ *
+ * A row is a component of y, an array [LANES] of doubles; lanes never mix, so that what
+ * happens in one does not depend in any bit on what is in the others. The same bits come
+ * out for every `simd`. What is stiff takes many steps here and fails at their bound:
+ * whoever calls has CVODES for it (numerics/ode). It knows nothing of patients. Called by
+ * model/ensemble. */
+
+#define LANES 8
+
+enum simd { SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512 };
+enum simd simd_best(void); /* the widest that this machine has */
+const char *simd_name(enum simd simd);
+
+#define EACH_LANE for (size_t l = 0; l < LANES; l++)
+
+/* A function `name` out of an inline one, name_rows, that stands three times, compiled
+ * for what each kind of machine has; `kind` says which runs. */
+#define LANES_INLINE static inline __attribute__((always_inline))
+#if defined(__x86_64__)
+#ifdef __clang__
+#define LANES_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl")))
+#else
+#define LANES_AVX512                                                                     \
+    __attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+#define LANES_KINDS(name, kind, parameters, ...)                                         \
+    LANES_AVX512 static void name##_avx512 parameters                                    \
+    {                                                                                    \
+        name##_rows(__VA_ARGS__);                                                        \
+    }                                                                                    \
+    __attribute__((target("avx2"))) static void name##_avx2 parameters                   \
+    {                                                                                    \
+        name##_rows(__VA_ARGS__);                                                        \
+    }                                                                                    \
+    static void name parameters                                                          \
+    {                                                                                    \
+        if ((kind) == SIMD_AVX512)                                                       \
+            name##_avx512(__VA_ARGS__);                                                  \
+        else if ((kind) == SIMD_AVX2)                                                    \
+            name##_avx2(__VA_ARGS__);                                                    \
+        else                                                                             \
+            name##_rows(__VA_ARGS__);                                                    \
+    }
+#else
+#define LANES_KINDS(name, kind, parameters, ...)                                         \
+    static void name parameters                                                          \
+    {                                                                                    \
+        name##_rows(__VA_ARGS__);                                                        \
+    }
+#endif
+
+struct lanes_system {
+    size_t rows;
+    /* Rows of a group follow each other and have one error norm (root of the mean square
+     * of error over tolerance); a step stands when no group's is above 1. The states are
+     * a group, and each direction's sensitivities are: without them in the test a state
+     * at rest lets the step grow until they explode. */
+    const size_t *group_end; /* [groups] one past each group's last row; copied */
+    size_t groups;
+    /* dydt [rows][LANES] at t [LANES] and at what stands in `stage` [rows][LANES]. What
+     * is not finite makes that lane's step smaller. */
+    void (*rate)(void *context, const double *t, double *dydt);
+    double *stage;
+    void *context;
+    double relative_tolerance;
+    size_t steps_max; /* of a problem, refused ones too */
+};
+
+enum lane_state {
+    LANE_IDLE,
+    LANE_MOVING,
+    LANE_ARRIVED, /* at its wall: wants a new one, or something else done */
+    LANE_FAILED,  /* out of steps, or none is small enough */
+};
+
+struct lanes *lanes_new(const struct lanes_system *system, enum simd simd);
+void lanes_destroy(struct lanes **lanes);
+
+/* A new problem in a lane: y [rows] at t, absolute tolerances [rows]. It is at a wall. */
+void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
+                 const double *absolute);
+/* Something happened at the wall: other values y [rows], or another system. */
+void lanes_jump(struct lanes *lanes, size_t lane, const double *y);
+/* Go on to `wall` >= now, evaluating nothing beyond it. */
+void lanes_go(struct lanes *lanes, size_t lane, double wall);
+void lanes_rest(struct lanes *lanes, size_t lane); /* idle from now on */
+
+/* One attempt at a step for all that move. */
+void lanes_step(struct lanes *lanes);
+
+enum lane_state lanes_state(const struct lanes *lanes, size_t lane);
+double lanes_time(const struct lanes *lanes, size_t lane);
+size_t lanes_steps(const struct lanes *lanes, size_t lane); /* of its problem so far */
+void lanes_values(const struct lanes *lanes, size_t lane, double *y /* [rows] */);
+
+/* Into `stage`: every lane at a time of its own in its last step; where that is not
+ * before the step's end, the values there. */
+void lanes_between(struct lanes *lanes, const double *t /* [LANES] */);
+
+#endif

@@ -1,0 +1,425 @@
+#include "flow.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define STEPS_MAX 200000
+
+/* --- between stops -------------------------------------------------------------------
+ */
+
+static int flow_rate(void *context, double t, const double *x, double *dxdt)
+{
+    struct flow *flow = context;
+    if (evaluator_rate(flow->evaluator, t, x, dxdt))
+        return 1;
+    for (size_t i = 0; i < model_states(flow->model); i++)
+        dxdt[i] += flow->inflow[i];
+    return 0;
+}
+
+static int flow_rate_directions(void *context, double t, const double *x, const double *s,
+                                double *dxdt, double *dsdt)
+{
+    struct flow *flow = context;
+    size_t states = model_states(flow->model);
+    if (evaluator_rate_directions(flow->evaluator, t, x, s, dxdt, dsdt))
+        return 1;
+    for (size_t i = 0; i < states; i++)
+        dxdt[i] += flow->inflow[i];
+    for (size_t i = 0; i < flow->directions * states; i++)
+        dsdt[i] += flow->d_inflow[i];
+    return 0;
+}
+
+static int flow_jacobian(void *context, double t, const double *x, double *dfdx)
+{
+    struct flow *flow = context;
+    return evaluator_jacobian(flow->evaluator, t, x, dfdx);
+}
+
+void flow_init(struct flow *flow, const struct model *model, bool derivatives)
+{
+    size_t states = model_states(model);
+    size_t directions = derivatives ? model_directions(model) : 0;
+    *flow = (struct flow){.directions = directions, .model = model};
+    flow->evaluator = evaluator_new(model, directions > 0);
+    flow->moving = mem_new(directions, sizeof(bool));
+    flow->inflow = mem_new(states, sizeof(double));
+    flow->d_inflow = mem_new(directions * states, sizeof(double));
+    flow->x = mem_new(states, sizeof(double));
+    flow->s = mem_new(directions * states, sizeof(double));
+    flow->scale = mem_new(states, sizeof(double));
+}
+
+void flow_solver(struct flow *flow, enum ode_method method, double tolerance)
+{
+    struct ode_system system = {model_states(flow->model), flow->directions, flow_rate,
+                                flow_rate_directions,      flow_jacobian,    flow};
+    struct ode_options options = {
+        .method = method,
+        .relative_tolerance = tolerance,
+        .absolute_tolerance = tolerance * ABSOLUTE_FRACTION,
+        .steps_max = STEPS_MAX,
+    };
+    if (ode_new(&system, &options, &flow->ode) != ERR_OK)
+        abort(); /* sizes and tolerances above are legal by construction */
+}
+
+void flow_clear(struct flow *flow)
+{
+    evaluator_destroy(&flow->evaluator);
+    ode_destroy(&flow->ode);
+    mem_free(flow->moving);
+    mem_free(flow->inflow);
+    mem_free(flow->d_inflow);
+    mem_free(flow->x);
+    mem_free(flow->s);
+    mem_free(flow->scale);
+}
+
+/* --- the schedule of one run ------------------------------------------------------- */
+
+/* A covariate's new value holds at its own time, so changes come first; then the rows of
+ * the record in their order; readings asked for by a caller come after everything. */
+static int compare_stops(const void *left, const void *right)
+{
+    const struct stop *a = left, *b = right;
+    if (a->time != b->time)
+        return a->time < b->time ? -1 : 1;
+    if ((a->kind == STOP_COVARIATE) != (b->kind == STOP_COVARIATE))
+        return a->kind == STOP_COVARIATE ? -1 : 1;
+    if (a->order != b->order)
+        return a->order < b->order ? -1 : 1;
+    return (a->kind > b->kind) - (a->kind < b->kind);
+}
+
+static void run_deliveries(struct run *run)
+{
+    const struct schedule *schedule = run->schedule;
+    size_t d = run->flow->directions;
+    run->deliveries = mem_new(schedule->dose_count, sizeof *run->deliveries);
+    run->derivatives = mem_new(schedule->dose_count * 3 * d, sizeof(double));
+    for (size_t i = 0; i < schedule->dose_count; i++) {
+        const struct dose *dose = &schedule->doses[i];
+        struct delivery *delivery = &run->deliveries[i];
+        delivery->d_fraction = run->derivatives + i * 3 * d;
+        delivery->d_start = delivery->d_fraction + d;
+        delivery->d_duration = delivery->d_start + d;
+        evaluator_input(run->flow->evaluator, dose->input, &delivery->modifiers,
+                        d ? delivery->d_fraction : NULL, d ? delivery->d_start : NULL,
+                        d ? delivery->d_duration : NULL);
+        delivery->duration =
+            dose->duration < 0 ? delivery->modifiers.duration : dose->duration;
+        if (dose->duration >= 0)
+            memset(delivery->d_duration, 0, d * sizeof(double));
+        for (size_t k = 0; k < d; k++)
+            run->flow->moving[k] |=
+                delivery->d_start[k] != 0 || delivery->d_duration[k] != 0;
+    }
+}
+
+/* The breaks between the start and the last row, copied: they live until the next call.
+ */
+static enum err run_breaks(struct run *run, const double *reads, size_t read_count)
+{
+    const struct schedule *schedule = run->schedule;
+    double last = run->start;
+    for (size_t i = 0; i < read_count; i++)
+        last = fmax(last, reads[i]);
+    for (size_t i = 0; i < schedule->dose_count; i++)
+        last = fmax(last, schedule->doses[i].time + run->deliveries[i].modifiers.lag);
+    run->last = last;
+    const double *times, *d_times;
+    enum err err = evaluator_breaks(run->flow->evaluator, run->start, last,
+                                    &run->break_count, &times, &d_times);
+    if (err != ERR_OK || run->break_count == 0)
+        return err;
+    size_t d = run->flow->directions;
+    run->breaks = mem_copy(times, run->break_count * sizeof(double));
+    run->d_breaks = mem_new(run->break_count * d, sizeof(double));
+    if (d)
+        memcpy(run->d_breaks, d_times, run->break_count * d * sizeof(double));
+    for (size_t i = 0; i < run->break_count * d; i++)
+        run->flow->moving[i % d] |= run->d_breaks[i] != 0;
+    evaluator_between(run->flow->evaluator, run->start, run->breaks[0]);
+    return ERR_OK;
+}
+
+static void run_schedule(struct run *run, const double *reads, const size_t *read_order,
+                         size_t read_count)
+{
+    const struct schedule *schedule = run->schedule;
+    size_t n = 0;
+    run->stops = mem_new(2 * schedule->dose_count + schedule->change_count +
+                             run->break_count + read_count,
+                         sizeof *run->stops);
+    for (size_t i = 0; i < schedule->dose_count; i++) {
+        double start = schedule->doses[i].time + run->deliveries[i].modifiers.lag;
+        size_t order = schedule->doses[i].order;
+        run->stops[n++] = (struct stop){start, STOP_DOSE, order, i};
+        if (run->deliveries[i].duration > 0)
+            run->stops[n++] =
+                (struct stop){start + run->deliveries[i].duration, STOP_END, order, i};
+    }
+    for (size_t i = 0; i < schedule->change_count; i++)
+        run->stops[n++] = (struct stop){schedule->changes[i].time, STOP_COVARIATE,
+                                        schedule->changes[i].order, i};
+    for (size_t i = 0; i < run->break_count; i++)
+        run->stops[n++] = (struct stop){run->breaks[i], STOP_BREAK, 0, i};
+    for (size_t i = 0; i < read_count; i++)
+        run->stops[n++] =
+            (struct stop){reads[i], STOP_READ, read_order ? read_order[i] : SIZE_MAX, i};
+    qsort(run->stops, n, sizeof *run->stops, compare_stops);
+    while (n && run->stops[n - 1].kind != STOP_READ)
+        n--;
+    run->stop_count = n;
+}
+
+enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
+                  size_t read_count)
+{
+    run_deliveries(run);
+    enum err err = run_breaks(run, reads, read_count);
+    if (err == ERR_OK)
+        run_schedule(run, reads, read_order, read_count);
+    return err;
+}
+
+void run_clear(struct run *run)
+{
+    mem_free(run->stops);
+    mem_free(run->deliveries);
+    mem_free(run->derivatives);
+    mem_free(run->breaks);
+    mem_free(run->d_breaks);
+    mem_free(run->covariates);
+    mem_free(run->slopes);
+    mem_free(run->since);
+    mem_free(run->before);
+    mem_free(run->after);
+}
+
+/* Slope of a linearly interpolated covariate from change `index` to its next one. */
+static double slope_after(const struct schedule *schedule, size_t index)
+{
+    const struct change *from = &schedule->changes[index];
+    if (model_covariate(schedule->model, from->covariate)->hold != COVARIATE_LINEAR)
+        return 0;
+    for (size_t i = index + 1; i < schedule->change_count; i++) {
+        const struct change *to = &schedule->changes[i];
+        if (to->covariate == from->covariate && to->time > from->time)
+            return (to->value - from->value) / (to->time - from->time);
+    }
+    return 0;
+}
+
+/* --- jumps
+ * -------------------------------------------------------------------------------
+ *
+ * At a time t* that depends on the parameters, continuity of x along the two branches
+ * gives S+ = S- + (f- - f+) dt*, to which the jump's own derivative is added. f- and f+
+ * are the full right-hand sides just before and after, infusions included. */
+
+static enum err rate_here(struct flow *flow, double *rate)
+{
+    if (flow_rate(flow, flow->t, flow->x, rate))
+        return err_set(ERR_NUMERIC, "the rate at a dose is not finite");
+    return ERR_OK;
+}
+
+static enum err bolus(struct run *run, const struct dose *dose,
+                      const struct delivery *delivery)
+{
+    struct flow *flow = run->flow;
+    size_t states = model_states(flow->model), d = flow->directions;
+    size_t state = model_input(flow->model, dose->input)->state;
+    bool moves = false;
+    for (size_t k = 0; k < d; k++)
+        moves |= delivery->d_start[k] != 0;
+    enum err err = moves ? rate_here(flow, run->before) : ERR_OK;
+    if (err != ERR_OK)
+        return err;
+    flow->x[state] += delivery->modifiers.fraction * dose->amount;
+    if (moves && (err = rate_here(flow, run->after)) != ERR_OK)
+        return err;
+    for (size_t k = 0; k < d; k++) {
+        for (size_t i = 0; moves && i < states; i++)
+            flow->s[k * states + i] +=
+                (run->before[i] - run->after[i]) * delivery->d_start[k];
+        flow->s[k * states + state] += delivery->d_fraction[k] * dose->amount;
+    }
+    return ERR_OK;
+}
+
+/* Switch an infusion of rate R = F amount / duration on (sign +1) or off (-1). The state
+ * does not jump; f+ - f- = sign R in the dosed state alone. */
+static void infusion(struct run *run, const struct dose *dose,
+                     const struct delivery *delivery, double sign)
+{
+    struct flow *flow = run->flow;
+    size_t states = model_states(flow->model);
+    size_t state = model_input(flow->model, dose->input)->state;
+    double rate = delivery->modifiers.fraction * dose->amount / delivery->duration;
+    flow->inflow[state] += sign * rate;
+    for (size_t k = 0; k < flow->directions; k++) {
+        double d_time = delivery->d_start[k] + (sign < 0 ? delivery->d_duration[k] : 0);
+        double d_rate = delivery->d_fraction[k] * dose->amount / delivery->duration -
+                        rate * delivery->d_duration[k] / delivery->duration;
+        flow->d_inflow[k * states + state] += sign * d_rate;
+        flow->s[k * states + state] -= sign * rate * d_time;
+    }
+}
+
+/* The rate switches by itself at break `index`; from here on the branch ahead holds. */
+static enum err switch_over(struct run *run, size_t index)
+{
+    struct flow *flow = run->flow;
+    size_t states = model_states(flow->model), d = flow->directions;
+    const double *d_time = run->d_breaks + index * d;
+    bool moves = false;
+    for (size_t k = 0; k < d; k++)
+        moves |= d_time[k] != 0;
+    enum err err = moves ? rate_here(flow, run->before) : ERR_OK;
+    double ahead = index + 1 < run->break_count ? run->breaks[index + 1] : run->last;
+    evaluator_between(flow->evaluator, run->breaks[index], ahead);
+    if (err == ERR_OK && moves)
+        err = rate_here(flow, run->after);
+    for (size_t k = 0; err == ERR_OK && moves && k < d; k++)
+        for (size_t i = 0; i < states; i++)
+            flow->s[k * states + i] += (run->before[i] - run->after[i]) * d_time[k];
+    return err;
+}
+
+static void change_covariate(struct run *run, size_t index)
+{
+    const struct change *change = &run->schedule->changes[index];
+    for (size_t c = 0; c < model_covariates(run->schedule->model); c++) {
+        run->covariates[c] += run->slopes[c] * (change->time - run->since[c]);
+        run->since[c] = change->time;
+    }
+    run->covariates[change->covariate] = change->value;
+    run->slopes[change->covariate] = slope_after(run->schedule, index);
+    evaluator_covariates(run->flow->evaluator, change->time, run->covariates,
+                         run->slopes);
+}
+
+enum err run_stop(struct run *run, const struct stop *stop)
+{
+    const struct schedule *schedule = run->schedule;
+    run->flow->settled = false;
+    switch (stop->kind) {
+    case STOP_DOSE:
+        if (run->deliveries[stop->index].duration > 0) {
+            infusion(run, &schedule->doses[stop->index], &run->deliveries[stop->index],
+                     1);
+            return ERR_OK;
+        }
+        return bolus(run, &schedule->doses[stop->index], &run->deliveries[stop->index]);
+    case STOP_END:
+        infusion(run, &schedule->doses[stop->index], &run->deliveries[stop->index], -1);
+        return ERR_OK;
+    case STOP_COVARIATE:
+        change_covariate(run, stop->index);
+        return ERR_OK;
+    case STOP_BREAK:
+        return switch_over(run, stop->index);
+    case STOP_READ:
+        break;
+    }
+    return ERR_OK;
+}
+
+/* Carry the state to stop `next`; the solver never looks past the next discontinuity. */
+static enum err run_advance(struct run *run, size_t next)
+{
+    struct flow *flow = run->flow;
+    double to = run->stops[next].time;
+    if (!flow->ode || to <= flow->t) {
+        flow->t = fmax(to, flow->t);
+        return ERR_OK;
+    }
+    size_t wall = next;
+    while (wall + 1 < run->stop_count && run->stops[wall].kind == STOP_READ)
+        wall++;
+    enum err err = ERR_OK;
+    if (!flow->settled)
+        err = ode_restart(flow->ode, flow->t, flow->x, flow->s);
+    if (err == ERR_OK)
+        err = ode_advance(flow->ode, to, run->stops[wall].time, flow->x, flow->s);
+    flow->settled = true;
+    flow->t = to;
+    return err;
+}
+
+/* Size of each state, for the absolute tolerance: its start, what is dosed into it, or
+ * failing both the largest of the others. */
+static void run_scale(struct run *run)
+{
+    struct flow *flow = run->flow;
+    size_t states = model_states(flow->model);
+    double *scale = flow->scale, largest = 0;
+    for (size_t i = 0; i < states; i++)
+        scale[i] = fabs(flow->x[i]);
+    for (size_t i = 0; i < run->schedule->dose_count; i++) {
+        const struct dose *dose = &run->schedule->doses[i];
+        size_t state = model_input(flow->model, dose->input)->state;
+        scale[state] = fmax(scale[state], fabs(dose->amount));
+    }
+    for (size_t i = 0; i < states; i++)
+        largest = fmax(largest, scale[i]);
+    for (size_t i = 0; i < states; i++)
+        if (scale[i] == 0)
+            scale[i] = largest > 0 ? largest : 1;
+    if (flow->ode)
+        ode_scale(flow->ode, scale);
+}
+
+enum err run_begin(struct run *run, struct flow *flow, const struct schedule *schedule,
+                   const double *parameters, double start)
+{
+    size_t states = model_states(schedule->model),
+           covariates = model_covariates(schedule->model);
+    size_t d = flow->directions;
+    *run = (struct run){.flow = flow, .schedule = schedule};
+    run->covariates = mem_copy(schedule->covariates, covariates * sizeof(double));
+    run->slopes = mem_new(covariates, sizeof(double));
+    run->since = mem_new(covariates, sizeof(double));
+    for (size_t c = 0; c < covariates; c++)
+        run->since[c] = start;
+    run->before = mem_new(states, sizeof(double));
+    run->after = mem_new(states, sizeof(double));
+    memset(flow->inflow, 0, states * sizeof(double));
+    memset(flow->d_inflow, 0, d * states * sizeof(double));
+    memset(flow->moving, 0, d * sizeof(bool));
+    flow->t = run->start = start;
+    flow->settled = false;
+    evaluator_individual(flow->evaluator, parameters, run->covariates);
+    evaluator_covariates(flow->evaluator, flow->t, run->covariates, run->slopes);
+    if (states == 0)
+        return ERR_OK;
+    double *dx = mem_new(states * d, sizeof(double));
+    enum err err = evaluator_initial(flow->evaluator, flow->t, flow->x, d ? dx : NULL);
+    for (size_t i = 0; i < states; i++)
+        for (size_t k = 0; k < d; k++)
+            flow->s[k * states + i] = dx[i * d + k];
+    mem_free(dx);
+    if (err == ERR_OK)
+        run_scale(run);
+    return err;
+}
+
+enum err run_all(struct run *run, read_function *read, void *context)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < run->stop_count; i++) {
+        if ((err = run_advance(run, i)) != ERR_OK)
+            break;
+        err = run->stops[i].kind == STOP_READ ? read(run, run->stops[i].index, context)
+                                              : run_stop(run, &run->stops[i]);
+    }
+    return err;
+}

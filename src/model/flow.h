@@ -1,0 +1,114 @@
+#ifndef MODEL_FLOW_H
+#define MODEL_FLOW_H
+
+#include "model/model.h"
+#include "numerics/ode.h"
+
+/* flow - one patient's way through time: what happens when, and what it does to states
+ * and sensitivities. What lies between two happenings is the solver's: CVODES here
+ * (run_all), or lanes (ensemble.h).
+ *
+ * Called by ensemble.c and twin.c. */
+
+/* --- what happens to a patient, in model units ----------------------------------------
+ */
+
+struct dose {
+    double time, amount,
+        duration; /* model time and state unit; < 0: the input's default */
+    size_t input, order;
+};
+
+struct change { /* a covariate takes a new value */
+    double time, value;
+    size_t covariate, order;
+};
+
+struct schedule {
+    const struct model *model;
+    struct dose *doses;
+    size_t dose_count;
+    struct change *changes; /* by time */
+    size_t change_count;
+    double *covariates; /* [covariates] at the start */
+};
+
+/* --- the present -----------------------------------------------------------------------
+ */
+
+struct flow {
+    size_t directions;
+    struct evaluator *evaluator;
+    struct ode *ode; /* NULL without states, and where lanes carry */
+    const struct model *model;
+    double *inflow;   /* [states] sum of running infusions */
+    double *d_inflow; /* [directions][states] */
+    double *x, *s;    /* the present state: [states], [directions][states] */
+    double *scale;    /* [states] sizes, for absolute tolerances */
+    double t;
+    bool *moving; /* [directions] some stop of this run moves along them */
+    bool settled; /* the solver knows the present state */
+};
+
+/* How much finer than the relative tolerance the absolute one is, in units of a state's
+ * own size: small enough that a tail four decades down is still right to four digits. */
+#define ABSOLUTE_FRACTION 1e-5
+
+void flow_init(struct flow *flow, const struct model *model, bool derivatives);
+/* CVODES for it; needs states. */
+void flow_solver(struct flow *flow, enum ode_method method, double tolerance);
+void flow_clear(struct flow *flow);
+
+/* --- one run
+ * ---------------------------------------------------------------------------- */
+
+enum stop_kind { STOP_COVARIATE, STOP_DOSE, STOP_END, STOP_BREAK, STOP_READ };
+
+struct stop {
+    double time;
+    enum stop_kind kind;
+    size_t order; /* among equal times, after the kind's precedence */
+    size_t index; /* dose, change or reading */
+};
+
+/* A dose under the present parameters. */
+struct delivery {
+    struct input_modifiers modifiers;
+    double duration;
+    double *d_fraction, *d_start, *d_duration; /* [directions] */
+};
+
+struct run {
+    struct flow *flow;
+    const struct schedule *schedule;
+    struct stop *stops;
+    size_t stop_count;
+    double start, last;
+    struct delivery *deliveries;
+    double *derivatives; /* what the deliveries point into */
+    double *breaks;   /* [break_count] at which the rate switches by itself, ascending */
+    double *d_breaks; /* [break_count][directions] */
+    size_t break_count;
+    double *covariates, *slopes, *since; /* value and slope of each from `since` on */
+    double *before, *after;              /* [states] rates on both sides of a jump */
+};
+
+/* From `start` with these parameters, natural scale. run_clear afterwards, whatever
+ * comes. */
+enum err run_begin(struct run *run, struct flow *flow, const struct schedule *schedule,
+                   const double *parameters, double start);
+/* All stops up to the last of the readings: their times, ascending, and the rows of the
+ * record they stand in (NULL: after everything at their time). */
+enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
+                  size_t read_count);
+/* What the stop does to the flow, which is at its time. */
+enum err run_stop(struct run *run, const struct stop *stop);
+void run_clear(struct run *run);
+
+/* Where a reading goes: called with the flow at its time. */
+typedef enum err read_function(struct run *run, size_t index, void *context);
+
+/* Everything, with the flow's own solver. */
+enum err run_all(struct run *run, read_function *read, void *context);
+
+#endif

@@ -1,0 +1,409 @@
+#include "numerics/lanes.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "numerics/elementary.h"
+
+/* --- the method -------------------------------------------------------------------- */
+
+#define STAGES 7
+
+static const double node[STAGES] = {0, 0.161, 0.327, 0.9, 0.9800255409045097, 1, 1};
+
+/* The last row is that of the result: its rate is the next step's first. */
+static const double weight[STAGES][STAGES - 1] = {
+    {0},
+    {0.161},
+    {-0.008480655492356989, 0.335480655492357},
+    {2.8971530571054935, -6.359448489975075, 4.3622954328695815},
+    {5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525},
+    {5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401,
+     -0.028269050394068383},
+    {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081,
+     2.324710524099774},
+};
+
+/* Of the difference between the results of orders 5 and 4. */
+static const double error_weight[STAGES] = {
+    -0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995,
+    -0.1447110071732629,     0.5823571654525552,     -0.45808210592918697,
+    0.015151515151515152};
+
+/* Inside a step, y + h sum_i k_i theta (c_i0 + theta (c_i1 + theta (c_i2 + ...))). */
+static const double inside[STAGES][4] = {
+    {1, -2.763706197274826, 2.9132554618219126, -1.0530884977290216},
+    {0, 0.13169999999999998, -0.2234, 0.1017},
+    {0, 3.9302962368947516, -5.941033872131505, 2.490627285651253},
+    {0, -12.411077166933676, 30.33818863028232, -16.548102889244902},
+    {0, 37.50931341651104, -88.1789048947664, 47.37952196281928},
+    {0, -27.896526289197286, 65.09189467479366, -34.87065786149661},
+    {0, 1.5, -4, 2.5},
+};
+
+/* --- step control --------------------------------------------------------------------
+ */
+
+#define SAFETY 0.9
+#define SHRINK_MOST 0.2
+#define GROW_MOST 5.0
+#define SHRINK_BLIND 0.1 /* when the error is not a number */
+/* A step that leaves less than this share of itself to the wall goes to the wall. */
+#define WALL_SHARE 1e-9
+#define STEP_ULPS 16
+#define FIRST_SHARE 0.01 /* of the time in which y changes by its own size */
+
+struct lanes {
+    struct lanes_system system;
+    enum simd simd;
+    size_t *group_end;
+    double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
+    double *k[STAGES];                 /* rates in it */
+    double *absolute;                  /* tolerances */
+    double t[LANES];                   /* now */
+    double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
+    double h[LANES], wall[LANES];      /* to try next; where to stop */
+    double error[LANES];               /* square of the norm */
+    size_t steps[LANES];
+    enum lane_state state[LANES];
+    bool stepped[LANES]; /* `next` and the last rate are what comes after y and the first
+                          */
+    bool jumped[LANES];  /* the first rate is not known */
+    bool sized[LANES];   /* h means something */
+    bool refused[LANES]; /* the last step did not stand */
+};
+
+/* --- loops over rows, once for each kind of machine ------------------------------------
+ *
+ * Each function stands three times, compiled for what the machine has. There is no
+ * arithmetic across lanes and no contraction, so that all three give the same bits. */
+
+/* stage = y + h sum_(j < count) w_j k_j */
+LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_t count,
+                               const double *w, double *stage)
+{
+    for (size_t r = 0; r < lanes->system.rows; r++) {
+        double sum[LANES];
+        EACH_LANE sum[l] = w[0] * lanes->k[0][r * LANES + l];
+        for (size_t j = 1; j < count; j++)
+            EACH_LANE sum[l] += w[j] * lanes->k[j][r * LANES + l];
+        EACH_LANE stage[r * LANES + l] = lanes->y[r * LANES + l] + h[l] * sum[l];
+    }
+}
+
+/* Largest group's mean square of error over tolerance. */
+LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
+{
+    double largest[LANES] = {0}, poison[LANES] = {0};
+    double relative = lanes->system.relative_tolerance;
+    size_t r = 0;
+    for (size_t g = 0; g < lanes->system.groups; g++) {
+        double square[LANES] = {0};
+        double share = 1 / (double)(lanes->group_end[g] - r);
+        for (; r < lanes->group_end[g]; r++) {
+            double sum[LANES] = {0};
+            for (size_t j = 0; j < STAGES; j++)
+                EACH_LANE sum[l] += error_weight[j] * lanes->k[j][r * LANES + l];
+            EACH_LANE
+            {
+                double before = fabs(lanes->y[r * LANES + l]);
+                double after = fabs(lanes->next[r * LANES + l]);
+                double size = before > after ? before : after;
+                double e =
+                    h[l] * sum[l] / (lanes->absolute[r * LANES + l] + relative * size);
+                square[l] += e * e;
+            }
+        }
+        EACH_LANE
+        {
+            double mean = square[l] * share;
+            largest[l] = largest[l] > mean ? largest[l] : mean;
+            poison[l] += 0 * mean; /* what is no number stays none */
+        }
+    }
+    EACH_LANE lanes->error[l] = largest[l] + poison[l];
+}
+
+/* The step that stands becomes the past of the next. */
+LANES_INLINE void commit_rows(struct lanes *lanes, const double *stands)
+{
+    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
+        EACH_LANE
+        {
+            lanes->y[i + l] = stands[l] != 0 ? lanes->next[i + l] : lanes->y[i + l];
+            lanes->k[0][i + l] =
+                stands[l] != 0 ? lanes->k[STAGES - 1][i + l] : lanes->k[0][i + l];
+        }
+}
+
+LANES_INLINE void between_rows(struct lanes *lanes, const double *theta, double *out)
+{
+    double share[STAGES][LANES];
+    for (size_t j = 0; j < STAGES; j++) {
+        const double *c = inside[j];
+        EACH_LANE share[j][l] =
+            lanes->taken[l] * theta[l] *
+            (c[0] + theta[l] * (c[1] + theta[l] * (c[2] + theta[l] * c[3])));
+    }
+    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES) {
+        double sum[LANES];
+        EACH_LANE sum[l] = lanes->y[i + l];
+        for (size_t j = 0; j < STAGES; j++)
+            EACH_LANE sum[l] += share[j][l] * lanes->k[j][i + l];
+        EACH_LANE
+        {
+            double end = lanes->stepped[l] ? lanes->next[i + l] : lanes->y[i + l];
+            out[i + l] = theta[l] < 1 ? sum[l] : end;
+        }
+    }
+}
+
+LANES_KINDS(combine, lanes->simd,
+            (const struct lanes *lanes, const double *h, size_t count, const double *w,
+             double *stage),
+            lanes, h, count, w, stage)
+LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
+LANES_KINDS(commit, lanes->simd, (struct lanes * lanes, const double *stands), lanes,
+            stands)
+LANES_KINDS(between, lanes->simd,
+            (struct lanes * lanes, const double *theta, double *out), lanes, theta, out)
+
+enum simd simd_best(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return SIMD_AVX512;
+    if (__builtin_cpu_supports("avx2"))
+        return SIMD_AVX2;
+#endif
+    return SIMD_SCALAR;
+}
+
+const char *simd_name(enum simd simd)
+{
+    return simd == SIMD_AVX512 ? "avx512" : simd == SIMD_AVX2 ? "avx2" : "scalar";
+}
+
+/* --- begin and end --------------------------------------------------------------------
+ */
+
+struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
+{
+    struct lanes *out = mem_new(1, sizeof *out);
+    size_t size = system->rows * LANES;
+    out->system = *system;
+    out->simd = simd < simd_best() ? simd : simd_best();
+    out->group_end =
+        mem_copy(system->group_end, system->groups * sizeof *system->group_end);
+    out->system.group_end = out->group_end;
+    out->y = mem_new(size, sizeof(double));
+    out->next = mem_new(size, sizeof(double));
+    out->absolute = mem_new(size, sizeof(double));
+    for (size_t i = 0; i < size; i++)
+        out->absolute[i] = 1;
+    for (size_t j = 0; j < STAGES; j++)
+        out->k[j] = mem_new(size, sizeof(double));
+    return out;
+}
+
+void lanes_destroy(struct lanes **lanes)
+{
+    struct lanes *gone = *lanes;
+    if (!gone)
+        return;
+    mem_free(gone->group_end);
+    mem_free(gone->y);
+    mem_free(gone->next);
+    mem_free(gone->absolute);
+    for (size_t j = 0; j < STAGES; j++)
+        mem_free(gone->k[j]);
+    mem_free(gone);
+    *lanes = NULL;
+}
+
+void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
+                 const double *absolute)
+{
+    for (size_t r = 0; r < lanes->system.rows; r++)
+        lanes->absolute[r * LANES + lane] = absolute[r];
+    lanes->t[lane] = lanes->begun[lane] = t;
+    lanes->taken[lane] = 0;
+    lanes->steps[lane] = 0;
+    lanes->sized[lane] = false;
+    lanes->state[lane] = LANE_ARRIVED;
+    lanes_jump(lanes, lane, y);
+}
+
+void lanes_jump(struct lanes *lanes, size_t lane, const double *y)
+{
+    for (size_t r = 0; r < lanes->system.rows; r++)
+        lanes->y[r * LANES + lane] = y[r];
+    lanes->stepped[lane] = false;
+    lanes->jumped[lane] = true;
+    lanes->refused[lane] = false;
+}
+
+void lanes_go(struct lanes *lanes, size_t lane, double wall)
+{
+    lanes->wall[lane] = wall;
+    lanes->state[lane] = wall > lanes->t[lane] ? LANE_MOVING : LANE_ARRIVED;
+}
+
+void lanes_rest(struct lanes *lanes, size_t lane)
+{
+    lanes->state[lane] = LANE_IDLE;
+    lanes->jumped[lane] = lanes->stepped[lane] = false;
+    for (size_t r = 0; r < lanes->system.rows; r++)
+        lanes->y[r * LANES + lane] = lanes->k[0][r * LANES + lane] = 0;
+}
+
+enum lane_state lanes_state(const struct lanes *lanes, size_t lane)
+{
+    return lanes->state[lane];
+}
+
+double lanes_time(const struct lanes *lanes, size_t lane)
+{
+    return lanes->t[lane];
+}
+
+size_t lanes_steps(const struct lanes *lanes, size_t lane)
+{
+    return lanes->steps[lane];
+}
+
+void lanes_values(const struct lanes *lanes, size_t lane, double *y)
+{
+    const double *from = lanes->stepped[lane] ? lanes->next : lanes->y;
+    for (size_t r = 0; r < lanes->system.rows; r++)
+        y[r] = from[r * LANES + lane];
+}
+
+/* --- a step ----------------------------------------------------------------------------
+ */
+
+static void take_past(struct lanes *lanes)
+{
+    double stands[LANES];
+    EACH_LANE stands[l] = lanes->stepped[l] ? 1 : 0;
+    commit(lanes, stands);
+    memset(lanes->stepped, 0, sizeof lanes->stepped);
+}
+
+/* A first step from the sizes of y and of its rate (Hairer, Norsett, Wanner, II.4). */
+static void size_first(struct lanes *lanes, size_t l)
+{
+    double size = 0, speed = 0, span = lanes->wall[l] - lanes->t[l];
+    for (size_t r = 0; r < lanes->system.rows; r++) {
+        size_t at = r * LANES + l;
+        double tolerance =
+            lanes->absolute[at] + lanes->system.relative_tolerance * fabs(lanes->y[at]);
+        double y = lanes->y[at] / tolerance, f = lanes->k[0][at] / tolerance;
+        size += y * y;
+        speed += f * f;
+    }
+    double h = FIRST_SHARE * sqrt(size / speed);
+    lanes->h[l] = h > 1e-6 * span && h < span ? h : 1e-6 * span;
+    lanes->sized[l] = true;
+}
+
+/* Rates where something has jumped; those of the others are known. */
+static void take_first_rates(struct lanes *lanes)
+{
+    bool any = false;
+    EACH_LANE any |= lanes->jumped[l] && lanes->state[l] == LANE_MOVING;
+    if (!any)
+        return;
+    double *fresh = lanes->k[STAGES - 1];
+    size_t size = lanes->system.rows * LANES;
+    memcpy(lanes->system.stage, lanes->y, size * sizeof(double));
+    lanes->system.rate(lanes->system.context, lanes->t, fresh);
+    EACH_LANE
+    {
+        if (!lanes->jumped[l] || lanes->state[l] != LANE_MOVING)
+            continue;
+        for (size_t i = l; i < size; i += LANES)
+            lanes->k[0][i] = fresh[i];
+        lanes->jumped[l] = false;
+        if (!lanes->sized[l])
+            size_first(lanes, l);
+    }
+}
+
+static void take_stages(struct lanes *lanes, const double *h, const double *end)
+{
+    const struct lanes_system *system = &lanes->system;
+    for (size_t i = 1; i < STAGES; i++) {
+        double at[LANES];
+        EACH_LANE at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
+        combine(lanes, h, i, weight[i], system->stage);
+        if (i == STAGES - 1)
+            memcpy(lanes->next, system->stage, system->rows * LANES * sizeof(double));
+        system->rate(system->context, at, lanes->k[i]);
+    }
+}
+
+static void judge(struct lanes *lanes, size_t l, double h, double end)
+{
+    double square = lanes->error[l];
+    bool stands = square <= 1;
+    double factor = SAFETY * elementary_exp(-0.1 * elementary_log(square));
+    factor = factor < GROW_MOST ? factor : GROW_MOST;
+    factor = factor > SHRINK_MOST ? factor : SHRINK_MOST;
+    if (!(square < INFINITY))
+        factor = SHRINK_BLIND;
+    if (lanes->refused[l] && factor > 1)
+        factor = 1;
+    lanes->steps[l]++;
+    lanes->refused[l] = !stands;
+    if (!stands) {
+        lanes->h[l] = h * factor;
+    } else {
+        /* A step cut short by the wall says little about the next. */
+        bool cut = h < lanes->h[l];
+        lanes->h[l] = cut && h * factor < lanes->h[l] ? lanes->h[l] : h * factor;
+        lanes->begun[l] = lanes->t[l];
+        lanes->taken[l] = h;
+        lanes->t[l] = end;
+        lanes->stepped[l] = true;
+    }
+    double least = STEP_ULPS * DBL_EPSILON * fabs(lanes->t[l]) + DBL_MIN;
+    if (stands && end == lanes->wall[l])
+        lanes->state[l] = LANE_ARRIVED;
+    else if (lanes->steps[l] >= lanes->system.steps_max || lanes->h[l] < least)
+        lanes->state[l] = LANE_FAILED;
+}
+
+void lanes_step(struct lanes *lanes)
+{
+    double h[LANES], end[LANES];
+    take_past(lanes);
+    take_first_rates(lanes);
+    EACH_LANE
+    {
+        double left = lanes->wall[l] - lanes->t[l];
+        bool moves = lanes->state[l] == LANE_MOVING;
+        bool arrives = lanes->h[l] >= left * (1 - WALL_SHARE);
+        h[l] = !moves ? 0 : arrives ? left : lanes->h[l];
+        end[l] = moves && arrives ? lanes->wall[l] : lanes->t[l] + h[l];
+    }
+    take_stages(lanes, h, end);
+    error(lanes, h);
+    EACH_LANE
+    if (lanes->state[l] == LANE_MOVING)
+        judge(lanes, l, h[l], end[l]);
+}
+
+void lanes_between(struct lanes *lanes, const double *t)
+{
+    double theta[LANES];
+    EACH_LANE
+    {
+        bool in = lanes->stepped[l] && t[l] < lanes->t[l];
+        theta[l] = in ? (t[l] - lanes->begun[l]) / lanes->taken[l] : 1;
+    }
+    between(lanes, theta, lanes->system.stage);
+}

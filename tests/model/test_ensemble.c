@@ -1,0 +1,184 @@
+#include "ensemble.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "check.h"
+
+#define PATIENTS 37
+#define TIMES 12
+
+/* A cohort of glucose twins, each with meals, boluses and a basal rate of its own. */
+struct cohort {
+    struct model *model;
+    struct schedule schedules[PATIENTS];
+    struct dose doses[PATIENTS][4];
+    struct change changes[PATIENTS];
+    double covariates[PATIENTS][3], parameters[PATIENTS][MODEL_PARAMETERS_MAX];
+    double times[TIMES];
+    size_t observation[TIMES];
+    double f[PATIENTS][TIMES], d_f[PATIENTS][TIMES][4];
+    bool moving[PATIENTS][4];
+    struct request requests[PATIENTS];
+};
+
+/* The i-th of a fixed sequence of numbers in (0, 1) without pattern. */
+static double spread(size_t i)
+{
+    double whole;
+    return modf(0.5 + 0.6180339887498949 * (double)(i + 1), &whole);
+}
+
+static struct cohort *cohort_new(void)
+{
+    struct cohort *c = mem_new(1, sizeof *c);
+    assert_ok(model_load(SOURCE_DIR "/models/glucose.twin", &c->model));
+    assert_int_equal(model_directions(c->model), 4);
+    for (size_t j = 0; j < TIMES; j++) {
+        c->times[j] = 30 + 45 * (double)j;
+        c->observation[j] = j % 2;
+    }
+    for (size_t i = 0; i < PATIENTS; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            double at = 20 + 200 * spread(5 * i + k) + 250 * (double)k;
+            c->doses[i][2 * k] =
+                (struct dose){at, 40 + 50 * spread(i + k), -1, 0, 2 * k + 1};
+            c->doses[i][2 * k + 1] =
+                (struct dose){at - 5, 3 + 5 * spread(3 * i + k), -1, 1, 2 * k + 2};
+        }
+        c->changes[i] = (struct change){300 * spread(7 * i), 0.8, 1, 9};
+        c->covariates[i][0] = 50 + 40 * spread(i);
+        c->covariates[i][1] = c->covariates[i][2] = 1;
+        for (size_t k = 0; k < model_parameters(c->model); k++) {
+            const struct model_parameter *one = model_parameter(c->model, k);
+            double phi = transform_forward(one, one->typical);
+            c->parameters[i][k] =
+                transform_back(one, phi + one->between_sd * (2 * spread(11 * i + k) - 1));
+        }
+        c->schedules[i] = (struct schedule){c->model, c->doses[i],     4, &c->changes[i],
+                                            1,        c->covariates[i]};
+        c->requests[i] = (struct request){&c->schedules[i],
+                                          c->parameters[i],
+                                          0,
+                                          c->times,
+                                          NULL,
+                                          TIMES,
+                                          c->observation,
+                                          c->f[i],
+                                          &c->d_f[i][0][0],
+                                          c->moving[i],
+                                          false};
+    }
+    return c;
+}
+
+static void cohort_free(struct cohort *c)
+{
+    model_destroy(&c->model);
+    mem_free(c);
+}
+
+/* --- the same bits, whatever is beside
+ * ---------------------------------------------------- */
+
+static void same_bits(const struct cohort *c, size_t i, const struct cohort *first)
+{
+    assert_true(c->requests[i].done);
+    assert_memory_equal(c->f[i], first->f[i], sizeof c->f[i]);
+    assert_memory_equal(c->d_f[i], first->d_f[i], sizeof c->d_f[i]);
+}
+
+static void ensemble__results_depend_on_nobody_else(void **state)
+{
+    (void)state;
+    struct cohort *first = cohort_new();
+    struct ensemble *one = ensemble_new(first->model, true, 1e-6, SIMD_SCALAR);
+    for (size_t i = 0; i < PATIENTS; i++) /* each alone, in the first lane */
+        ensemble_run(one, &first->requests[i], 1);
+    ensemble_destroy(&one);
+    for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
+        for (size_t shift = 0; shift < PATIENTS; shift += 9) {
+            struct cohort *c = cohort_new();
+            struct request queue[PATIENTS];
+            struct ensemble *ensemble = ensemble_new(c->model, true, 1e-6, simd);
+            for (size_t i = 0; i < PATIENTS;
+                 i++) /* another order, every third backwards */
+                queue[i] =
+                    c->requests[(shift % 3 ? i + shift : 2 * PATIENTS - i - shift) %
+                                PATIENTS];
+            ensemble_run(ensemble, queue, PATIENTS - shift); /* in two parts */
+            ensemble_run(ensemble, queue + PATIENTS - shift, shift);
+            for (size_t i = 0; i < PATIENTS; i++)
+                c->requests[(size_t)(queue[i].schedule - c->schedules)].done =
+                    queue[i].done;
+            for (size_t i = 0; i < PATIENTS; i++)
+                same_bits(c, i, first);
+            ensemble_destroy(&ensemble);
+            cohort_free(c);
+        }
+    cohort_free(first);
+}
+
+/* Without derivatives the steps are others, so that values agree to the tolerance. */
+static void ensemble__values_need_no_derivatives(void **state)
+{
+    (void)state;
+    struct cohort *with = cohort_new(), *without = cohort_new();
+    struct ensemble *ensemble = ensemble_new(with->model, true, 1e-9, simd_best());
+    ensemble_run(ensemble, with->requests, PATIENTS);
+    ensemble_destroy(&ensemble);
+    ensemble = ensemble_new(without->model, false, 1e-9, simd_best());
+    ensemble_run(ensemble, without->requests, PATIENTS);
+    ensemble_destroy(&ensemble);
+    for (size_t i = 0; i < PATIENTS; i++)
+        for (size_t j = 0; j < TIMES; j++)
+            assert_relative(with->f[i][j], without->f[i][j], 1e-6);
+    cohort_free(with);
+    cohort_free(without);
+}
+
+/* --- what lanes are not for
+ * ---------------------------------------------------------------- */
+
+static const char stiff_text[] = "model stiff version 1\n"
+                                 "time h\n"
+                                 "[parameters]\n"
+                                 "k = 1 1/h lognormal sd 0.3\n"
+                                 "fast = 1e7 1/h fixed\n"
+                                 "[equations]\n"
+                                 "d/dt(x) = -k*x init 1 unit 1\n"
+                                 "d/dt(y) = fast*(x - y)\n"
+                                 "[observations]\n"
+                                 "o : y ~ add(0.1)\n";
+
+/* What is stiff comes back undone, and its neighbour is not held up. */
+static void ensemble__returns_what_is_stiff(void **state)
+{
+    (void)state;
+    struct model *model;
+    assert_ok(model_parse(stiff_text, strlen(stiff_text), "stiff", &model));
+    struct schedule schedule = {model, NULL, 0, NULL, 0, NULL};
+    double stiff[] = {1, 1e7}, mild[] = {1, 10}, time = 5, f[2] = {0}, d_f[2];
+    size_t observation = 0;
+    struct request requests[] = {
+        {&schedule, stiff, 0, &time, NULL, 1, &observation, &f[0], &d_f[0], NULL, true},
+        {&schedule, mild, 0, &time, NULL, 1, &observation, &f[1], &d_f[1], NULL, false}};
+    struct ensemble *ensemble = ensemble_new(model, true, 1e-9, simd_best());
+    ensemble_run(ensemble, requests, 2);
+    assert_false(requests[0].done);
+    assert_true(requests[1].done);
+    /* y = 10/9 (e^-t - e^-10t) */
+    assert_relative(f[1], 10.0 / 9 * (exp(-5) - exp(-50)), 1e-7);
+    ensemble_destroy(&ensemble);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ensemble__results_depend_on_nobody_else),
+        cmocka_unit_test(ensemble__values_need_no_derivatives),
+        cmocka_unit_test(ensemble__returns_what_is_stiff),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
