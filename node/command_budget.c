@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "node/control.h"
 #include "node/policies.h"
 #include "privacy/accountant.h"
 
@@ -94,7 +95,7 @@ enum err command_budget_show(struct cli *cli)
     struct node *node;
     struct privacy_loss loss;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     const struct policy *policy = node->policy;
     double delta = policies_delta(node);
     double most = policy ? conf_real(policy_lines(policy), "epsilon_max") : 0, cap = 0;

@@ -2,11 +2,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/keyring.h"
 #include "node/policies.h"
 
@@ -14,7 +14,7 @@
 
 static struct consent_decision decision_now(struct cli *cli)
 {
-    return (struct consent_decision){cli_text(cli, "reason", ""), getuid(),
+    return (struct consent_decision){cli_text(cli, "reason", ""), cli_user(cli),
                                      clock_wall(&clock_machine)};
 }
 
@@ -103,12 +103,12 @@ enum err command_patients_consent(struct cli *cli)
         result = consent_reason_check(state, decision.reason);
     if (result == ERR_OK)
         result = people_of(cli, &people);
-    if (result == ERR_OK)
-        result = node_open(cli_directory(cli), &node);
-    if (result == ERR_OK)
+    if (result == ERR_OK && node_open(cli_directory(cli), &node) != ERR_OK)
+        result = control_elsewhere(cli, NULL);
+    if (result == ERR_OK && node)
         result =
             consent_decide(node, people.names, people.count, state, &decision, &changed);
-    if (result == ERR_OK) {
+    if (result == ERR_OK && node) {
         follow_keyring(cli, node);
         struct json *json = json_new_object();
         json_set_text(json, "state", consent_name(state));
@@ -195,11 +195,11 @@ enum err command_patients_erase(struct cli *cli)
     enum err result = consent_reason_check(CONSENT_ERASED, decision.reason);
     if (result == ERR_OK)
         result = confirm(cli);
-    if (result == ERR_OK)
-        result = node_open(cli_directory(cli), &node);
-    if (result == ERR_OK)
+    if (result == ERR_OK && node_open(cli_directory(cli), &node) != ERR_OK)
+        result = control_elsewhere(cli, cli_given(cli, "yes") ? NULL : "--yes");
+    if (result == ERR_OK && node)
         result = consent_erase(node, cli_argument(cli, 0), &decision, &erased);
-    if (result == ERR_OK) {
+    if (result == ERR_OK && node) {
         const char *backups = follow_keyring(cli, node);
         report_erased(cli, node, &erased, backups);
     }
@@ -248,7 +248,7 @@ enum err command_patients_list(struct cli *cli)
         states = 1u << state;
     }
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     enum err result = consent_list(node, states, &lines, &count);
     if (result == ERR_OK) {
         struct json *list = json_new_array(), *json = json_new_object();

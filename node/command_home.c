@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/patients.h"
 #include "node/serve.h"
 
@@ -170,7 +171,7 @@ enum err command_status(struct cli *cli)
     if (result == ERR_LOCKED)
         return status_of_daemon(cli);
     if (result != ERR_OK)
-        return result;
+        return control_elsewhere(cli, NULL);
     result = patients_count(node, &patients);
     if (result == ERR_OK)
         result = patients_measurements(node, &measurements);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/patients.h"
 
 #define IMPORT_FILE_MAX ((size_t)4 << 30)
@@ -177,7 +178,7 @@ enum err command_patients_show(struct cli *cli)
     struct record *record = NULL;
     int64_t id;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     enum err result = patients_find(node, cli_argument(cli, 0), &id);
     if (result == ERR_OK)
         result = patients_disclose(node, id, &record);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/serve.h"
 #include "node/studies.h"
 #include "wire/policy.h"
@@ -145,7 +146,7 @@ enum err command_study_list(struct cli *cli)
 {
     struct node *node;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     struct json *json = json_new_object(), *list = json_new_array();
     enum err result = open_each(cli, node, list);
     json_set(json, "studies", list);
@@ -157,25 +158,25 @@ enum err command_study_list(struct cli *cli)
     return result;
 }
 
-static enum err open_named(struct cli *cli, struct node **node, struct node_study **study)
+/* The study that is named; the node is closed when there is none. */
+static enum err open_study(struct cli *cli, struct node **node, struct node_study **study)
 {
     uint8_t number[STUDY_BYTES];
-    if (node_open(cli_directory(cli), node) != ERR_OK)
-        return err_code();
-    if (node_studies_find(*node, cli_argument(cli, 0), number) != ERR_OK ||
-        node_studies_open(*node, number, study) != ERR_OK) {
-        enum err result = err_code();
-        node_destroy(node);
-        return result;
-    }
-    return ERR_OK;
+    if (node_studies_find(*node, cli_argument(cli, 0), number) == ERR_OK &&
+        node_studies_open(*node, number, study) == ERR_OK)
+        return ERR_OK;
+    enum err result = err_code();
+    node_destroy(node);
+    return result;
 }
 
 enum err command_study_show(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
-    if (open_named(cli, &node, &study) != ERR_OK)
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return control_elsewhere(cli, NULL);
+    if (open_study(cli, &node, &study) != ERR_OK)
         return err_code();
     cli_result(cli, study_json(study));
     if (!cli_is_json(cli)) {
@@ -209,7 +210,9 @@ enum err command_study_entry(struct cli *cli)
     struct node_study *study;
     struct conf *again = NULL;
     const char *out = cli_text(cli, "output", NULL);
-    if (open_named(cli, &node, &study) != ERR_OK)
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    if (open_study(cli, &node, &study) != ERR_OK)
         return err_code();
     char *text = entry_text(&study->terms, study->hash, cli_text(cli, "legal-basis", ""));
     enum err result = conf_parse("the entry", 0, text, strlen(text),
@@ -234,7 +237,9 @@ static enum err decide(struct cli *cli, enum node_study_state decision)
 {
     struct node *node;
     struct node_study *study;
-    if (open_named(cli, &node, &study) != ERR_OK)
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return control_elsewhere(cli, NULL);
+    if (open_study(cli, &node, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
     const struct audit_entry about = {.study = study->terms.study, .object = study->hash};

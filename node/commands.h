@@ -14,7 +14,7 @@
  *   command_budget.c     budget show, budget plan
  *   command_backup.c     backup create, verify, restore, keyring
  *   command_key.c        key rotate, adopt
- *   command_serve.c      serve */
+ *   command_serve.c      serve, stop */
 
 enum err command_init(struct cli *cli);
 enum err command_status(struct cli *cli);
@@ -62,5 +62,6 @@ enum err command_key_rotate(struct cli *cli);
 enum err command_key_adopt(struct cli *cli);
 
 enum err command_serve(struct cli *cli);
+enum err command_stop(struct cli *cli);
 
 #endif

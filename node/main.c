@@ -272,6 +272,9 @@ static const struct cli_command commands[] = {
      "Connects outward only. Every contribution is charged to the ledger and synced "
      "before it is sent. Ctrl-C stops cleanly; killed and started again it carries on.",
      "gemel-node serve -C st-anna", COUNT(serve_options), command_serve},
+    {"stop", "", "have the running daemon end",
+     "As Ctrl-C does: between two of its steps.", "gemel-node stop -C st-anna", NULL, 0,
+     command_stop},
 };
 
 static const struct cli_program program = {

@@ -21,6 +21,12 @@ static const struct conf_setting settings[] = {
     {"answer_seconds", CONF_INTEGER, "30", 4, 600,
      "how long to wait for an answer of the coordinator"},
     {"threads", CONF_INTEGER, "0", 0, 256, "threads that fit twins; 0: one a processor"},
+    {"control", CONF_PATH, "control.sock", 0, 0,
+     "the socket at which a running daemon takes commands of this machine's users"},
+    {"engineers", CONF_TEXT, "", 0, 0,
+     "users who look after the daemon: names or numbers, or @group, with commas"},
+    {"clinicians", CONF_TEXT, "", 0, 0, "users who see records and record consent"},
+    {"officers", CONF_TEXT, "", 0, 0, "users who decide on studies and erase patients"},
     HOME_KEY_SETTING,
     {"keyring", CONF_PATH, "patients.keyring", 0, 0,
      "the file without which no backup opens and from which erased patients are gone: "
@@ -91,8 +97,22 @@ static void consortium_clear(struct node_consortium *consortium)
     *consortium = (struct node_consortium){0};
 }
 
+static struct node *lent;
+
+void node_lend(struct node *node)
+{
+    lent = node;
+}
+
+bool node_is_lent(const struct node *node)
+{
+    return node == lent;
+}
+
 void node_destroy(struct node **node)
 {
+    if (*node && *node == lent)
+        *node = NULL;
     if (!*node)
         return;
     consortium_clear(&(*node)->consortium);
@@ -266,6 +286,10 @@ static enum err open_records(struct node *node)
 enum err node_open(const char *folder, struct node **node)
 {
     struct home *home;
+    if (lent) {
+        *node = lent;
+        return ERR_OK;
+    }
     if (home_open(folder, &kind, &home) != ERR_OK)
         return err_code();
     struct node *opened = node_around(home);

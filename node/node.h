@@ -55,6 +55,11 @@ const struct home_kind *node_kind(void); /* what such a home is, to make one aga
 enum err node_open(const char *folder, struct node **node);
 void node_destroy(struct node **node);
 
+/* A daemon that runs commands for others lends them its node: node_open gives this one
+ * out, and node_destroy leaves it alone, until it is lent no more (NULL). */
+void node_lend(struct node *node);
+bool node_is_lent(const struct node *node);
+
 /* The settings alone, for commands that must work beside a running daemon. */
 enum err node_settings(const char *folder, struct conf **conf);
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
@@ -23,6 +24,7 @@ struct service {
     struct node *node;
     struct cli *cli;
     struct link_client *link;
+    struct control *control;
     bool lost;       /* the coordinator did not answer last time */
     bool progressed; /* something was stored or sent in this turn */
     unsigned pause_ms;
@@ -180,10 +182,20 @@ static void leave(struct running *running, enum phase phase, enum err result)
     part_destroy(&running->part);
 }
 
-static void pause_for(unsigned ms)
+static bool ends(const struct service *s)
 {
-    struct pollfd wake = {.fd = cli_interrupt_fd(), .events = POLLIN};
-    poll(&wake, 1, (int)ms);
+    return cli_interrupted() || control_stopped(s->control);
+}
+
+/* Whoever asks meanwhile is answered, and ends the pause: there may be more to do. */
+static void pause_for(const struct service *s, unsigned ms)
+{
+    struct pollfd wake[] = {
+        {.fd = cli_interrupt_fd(), .events = POLLIN},
+        {.fd = control_descriptor(s->control), .events = POLLIN},
+    };
+    poll(wake, 2, (int)ms);
+    control_attend(s->control);
 }
 
 /* To the slot within the 5 ms between two looks at the clock, whenever it was ready. */
@@ -191,8 +203,8 @@ static void wait_for_slot(const struct service *s)
 {
     uint64_t slot = (uint64_t)conf_integer(s->node->conf, "slot_seconds");
     uint64_t now = clock_wall(&clock_machine), due = part_slot(now, slot);
-    while (now < due && !cli_interrupted()) {
-        pause_for(due - now > 1 ? 500 : 5);
+    while (now < due && !ends(s)) {
+        pause_for(s, due - now > 1 ? 500 : 5);
         now = clock_wall(&clock_machine);
     }
 }
@@ -303,9 +315,10 @@ static enum err turn(struct service *s)
     node_exchange_news_clear(&news);
     if (result == ERR_OK)
         result = archive_list(s->node->store, &numbers, &count);
-    for (size_t i = 0; result == ERR_OK && !s->lost && !cli_interrupted() && i < count;
-         i++)
+    for (size_t i = 0; result == ERR_OK && !s->lost && !ends(s) && i < count; i++) {
         result = survive(s, study_turn(s, numbers[i]));
+        control_attend(s->control);
+    }
     mem_free(numbers);
     return result;
 }
@@ -315,15 +328,19 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     struct service s = {.node = node, .cli = cli};
     if (connect_link(node, &s.link) != ERR_OK)
         return err_code();
+    if (control_new(node, cli, &s.control) != ERR_OK) {
+        link_client_destroy(&s.link);
+        return err_code();
+    }
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d", (int)getpid());
     const struct audit_entry start = {.kind = AUDIT_START}, stop = {.kind = AUDIT_STOP};
     enum err result = audit_write_alone(node->store, &start, "the daemon starts");
-    while (result == ERR_OK && !cli_interrupted()) {
+    while (result == ERR_OK && !ends(&s)) {
         result = turn(&s);
         if (result == ERR_OK && once && !s.lost && s.unfinished == 0)
             break;
-        if (result == ERR_OK && !s.progressed && !cli_interrupted())
-            pause_for(s.pause_ms);
+        if (result == ERR_OK && !s.progressed && !ends(&s))
+            pause_for(&s, s.pause_ms);
     }
     log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
     if (result == ERR_OK)
@@ -331,6 +348,7 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     char *path = node_serve_status_path(home_folder(node->home));
     unlink(path);
     mem_free(path);
+    control_destroy(&s.control);
     link_client_destroy(&s.link);
     for (size_t i = 0; i < s.places; i++)
         part_destroy(&s.running[i].part);

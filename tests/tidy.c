@@ -74,8 +74,9 @@ static const struct {
 /* Of C and POSIX. Anything else in <> is a dependency and needs a door above. */
 static const char standard_headers[] =
     " assert.h ctype.h dirent.h dlfcn.h errno.h fcntl.h fenv.h float.h ftw.h getopt.h "
+    "grp.h "
     "inttypes.h "
-    "limits.h locale.h math.h poll.h pthread.h sched.h setjmp.h signal.h spawn.h "
+    "limits.h locale.h math.h poll.h pthread.h pwd.h sched.h setjmp.h signal.h spawn.h "
     "stdalign.h "
     "stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h "
     "string.h strings.h termios.h threads.h time.h unistd.h wchar.h arpa/inet.h netdb.h "

@@ -47,6 +47,26 @@ enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
                      int64_t low, int64_t high, int64_t *value);
 
 const char *cli_directory(const struct cli *cli); /* -C DIR; "." */
+uint32_t cli_user(const struct cli *cli); /* of the machine, in whose name it runs */
+
+/* --- one process for another
+ * ------------------------------------------------------------------ */
+
+/* The command line as it was typed, without the program's name; owned by the cli. */
+size_t cli_line(const struct cli *cli, char *const **words);
+
+/* Whether `user` may run the command of these words; an error says why not. */
+typedef enum err cli_permit(void *context, const char *words, uint32_t user);
+
+/* While a command of the same program runs: run another one, of this line, for somebody
+ * else, with --json whatever the line says and without talk. Gives one JSON object,
+ * {"exit", "result", "error"}; caller frees. */
+char *cli_answer(const struct cli *running, char *const *words, size_t count,
+                 uint32_t user, cli_permit *permit, void *context);
+
+/* Take such an answer as one's own: result, error and exit code. In text mode the
+ * result's names and values are printed. */
+enum err cli_take_answer(struct cli *cli, const char *answer, size_t size);
 bool cli_is_json(const struct cli *cli);
 
 /* Somebody at the terminal has to type `expected` (any case) before what cannot be undone

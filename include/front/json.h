@@ -44,6 +44,7 @@ char *json_format(const struct json *json);             /* one line; caller free
 enum err json_parse(const char *text, size_t size, struct json **json);
 struct json *json_get(const struct json *object, const char *key); /* NULL: not there */
 struct json *json_at(const struct json *array, size_t index);     /* NULL: past the end */
+const char *json_key(const struct json *object, size_t index);    /* NULL: past the end */
 size_t json_count(const struct json *json);                       /* of object or array */
 double json_get_real(const struct json *object, const char *key); /* NaN: not a number */
 const char *json_get_text(const struct json *object, const char *key); /* NULL: no text */

@@ -88,6 +88,10 @@ struct audit_entry {
 /* The statements that make its tables, for the program's schema. */
 extern const char AUDIT_SCHEMA[];
 
+/* From here on entries without a user of their own are in this one's name (NULL: that of
+ * the process again): for a daemon that does what somebody else asked for. */
+void audit_act_for(const uint32_t *user);
+
 /* Append an entry, inside the caller's open transaction, else ERR_STATE. The sentence is
  * for people: control characters and what is not UTF-8 become '?'. ERR_RANGE for numbers
  * above 2^63 - 1. */

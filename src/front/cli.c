@@ -23,6 +23,9 @@
 struct cli {
     const struct cli_program *program;
     struct arguments arguments;
+    char *const *line; /* [line_count] as typed, without the program's name */
+    size_t line_count;
+    uint32_t user;
     struct json *result;
     struct terminal out;
     struct progress progress; /* its stream and terminal are those of all talk */
@@ -179,6 +182,17 @@ const char *cli_directory(const struct cli *cli)
 bool cli_is_json(const struct cli *cli)
 {
     return cli->json;
+}
+
+uint32_t cli_user(const struct cli *cli)
+{
+    return cli->user;
+}
+
+size_t cli_line(const struct cli *cli, char *const **words)
+{
+    *words = cli->line;
+    return cli->line_count;
 }
 
 #define ANSWER_BYTES_MAX 256
@@ -347,15 +361,21 @@ static void print_version(struct cli *cli)
 /* --- from the command line to the exit code
  * ------------------------------------------------------- */
 
+static struct json *error_json(enum err err)
+{
+    struct json *inside = json_new_object();
+    json_set_text(inside, "code", err_name(err));
+    json_set_text(inside, "message", err_text());
+    json_set_text(inside, "hint", *err_hint_text() ? err_hint_text() : NULL);
+    return inside;
+}
+
 static void print_error(struct cli *cli, enum err err)
 {
     progress_clear(&cli->progress);
     if (cli->json) {
-        struct json *object = json_new_object(), *inside = json_new_object();
-        json_set(object, "error", inside);
-        json_set_text(inside, "code", err_name(err));
-        json_set_text(inside, "message", err_text());
-        json_set_text(inside, "hint", *err_hint_text() ? err_hint_text() : NULL);
+        struct json *object = json_new_object();
+        json_set(object, "error", error_json(err));
         json_print(object, stderr);
         json_destroy(&object);
         return;
@@ -452,11 +472,128 @@ static enum err flush_result(void)
                    errno ? strerror(errno) : "an earlier write failed");
 }
 
+static int code_of(const struct cli *cli, enum err err)
+{
+    int code = exit_code(err);
+    if (!code && (cli->partial || cli->problems))
+        code = cli->problems ? EXIT_PROBLEMS : EXIT_PARTIAL;
+    return code;
+}
+
+/* --- one process for another
+ * ---------------------------------------------------------------------- */
+
+static enum err run_for(struct cli *cli, char **argv, cli_permit *permit, void *context)
+{
+    struct arguments *arguments = &cli->arguments;
+    enum err err =
+        arguments_read(cli->program, (int)cli->line_count + 1, argv, arguments);
+    if (!err &&
+        (!arguments->command || arguments->command == &command_help ||
+         arguments_have(arguments, "help") || arguments_have(arguments, "version")))
+        err = err_set(ERR_USAGE, "that is no command to be run for others");
+    if (!err)
+        err = permit(context, arguments->words, cli->user);
+    return err ? err : arguments->command->run(cli);
+}
+
+char *cli_answer(const struct cli *running, char *const *words, size_t count,
+                 uint32_t user, cli_permit *permit, void *context)
+{
+    struct cli cli = {.program = running->program,
+                      .line = words,
+                      .line_count = count,
+                      .user = user,
+                      .json = true,
+                      .silent = true,
+                      .out = running->out};
+    char **argv = mem_new(count + 2, sizeof *argv);
+    cli.progress.stream = stderr;
+    argv[0] = (char *)running->program->name;
+    for (size_t i = 0; i < count; i++)
+        argv[i + 1] = words[i];
+    int kept = hide_stdout();
+    enum err err = run_for(&cli, argv, permit, context);
+    show_stdout(kept);
+    struct json *answer = json_new_object();
+    json_set_integer(answer, "exit", code_of(&cli, err));
+    if (err)
+        json_set(answer, "error", error_json(err));
+    else
+        json_set(answer, "result", cli.result ? cli.result : json_new_object());
+    if (err)
+        json_destroy(&cli.result);
+    char *text = json_format(answer);
+    json_destroy(&answer);
+    arguments_free(&cli.arguments);
+    mem_free(argv);
+    return text;
+}
+
+/* Text of an answer: its names and values, a line each, and what is inside them further
+ * in. */
+static void print_value(const char *name, const struct json *value, int depth)
+{
+    char *text = json_format(value);
+    const char *plain = json_as_text(value);
+    bool inside = *text == '[' || *text == '{';
+    printf("%*s%s%s%s\n", 2 * depth, "", name, *name ? "  " : "",
+           plain    ? plain
+           : inside ? ""
+                    : text);
+    for (size_t i = 0; inside && *text == '[' && i < json_count(value); i++)
+        print_value("-", json_at(value, i), depth + 1);
+    for (size_t i = 0; inside && *text == '{' && i < json_count(value); i++)
+        print_value(json_key(value, i), json_get(value, json_key(value, i)), depth + 1);
+    free(text);
+}
+
+static enum err take_error(const struct json *error)
+{
+    const char *code = json_get_text(error, "code"), *hint = json_get_text(error, "hint");
+    const char *message = json_get_text(error, "message");
+    enum err err = ERR_STATE;
+    for (int i = ERR_OK + 1; code && i <= ERR_INTERRUPTED; i++)
+        if (strcmp(code, err_name((enum err)i)) == 0)
+            err = (enum err)i;
+    err_set(err, "%s", message ? message : "the daemon refused");
+    return hint ? err_hint("%s", hint) : err;
+}
+
+enum err cli_take_answer(struct cli *cli, const char *answer, size_t size)
+{
+    struct json *whole, *result = NULL;
+    if (json_parse(answer, size, &whole) != ERR_OK)
+        return err_wrap("the daemon's answer");
+    const struct json *error = json_get(whole, "error"), *own = json_get(whole, "result");
+    enum err err = error ? take_error(error) : ERR_OK;
+    if (!err && !own)
+        err = err_set(ERR_FORMAT, "the daemon's answer has neither result nor error");
+    if (!err) {
+        char *text = json_format(own);
+        err = json_parse(text, strlen(text), &result);
+        free(text);
+    }
+    if (!err) {
+        double code = json_get_real(whole, "exit");
+        cli->partial |= code == EXIT_PARTIAL;
+        cli->problems |= code == EXIT_PROBLEMS;
+        for (size_t i = 0; !cli->json && i < json_count(result); i++)
+            print_value(json_key(result, i), json_get(result, json_key(result, i)), 0);
+        cli_result(cli, result);
+    }
+    json_destroy(&whole);
+    return err;
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
     prepare_streams();
     interrupt_watch(); /* before anything that takes time: who stops us early is heard */
     struct cli cli = {.program = program,
+                      .line = argv + 1,
+                      .line_count = argc > 0 ? (size_t)argc - 1 : 0,
+                      .user = (uint32_t)getuid(),
                       .json = asks_for_json(argc, argv),
                       .out = terminal_of(STDOUT_FILENO)};
     cli.progress.stream = stderr;
@@ -472,9 +609,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     fflush(stdout); /* what was printed comes before what went wrong */
     if (err || flushed)
         print_error(&cli, err ? err : flushed);
-    int code = exit_code(err ? err : flushed);
-    if (!code && (cli.partial || cli.problems))
-        code = cli.problems ? EXIT_PROBLEMS : EXIT_PARTIAL;
+    int code = code_of(&cli, err ? err : flushed);
     json_destroy(&cli.result);
     arguments_free(&cli.arguments);
     return code;

@@ -164,6 +164,14 @@ struct json *json_at(const struct json *array, size_t index)
     return (struct json *)json_array_get(inner(array), index);
 }
 
+const char *json_key(const struct json *object, size_t index)
+{
+    void *at = json_object_iter((json_t *)object);
+    while (at && index-- > 0)
+        at = json_object_iter_next((json_t *)object, at);
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 size_t json_count(const struct json *json)
 {
     return json_is_object(inner(json)) ? json_object_size(inner(json))

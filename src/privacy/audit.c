@@ -36,6 +36,22 @@ static const char *const kind_names[] = {
 
 static const uint8_t none[HASH_BYTES];
 
+static struct {
+    bool given;
+    uint32_t user;
+} acting;
+
+void audit_act_for(const uint32_t *user)
+{
+    acting.given = user != NULL;
+    acting.user = user ? *user : 0;
+}
+
+static uint32_t acting_user(void)
+{
+    return acting.given ? acting.user : (uint32_t)getuid();
+}
+
 const char *audit_kind_name(enum audit_kind kind)
 {
     return kind_names[kind];
@@ -266,7 +282,7 @@ static enum err append(struct store *store, const struct audit_entry *entry,
         return err_code();
     struct audit_row row = {.number = last.length + 1,
                             .entry = *entry,
-                            .user = entry->user ? *entry->user : (uint32_t)getuid(),
+                            .user = entry->user ? *entry->user : acting_user(),
                             .sentence = sentence};
     if (entry->wall == 0)
         row.entry.wall = clock_wall(&clock_machine);
