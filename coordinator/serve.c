@@ -3,10 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "coordinator/exchange.h"
-#include "wire/link.h"
+#include "coordinator/front.h"
 
 /* How long a wait for frames lasts at most before deadlines are looked at. */
 #define WAIT_MS 500
@@ -19,23 +20,23 @@
 
 /* A question that could only be told to wait. */
 struct question {
-    struct link_peer peer;
+    struct front_peer peer;
     struct bytes frame;
     uint64_t since_ms;
 };
 
 struct service {
     struct coordinator *c;
-    struct link_server *link;
+    struct front *front;
     struct question *held;
     size_t count, capacity;
 };
 
-static void allow_members(struct coordinator *c, struct link_server *link)
+static void allow_members(struct coordinator *c, struct front *front)
 {
     struct bytes curves = {0};
     roster_curves(c->roster, clock_wall(&clock_machine), &curves);
-    link_server_allow(link, &curves);
+    front_allow(front, &curves);
     bytes_free(&curves);
 }
 
@@ -53,7 +54,7 @@ static void log_outcome(const struct coord_exchange_outcome *outcome)
 /* --- questions and answers
  * --------------------------------------------------------------------- */
 
-static void hold(struct service *s, const struct link_peer *peer, struct bytes *frame)
+static void hold(struct service *s, const struct front_peer *peer, struct bytes *frame)
 {
     size_t place = s->count++;
     MEM_GROW(s->held, s->count, &s->capacity);
@@ -68,10 +69,10 @@ static void release(struct service *s, size_t place)
 }
 
 /* Whoever asked again, on whichever connection, is answered there and no longer here. */
-static void forget_peer(struct service *s, const struct link_peer *peer)
+static void forget_peer(struct service *s, const struct front_peer *peer)
 {
     for (size_t i = 0; i < s->count;)
-        if (memcmp(s->held[i].peer.curve, peer->curve, KEY_BYTES) == 0)
+        if (memcmp(s->held[i].peer.link.curve, peer->link.curve, KEY_BYTES) == 0)
             release(s, i);
         else
             i++;
@@ -89,11 +90,11 @@ static enum err answer_held(struct service *s, bool changed)
         struct bytes answer = {0};
         struct coord_exchange_outcome outcome = {.waiting = true};
         if (changed || due)
-            result = coord_exchange_answer(s->c, &clock_machine, held->peer.curve,
+            result = coord_exchange_answer(s->c, &clock_machine, held->peer.link.curve,
                                            &held->frame, &answer, &outcome);
         if (result == ERR_OK && (due || !outcome.waiting)) {
             if (answer.size)
-                link_server_send(s->link, &held->peer, &answer);
+                front_send(s->front, &held->peer, &answer);
             release(s, i);
         } else {
             i++;
@@ -106,16 +107,16 @@ static enum err answer_held(struct service *s, bool changed)
 /* Answers of one transaction: sent once it is durable. */
 struct batch {
     size_t count;
-    struct link_peer peers[BATCH_MAX];
+    struct front_peer peers[BATCH_MAX];
     struct bytes answers[BATCH_MAX];
 };
 
 static enum err take_frame(struct service *s, struct batch *batch,
-                           const struct link_peer *peer, struct bytes *frame)
+                           const struct front_peer *peer, struct bytes *frame)
 {
     struct coord_exchange_outcome outcome;
     struct bytes answer = {0};
-    enum err result = coord_exchange_answer(s->c, &clock_machine, peer->curve, frame,
+    enum err result = coord_exchange_answer(s->c, &clock_machine, peer->link.curve, frame,
                                             &answer, &outcome);
     if (result != ERR_OK) {
         bytes_free(&answer);
@@ -138,17 +139,17 @@ static enum err take_frame(struct service *s, struct batch *batch,
 static enum err receive_batch(struct service *s)
 {
     struct batch batch = {0};
-    struct link_peer peer;
+    struct front_peer peer;
     struct bytes frame = {0};
     size_t taken = 0;
     enum err heard =
-        link_server_receive(s->link, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
+        front_receive(s->front, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
     enum err result = heard == ERR_OK ? store_begin(s->c->store) : ERR_OK;
     while (result == ERR_OK && heard == ERR_OK) {
         result = take_frame(s, &batch, &peer, &frame);
         if (++taken == BATCH_MAX)
             break;
-        heard = link_server_receive(s->link, 0, cli_interrupt_fd(), &peer, &frame);
+        heard = front_receive(s->front, 0, cli_interrupt_fd(), &peer, &frame);
     }
     if (taken > 0 && result == ERR_OK)
         result = store_commit(s->c->store);
@@ -156,7 +157,7 @@ static enum err receive_batch(struct service *s)
         store_rollback(s->c->store);
     for (size_t i = 0; i < batch.count; i++) {
         if (result == ERR_OK)
-            link_server_send(s->link, &batch.peers[i], &batch.answers[i]);
+            front_send(s->front, &batch.peers[i], &batch.answers[i]);
         bytes_free(&batch.answers[i]);
     }
     bytes_free(&frame);
@@ -194,25 +195,42 @@ static enum err advance_studies(struct coordinator *c, size_t *open, bool *chang
     return result;
 }
 
-enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_finished)
+static enum err open_front(const struct coordinator *c, struct front **front)
 {
-    struct link_server *link;
-    struct bytes curves = {0};
     const char *listen = conf_text(c->conf, "listen");
+    struct bytes curves = {0};
+    char *folder;
     if (!c->roster) {
         err_set(ERR_STATE, "there is no roster yet, so nobody may connect");
         return err_hint("see `gemel-coordinator help roster`");
     }
+    if (file_program_folder(&folder) != ERR_OK)
+        return err_code();
     roster_curves(c->roster, clock_wall(&clock_machine), &curves);
-    enum err result = link_server_new(*listen ? listen : conf_text(c->conf, "endpoint"),
-                                      c->identity, &curves, &link);
+    char *program = file_join(folder, "gemel-front");
+    const struct front_start start = {
+        .program = program,
+        .endpoint = *listen ? listen : conf_text(c->conf, "endpoint"),
+        .identity = c->identity,
+        .curves = &curves,
+        .memory_max = (size_t)conf_integer(c->conf, "front_memory_mb") << 20,
+    };
+    enum err result = front_new(&start, front);
     bytes_free(&curves);
+    mem_free(program);
+    mem_free(folder);
+    return result;
+}
+
+enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_finished)
+{
+    struct service s = {.c = c};
+    enum err result = open_front(c, &s.front);
     if (result != ERR_OK)
         return result;
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d endpoint=%s", (int)getpid(),
-              link_server_endpoint(link));
-    cli_say(cli, "serving %s at %s", c->name, link_server_endpoint(link));
-    struct service s = {.c = c, .link = link};
+              front_endpoint(s.front));
+    cli_say(cli, "serving %s at %s", c->name, front_endpoint(s.front));
     const struct audit_entry start = {.kind = AUDIT_START}, stop = {.kind = AUDIT_STOP};
     result = audit_write_alone(c->store, &start, "the daemon starts");
     uint64_t finished_at = 0, members_at = 0;
@@ -221,7 +239,7 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
         uint64_t now = clock_steady_ms(&clock_machine);
         if (now - members_at > 60000 ||
             members_at == 0) { /* validity ends by the clock */
-            allow_members(c, link);
+            allow_members(c, s.front);
             members_at = now;
         }
         bool changed;
@@ -237,12 +255,13 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
         if (until_finished && !open && now - finished_at > FAREWELL_MS)
             break;
     }
-    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d", cli_interrupted());
+    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d fronts=%llu", cli_interrupted(),
+              (unsigned long long)front_restarts(s.front) + 1);
     if (result == ERR_OK)
         result = audit_write_alone(c->store, &stop, "the daemon stops");
     while (s.count)
         release(&s, 0);
     mem_free(s.held);
-    link_server_destroy(&link);
+    front_destroy(&s.front);
     return result;
 }

@@ -555,7 +555,7 @@ enum err consortium_run(const struct consortium_plan *plan,
                         const struct consortium_watch *watch, struct json **result)
 {
     struct consortium c = {.plan = plan, .watch = watch};
-    enum err err = process_folder(&c.programs);
+    enum err err = file_program_folder(&c.programs);
     c.coordinator = inside(&c, "coordinator");
     c.coordinator_log = inside(&c, "coordinator.log");
     c.nodes = mem_new(plan->hospitals, sizeof *c.nodes);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "privacy/fixedpoint.h"
 #include "privacy/identity.h"
@@ -164,11 +165,22 @@ double load_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-double load_cpu_seconds(void)
+static double cpu_seconds(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double load_cpu_seconds(void)
+{
+    return cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double load_cpu_seconds_of(pid_t process)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(process, &clock) == 0 ? cpu_seconds(clock) : 0;
 }
 
 /* Smaller than PIPE_BUF, so whole. */
@@ -213,6 +225,7 @@ static void become(const struct trial *trial, const char *endpoint, uint32_t pro
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    log_setup(stderr, LOG_LEVEL_WARNING, &clock_machine);
     enum err result = endpoint ? load_nodes(&trial->cast, endpoint, process, pipe)
                                : load_center(&trial->cast, pipe);
     if (result != ERR_OK)

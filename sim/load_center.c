@@ -3,8 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "coordinator/collection.h"
+#include "coordinator/front.h"
 #include "privacy/identity.h"
 #include "privacy/noise.h"
 #include "sim/load_impl.h"
@@ -15,7 +17,7 @@
 struct held {
     bool waits;
     double since;
-    struct link_peer peer;
+    struct front_peer peer;
     struct envelope question; /* without its body */
 };
 
@@ -23,7 +25,7 @@ struct center {
     const struct load_cast *cast;
     int pipe;
     struct identity *identity;
-    struct link_server *server;
+    struct front *front;
     struct bytes signed_plan;
     struct collection *collection;
     struct held *held; /* [members] */
@@ -75,6 +77,20 @@ static enum err sign_plan(struct center *center)
     return result;
 }
 
+static enum err open_front(struct center *center, const struct bytes *curves)
+{
+    char *folder;
+    if (file_program_folder(&folder) != ERR_OK)
+        return err_code();
+    char *program = file_join(folder, "gemel-front");
+    const struct front_start start = {program, "tcp://127.0.0.1:*", center->identity,
+                                      curves, LOAD_FRONT_BYTES};
+    enum err result = front_new(&start, &center->front);
+    mem_free(program);
+    mem_free(folder);
+    return result;
+}
+
 static enum err open_center(struct center *center)
 {
     const struct load_cast *cast = center->cast;
@@ -88,13 +104,12 @@ static enum err open_center(struct center *center)
         result = collection_new(codec_view(&center->signed_plan), cast->coordinator_key,
                                 NULL, &center->collection);
     if (result == ERR_OK)
-        result = link_server_new("tcp://127.0.0.1:*", center->identity, &curves,
-                                 &center->server);
+        result = open_front(center, &curves);
     bytes_free(&curves);
     if (result != ERR_OK)
         return result;
     struct load_note ready = {.kind = LOAD_READY};
-    snprintf(ready.text, sizeof ready.text, "%s", link_server_endpoint(center->server));
+    snprintf(ready.text, sizeof ready.text, "%s", front_endpoint(center->front));
     load_tell(center->pipe, &ready);
     return ERR_OK;
 }
@@ -109,7 +124,7 @@ static enum err send_answer(struct center *center, const struct held *held,
     if (envelope_answer(center->identity, &held->question, kind, &center->body,
                         &center->answer) != ERR_OK)
         return err_code();
-    return link_server_send(center->server, &held->peer, &center->answer);
+    return front_send(center->front, &held->peer, &center->answer);
 }
 
 static enum err send_wait(struct center *center, struct held *held)
@@ -179,6 +194,11 @@ static enum err answer_late(struct center *center)
     return result;
 }
 
+static double both_cpu_seconds(const struct center *center)
+{
+    return load_cpu_seconds() + load_cpu_seconds_of(front_process(center->front));
+}
+
 /* --- questions
  * --------------------------------------------------------------------------------- */
 
@@ -198,7 +218,7 @@ static enum err take_poll(struct center *center, size_t place)
         return ERR_OK;
     center->begun = true;
     center->start = center->phase_start = center->last_fresh = load_now();
-    center->cpu_before = load_cpu_seconds();
+    center->cpu_before = both_cpu_seconds(center);
     enum err result = ERR_OK;
     for (size_t i = 0; result == ERR_OK && i < members; i++)
         result = send_plan(center, &center->held[i]);
@@ -229,7 +249,7 @@ static enum reason admit(const void *who, const uint8_t sender[KEY_BYTES])
                                                                 : REASON_NOT_IN_ROSTER;
 }
 
-static enum err take_frame(struct center *center, const struct link_peer *peer,
+static enum err take_frame(struct center *center, const struct front_peer *peer,
                            const struct bytes *frame)
 {
     struct envelope_rule rule = {.kinds = 1U << MESSAGE_POLL, .admit = admit};
@@ -262,11 +282,12 @@ static enum err take_frame(struct center *center, const struct link_peer *peer,
  * -------------------------------------------------------------------------------------
  */
 
-static uint64_t peak_kib(void)
+static uint64_t peak_kib(pid_t process)
 {
     char line[200];
     unsigned long peak = 0;
-    FILE *file = fopen("/proc/self/status", "re");
+    snprintf(line, sizeof line, "/proc/%d/status", (int)process);
+    FILE *file = fopen(line, "re");
     while (file && fgets(line, sizeof line, file))
         if (sscanf(line, "VmHWM: %lu kB", &peak) == 1)
             break;
@@ -281,8 +302,8 @@ static void tell_end(struct center *center)
     center->end.kind = LOAD_DONE;
     center->end.seconds = load_now() - center->start;
     center->end.setup_seconds = center->start - center->opened;
-    center->end.cpu_seconds = load_cpu_seconds() - center->cpu_before;
-    center->end.peak_kib = peak_kib();
+    center->end.cpu_seconds = both_cpu_seconds(center) - center->cpu_before;
+    center->end.peak_kib = peak_kib(getpid()) + peak_kib(front_process(center->front));
     center->end.count = collection_survivor_count(center->collection);
     load_tell(center->pipe, &center->end);
     const uint64_t *sum = collection_sum(center->collection);
@@ -329,11 +350,11 @@ static enum err advance(struct center *center)
 /* Also after the end, for nodes that ask once more, until the parent ends the process. */
 static enum err serve(struct center *center)
 {
-    struct link_peer peer;
+    struct front_peer peer;
     struct bytes frame = {0};
     enum err result = ERR_OK;
     while (result == ERR_OK) {
-        result = link_server_receive(center->server, 100, -1, &peer, &frame);
+        result = front_receive(center->front, 100, -1, &peer, &frame);
         if (result == ERR_OK)
             result = take_frame(center, &peer, &frame);
         else if (result == ERR_GONE)
@@ -362,7 +383,7 @@ enum err load_center(const struct load_cast *cast, int pipe)
     enum err result = open_center(&center);
     if (result == ERR_OK)
         result = serve(&center);
-    link_server_destroy(&center.server);
+    front_destroy(&center.front);
     collection_destroy(&center.collection);
     identity_destroy(&center.identity);
     bytes_free(&center.signed_plan);

@@ -1,6 +1,8 @@
 #ifndef SIM_LOAD_IMPL_H
 #define SIM_LOAD_IMPL_H
 
+#include <sys/types.h>
+
 #include "sim/load.h"
 #include "wire/link.h"
 #include "wire/phase.h"
@@ -11,6 +13,7 @@
 #define LOAD_QUIET_MS 2000  /* after so long without a message a phase ends by time */
 #define LOAD_DEADLINE_S 900 /* for the whole trial */
 #define LOAD_TEXT_BYTES 400
+#define LOAD_FRONT_BYTES ((size_t)512 << 20) /* as the coordinator's setting is */
 
 /* Who takes part, ascending by key; the same in every process. */
 struct load_member {
@@ -46,13 +49,14 @@ struct load_note {
     size_t count;               /* PHASE: messages; DONE: nodes that ended well */
     double seconds;             /* PHASE: it took; DONE: the round took */
     double setup_seconds, waited_seconds; /* DONE, the coordinator's */
-    double cpu_seconds;                   /* DONE: of the process, in the round */
-    uint64_t frames, peak_kib;            /* DONE, the coordinator's */
+    double cpu_seconds;        /* DONE: in the round; the coordinator's with its front's */
+    uint64_t frames, peak_kib; /* DONE, the coordinator's and its front's together */
 };
 void load_tell(int pipe, const struct load_note *note);
 void load_tell_failure(int pipe);
 double load_now(void);         /* seconds of the steady clock */
 double load_cpu_seconds(void); /* of this process, all threads */
+double load_cpu_seconds_of(pid_t process);
 
 /* Children's main functions. After its last note the coordinator writes a byte for every
  * member (1: its input came) and the sum [dimension]. */

@@ -24,19 +24,6 @@ struct process {
     int status;
 };
 
-enum err process_folder(char **folder)
-{
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (size < 0)
-        return err_set(ERR_STORAGE, "/proc/self/exe: %s", strerror(errno));
-    path[size] = '\0';
-    char *slash = strrchr(path, '/');
-    *(slash ? slash : path) = '\0';
-    *folder = mem_text(path);
-    return ERR_OK;
-}
-
 /* What the exit codes of docs/formats.md stand for. */
 static enum err code_of(int status)
 {

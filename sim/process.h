@@ -17,10 +17,7 @@
 #define PROCESS_OUTPUT_MAX ((size_t)1 << 20)
 #define PROCESS_ARGUMENTS_MAX 40
 
-/* The folder this program is in; caller frees. */
-enum err process_folder(char **folder);
-
-/* Run `arguments[0]` of the folder with the rest (NULL at the end) and wait. `output`
+/* Run `arguments[0]` of `folder` with the rest (NULL at the end) and wait. `output`
  * (may be NULL) is replaced by what it printed. A refusal is the child's own sentence
  * with its name before it, under the code that its exit code stands for. */
 enum err process_run(const char *folder, const char *const *arguments,

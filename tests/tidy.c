@@ -82,7 +82,7 @@ static const char standard_headers[] =
     "string.h strings.h termios.h threads.h time.h unistd.h wchar.h arpa/inet.h netdb.h "
     "netinet/in.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h "
     "sys/resource.h sys/select.h sys/socket.h sys/stat.h sys/statvfs.h sys/time.h "
-    "sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h ";
+    "sys/syscall.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h linux/landlock.h ";
 
 /* Below the programs these may print: log to its stream, memory when there is none left,
  * front because it is what people look at. */
@@ -581,7 +581,8 @@ static void check_pairing(const struct source *source, const struct where *where
         mem_free(guard);
     }
     bool counted = where->public_header || (!where->tests && ends(source->path, ".c"));
-    if (!counted || strcmp(where->noun, "main.c") == 0)
+    const char *file = strrchr(source->path, '/') + 1; /* programs are no nouns */
+    if (!counted || strcmp(file, "main.c") == 0 || ends(file, "_main.c"))
         return;
     if (!list || place_in(list, where->noun, where->noun_size) == list->count)
         offence(source->path, 0, "'%.*s' is not in the list of %.*s in CMakeLists.txt",

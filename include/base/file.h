@@ -56,5 +56,6 @@ enum err file_sync_entry(const char *path);
 bool file_exists(const char *path);
 enum err file_make_directory(const char *path, mode_t mode); /* existing one is fine */
 char *file_join(const char *directory, const char *name);    /* caller frees */
+enum err file_program_folder(char **folder); /* that of the running program; caller frees */
 
 #endif

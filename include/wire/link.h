@@ -14,14 +14,16 @@
  * envelope's and the roster's business. ZAP alone fails open in libzmq 4.3.4, so a frame
  * without a User-Id that this module's own doorkeeper set is dropped, the doorkeeper's death
  * ends the process, and a server proves at start that an unknown key is refused. One payload
- * frame a message; sizes, queues and handshakes are bounded; connections are bounded by the
- * process's descriptors alone, which is why a firewall should count them (docs/protocol.md,
+ * frame a message; sizes, queues and handshakes are bounded, but not the frames of a message
+ * that is still to be dropped nor, by anything but descriptors, the connections: a server
+ * belongs in a process of its own with a limit of memory (coordinator/front, docs/protocol.md,
  * "Transport"). libzmq keeps a copy of the CURVE secret in memory that is not locked. Called
  * by node/ and coordinator/. Not thread-safe: one thread a link. */
 
 struct identity;
 
-#define LINK_CONNECTIONS_MAX 1024 /* descriptors are asked for four times as many */
+#define LINK_CONNECTIONS_MAX 1024  /* of members, at the same time */
+#define LINK_DESCRIPTORS_MAX 32768 /* a server asks for, most of them for strangers */
 #define LINK_HANDSHAKE_MS 5000
 
 /* --- the coordinator's side ------------------------------------------------------------- */
@@ -38,9 +40,9 @@ struct link_peer {
 /* Run the self-test on a port of its own, then bind to tcp://host:port (port 0 or *: any
  * free one). ERR_STATE when an unknown key was not refused. `curves`: allowed keys, one after
  * the other, none is fine. ERR_GONE when the address cannot be bound, ERR_RANGE when it is
- * none. Raises the process's soft limit of descriptors as far as it may. `identity` is not
- * kept. */
-enum err link_server_new(const char *endpoint, const struct identity *identity,
+ * none. Raises the process's soft limit of descriptors as far as it may. `secret` is the
+ * server's CURVE secret; libzmq keeps it. */
+enum err link_server_new(const char *endpoint, const uint8_t secret[KEY_BYTES],
                          const struct bytes *curves, struct link_server **server);
 void link_server_destroy(struct link_server **server); /* NULL is fine; nulls */
 const char *link_server_endpoint(const struct link_server *server); /* with its real port */
@@ -56,10 +58,12 @@ enum err link_server_receive(struct link_server *server, unsigned timeout_ms, in
                              struct link_peer *peer, struct bytes *frame);
 
 /* Never waits. A peer that is gone, or does not read what it is sent, loses the answer and
- * asks again. ERR_RANGE for a frame that is empty or too large. */
+ * asks again. Of connections that proved one key the one that asked last has the session:
+ * answers to another are dropped. ERR_RANGE for a frame that is empty or too large. */
 enum err link_server_send(struct link_server *server, const struct link_peer *peer,
-                          const struct bytes *frame);
+                          struct view frame);
 uint64_t link_server_dropped(const struct link_server *server);
+size_t link_server_queued(const struct link_server *server); /* bytes not yet sent */
 
 /* --- the node's side ---------------------------------------------------------------------- */
 
@@ -71,7 +75,8 @@ enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BY
                          const struct identity *identity, struct link_client **client);
 void link_client_destroy(struct link_client **client); /* NULL is fine; nulls */
 
-/* Send `frame` and wait for the one answer, which replaces what `answer` held. ERR_GONE after
+/* Send `frame`, again whenever the connection is lost meanwhile, and wait for the one answer,
+ * which replaces what `answer` held. ERR_GONE after
  * deadline_ms, and the connection is then made anew, so that a late answer is never taken for
  * the next question's. ERR_INTERRUPTED when wake_fd (-1: none) became readable. A server that
  * does not know this node's key says nothing at all: that, too, is ERR_GONE. */

@@ -328,3 +328,16 @@ char *file_join(const char *directory, const char *name)
     const char *slash = size == 0 || directory[size - 1] == '/' ? "" : "/";
     return mem_format("%s%s%s", directory, slash, name);
 }
+
+enum err file_program_folder(char **folder)
+{
+    char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size < 0)
+        return err_set(ERR_STORAGE, "/proc/self/exe: %s", strerror(errno));
+    path[size] = '\0';
+    char *slash = strrchr(path, '/');
+    *(slash ? slash : path) = '\0';
+    *folder = mem_text(path);
+    return ERR_OK;
+}

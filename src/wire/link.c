@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,7 +22,9 @@
 #define QUIET_MS 100   /* in which nothing may arrive after it */
 #define LINGER_MS 200  /* for last answers when a server closes */
 #define SOCKETS_MAX 16 /* more than a server or a client opens */
-#define ROUTE_BYTES 5  /* of the routes libzmq gives; peers cannot choose such ones */
+#define RECONNECT_MS 200
+#define LOOK_MS 100   /* less, so that a lost connection is noticed before there is another */
+#define ROUTE_BYTES 5 /* of the routes libzmq gives; peers cannot choose such ones */
 
 static uint64_t now_ms(void)
 {
@@ -252,12 +255,12 @@ static void end_context(void *context)
         ;
 }
 
-static enum err check_size(const struct bytes *frame)
+static enum err check_size(size_t size)
 {
-    return frame->size >= 1 && frame->size <= WIRE_FRAME_MAX
+    return size >= 1 && size <= WIRE_FRAME_MAX
                ? ERR_OK
-               : err_set(ERR_RANGE, "a frame of %zu bytes; 1 to %zu can be sent",
-                         frame->size, WIRE_FRAME_MAX);
+               : err_set(ERR_RANGE, "a frame of %zu bytes; 1 to %zu can be sent", size,
+                         WIRE_FRAME_MAX);
 }
 
 enum wait { WAIT_READY, WAIT_OVER, WAIT_WOKEN };
@@ -294,25 +297,44 @@ static void drop_rest(void *socket, bool more)
 /* --- the coordinator's side
  * ------------------------------------------------------------------ */
 
+/* The connection that asked last with a key. */
+struct session {
+    uint8_t curve[KEY_BYTES], route[ROUTE_BYTES];
+};
+
 struct link_server {
     void *context, *router;
+    uint8_t key[KEY_BYTES]; /* its CURVE key, public */
     struct door door;
     char *endpoint;
     uint64_t dropped;
+    struct session sessions[LINK_CONNECTIONS_MAX]; /* of allowed keys alone */
+    size_t session_count;
+    atomic_size_t queued; /* bytes of answers that libzmq holds */
 };
 
-/* Connections are descriptors, and so are the store's files. */
-static void raise_descriptors(void)
+/* Connections are descriptors. */
+static void raise_descriptors(rlim_t wanted)
 {
     struct rlimit limit;
-    rlim_t wanted = 4 * LINK_CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static enum err open_router(struct link_server *server, const struct identity *identity)
+/* The public half, in the only form the library computes it in. */
+static enum err derive_key(const uint8_t secret[KEY_BYTES], uint8_t key[KEY_BYTES])
+{
+    char secret_text[41], key_text[41];
+    bool done = zmq_z85_encode(secret_text, secret, KEY_BYTES) &&
+                zmq_curve_public(key_text, secret_text) == 0 &&
+                zmq_z85_decode(key, key_text);
+    bytes_wipe(secret_text, sizeof secret_text);
+    return done ? ERR_OK : refused_by_library("the coordinator's key");
+}
+
+static enum err open_router(struct link_server *server, const uint8_t secret[KEY_BYTES])
 {
     static const struct option options[] = {{ZMQ_LINGER, LINGER_MS},
                                             {ZMQ_BACKLOG, LINK_CONNECTIONS_MAX},
@@ -320,8 +342,7 @@ static enum err open_router(struct link_server *server, const struct identity *i
     server->router = zmq_socket(server->context, ZMQ_ROUTER);
     if (!server->router || !set_common(server->router) ||
         !set_options(server->router, options, sizeof options / sizeof *options) ||
-        zmq_setsockopt(server->router, ZMQ_CURVE_SECRETKEY,
-                       identity_curve_secret(identity), KEY_BYTES) != 0 ||
+        zmq_setsockopt(server->router, ZMQ_CURVE_SECRETKEY, secret, KEY_BYTES) != 0 ||
         zmq_setsockopt(server->router, ZMQ_ZAP_DOMAIN, DOMAIN, strlen(DOMAIN)) != 0)
         return refused_by_library("the coordinator's socket");
     return ERR_OK;
@@ -330,12 +351,10 @@ static enum err open_router(struct link_server *server, const struct identity *i
 /* A client whose fresh key nobody allowed, connected to `endpoint`, having said
  * something. */
 static enum err open_intruder(struct link_server *server, const char *endpoint,
-                              const struct identity *identity, void **intruder)
+                              void **intruder)
 {
     char public_key[41], secret_key[41];
-    uint8_t server_key[KEY_BYTES];
     int none = 0;
-    identity_curve(identity, server_key);
     *intruder = zmq_socket(server->context, ZMQ_DEALER);
     if (!*intruder || zmq_curve_keypair(public_key, secret_key) != 0)
         return refused_by_library("the network's self-test");
@@ -348,7 +367,7 @@ static enum err open_intruder(struct link_server *server, const char *endpoint,
             0 ||
         zmq_setsockopt(*intruder, ZMQ_CURVE_SECRETKEY, secret_key, sizeof secret_key) !=
             0 ||
-        zmq_setsockopt(*intruder, ZMQ_CURVE_SERVERKEY, server_key, KEY_BYTES) != 0 ||
+        zmq_setsockopt(*intruder, ZMQ_CURVE_SERVERKEY, server->key, KEY_BYTES) != 0 ||
         zmq_connect(*intruder, endpoint) != 0 ||
         zmq_send(*intruder, "let me in", 9, 0) < 0)
         return refused_by_library("the network's self-test");
@@ -378,7 +397,7 @@ static enum err watch_intruder(struct link_server *server)
 }
 
 /* On a port of its own, so that the real one opens only after it. */
-static enum err prove_refusal(struct link_server *server, const struct identity *identity)
+static enum err prove_refusal(struct link_server *server)
 {
     char endpoint[ENDPOINT_TEXT_MAX];
     size_t size = sizeof endpoint;
@@ -386,7 +405,7 @@ static enum err prove_refusal(struct link_server *server, const struct identity 
     if (zmq_bind(server->router, "tcp://127.0.0.1:*") != 0 ||
         zmq_getsockopt(server->router, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0)
         return refused_by_library("the network's self-test");
-    enum err result = open_intruder(server, endpoint, identity, &intruder);
+    enum err result = open_intruder(server, endpoint, &intruder);
     if (result == ERR_OK)
         result = watch_intruder(server);
     if (intruder)
@@ -409,20 +428,22 @@ static enum err bind_router(struct link_server *server, const char *endpoint)
     return ERR_OK;
 }
 
-enum err link_server_new(const char *endpoint, const struct identity *identity,
+enum err link_server_new(const char *endpoint, const uint8_t secret[KEY_BYTES],
                          const struct bytes *curves, struct link_server **server)
 {
     if (endpoint_check(endpoint, true) != ERR_OK)
         return err_code();
-    raise_descriptors();
+    raise_descriptors(LINK_DESCRIPTORS_MAX);
     struct link_server *fresh = mem_new(1, sizeof *fresh);
     enum err result = new_context(SOCKETS_MAX, &fresh->context);
     if (result == ERR_OK)
+        result = derive_key(secret, fresh->key);
+    if (result == ERR_OK)
         result = door_open(&fresh->door, fresh->context);
     if (result == ERR_OK)
-        result = open_router(fresh, identity);
+        result = open_router(fresh, secret);
     if (result == ERR_OK)
-        result = prove_refusal(fresh, identity);
+        result = prove_refusal(fresh);
     if (result == ERR_OK) {
         door_allow(&fresh->door, curves);
         result = bind_router(fresh, endpoint);
@@ -455,12 +476,45 @@ const char *link_server_endpoint(const struct link_server *server)
 
 void link_server_allow(struct link_server *server, const struct bytes *curves)
 {
+    size_t kept = 0;
     door_allow(&server->door, curves);
+    for (size_t i = 0; i < server->session_count; i++)
+        if (contains(curves, server->sessions[i].curve))
+            server->sessions[kept++] = server->sessions[i];
+    server->session_count = kept;
 }
 
 uint64_t link_server_dropped(const struct link_server *server)
 {
     return server->dropped;
+}
+
+size_t link_server_queued(const struct link_server *server)
+{
+    return atomic_load(&server->queued);
+}
+
+static struct session *session_of(struct link_server *server,
+                                  const uint8_t curve[KEY_BYTES])
+{
+    for (size_t i = 0; i < server->session_count; i++)
+        if (memcmp(server->sessions[i].curve, curve, KEY_BYTES) == 0)
+            return &server->sessions[i];
+    return NULL;
+}
+
+/* The peer's connection has the session of its key from now on. False where the allowed keys
+ * are more than may connect. */
+static bool begin_session(struct link_server *server, const struct link_peer *peer)
+{
+    struct session *session = session_of(server, peer->curve);
+    if (!session && server->session_count == LINK_CONNECTIONS_MAX)
+        return false;
+    if (!session)
+        session = &server->sessions[server->session_count++];
+    memcpy(session->curve, peer->curve, KEY_BYTES);
+    memcpy(session->route, peer->route, ROUTE_BYTES);
+    return true;
 }
 
 /* The payload's User-Id is what our doorkeeper said of the connection; the routing id's
@@ -494,7 +548,7 @@ static bool take(struct link_server *server, struct link_peer *peer, struct byte
         drop_rest(server->router, more);
         size_t size = zmq_msg_size(&payload);
         kept = !more && size >= 1 && size <= WIRE_FRAME_MAX &&
-               read_peer(server, &route, &payload, peer);
+               read_peer(server, &route, &payload, peer) && begin_session(server, peer);
         if (kept) {
             frame->size = 0;
             bytes_append(frame, zmq_msg_data(&payload), size);
@@ -526,15 +580,53 @@ enum err link_server_receive(struct link_server *server, unsigned timeout_ms, in
         }
 }
 
-enum err link_server_send(struct link_server *server, const struct link_peer *peer,
-                          const struct bytes *frame)
+/* An answer on its way out, counted until libzmq lets go of it, in a thread of its own. */
+struct answer {
+    atomic_size_t *queued;
+    size_t size;
+    uint8_t data[];
+};
+
+static void let_go(void *data, void *hint)
 {
-    if (check_size(frame) != ERR_OK)
+    struct answer *answer = hint;
+    (void)data;
+    atomic_fetch_sub(answer->queued, answer->size);
+    mem_free(answer);
+}
+
+static bool wrap_answer(struct link_server *server, struct view frame, zmq_msg_t *message)
+{
+    struct answer *answer = mem_new(1, sizeof *answer + frame.size);
+    answer->queued = &server->queued;
+    answer->size = frame.size;
+    memcpy(answer->data, frame.data, frame.size);
+    atomic_fetch_add(answer->queued, answer->size);
+    if (zmq_msg_init_data(message, answer->data, frame.size, let_go, answer) == 0)
+        return true;
+    let_go(answer->data, answer);
+    return false;
+}
+
+enum err link_server_send(struct link_server *server, const struct link_peer *peer,
+                          struct view frame)
+{
+    if (check_size(frame.size) != ERR_OK)
         return err_code();
+    const struct session *session = session_of(server, peer->curve);
+    if (!session || peer->route_size != ROUTE_BYTES ||
+        memcmp(session->route, peer->route, ROUTE_BYTES) != 0)
+        return ERR_OK; /* it asked on another connection since */
+    zmq_msg_t message;
     if (zmq_send(server->router, peer->route, peer->route_size,
                  ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-        zmq_send(server->router, frame->data, frame->size, ZMQ_DONTWAIT) < 0)
+        !wrap_answer(server, frame, &message))
         return refused_by_library("an answer to a node");
+    if (zmq_msg_send(&message, server->router, ZMQ_DONTWAIT) < 0) {
+        refused_by_library("an answer to a node");
+        zmq_msg_close(&message);
+        return err_code();
+    }
     return ERR_OK;
 }
 
@@ -556,7 +648,7 @@ static enum err open_dealer(void *context, const char *endpoint,
     const struct option options[] = {{ZMQ_LINGER, 0},
                                      {ZMQ_IMMEDIATE, !at_once},
                                      {ZMQ_CONNECT_TIMEOUT, 5000},
-                                     {ZMQ_RECONNECT_IVL, 200},
+                                     {ZMQ_RECONNECT_IVL, RECONNECT_MS},
                                      {ZMQ_RECONNECT_IVL_MAX, 2000}};
     uint8_t own[KEY_BYTES];
     identity_curve(identity, own);
@@ -638,20 +730,35 @@ static bool take_answer(void *dealer, struct bytes *answer)
     return kept;
 }
 
-/* Send, then receive, until the deadline or until woken. */
+/* A socket with ZMQ_IMMEDIATE can send while it is connected, and it takes longer than a look
+ * to connect again. */
+static bool is_connected(void *dealer)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(dealer, ZMQ_EVENTS, &events, &size) == 0 &&
+           events & ZMQ_POLLOUT;
+}
+
+/* Send, then receive, until the deadline or until woken. A question whose connection was lost
+ * is sent again over the next one: its answer would have come over the old one. */
 static enum wait exchange(struct link_client *client, const struct bytes *frame,
                           uint64_t until, int wake_fd, bool *sent, struct bytes *answer)
 {
-    *sent = false;
+    bool waiting = *sent = false;
     for (;;) {
-        short events = *sent ? ZMQ_POLLIN : ZMQ_POLLOUT;
-        enum wait wait = wait_for(client->dealer, events, until, wake_fd);
-        if (wait != WAIT_READY)
+        uint64_t look = now_ms() + LOOK_MS;
+        enum wait wait = wait_for(client->dealer, waiting ? ZMQ_POLLIN : ZMQ_POLLOUT,
+                                  look < until ? look : until, wake_fd);
+        if (wait == WAIT_WOKEN)
             return wait;
-        if (*sent && take_answer(client->dealer, answer))
+        if (wait == WAIT_READY && waiting && take_answer(client->dealer, answer))
             return WAIT_READY;
-        if (!*sent)
-            *sent = zmq_send(client->dealer, frame->data, frame->size, ZMQ_DONTWAIT) >= 0;
+        if (wait == WAIT_READY && !waiting)
+            waiting = *sent =
+                zmq_send(client->dealer, frame->data, frame->size, ZMQ_DONTWAIT) >= 0;
+        if (wait == WAIT_OVER && waiting)
+            waiting = is_connected(client->dealer);
         if (now_ms() >= until)
             return WAIT_OVER;
     }
@@ -661,7 +768,7 @@ enum err link_client_ask(struct link_client *client, const struct bytes *frame,
                          unsigned deadline_ms, int wake_fd, struct bytes *answer)
 {
     bool sent;
-    if (check_size(frame) != ERR_OK)
+    if (check_size(frame->size) != ERR_OK)
         return err_code();
     if (!client->dealer && connect_client(client) != ERR_OK) {
         close_dealer(client);
@@ -702,7 +809,7 @@ enum err link_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYT
     if (members_max < 1 || members_max > LINK_CONNECTIONS_MAX)
         return err_set(ERR_RANGE, "%zu nodes in one process; 1 to %d can be", members_max,
                        LINK_CONNECTIONS_MAX);
-    raise_descriptors();
+    raise_descriptors(4 * LINK_CONNECTIONS_MAX);
     struct link_crowd *fresh = mem_new(1, sizeof *fresh);
     fresh->endpoint = mem_text(endpoint);
     fresh->items = mem_new(members_max, sizeof *fresh->items);
@@ -750,7 +857,7 @@ enum err link_crowd_join(struct link_crowd *crowd, const struct identity *identi
 enum err link_crowd_send(struct link_crowd *crowd, size_t member,
                          const struct bytes *frame)
 {
-    if (check_size(frame) != ERR_OK)
+    if (check_size(frame->size) != ERR_OK)
         return err_code();
     if (zmq_send(crowd->items[member].socket, frame->data, frame->size, ZMQ_DONTWAIT) < 0)
         return err_set(ERR_GONE, "node %zu cannot send: %s", member, zmq_strerror(errno));

@@ -1,0 +1,240 @@
+/* gemel-front - the coordinator's front: ROUTER, CURVE and the list of keys that may
+ * connect, between the network and coordinator/front, at the other end of descriptor 3.
+ *
+ * It links neither the store nor anything that signs, has no name for a file it could
+ * open, and holds nothing that is not made anew when it is started again. Frames pass
+ * unread. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/landlock.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "wire/relay.h"
+
+#define START_MS 10000
+#define ALIVE_MS 1000
+#define QUEUED_MAX                                                                       \
+    ((size_t)64 << 20) /* bytes of answers before it waits for them to leave */
+#define DRAIN_MS 1000  /* without one byte leaving; then answers are dropped */
+
+static uint64_t now_ms(void)
+{
+    return clock_steady_ms(&clock_machine);
+}
+
+/* --- confinement
+ * -------------------------------------------------------------------------------- */
+
+/* As struct landlock_ruleset_attr is in Linux 6.12; older headers have less of it. */
+struct ruleset {
+    uint64_t files, network, scoped;
+};
+#define SCOPED_ALL 3 /* abstract sockets and signals of processes outside */
+
+/* Give up every file, and where the kernel can, signals to others: version 1 of Landlock
+ * knows 13 ways to touch a file, later ones one or two more. The engine's store belongs
+ * to the same user, so that without this it would be the front's to read. */
+static bool confine(void)
+{
+    static const unsigned ways[] = {0, 13, 14, 15, 15, 16};
+    long version =
+        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return false;
+    struct ruleset rules = {.files = ((uint64_t)1 << ways[version < 5 ? version : 5]) - 1,
+                            .scoped = version >= 6 ? SCOPED_ALL : 0};
+    size_t size = version >= 6 ? sizeof rules : sizeof rules.files;
+    int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    if (fd < 0)
+        return false;
+    bool confined = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+    close(fd);
+    int file = open("/", O_RDONLY | O_CLOEXEC); /* believe it when it is seen */
+    if (file >= 0)
+        close(file);
+    return confined && file < 0 && errno == EACCES;
+}
+
+/* --- to the engine
+ * ------------------------------------------------------------------------------ */
+
+/* Until the relay can be read from, or written to where something is left to send. */
+static void wait_for_relay(const struct relay *relay, int timeout_ms)
+{
+    struct pollfd item = {.fd = relay_descriptor(relay), .events = POLLIN};
+    if (!relay_is_idle(relay))
+        item.events |= POLLOUT;
+    poll(&item, 1, timeout_ms);
+}
+
+/* A note to an engine that may not be reading: sent as far as it goes. */
+static enum err tell(struct relay *relay, const struct relay_note *note)
+{
+    relay_put(relay, note);
+    enum err result = relay_flush(relay, 0);
+    return result == ERR_GONE ? ERR_OK : result;
+}
+
+static void tell_failure(struct relay *relay)
+{
+    const char *text = err_text();
+    size_t size = strlen(text);
+    const struct relay_note note = {
+        .kind = RELAY_FAILED,
+        .text = {(const uint8_t *)text, size < RELAY_TEXT_MAX ? size : RELAY_TEXT_MAX},
+        .number = err_code()};
+    relay_put(relay, &note);
+    (void)relay_flush(relay, ALIVE_MS);
+}
+
+/* --- the loop
+ * ----------------------------------------------------------------------------------- */
+
+struct front {
+    struct relay *relay;
+    struct link_server *server;
+    uint64_t told_ms;
+    bool stuck; /* answers did not leave: dropped until some do */
+};
+
+/* Bound what peers that do not read can make it hold. A round's answers to everybody come
+ * faster than they leave, so it waits for those that are read. */
+static bool has_room(struct front *front)
+{
+    size_t least = link_server_queued(front->server);
+    uint64_t until = now_ms() + (front->stuck ? 0 : DRAIN_MS);
+    while (least > QUEUED_MAX && now_ms() < until) {
+        poll(NULL, 0, 2);
+        size_t queued = link_server_queued(front->server);
+        if (queued < least)
+            until = now_ms() + DRAIN_MS;
+        least = queued < least ? queued : least;
+    }
+    front->stuck = least > QUEUED_MAX;
+    return !front->stuck;
+}
+
+/* All that the engine has said. ERR_STATE once it has closed. */
+static enum err obey(struct front *front)
+{
+    struct relay_note note;
+    enum err result;
+    while ((result = relay_take(front->relay, &note)) == ERR_OK) {
+        struct bytes curves = {0};
+        switch (note.kind) {
+        case RELAY_ANSWER:
+            if (has_room(front))
+                (void)link_server_send(front->server, &note.peer, note.frame);
+            break;
+        case RELAY_ALLOW:
+            bytes_append(&curves, note.curves.data, note.curves.size);
+            link_server_allow(front->server, &curves);
+            bytes_free(&curves);
+            break;
+        default:
+            return err_set(ERR_FORMAT, "a note of kind %u is not an engine's", note.kind);
+        }
+    }
+    return result == ERR_GONE ? ERR_OK : result;
+}
+
+static enum err serve(struct front *front)
+{
+    struct bytes frame = {0};
+    enum err result = ERR_OK;
+    while (result == ERR_OK && (result = obey(front)) == ERR_OK) {
+        struct relay_note note = {.kind = RELAY_QUESTION};
+        if (!relay_is_idle(front->relay)) { /* the engine is busy: peers wait */
+            wait_for_relay(front->relay, ALIVE_MS);
+            result = relay_flush(front->relay, 0);
+            result = result == ERR_GONE ? ERR_OK : result;
+            continue;
+        }
+        if (now_ms() - front->told_ms >= ALIVE_MS) {
+            note = (struct relay_note){.kind = RELAY_ALIVE,
+                                       .number = link_server_dropped(front->server)};
+            front->told_ms = now_ms();
+            result = tell(front->relay, &note);
+            continue;
+        }
+        if (link_server_receive(front->server, ALIVE_MS, relay_descriptor(front->relay),
+                                &note.peer, &frame) == ERR_OK) {
+            note.frame = codec_view(&frame);
+            result = tell(front->relay, &note);
+        }
+    }
+    bytes_free(&frame);
+    return result;
+}
+
+/* --- the beginning
+ * ------------------------------------------------------------------------------ */
+
+static enum err open_server(struct front *front, const struct relay_note *start)
+{
+    struct bytes curves = {0};
+    char *endpoint = mem_text_n((const char *)start->text.data, start->text.size);
+    bytes_append(&curves, start->curves.data, start->curves.size);
+    enum err result =
+        link_server_new(endpoint, start->secret.data, &curves, &front->server);
+    bytes_free(&curves);
+    mem_free(endpoint);
+    return result;
+}
+
+static enum err start(struct front *front, bool confined)
+{
+    struct relay_note note;
+    const uint64_t until = now_ms() + START_MS;
+    enum err result;
+    while ((result = relay_take(front->relay, &note)) == ERR_GONE && now_ms() < until)
+        wait_for_relay(front->relay, START_MS);
+    if (result == ERR_OK && note.kind != RELAY_START)
+        result = err_set(ERR_FORMAT, "the engine does not begin with a start");
+    if (result == ERR_OK)
+        result = open_server(front, &note);
+    relay_wipe(front->relay);
+    if (result != ERR_OK)
+        return result;
+    const char *endpoint = link_server_endpoint(front->server);
+    note = (struct relay_note){.kind = RELAY_READY,
+                               .text = {(const uint8_t *)endpoint, strlen(endpoint)},
+                               .number = confined};
+    return tell(front->relay, &note);
+}
+
+int main(void)
+{
+    struct front front = {0};
+    int type;
+    socklen_t size = sizeof type;
+    if (getsockopt(RELAY_DESCRIPTOR, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+        fputs("gemel-front is a part of gemel-coordinator, which starts it\n", stderr);
+        return 2;
+    }
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0);
+    bool confined = confine();
+    front.relay = relay_new(RELAY_DESCRIPTOR);
+    enum err result = start(&front, confined);
+    if (result != ERR_OK)
+        tell_failure(front.relay);
+    else
+        result = serve(&front);
+    link_server_destroy(&front.server);
+    relay_destroy(&front.relay);
+    return result == ERR_STATE ? 0 : 1; /* the engine has closed: the end */
+}
