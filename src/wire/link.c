@@ -24,7 +24,7 @@
 #define SOCKETS_MAX 16 /* more than a server or a client opens */
 #define RECONNECT_MS 200
 #define LOOK_MS 100   /* less, so that a lost connection is noticed before there is another */
-#define ROUTE_BYTES 5 /* of the routes libzmq gives; peers cannot choose such ones */
+#define ROUTE_BYTES 5 /* of the routes libzmq gives, after a zero: a peer has to guess them */
 
 static uint64_t now_ms(void)
 {
@@ -508,6 +508,10 @@ static struct session *session_of(struct link_server *server,
 static bool begin_session(struct link_server *server, const struct link_peer *peer)
 {
     struct session *session = session_of(server, peer->curve);
+    for (size_t i = 0; i < server->session_count; i++) /* one route, one connection */
+        if (&server->sessions[i] != session &&
+            memcmp(server->sessions[i].route, peer->route, ROUTE_BYTES) == 0)
+            memset(server->sessions[i].route, 0xff, ROUTE_BYTES);
     if (!session && server->session_count == LINK_CONNECTIONS_MAX)
         return false;
     if (!session)

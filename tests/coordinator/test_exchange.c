@@ -90,6 +90,70 @@ static void exchange__frames_are_opened_in_order(void **state)
     bytes_free(&frame);
 }
 
+/* An envelope's bytes, spoilt, then signed by a stranger: what is refused for its envelope is
+ * refused for that, though the body is nonsense and the sender nobody. With the 24 of
+ * link__bz5_no_other_mechanism_or_version_is_spoken 36 cases. */
+static void exchange__bz5_refuses_before_it_reads_a_body(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t at, cut, size; /* where, how many bytes go and how many come */
+        uint8_t bytes[12];
+        enum reason reason;
+    } cases[] = {
+        /* 08 version 10 kind 1a 20 consortium ... 52 01 body; SIZE_MAX: at the end */
+        {"version 0", 1, 1, 1, {0}, REASON_BAD_VERSION},
+        {"version 2", 1, 1, 1, {2}, REASON_BAD_VERSION},
+        {"version 2^32 - 1", 1, 1, 5, {255, 255, 255, 255, 15}, REASON_BAD_VERSION},
+        {"version 1 in two bytes", 1, 1, 2, {129, 0}, REASON_MALFORMED},
+        {"the retired kind", 3, 1, 1, {3}, REASON_WRONG_KIND},
+        {"a kind to come", 3, 1, 1, {31}, REASON_WRONG_KIND},
+        {"an answer's kind", 3, 1, 1, {2}, REASON_WRONG_KIND},
+        {"a kind out of limits", 3, 1, 1, {32}, REASON_MALFORMED},
+        {"a negative kind",
+         3,
+         1,
+         10,
+         {255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
+         REASON_MALFORMED},
+        {"an unknown field", SIZE_MAX, 0, 2, {0x58, 1}, REASON_MALFORMED},
+        {"a group", SIZE_MAX, 0, 2, {0x5b, 0x5c}, REASON_MALFORMED},
+        {"the kind twice", 4, 0, 2, {0x10, 1}, REASON_MALFORMED},
+    };
+    struct centre *s = *state;
+    centre_roster(s, 1, HOSPITALS);
+    struct envelope fields = centre_envelope(s, MESSAGE_POLL);
+    fields.body = (struct view){(const uint8_t *)"?", 1};
+    struct bytes sealed = {0};
+    struct arena *arena = codec_arena(1000);
+    struct signed_bytes parts;
+    assert_ok(envelope_seal(s->c->stranger, &fields, &sealed));
+    assert_ok(codec_decode_signed_bytes(codec_view(&sealed), arena, &parts));
+    struct view object = parts.object;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct coord_exchange_outcome outcome;
+        struct bytes spoilt = {0}, frame = {0}, answer = {0};
+        size_t at = cases[i].at < object.size ? cases[i].at : object.size;
+        bytes_append(&spoilt, object.data, at);
+        bytes_append(&spoilt, cases[i].bytes, cases[i].size);
+        at += cases[i].cut;
+        bytes_append(&spoilt, object.data + at, object.size - at);
+        parts.object = codec_view(&spoilt);
+        assert_ok(identity_sign(s->c->stranger, envelope_tag(MESSAGE_POLL), spoilt.data,
+                                spoilt.size, parts.signature));
+        assert_ok(codec_encode_signed_bytes(&parts, &frame));
+        assert_ok(coord_exchange_answer(s->coordinator, &s->clock, s->c->curves[0],
+                                        &frame, &answer, &outcome));
+        if (outcome.reason != cases[i].reason || outcome.stored || outcome.waiting)
+            fail_msg("%s: %s", cases[i].name, reason_name(outcome.reason));
+        bytes_free(&spoilt);
+        bytes_free(&frame);
+        bytes_free(&answer);
+    }
+    bytes_free(&sealed);
+    arena_destroy(&arena);
+}
+
 static void exchange__before_the_first_roster_nobody_belongs(void **state)
 {
     struct centre *s = *state;
@@ -758,6 +822,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_CENTRE(exchange__frames_are_opened_in_order),
+        IN_CENTRE(exchange__bz5_refuses_before_it_reads_a_body),
         IN_CENTRE(exchange__before_the_first_roster_nobody_belongs),
         IN_CENTRE(exchange__an_answer_repeats_the_question),
         IN_CENTRE(exchange__news_are_what_the_node_lacks),

@@ -121,8 +121,9 @@ struct rogue {
     void *context, *socket;
 };
 
-static struct rogue rogue_new(const struct consortium *c, const struct echo *echo,
-                              const struct identity *identity, const char *route)
+static struct rogue rogue_at(const struct consortium *c, const struct echo *echo,
+                             const struct identity *identity, const void *route,
+                             size_t route_size)
 {
     struct rogue rogue = {zmq_ctx_new(), NULL};
     uint8_t curve[KEY_BYTES];
@@ -137,10 +138,16 @@ static struct rogue rogue_new(const struct consortium *c, const struct echo *ech
         zmq_setsockopt(rogue.socket, ZMQ_CURVE_SECRETKEY, identity_curve_secret(identity),
                        KEY_BYTES);
     }
-    if (route)
-        zmq_setsockopt(rogue.socket, ZMQ_ROUTING_ID, route, strlen(route));
+    if (route_size)
+        zmq_setsockopt(rogue.socket, ZMQ_ROUTING_ID, route, route_size);
     assert_int_equal(zmq_connect(rogue.socket, echo->endpoint), 0);
     return rogue;
+}
+
+static struct rogue rogue_new(const struct consortium *c, const struct echo *echo,
+                              const struct identity *identity, const char *route)
+{
+    return rogue_at(c, echo, identity, route, route ? strlen(route) : 0);
 }
 
 static void rogue_end(struct rogue *rogue)
@@ -607,6 +614,262 @@ static void link__says_which_address_it_cannot_use(void **state)
     echo_end(&echo);
 }
 
+/* ---- downgrades ---- */
+
+/* What a stranger may begin with instead of ZMTP 3.1 with CURVE, written out: `@` is the
+ * greeting's signature, `{NAME}` a mechanism of 20 bytes, `~` 31 zeros, `#` 200 bytes of
+ * noise, `\\x` a byte. */
+static const struct downgrade {
+    const char *name, *says;
+} downgrades[] = {
+    {"ZMTP 1.0, nobody", "\\01\\00"},
+    {"ZMTP 1.0, named", "\\06\\00Mainz\\06\\00hello"},
+    {"ZMTP 2.0, DEALER", "@\\01\\05\\00\\00\\00\\05hello"},
+    {"ZMTP 2.1, REQ", "@\\02\\03\\00\\00\\00\\05hello"},
+    {"NULL of 3.0",
+     "@\\03\\00{NULL}\\00~\\04\\1a\\05READY\\0bSocket-Type\\00\\00\\00\\06DEALER"},
+    {"NULL of 3.1",
+     "@\\03\\01{NULL}\\00~\\04\\1a\\05READY\\0bSocket-Type\\00\\00\\00\\06DEALER"},
+    {"NULL and a message", "@\\03\\01{NULL}\\00~\\00\\05hello"},
+    {"PLAIN", "@\\03\\01{PLAIN}\\00~\\04\\11\\05HELLO\\05Mainz\\04open"},
+    {"PLAIN, as a server", "@\\03\\01{PLAIN}\\01~\\04\\08\\07WELCOME"},
+    {"GSSAPI", "@\\03\\01{GSSAPI}\\00~\\04\\0e\\08INITIATE\\00\\00\\00\\01x"},
+    {"no mechanism", "@\\03\\01{}\\00~\\04\\06\\05READY"},
+    {"a mechanism of its own", "@\\03\\01{CURVE2}\\00~\\04\\06\\05READY"},
+    {"a name in small letters", "@\\03\\01{curve}\\00~\\04\\06\\05READY"},
+    {"version 0", "@\\00\\00{CURVE}\\00~\\04\\06\\05READY"},
+    {"version 4", "@\\04\\00{CURVE}\\00~\\04\\06\\05READY"},
+    {"CURVE, then ready at once", "@\\03\\01{CURVE}\\00~\\04\\06\\05READY"},
+    {"CURVE, then a message in clear", "@\\03\\01{CURVE}\\00~\\00\\05hello"},
+    {"CURVE, then a message of its kind",
+     "@\\03\\01{CURVE}\\00~\\04\\20\\07MESSAGE\\00\\00\\00\\00\\00\\00\\00\\01"
+     "0123456789abcdef"},
+    {"a HELLO of noise", "@\\03\\01{CURVE}\\00~\\04\\c8\\05HELLO\\01\\00#"},
+    {"a HELLO of version 2", "@\\03\\01{CURVE}\\00~\\04\\c8\\05HELLO\\02\\00#"},
+    {"a short HELLO", "@\\03\\01{CURVE}\\00~\\04\\08\\05HELLO\\01\\00"},
+    {"INITIATE first", "@\\03\\01{CURVE}\\00~\\04\\c8\\08INITIATE#"},
+    {"a command of 4 GiB",
+     "@\\03\\01{CURVE}\\00~\\06\\00\\00\\00\\01\\00\\00\\00\\00\\05HELLO"},
+    {"an error", "@\\03\\01{CURVE}\\00~\\04\\09\\05ERROR\\02no"},
+};
+#define DOWNGRADES (sizeof downgrades / sizeof *downgrades)
+
+static size_t spell(const char *says, uint8_t *out)
+{
+    static const uint8_t signature[] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f};
+    uint8_t *at = out;
+    for (; *says; says++) {
+        unsigned byte;
+        if (*says == '@') {
+            memcpy(at, signature, sizeof signature);
+            at += sizeof signature;
+        } else if (*says == '{') {
+            size_t size = strcspn(says + 1, "}");
+            memset(at, 0, 20);
+            memcpy(at, says + 1, size);
+            at += 20;
+            says += size + 1;
+        } else if (*says == '~' || *says == '#') {
+            size_t size = *says == '~' ? 31 : 200;
+            memset(at, *says == '~' ? 0 : 0x5a, size);
+            at += size;
+        } else if (*says == '\\') {
+            assert_int_equal(sscanf(says + 1, "%2x", &byte), 1);
+            *at++ = (uint8_t)byte;
+            says += 2;
+        } else {
+            *at++ = (uint8_t)*says;
+        }
+    }
+    return (size_t)(at - out);
+}
+
+/* All that came on this connection, until it is closed by `until`; false: it was not. */
+static bool hear_out(int fd, uint64_t until, struct bytes *heard)
+{
+    uint8_t data[1024];
+    for (;;) {
+        struct pollfd item = {.fd = fd, .events = POLLIN};
+        uint64_t now = now_ms();
+        if (poll(&item, 1, until > now ? (int)(until - now) : 0) <= 0)
+            return false;
+        ssize_t got = recv(fd, data, sizeof data, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            return true;
+        bytes_append(heard, data, got > 0 ? (size_t)got : 0);
+    }
+}
+
+/* The server offers CURVE and nothing else, closes what is not it within the time for a
+ * handshake, and hands nothing of it on: no body is ever looked at. These are 24 cases;
+ * exchange__bz5_refuses_before_it_reads_a_body has 12 of messages. */
+static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
+{
+    const struct consortium *c = *state;
+    struct echo echo;
+    int fds[DOWNGRADES];
+    uint8_t said[600];
+    echo_start(&echo, c, ANY, HOSPITALS);
+    echo_go(&echo);
+    uint64_t until = now_ms() + LINK_HANDSHAKE_MS + 10000;
+    for (size_t i = 0; i < DOWNGRADES; i++) {
+        fds[i] = tcp_connect(echo.endpoint);
+        size_t size = spell(downgrades[i].says, said);
+        assert_int_equal(send(fds[i], said, size, MSG_NOSIGNAL), size);
+    }
+    for (size_t i = 0; i < DOWNGRADES; i++) {
+        struct bytes heard = {0};
+        if (!hear_out(fds[i], until, &heard))
+            fail_msg("%s: still connected", downgrades[i].name);
+        if (heard.size >= 32 && memcmp(heard.data + 12, "CURVE\0\0", 7) != 0)
+            fail_msg("%s: the server offers %.20s", downgrades[i].name, heard.data + 12);
+        if (heard.size > 64 + 200) /* its greeting, and an ERROR at most */
+            fail_msg("%s: the server answers %zu bytes", downgrades[i].name, heard.size);
+        close(fds[i]);
+        bytes_free(&heard);
+    }
+    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    assert_ok(ask(client, "hello", 5000));
+    link_client_destroy(&client);
+    echo_halt(&echo);
+    assert_int_equal(echo.frames, 1);
+    assert_int_equal(link_server_dropped(echo.server), 0);
+    echo_end(&echo);
+}
+
+/* ---- sessions ---- */
+
+/* Two connections of one key, and the questions that came over them. */
+struct rivals {
+    struct rogue old, new;
+    struct link_peer old_peer, new_peer;
+};
+
+static void rivals_ask(struct echo *echo, struct rogue *rogue, const char *question,
+                       struct link_peer *peer)
+{
+    struct bytes frame = {0};
+    zmq_send(rogue->socket, question, strlen(question), 0);
+    assert_ok(link_server_receive(echo->server, 5000, -1, peer, &frame));
+    assert_int_equal(frame.size, strlen(question));
+    assert_memory_equal(frame.data, question, frame.size);
+    bytes_free(&frame);
+}
+
+static void rivals_answer(struct echo *echo, const struct link_peer *peer,
+                          const char *answer)
+{
+    assert_ok(link_server_send(echo->server, peer,
+                               (struct view){(const uint8_t *)answer, strlen(answer)}));
+}
+
+static void rivals_begin(struct rivals *rivals, struct echo *echo,
+                         const struct consortium *c)
+{
+    echo_start(echo, c, ANY, HOSPITALS);
+    rivals->old = rogue_new(c, echo, c->hospitals[0], NULL);
+    rivals_ask(echo, &rivals->old, "old", &rivals->old_peer);
+    rivals->new = rogue_new(c, echo, c->hospitals[0], NULL);
+    rivals_ask(echo, &rivals->new, "new", &rivals->new_peer);
+    assert_memory_equal(rivals->old_peer.curve, rivals->new_peer.curve, KEY_BYTES);
+}
+
+static void rivals_end(struct rivals *rivals, struct echo *echo)
+{
+    rogue_end(&rivals->old);
+    rogue_end(&rivals->new);
+    echo_end(echo);
+}
+
+/* Of two connections with one key the one that asked last has the session: six cases. */
+static void link__bz6_one_key_has_one_session(void **state)
+{
+    const struct consortium *c = *state;
+    struct rivals r;
+    struct echo echo;
+    rivals_begin(&r, &echo, c);
+    rivals_answer(&echo, &r.old_peer, "late"); /* 1: the older hears nothing */
+    rivals_answer(&echo, &r.new_peer, "answer");
+    assert_int_equal(rogue_hears(&r.new, 5000), 6); /* 2: the newer its own answer */
+    assert_int_equal(rogue_hears(&r.old, 200), -1);
+    rivals_ask(&echo, &r.old, "again", &r.old_peer); /* 3: asking takes it back */
+    rivals_answer(&echo, &r.new_peer, "late");
+    rivals_answer(&echo, &r.old_peer, "answer");
+    assert_int_equal(rogue_hears(&r.old, 5000), 6);
+    assert_int_equal(rogue_hears(&r.new, 200), -1);
+    for (int i = 0; i < 50; i++) { /* 4: in turn, each its own */
+        struct rogue *who = i % 2 ? &r.old : &r.new, *other = i % 2 ? &r.new : &r.old;
+        struct link_peer peer;
+        char question[20] = "0123456789012345678";
+        question[1 + i % 15] = '\0';
+        rivals_ask(&echo, who, question, &peer);
+        rivals_answer(&echo, &peer, question);
+        assert_int_equal(rogue_hears(who, 5000), strlen(question));
+        assert_int_equal(rogue_hears(other, 0), -1);
+    }
+    rivals_ask(&echo, &r.new, "last", &r.new_peer);
+    zmq_disconnect(r.old.socket,
+                   echo.endpoint); /* 5: the older's end is not the newer's */
+    poll(NULL, 0, 100);
+    rivals_answer(&echo, &r.new_peer, "answer");
+    assert_int_equal(rogue_hears(&r.new, 5000), 6);
+    struct bytes curves = {0}; /* 6: struck off and taken in again it has to ask first */
+    bytes_append(&curves, c->curves[1], KEY_BYTES);
+    link_server_allow(echo.server, &curves);
+    bytes_append(&curves, c->curves[0], KEY_BYTES);
+    link_server_allow(echo.server, &curves);
+    rivals_answer(&echo, &r.new_peer, "late");
+    assert_int_equal(rogue_hears(&r.new, 200), -1);
+    rivals_ask(&echo, &r.new, "back", &r.new_peer);
+    rivals_answer(&echo, &r.new_peer, "answer");
+    assert_int_equal(rogue_hears(&r.new, 5000), 6);
+    bytes_free(&curves);
+    rivals_end(&r, &echo);
+}
+
+/* A route is the server's to give: five ways to take one. Nobody is heard by a route of
+ * another form, and nobody's answers go to another key. */
+static void link__bz6_no_route_can_be_squatted(void **state)
+{
+    const struct consortium *c = *state;
+    struct echo echo;
+    struct link_peer peer, other;
+    struct bytes frame = {0};
+    echo_start(&echo, c, ANY, HOSPITALS);
+    struct rogue honest = rogue_new(c, &echo, c->hospitals[0], NULL);
+    rivals_ask(&echo, &honest, "question", &peer);
+    struct rogue squatters[] = {
+        rogue_new(c, &echo, c->hospitals[1], "chosen"),
+        rogue_new(c, &echo, c->hospitals[2], "chosen"), /* the same: libzmq keeps one */
+        rogue_new(c, &echo, c->hospitals[3], "12345"),  /* as long as those it gives */
+        rogue_new(c, &echo, c->hospitals[0], "honest"), /* with the honest one's key */
+        rogue_at(c, &echo, c->hospitals[4], peer.route, 5), /* a guess that is right */
+    };
+    enum { SQUATTERS = sizeof squatters / sizeof *squatters };
+    for (size_t i = 0; i < SQUATTERS; i++)
+        zmq_send(squatters[i].socket, "mine", 4, 0);
+    assert_int_equal(link_server_receive(echo.server, 1000, -1, &other, &frame),
+                     ERR_GONE);
+    rivals_answer(&echo, &peer, "answer");
+    assert_int_equal(rogue_hears(&honest, 5000), 6);
+    for (size_t i = 0; i < SQUATTERS; i++)
+        assert_int_equal(rogue_hears(&squatters[i], 50), -1);
+    assert_int_equal(link_server_dropped(echo.server), 3); /* two were never let in */
+    rogue_end(&honest); /* and now the guess has the route for itself */
+    rogue_end(&squatters[4]);
+    squatters[4] = rogue_at(c, &echo, c->hospitals[4], peer.route, 5);
+    rivals_ask(&echo, &squatters[4], "mine", &other);
+    assert_memory_equal(other.curve, c->curves[4], KEY_BYTES);
+    assert_memory_equal(other.route, peer.route, 5);
+    rivals_answer(&echo, &peer, "for the honest one");
+    rivals_answer(&echo, &other, "answer");
+    assert_int_equal(rogue_hears(&squatters[4], 5000), 6);
+    for (size_t i = 0; i < SQUATTERS; i++)
+        rogue_end(&squatters[i]);
+    bytes_free(&frame);
+    echo_end(&echo);
+}
+
 /* ---- many nodes in one process ---- */
 
 static struct link_crowd *crowd_of(const struct consortium *c, const struct echo *echo,
@@ -727,6 +990,9 @@ int main(int argc, char **argv)
         TEST_WITH_CONSORTIUM(link__idle_and_slow_strangers_are_shown_out),
         TEST_WITH_CONSORTIUM(link__a_peer_that_does_not_read_costs_little),
         TEST_WITH_CONSORTIUM(link__says_which_address_it_cannot_use),
+        TEST_WITH_CONSORTIUM(link__bz5_no_other_mechanism_or_version_is_spoken),
+        TEST_WITH_CONSORTIUM(link__bz6_one_key_has_one_session),
+        TEST_WITH_CONSORTIUM(link__bz6_no_route_can_be_squatted),
         TEST_WITH_CONSORTIUM(link__a_crowd_gets_each_its_own_answers),
         TEST_WITH_CONSORTIUM(link__a_crowd_does_not_wait_for_one_member),
     };
