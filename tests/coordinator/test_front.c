@@ -1,10 +1,8 @@
 #include "coordinator/front.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +23,7 @@
 #include "check.h"
 #include "consortium.h"
 #include "scratch.h"
+#include "strangers.h"
 #include "wire/relay.h"
 
 #define PROGRAM BINARY_DIR "/gemel-front"
@@ -192,20 +190,6 @@ static struct rogue rogue_new(const struct consortium *c, const struct engine *e
                    KEY_BYTES);
     assert_int_equal(zmq_connect(rogue.socket, engine->endpoint), 0);
     return rogue;
-}
-
-/* -1 where this process or the network has no room for one more. */
-static int tcp_connect(const char *endpoint)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons((uint16_t)atoi(strrchr(endpoint, ':') + 1));
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
 }
 
 /* ---- what /proc says of a process ---- */
@@ -735,41 +719,14 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
     assert_true(status_kib(getpid(), "RssAnon") < before + 16384);
 }
 
-/* A child that holds `count` connections: silent, half a greeting, one byte a second of
- * it, or garbage. It tells through the pipe how many it has. */
+/* A child with so many connections of strangers; it tells through the pipe how many it
+ * has. */
 static pid_t besiege(const struct engine *engine, int count, int tells)
 {
-    static const uint8_t greeting[] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1};
     pid_t child = fork();
-    if (child != 0)
-        return child;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGPIPE, SIG_IGN);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    int *held = mem_new((size_t)count, sizeof *held), made = 0;
-    while (made < count && (held[made] = tcp_connect(engine->endpoint)) >= 0)
-        made++;
-    ssize_t went = write(tells, &made, sizeof made);
-    for (size_t second = 0;; second++) {
-        for (int i = 0; i < made; i++) {
-            char data[256];
-            if (recv(held[i], data, sizeof data, MSG_DONTWAIT) == 0) { /* shown out */
-                close(held[i]);
-                held[i] = tcp_connect(engine->endpoint);
-            }
-            if (i % 4 == 1 && second < sizeof greeting)
-                went = send(held[i], greeting + second, 1, MSG_DONTWAIT);
-            if (i % 4 == 2 && second == 0)
-                went = send(held[i], greeting, sizeof greeting, MSG_DONTWAIT);
-            if (i % 4 == 3)
-                went = send(held[i], "GET / HTTP/1.1\r\n\r\n", 18, MSG_DONTWAIT);
-        }
-        (void)went;
-        poll(NULL, 0, 1000);
-    }
+    if (child == 0)
+        strangers_stay((uint16_t)atoi(strrchr(engine->endpoint, ':') + 1), count, tells);
+    return child;
 }
 
 static void front__strangers_do_not_keep_members_out(void **state)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # consortium.sh - five hospitals and a coordinator as real processes: one study in peace, one
-# under kill -9, and what they must refuse.
+# under kill -9, one on a hostile network, and what they must refuse.
 #
 #     consortium.sh FOLDER        FOLDER holds the programs; ctest gives it
 #
@@ -9,7 +9,7 @@
 # nothing here depends on what was learned, only on everybody having learned the same.
 set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
-PATH=$(cd "$1" && pwd):$PATH
+PATH=$(cd "$1" && pwd):$(cd "$1" && pwd)/tests:$PATH
 model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/blood_pressure.twin
 work=$(mktemp -d)
 declare -A pid=()
@@ -98,8 +98,21 @@ offer() { # STUDY ROUNDS
         --epsilon 1 --delta 1e-6 --rounds "$2" -C coordinator --quiet >/dev/null
     start coordinator
     for h in "${hospitals[@]}"; do
-        gemel-node study fetch -C "$h" --quiet >/dev/null
+        patiently gemel-node study fetch -C "$h" --quiet >/dev/null
     done
+}
+tries=1
+patiently() { # COMMAND...
+    local left
+    for ((left = tries; left > 1; left--)); do
+        ! "$@" 2>/dev/null || return 0
+    done
+    "$@"
+}
+free_port() { # FROM: tests of other builds may run beside this one
+    local at=$1
+    while (: <"/dev/tcp/127.0.0.1/$at") 2>/dev/null; do at=$((at + 1)); done
+    echo "$at"
 }
 
 # --- a consortium ------------------------------------------------------------------------------
@@ -149,9 +162,8 @@ made_up() { # HOSPITAL: logarithms on a line of their own for everybody
         } }'
 }
 
-# Tests of other builds may run beside this one: everybody begins to look elsewhere.
-port=$((20000 + $$ % 12000))
-while (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+# Everybody begins to look elsewhere.
+port=$(free_port $((20000 + $$ % 12000)))
 key=$(gemel-coordinator roster key governance.key --quiet)
 gemel-coordinator init --name demo --endpoint "tcp://127.0.0.1:$port" --governance "$key" \
     -C coordinator --quiet >/dev/null
@@ -344,5 +356,49 @@ entered=$(cat ./*.log | grep -c 'attempt.enter')
 [ $paid -ge "$summed" ] || fail "$summed inputs were summed, $paid were paid for"
 [ $paid -le "$entered" ] || fail "$paid were paid for, $entered entered"
 
+# --- a study on a hostile network --------------------------------------------------------------
+
+# No connection of a hospital lasts for 64 KiB, most for much less; strangers hold 500 more; and
+# somebody has F's keys and sends messages without end with them.
+offences() {
+    hostile proxy "$port" "$inner" >proxy.log 2>&1 &
+    pid[proxy]=$!
+    hostile strangers "$inner" 500 2>/dev/null &
+    pid[strangers]=$!
+    hostile flood "$inner" stolen 2>>flood.log &
+    pid[flood]=$!
+}
+inner=$(free_port $((port + 1)))
+cp -r F stolen
+set_up coordinator listen "\"tcp:\/\/127.0.0.1:$inner\""
+set_up coordinator front_memory_mb 64
+ended=$(grep -c front.end coordinator.log || true)
+tries=10
+offences
+offer siege 4
+for h in "${hospitals[@]}"; do
+    gemel-node study approve siege -C "$h" --quiet >/dev/null
+    start "$h"
+done
+for h in "${hospitals[@]}"; do wait_for "$h"; done
+running coordinator || fail "the coordinator ended under siege"
+memory=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/${pid[coordinator]}/status")
+[ "$memory" -le 65536 ] || fail "the coordinator had $memory KiB under siege"
+for who in proxy strangers flood; do
+    running $who || fail "$who ended: $(cat $who.log)"
+    kill "${pid[$who]}"
+    wait "${pid[$who]}" 2>/dev/null || true
+    unset "pid[$who]"
+done
+cut=$(sed -n 's/.* \([0-9]*\) cut/\1/p' proxy.log)
+[ "${cut:-0}" -ge 10 ] || fail "the network cut only ${cut:-0} connections"
+ended=$(($(grep -c front.end coordinator.log || true) - ended))
+filled=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(front)/status")
+[ $ended -gt 0 ] || [ "$filled" -gt 32768 ] || fail "the flood filled only $filled KiB of a front"
+stop coordinator
+learned siege 4 4
+if grep -iE 'ledger|ERR_STORAGE' ./*.log; then fail "a ledger or a store complains"; fi
+
 [ $failed = 0 ] || { tail -n 40 ./*.log >&2; exit 1; }
+echo "4 rounds on a hostile network: $cut connections cut, $ended fronts ended"
 echo "3 rounds in peace, 8 under $kills kills and $fronts of the front: $summed inputs summed of $paid paid for, one prior for all"
