@@ -23,7 +23,7 @@
 #define FAREWELL_MS 2000
 #define SHORT_LIFE_MS 10000
 #define PAUSE_MS 100 /* before one that lived shortly is replaced, doubled each time */
-#define PAUSES_MAX 5
+#define PAUSES_MAX 4
 #define SAID_MAX 400   /* of what it said on its standard error */
 #define CLOSING_MS 200 /* from its socket's end to its own */
 #define LOOK_MS 1000   /* between two looks at the clock */
@@ -53,7 +53,7 @@ static uint64_t now_ms(void)
 /* --- starting one
  * ------------------------------------------------------------------------------- */
 
-static void limit(int resource, rlim_t value)
+static void limit(__rlimit_resource_t resource, rlim_t value)
 {
     const struct rlimit both = {value, value};
     setrlimit(resource, &both);
@@ -188,7 +188,7 @@ static void lose(struct front *front)
     front->pauses = lived >= SHORT_LIFE_MS       ? 0
                     : front->pauses < PAUSES_MAX ? front->pauses + 1
                                                  : PAUSES_MAX;
-    unsigned pause = front->pauses > 1 ? PAUSE_MS << (front->pauses - 1) : 0;
+    unsigned pause = front->pauses > 1 ? (unsigned)PAUSE_MS << (front->pauses - 1) : 0;
     front->again_ms = now_ms() + pause;
     log_event(LOG_LEVEL_WARNING, "front.end",
               "pid=%d why=%s signal=%d lived_ms=%llu ended=%llu pause_ms=%u said=%s",

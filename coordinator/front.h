@@ -47,7 +47,7 @@ uint64_t front_restarts(const struct front *front);
 void front_allow(struct front *front, const struct bytes *curves);
 
 /* As link_server_receive, and meanwhile a front that has ended is replaced: at once, but
- * after a pause that doubles to 1.6 s when it lived for less than ten seconds. */
+ * after a pause that doubles to 0.8 s when it lived for less than ten seconds. */
 enum err front_receive(struct front *front, unsigned timeout_ms, int wake_fd,
                        struct front_peer *peer, struct bytes *frame);
 

@@ -388,7 +388,7 @@ static void front__killed_is_back_within_two_seconds(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
-    int kills = nightly ? 200 : 8;
+    int kills = nightly ? 100 : 8;
     engine_start(&engine, c, HOSPITALS, MEMORY);
     engine_go(&engine);
     struct link_client *clients[2] = {client_of(c, &engine, c->hospitals[0]),
