@@ -377,6 +377,7 @@ tries=10
 offences
 offer siege 4
 for h in "${hospitals[@]}"; do
+    permit "$h" siege 20
     gemel-node study approve siege -C "$h" --quiet >/dev/null
     start "$h"
 done
