@@ -12,6 +12,7 @@
  *   command_policy.c     policy key, new, sign, show, check, install
  *   command_study.c      study fetch, list, show, entry, approve, decline
  *   command_budget.c     budget show, budget plan
+ *   command_audit.c      audit show, verify, export
  *   command_backup.c     backup create, verify, restore, keyring
  *   command_key.c        key rotate, adopt
  *   command_serve.c      serve, stop */
@@ -52,6 +53,10 @@ enum err command_study_decline(struct cli *cli);
 
 enum err command_budget_show(struct cli *cli);
 enum err command_budget_plan(struct cli *cli);
+
+enum err command_audit_show(struct cli *cli);
+enum err command_audit_verify(struct cli *cli);
+enum err command_audit_export(struct cli *cli);
 
 enum err command_backup_create(struct cli *cli);
 enum err command_backup_verify(struct cli *cli);

@@ -118,6 +118,18 @@ static const struct cli_option rotate_options[] = {
      "credential:NAME",
      false, false},
 };
+static const struct cli_option audit_show_options[] = {
+    {"kind", 0, "KIND", "only entries of this kind: release, refusal, decision, ...", false,
+     true},
+    {"study", 0, "NAME", "only entries about this study", false, false},
+    {"patient", 0, "PSEUDONYM",
+     "only entries about this patient, and releases it was charged for", false, false},
+    {"last", 0, "N", "only among the last N entries", false, false},
+};
+static const struct cli_option audit_export_options[] = {
+    {"output", 'o', "FILE", "write it there; else to standard output", false, false},
+    {"ledger", 0, NULL, "the privacy ledger as well, with pseudonyms", false, false},
+};
 static const struct cli_option serve_options[] = {
     {"once", 0, NULL, "end when every approved study is finished", false, false},
     {"debug", 0, NULL, "log more", false, false},
@@ -234,6 +246,20 @@ static const struct cli_command commands[] = {
     {"budget plan", "", "what a study would cost, or how much noise it needs", "",
      "gemel-node budget plan --epsilon 1 --rounds 8 --delta 1e-6", COUNT(plan_options),
      command_budget_plan},
+    {"audit show", "", "show what was done and decided here",
+     "Every release, refusal, decision, import and change of settings, keys and roster has "
+     "one entry.",
+     "gemel-node audit show --kind release --kind refusal -C st-anna",
+     COUNT(audit_show_options), command_audit_show},
+    {"audit verify", "", "check the audit record, the ledger and the store",
+     "Every hash, every release against its charge, every page. The first entry that does "
+     "not hold is named.",
+     "gemel-node audit verify -C st-anna", NULL, 0, command_audit_verify},
+    {"audit export", "", "write the audit record as a signed file that others can check",
+     "verify/gemel_verify.py checks it without any of this program's code. It has no "
+     "patient's name or value.",
+     "gemel-node audit export --ledger -o evidence.jsonl -C st-anna",
+     COUNT(audit_export_options), command_audit_export},
     {"backup create", "FILE", "write all of this home into one sealed file",
      "Never in the clear: sealed under the store's key, and every patient's record under "
      "that patient's own key, which is in the keyring (setting `keyring`) and not in the "

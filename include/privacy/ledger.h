@@ -82,6 +82,9 @@ enum err ledger_reload(struct ledger *ledger); /* as ledger_new; unchanged on an
 enum err ledger_read(struct ledger *ledger, uint64_t index, struct ledger_entry *entry,
                      uint64_t *patients);
 
+/* Append the pseudonyms that entry `index` (from 0) was charged to, ascending. */
+enum err ledger_patients(struct ledger *ledger, uint64_t index, struct bytes *pseudonyms);
+
 /* Was this patient charged by entry `index` (from 0)? */
 enum err ledger_charged(struct ledger *ledger, uint64_t index,
                         const uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES], bool *charged);

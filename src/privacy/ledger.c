@@ -376,14 +376,24 @@ enum err ledger_spent(struct ledger *ledger,
     return ERR_OK;
 }
 
+enum err ledger_patients(struct ledger *ledger, uint64_t index, struct bytes *pseudonyms)
+{
+    struct bytes list = {0};
+    if (index >= ledger->length)
+        return past_the_end(ledger, "index", index);
+    enum err code =
+        list_read(ledger->store, index + 1, ledger->lines[index].patients, &list);
+    if (!code)
+        bytes_append(pseudonyms, list.data, list.size);
+    bytes_free(&list);
+    return code;
+}
+
 enum err ledger_charged(struct ledger *ledger, uint64_t index,
                         const uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES], bool *charged)
 {
-    if (index >= ledger->length)
-        return past_the_end(ledger, "index", index);
     struct bytes list = {0};
-    enum err code =
-        list_read(ledger->store, index + 1, ledger->lines[index].patients, &list);
+    enum err code = ledger_patients(ledger, index, &list);
     if (!code)
         *charged = list.size > 0 && bsearch(pseudonym, list.data, list_count(&list),
                                             LEDGER_PSEUDONYM_BYTES, compare);

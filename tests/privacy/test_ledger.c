@@ -187,6 +187,13 @@ static void ledger__tells_what_was_charged_to_whom(void **state)
                 name(out, who[p]);
                 assert_ok(ledger_charged(fixture->ledger, at, out, &charged));
                 assert_true(charged == expected[p][at]);
+                struct bytes list = {0};
+                assert_ok(ledger_patients(fixture->ledger, at, &list));
+                bool listed = false;
+                for (size_t i = 0; i < list.size; i += sizeof out)
+                    listed |= memcmp(list.data + i, out, sizeof out) == 0;
+                assert_true(listed == charged);
+                bytes_free(&list);
             }
         struct discretisation all, one;
         assert_ok(ledger_discretisation(fixture->ledger, &all));

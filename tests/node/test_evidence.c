@@ -1,0 +1,135 @@
+#include "check.h"
+#include "hospital.h"
+
+#include "node/evidence.h"
+
+/* test_node_evidence write FILE makes an export for tests/node/check_evidence.py and
+ * prints what the node says of it. */
+
+/* A release of `round` by the first `count` of 5,000 patients or so, in both books. */
+static void release(struct hospital *h, uint64_t round, size_t count, double multiplier)
+{
+    struct ledger_entry entry = {.round = round,
+                                 .attempt = 1,
+                                 .noise_multiplier = multiplier,
+                                 .wall = NOW + round,
+                                 .dimension = 26,
+                                 .noise_log2 = NOISE_LOG2};
+    const struct audit_entry about = {.kind = AUDIT_RELEASE,
+                                      .wall = NOW + round,
+                                      .study = entry.study,
+                                      .round = round,
+                                      .attempt = 1};
+    uint8_t(*who)[LEDGER_PSEUDONYM_BYTES] = mem_new(count, sizeof *who);
+    memcpy(entry.study, h->c->terms.study, STUDY_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        who[i][0] = (uint8_t)(i >> 8);
+        who[i][15] = (uint8_t)i;
+    }
+    assert_ok(store_begin(h->node->store));
+    assert_ok(ledger_charge(h->node->ledger, &entry,
+                            (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])who, count, 9));
+    assert_ok(audit_write(h->node->store, &about, "it left, as \"agreed\""));
+    assert_ok(store_commit(h->node->store));
+    mem_free(who);
+}
+
+static size_t lines_with(const struct bytes *file, const char *part)
+{
+    size_t count = 0;
+    char *text = mem_text_n((const char *)file->data, file->size);
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        count++;
+    mem_free(text);
+    return count;
+}
+
+static void evidence__has_every_entry_once(void **state)
+{
+    struct hospital *h = *state;
+    struct bytes bare = {0}, whole = {0};
+    uint64_t length;
+    release(h, 1, 3, 4);
+    release(h, 2, 4097, 4); /* a list of two lines */
+    assert_ok(audit_verify(h->node->store, &length, NULL));
+    assert_ok(evidence_write(h->node, false, NOW, &bare));
+    assert_ok(evidence_write(h->node, true, NOW, &whole));
+    assert_int_equal(lines_with(&bare, "{\"audit\": "), length);
+    assert_int_equal(lines_with(&bare, "{\"ledger\": "), 0);
+    assert_int_equal(lines_with(&whole, "{\"audit\": "), length);
+    assert_int_equal(lines_with(&whole, "{\"ledger\": "), 2);
+    assert_int_equal(lines_with(&whole, "{\"charged\": "), 3);
+    assert_int_equal(lines_with(&whole, "\n"), 1 + length + 5 + 1);
+    bytes_free(&bare);
+    bytes_free(&whole);
+}
+
+static void evidence__is_signed_by_the_node(void **state)
+{
+    struct hospital *h = *state;
+    struct bytes file = {0};
+    uint8_t signature[IDENTITY_SIGNATURE_BYTES];
+    assert_ok(evidence_write(h->node, true, NOW, &file));
+    file.size--; /* the last line's end */
+    char *text = mem_text_n((const char *)file.data, file.size);
+    char *last = strrchr(text, '\n') + 1;
+    size_t signed_size = file.size - strlen(last);
+    assert_memory_equal(last, "{\"signature\": \"", 15);
+    char digits[2 * IDENTITY_SIGNATURE_BYTES + 1];
+    memcpy(digits, last + 15, sizeof digits - 1);
+    digits[sizeof digits - 1] = '\0';
+    assert_ok(bytes_from_hex(digits, signature, sizeof signature));
+    assert_ok(identity_verify(h->node->key, "gemel/audit-file/1", file.data, signed_size,
+                              signature));
+    mem_free(text);
+    bytes_free(&file);
+}
+
+/* No patient by name, none by value. */
+static void evidence__names_nobody(void **state)
+{
+    struct hospital *h = *state;
+    struct bytes file = {0};
+    hospital_patients(h, PATIENTS);
+    assert_ok(evidence_write(h->node, true, NOW, &file));
+    assert_int_equal(lines_with(&file, "\"p0\""), 0);
+    assert_int_equal(lines_with(&file, "patients.csv"), 0);
+    assert_int_equal(lines_with(&file, "\"import\""), 1);
+    bytes_free(&file);
+}
+
+static int write_example(const char *path)
+{
+    void *state;
+    struct bytes file = {0};
+    struct discretisation lattice;
+    struct privacy_loss loss;
+    double mu2;
+    assert_int_equal(hospital_set_up(&state), 0);
+    struct hospital *h = state;
+    release(h, 1, 3, 11.5);
+    release(h, 2, 5, 3.25);
+    release(h, 3, 2, 2.2300000000000004);
+    assert_ok(evidence_write(h->node, true, NOW, &file));
+    assert_ok(file_write(path, file.data, file.size, 0600));
+    assert_ok(ledger_spent_most(h->node->ledger, NULL, &mu2));
+    assert_ok(ledger_discretisation(h->node->ledger, &lattice));
+    assert_ok(accountant_loss(mu2, &lattice, 1e-6, &loss));
+    printf("%.17g %.17g\n", loss.mu, loss.epsilon);
+    bytes_free(&file);
+    return hospital_tear_down(&state);
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        IN_HOSPITAL(evidence__has_every_entry_once),
+        IN_HOSPITAL(evidence__is_signed_by_the_node),
+        IN_HOSPITAL(evidence__names_nobody),
+    };
+    if (count == 3 && strcmp(arguments[1], "write") == 0)
+        return write_example(arguments[2]);
+    if (count > 1)
+        cmocka_set_test_filter(arguments[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
