@@ -62,8 +62,12 @@ static const char schema_phases[] =
 /* The key of the member whose place a request asks for; NULL: a new member. */
 static const char schema_rotations[] = "ALTER TABLE requests ADD COLUMN replaces BLOB;";
 
+/* What members sign of how far they have come (coordinator/heads). */
+static const char schema_heads[] =
+    "ALTER TABLE joined ADD COLUMN heads BLOB NOT NULL DEFAULT x'';";
+
 static const char *const migrations[] = {schema_first, schema_phases, AUDIT_SCHEMA,
-                                         schema_rotations};
+                                         schema_rotations, schema_heads};
 static const struct store_schema schema = {"gemel-coord", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-coordinator", settings,

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "coordinator/attempts.h"
+#include "coordinator/heads.h"
 
 /* --- the heads of the hospitals' ledgers
  * --------------------------------------------------- */
@@ -124,25 +125,10 @@ static enum err gather_offers(struct coordinator *c, const struct envelope *ques
 /* --- polls about a study: links and the plan
  * --------------------------------------------------- */
 
-static enum err note_joined(struct coordinator *c, const struct coord_study *study,
-                            const uint8_t member[KEY_BYTES], const struct poll *poll)
-{
-    struct query *query;
-    if (store_query(c->store,
-                    "REPLACE INTO joined (study, member, seed_commitment)"
-                    " VALUES (?, ?, ?)",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, study->terms.study, STUDY_BYTES);
-    query_blob(query, 2, member, KEY_BYTES);
-    query_blob(query, 3, poll->seed_commitment, HASH_BYTES);
-    return query_run(query);
-}
-
 struct news {
-    struct bytes link_storage, plan;
-    struct view links[WIRE_REPLY_LINKS_MAX];
-    size_t link_count;
+    struct bytes link_storage, heads_storage, plan;
+    struct view links[WIRE_REPLY_LINKS_MAX], heads[WIRE_REPLY_HEADS_MAX];
+    size_t link_count, heads_count;
 };
 
 /* The plan, for a member that can still enter its attempt and did not before. */
@@ -184,6 +170,9 @@ static enum err gather_news(struct coordinator *c, const struct clock *clock,
            (total += news->links[fit].size) <= WIRE_FRAME_MAX / 2)
         fit++;
     news->link_count = fit;
+    if (result == ERR_OK)
+        result = coord_heads_gather(c, study, question->sender, &news->heads_storage,
+                                    news->heads, &news->heads_count);
     if (result == ERR_OK && poll->chain_length + fit == study->chain.length &&
         study->open)
         result = gather_plan(c, clock, study, question, news);
@@ -207,6 +196,11 @@ static enum err open_asked(struct coordinator *c, const struct envelope *questio
                  ERR_NOT_FOUND ||
              (result == ERR_OK && memcmp(held, poll->chain_head, HASH_BYTES) != 0))
         *reason = REASON_WRONG_CHAIN;
+    else if (result == ERR_OK) {
+        const struct heads heads = heads_of(poll, question->sender);
+        if (heads_verify(&heads, question->study) != ERR_OK)
+            *reason = REASON_BAD_SIGNATURE;
+    }
     return *reason != REASON_NONE ? ERR_OK : result;
 }
 
@@ -224,6 +218,7 @@ static void findings_clear(struct findings *findings)
 {
     bytes_free(&findings->offers.storage);
     bytes_free(&findings->news.link_storage);
+    bytes_free(&findings->news.heads_storage);
     bytes_free(&findings->news.plan);
 }
 
@@ -241,8 +236,7 @@ static enum err find(struct coordinator *c, const struct clock *clock,
     enum err result = open_asked(c, question, poll, &found->study, reason);
     if (result != ERR_OK || *reason != REASON_NONE)
         return result;
-    if (found->study->open)
-        result = note_joined(c, found->study, question->sender, poll);
+    result = coord_heads_note(c, found->study, question->sender, poll);
     if (result == ERR_OK && !found->behind)
         result = gather_news(c, clock, found->study, question, poll, &found->news);
     if (result == ERR_OK)
@@ -263,6 +257,7 @@ static enum err reply_with(struct coordinator *c, const struct envelope *questio
         .plan = codec_view(&found->news.plan),
         .terms = {found->offers.terms, found->offers.count},
         .links = {found->news.links, found->news.link_count},
+        .heads = {found->news.heads, found->news.heads_count},
     };
     memcpy(reply.ledger_head, found->head.head, HASH_BYTES);
     if (poll->roster_version < roster_fields(c->roster)->version)

@@ -104,6 +104,16 @@ enum err command_enrol(struct cli *cli)
     return result;
 }
 
+/* Known or not: nobody should have to look for these. */
+static void show_alarms(struct cli *cli, const struct json *alarms)
+{
+    for (size_t i = 0; i < json_count(alarms); i++) {
+        if (!cli_is_json(cli))
+            printf("ALARM      %s\n", json_as_text(json_at(alarms, i)));
+        cli_problems(cli);
+    }
+}
+
 /* What a running daemon left for us to read. */
 static enum err status_of_daemon(struct cli *cli)
 {
@@ -122,6 +132,7 @@ static enum err status_of_daemon(struct cli *cli)
             printf("study      %s\n", json_get_text(json, "study"));
             printf("waiting    %s\n", json_get_text(json, "waiting"));
         }
+        show_alarms(cli, json_get(json, "alarms"));
         cli_result(cli, json);
     }
     bytes_free(&text);
@@ -146,6 +157,9 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     json_set_integer(json, "ledger_entries", (int64_t)ledger_length(node->ledger));
     json_set_real(json, "mu_spent_most", mu2);
     json_set_text(json, "store", store_library());
+    struct json *alarms = node_serve_alarms(node);
+    json_set(json, "alarms", alarms);
+    show_alarms(cli, alarms);
     cli_result(cli, json);
     if (cli_is_json(cli))
         return;

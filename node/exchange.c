@@ -1,4 +1,5 @@
 #include "node/exchange.h"
+#include "node/heads.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +108,8 @@ enum err node_exchange_ask(struct node *node, struct node_exchange *exchange,
     }
     poll.terms_known = (struct keys){known.data, known.size / HASH_BYTES};
     if (result == ERR_OK)
+        result = heads_sign(node->identity, study ? envelope.study : NULL, &poll);
+    if (result == ERR_OK)
         result = codec_encode_poll(&poll, &body);
     envelope.body = codec_view(&body);
     if (result == ERR_OK)
@@ -205,7 +208,7 @@ static enum err take_fields(struct node *node, const struct reply *reply,
         news->studies += fresh;
     }
     fault->in = (struct view){0};
-    if (reply->links.count && !study)
+    if ((reply->links.count || reply->heads.count) && !study)
         return err_set(ERR_FORMAT, "the answer has links of a study not asked about");
     for (size_t i = 0; i < reply->links.count; i++) {
         fault->in = reply->links.items[i];
@@ -214,7 +217,10 @@ static enum err take_fields(struct node *node, const struct reply *reply,
             return err_code();
         news->links += fresh;
     }
-    return ERR_OK;
+    fault->in = (struct view){0};
+    return study ? node_heads_check(node, study, &reply->heads, reply->links.count > 0,
+                                    &fault->contradicted)
+                 : ERR_OK;
 }
 
 /* All of a reply or nothing: in the store, and here in memory. */

@@ -119,8 +119,8 @@ static const struct cli_option rotate_options[] = {
      false, false},
 };
 static const struct cli_option audit_show_options[] = {
-    {"kind", 0, "KIND", "only entries of this kind: release, refusal, decision, ...", false,
-     true},
+    {"kind", 0, "KIND", "only entries of this kind: release, refusal, decision, ...",
+     false, true},
     {"study", 0, "NAME", "only entries about this study", false, false},
     {"patient", 0, "PSEUDONYM",
      "only entries about this patient, and releases it was charged for", false, false},
@@ -247,12 +247,14 @@ static const struct cli_command commands[] = {
      "gemel-node budget plan --epsilon 1 --rounds 8 --delta 1e-6", COUNT(plan_options),
      command_budget_plan},
     {"audit show", "", "show what was done and decided here",
-     "Every release, refusal, decision, import and change of settings, keys and roster has "
+     "Every release, refusal, decision, import and change of settings, keys and roster "
+     "has "
      "one entry.",
      "gemel-node audit show --kind release --kind refusal -C st-anna",
      COUNT(audit_show_options), command_audit_show},
     {"audit verify", "", "check the audit record, the ledger and the store",
-     "Every hash, every release against its charge, every page. The first entry that does "
+     "Every hash, every release against its charge, every page. The first entry that "
+     "does "
      "not hold is named.",
      "gemel-node audit verify -C st-anna", NULL, 0, command_audit_verify},
     {"audit export", "", "write the audit record as a signed file that others can check",

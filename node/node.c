@@ -1,4 +1,5 @@
 #include "node/node.h"
+#include "node/heads.h"
 
 #include <string.h>
 
@@ -78,9 +79,9 @@ static const char schema_attempts[] =
     " SELECT study, round, attempt, plan, 0 FROM outbox;"
     "DROP TABLE outbox;";
 
-static const char *const migrations[] = {schema_first,   LEDGER_SCHEMA, schema_attempts,
-                                         CONSENT_SCHEMA, AUDIT_SCHEMA,  POLICIES_SCHEMA,
-                                         KEYRING_SCHEMA};
+static const char *const migrations[] = {
+    schema_first, LEDGER_SCHEMA,   schema_attempts, CONSENT_SCHEMA,
+    AUDIT_SCHEMA, POLICIES_SCHEMA, KEYRING_SCHEMA,  NODE_HEADS_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,

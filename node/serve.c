@@ -38,6 +38,25 @@ char *node_serve_status_path(const char *folder)
     return file_join(folder, "status.json");
 }
 
+struct json *node_serve_alarms(struct node *node)
+{
+    struct json *alarms = json_new_array();
+    struct bytes names = {0};
+    if (node_studies_distrusted(node, &names) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "status.alarms");
+    bytes_u8(&names, '\0');
+    for (char *name = (char *)names.data, *end; (end = strchr(name, '\n'));
+         name = end + 1) {
+        char *sentence = mem_format("the study %.*s is distrusted: its coordinator "
+                                    "contradicted itself; tell the consortium",
+                                    (int)(end - name), name);
+        json_add(alarms, json_new_text(sentence));
+        mem_free(sentence);
+    }
+    bytes_free(&names);
+    return alarms;
+}
+
 static void write_status(struct service *s, const char *study, const char *waiting)
 {
     struct json *json = json_new_object();
@@ -48,6 +67,7 @@ static void write_status(struct service *s, const char *study, const char *waiti
     json_set_boolean(json, "coordinator_reachable", !s->lost);
     json_set_text(json, "study", study);
     json_set_text(json, "waiting", waiting);
+    json_set(json, "alarms", node_serve_alarms(s->node));
     char *text = json_format(json),
          *path = node_serve_status_path(home_folder(s->node->home));
     if (file_write(path, text, strlen(text), 0600) != ERR_OK)
@@ -257,6 +277,16 @@ static enum err poll_study(struct service *s, struct node_study *study)
     return result;
 }
 
+/* After the last prior there is no plan that would name it: one more question shows the
+ * others what this hospital was given, and it what they were. */
+static enum err show_last_head(struct service *s, struct node_study *study)
+{
+    struct node_exchange_news news = {0};
+    enum err result = converse(s->node, s->link, study, &news);
+    node_exchange_news_clear(&news);
+    return result == ERR_GONE ? ERR_OK : result;
+}
+
 static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
 {
     struct node_study *study;
@@ -268,8 +298,12 @@ static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
     if (node_studies_open(s->node, number, &study) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
+    if (study->state == STUDY_DISTRUSTED)
+        write_status(s, study->terms.name, "nothing: the study is distrusted");
     if (study->state == STUDY_APPROVED && study->chain.length < study->terms.rounds) {
         result = poll_study(s, study);
+        if (result == ERR_OK && study->chain.length == study->terms.rounds)
+            result = show_last_head(s, study);
         s->unfinished += study->chain.length < study->terms.rounds;
     }
     node_study_destroy(&study);

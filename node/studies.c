@@ -273,6 +273,21 @@ enum err node_studies_distrust(struct node *node, const uint8_t number[STUDY_BYT
     return set_state(node, &entry, STUDY_DISTRUSTED, why);
 }
 
+enum err node_studies_distrusted(struct node *node, struct bytes *names)
+{
+    struct query *query;
+    bool row;
+    enum err result = store_query(
+        node->store, "SELECT name FROM studies WHERE state = 'distrusted' ORDER BY name",
+        &query);
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
+        const char *name = query_get_text(query, 0);
+        bytes_append(names, name, strlen(name));
+        bytes_u8(names, '\n');
+    }
+    return result;
+}
+
 enum err node_studies_known(struct node *node, struct bytes *hashes)
 {
     struct query *query;

@@ -61,6 +61,9 @@ enum err node_studies_distrust(struct node *node, const uint8_t number[STUDY_BYT
 enum err node_studies_extend(struct node *node, struct node_study *study,
                              struct view link, bool *fresh, bool *contradicted);
 
+/* The names of the distrusted studies, one a line; caller frees the bytes. */
+enum err node_studies_distrusted(struct node *node, struct bytes *names);
+
 /* Hashes of all terms held, ascending, as a poll names them; caller frees the bytes. */
 enum err node_studies_known(struct node *node, struct bytes *hashes);
 

@@ -44,6 +44,8 @@
 #define WIRE_TERMS_KNOWN_MAX 256
 #define WIRE_REPLY_TERMS_MAX 16
 #define WIRE_REPLY_LINKS_MAX 64
+#define WIRE_REPLY_HEADS_MAX 64
+#define WIRE_HEADS_BYTES 240 /* wire/heads' */
 #define WIRE_NAME_BYTES_MAX 100
 #define WIRE_TEXT_BYTES_MAX 2000
 #define WIRE_TIME_MAX ((uint64_t)253402300799) /* the last second of the year 9999 */
@@ -122,6 +124,7 @@ struct poll {
     uint8_t chain_head[HASH_BYTES];
     struct keys terms_known;
     uint8_t seed_commitment[HASH_BYTES]; /* zeros: none */
+    uint8_t chain_signature[SIGNATURE_BYTES], ledger_signature[SIGNATURE_BYTES];
 };
 struct reply {
     uint32_t retry_after_ms;
@@ -130,7 +133,7 @@ struct reply {
     uint64_t ledger_length;
     uint8_t ledger_head[HASH_BYTES];
     struct view roster, plan; /* size 0: none */
-    struct views terms, links;
+    struct views terms, links, heads;
 };
 struct receipt {
     uint8_t message[HASH_BYTES], plan[HASH_BYTES];

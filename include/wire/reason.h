@@ -61,7 +61,8 @@
       "shares do not give the secret that was committed to")                             \
     X(REASON_ABANDONED, 41, ERR_STATE, "the attempt was given up")                       \
     X(REASON_NO_POLICY, 42, ERR_DENIED, "the hospital has no policy in force")           \
-    X(REASON_POLICY_EXPIRED, 43, ERR_DENIED, "the hospital's policy has expired")
+    X(REASON_POLICY_EXPIRED, 43, ERR_DENIED, "the hospital's policy has expired")        \
+    X(REASON_WITHHELD, 44, ERR_VERIFY, "a prior that another member holds was withheld")
 
 enum reason {
 #define REASON_CODE(code, number, err, sentence) code = number,

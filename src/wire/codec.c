@@ -108,6 +108,7 @@ static const struct field poll_rows[] = {
     U64(3, ledger_length, 0, UINT64_MAX),       FIXED(4, ledger_head, HASH_BYTES),
     U64(5, chain_length, 0, WIRE_ROUNDS_MAX),   FIXED(6, chain_head, HASH_BYTES),
     KEYS(7, terms_known, WIRE_TERMS_KNOWN_MAX), FIXED(8, seed_commitment, HASH_BYTES),
+    FIXED(9, chain_signature, SIGNATURE_BYTES), FIXED(10, ledger_signature, SIGNATURE_BYTES),
 };
 #undef OF
 #define OF reply
@@ -121,6 +122,7 @@ static const struct field reply_rows[] = {
     BYTES(7, plan, 0, WIRE_PLAN_MAX + WIRE_SIGNED_EXTRA),
     VIEWS(8, terms, WIRE_REPLY_TERMS_MAX, 1, WIRE_TERMS_MAX + WIRE_SIGNED_EXTRA),
     VIEWS(9, links, WIRE_REPLY_LINKS_MAX, 1, WIRE_CHAIN_LINK_MAX + WIRE_SIGNED_EXTRA),
+    VIEWS(10, heads, WIRE_REPLY_HEADS_MAX, WIRE_HEADS_BYTES, WIRE_HEADS_BYTES),
 };
 #undef OF
 #define OF receipt

@@ -11,6 +11,7 @@
 #include "consortium.h"
 #include "coordinator/attempts.h"
 #include "coordinator/exchange.h"
+#include "wire/heads.h"
 #include "node/attempt.h"
 #include "scratch.h"
 
@@ -240,7 +241,10 @@ static inline void centre_ask(struct centre *s, size_t from, const struct poll *
 {
     struct bytes body = {0};
     struct envelope envelope = centre_envelope(s, MESSAGE_POLL);
-    assert_ok(codec_encode_poll(poll, &body));
+    struct poll shown = *poll;
+    bool about = !bytes_are_zero(s->number, STUDY_BYTES);
+    assert_ok(heads_sign(s->c->hospitals[from], about ? s->number : NULL, &shown));
+    assert_ok(codec_encode_poll(&shown, &body));
     envelope.body = codec_view(&body);
     centre_send(s, from, &envelope, said);
     bytes_free(&body);

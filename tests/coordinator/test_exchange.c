@@ -250,10 +250,61 @@ static void poll_again(struct centre *s, size_t from, uint64_t round, uint32_t a
     memset(poll.ledger_head, (int)poll.ledger_length, HASH_BYTES);
     envelope.round = round;
     envelope.attempt = attempt;
+    assert_ok(heads_sign(s->c->hospitals[from], s->number, &poll));
     assert_ok(codec_encode_poll(&poll, &body));
     envelope.body = codec_view(&body);
     centre_send(s, from, &envelope, said);
     bytes_free(&body);
+}
+
+/* What one hospital signs of how far it has come the others hear, and it itself does not. */
+static void exchange__heads_are_repeated_to_the_others(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    struct heads heads;
+    centre_opened(s); /* all five have asked */
+    s->hospitals[3].charged = 9;
+    poll_again(s, 3, 0, 0, &said);
+    for (size_t asker = 0; asker < HOSPITALS; asker++) {
+        poll_again(s, asker, 0, 0, &said);
+        assert_int_equal(said.reply.heads.count, HOSPITALS - 1);
+        for (size_t i = 0; i < HOSPITALS - 1; i++) {
+            size_t of = (asker + 1 + i) % HOSPITALS; /* the least after the greatest */
+            assert_ok(heads_read(said.reply.heads.items[i], &heads));
+            assert_memory_equal(heads.member, s->c->keys + of * KEY_BYTES, KEY_BYTES);
+            assert_ok(heads_verify(&heads, s->number));
+            assert_int_equal(heads.ledger_length, of == 3 ? 9 : 0);
+        }
+    }
+    centre_restart(s);
+    poll_again(s, 0, 0, 0, &said);
+    assert_int_equal(said.reply.heads.count, HOSPITALS - 1);
+    said_clear(&said);
+}
+
+/* Nor are heads repeated that their member did not sign. */
+static void exchange__heads_are_signed_by_the_asker(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    struct bytes body = {0};
+    centre_study(s);
+    for (int wrong = 0; wrong < 3; wrong++) {
+        struct envelope envelope = centre_envelope(s, MESSAGE_POLL);
+        struct poll poll = centre_poll(s);
+        assert_ok(heads_sign(s->c->hospitals[wrong == 0], s->number, &poll));
+        poll.chain_signature[5] ^= wrong == 1;
+        poll.ledger_signature[5] ^= wrong == 2;
+        body.size = 0;
+        assert_ok(codec_encode_poll(&poll, &body));
+        envelope.body = codec_view(&body);
+        centre_send(s, 0, &envelope, &said);
+        assert_int_equal(said.reason, REASON_BAD_SIGNATURE);
+        assert_int_equal(centre_count(s, "SELECT count(*) FROM joined"), 0);
+    }
+    bytes_free(&body);
+    said_clear(&said);
 }
 
 static void exchange__a_plan_comes_once_and_after_all_links(void **state)
@@ -827,6 +878,8 @@ int main(void)
         IN_CENTRE(exchange__an_answer_repeats_the_question),
         IN_CENTRE(exchange__news_are_what_the_node_lacks),
         IN_CENTRE(exchange__polls_about_a_study_are_refused_in_order),
+        IN_CENTRE(exchange__heads_are_repeated_to_the_others),
+        IN_CENTRE(exchange__heads_are_signed_by_the_asker),
         IN_CENTRE(exchange__a_plan_comes_once_and_after_all_links),
         IN_CENTRE(exchange__a_plan_continues_the_last_link),
         IN_CENTRE(exchange__a_shorter_ledger_gets_the_longer_head_and_nothing_else),

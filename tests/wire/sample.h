@@ -128,6 +128,8 @@ static inline void sample_messages(enum shape shape, enum sample_size size,
         sample_fixed(sample->poll.ledger_head, HASH_BYTES, 17);
         sample_fixed(sample->poll.chain_head, HASH_BYTES, 18);
         sample_fixed(sample->poll.seed_commitment, HASH_BYTES, 54);
+        sample_fixed(sample->poll.chain_signature, SIGNATURE_BYTES, 55);
+        sample_fixed(sample->poll.ledger_signature, SIGNATURE_BYTES, 56);
         break;
     case SHAPE_REPLY:
         sample->reply = (struct reply){
@@ -141,7 +143,9 @@ static inline void sample_messages(enum shape shape, enum sample_size size,
             .terms = sample_views(arena, sample_pick(size, 0, 2, WIRE_REPLY_TERMS_MAX),
                                   size == SAMPLE_LARGEST ? 20000 : 50),
             .links = sample_views(arena, sample_pick(size, 0, 3, WIRE_REPLY_LINKS_MAX),
-                                  size == SAMPLE_LARGEST ? 5000 : 60)};
+                                  size == SAMPLE_LARGEST ? 5000 : 60),
+            .heads = sample_views(arena, sample_pick(size, 0, 2, WIRE_REPLY_HEADS_MAX),
+                                  WIRE_HEADS_BYTES)};
         sample_fixed(sample->reply.ledger_head, HASH_BYTES, 19);
         break;
     case SHAPE_RECEIPT:

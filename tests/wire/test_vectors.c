@@ -11,6 +11,7 @@
 #include "check.h"
 #include "consortium.h"
 #include "sample.h"
+#include "wire/heads.h"
 #include "wire/phase.h"
 
 static const char *const shape_names[SHAPE_COUNT] = {
@@ -276,6 +277,25 @@ static void put_hashes(struct bytes *text, const struct consortium *c)
     line_hex(text, "commitment", hash, HASH_BYTES);
 }
 
+/* What hospital 0 shows of how far it has come. */
+static void put_heads(struct bytes *text, const struct consortium *c)
+{
+    struct bytes bytes = {0};
+    struct poll poll = {.chain_length = 2, .ledger_length = 300};
+    sample_fixed(poll.chain_head, HASH_BYTES, 80);
+    sample_fixed(poll.ledger_head, HASH_BYTES, 81);
+    assert_ok(heads_sign(c->hospitals[0], c->terms.study, &poll));
+    const struct heads heads = heads_of(&poll, c->keys);
+    heads_write(&heads, &bytes);
+    begin(text, "heads");
+    line_hex(text, "study", c->terms.study, STUDY_BYTES);
+    line_text(text, "lengths", "2 300");
+    line_hex(text, "chain_head", heads.chain_head, HASH_BYTES);
+    line_hex(text, "ledger_head", heads.ledger_head, HASH_BYTES);
+    line_hex(text, "bytes", bytes.data, bytes.size);
+    bytes_free(&bytes);
+}
+
 static struct bytes vectors_of(const struct consortium *c)
 {
     static const char head[] =
@@ -289,6 +309,7 @@ static struct bytes vectors_of(const struct consortium *c)
     put_objects(&text, c);
     put_phases(&text, c);
     put_hashes(&text, c);
+    put_heads(&text, c);
     put_files(&text, c);
     put_messages(&text, c);
     return text;
