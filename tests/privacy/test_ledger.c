@@ -190,8 +190,8 @@ static void ledger__tells_what_was_charged_to_whom(void **state)
                 struct bytes list = {0};
                 assert_ok(ledger_patients(fixture->ledger, at, &list));
                 bool listed = false;
-                for (size_t i = 0; i < list.size; i += sizeof out)
-                    listed |= memcmp(list.data + i, out, sizeof out) == 0;
+                for (size_t k = 0; k < list.size; k += sizeof out)
+                    listed |= memcmp(list.data + k, out, sizeof out) == 0;
                 assert_true(listed == charged);
                 bytes_free(&list);
             }
