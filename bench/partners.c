@@ -259,13 +259,14 @@ void partners_write_delivery(struct partners *p, uint32_t member, struct bytes *
     struct view *views = mem_new(count, sizeof *views);
     bench_must(phase_read_advert(codec_view(&p->all[member].advert), arena, &advert));
     for (size_t i = 0; i < count; i++) {
+        static const uint8_t note[PAIRKEY_NOTE_BYTES];
         struct pairkey_parcel parcel = {.point = (uint16_t)(member + 1)};
         struct pairkey_place place = partners_place(p, neighbours[i], member);
         scalar_draw(p->random, parcel.mask_share);
         scalar_draw(p->random, parcel.self_share);
         bench_must(pairkey_agree(&p->all[neighbours[i]].keys, advert.seal_key, agreed));
         pairkey_seal(&place, &p->all[neighbours[i]].keys, advert.seal_key, agreed,
-                     &parcel, p->random, sealed[i]);
+                     &parcel, note, p->random, sealed[i]);
         views[i] = (struct view){sealed[i], PAIRKEY_PARCEL_BYTES};
     }
     struct delivery delivery = {{p->keys, p->quorum.members}, {views, count}};

@@ -108,12 +108,13 @@ static void parcels(struct work *work)
 {
     struct pairkey_place place = place_of(work);
     struct pairkey_parcel parcel = {.point = 2};
+    static const uint8_t note[PAIRKEY_NOTE_BYTES];
     uint8_t sealed[PAIRKEY_PARCEL_BYTES], agreed[PAIRKEY_BYTES];
     for (int i = 0; i < PAIRS; i++) {
         if (pairkey_agree(&work->keys[0], work->keys[1].seal_key, agreed))
             abort();
         pairkey_seal(&place, &work->keys[0], work->keys[1].seal_key, agreed, &parcel,
-                     work->random, sealed);
+                     note, work->random, sealed);
     }
 }
 

@@ -119,6 +119,7 @@ enum err attempt_new(const struct attempt_start *start, const struct attempt_wor
     struct attempt *a = mem_new(1, sizeof *a);
     void *secrets = NULL;
     a->world = *world;
+    a->notes = start->notes;
     identity_public(world->identity, a->key);
     enum err result = open_plan(a, start);
     if (result == ERR_OK)

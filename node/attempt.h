@@ -1,6 +1,7 @@
 #ifndef NODE_ATTEMPT_H
 #define NODE_ATTEMPT_H
 
+#include "privacy/pairkey.h"
 #include "privacy/random.h"
 #include "wire/phase.h"
 #include "wire/terms.h"
@@ -41,6 +42,17 @@ struct attempt_world {
     void *context;
 };
 
+/* What members remind each other of, sealed with their shares so that nobody between them
+ * can take it out: a note to each neighbour (zeros: nothing), and each neighbour's to this
+ * member, read before anything is charged. An error of `told` ends the attempt. */
+struct attempt_notes {
+    void (*tell)(void *context, const uint8_t member[KEY_BYTES],
+                 uint8_t note[PAIRKEY_NOTE_BYTES]);
+    enum err (*told)(void *context, const uint8_t member[KEY_BYTES],
+                     const uint8_t note[PAIRKEY_NOTE_BYTES]);
+    void *context;
+};
+
 /* What the node has checked before: the plan (plan_check), and that its own policy
  * permits it. */
 struct attempt_start {
@@ -50,6 +62,7 @@ struct attempt_start {
                                complete graph */
     uint64_t ledger_length; /* before the attempt */
     uint8_t ledger_head[HASH_BYTES];
+    struct attempt_notes notes; /* callbacks NULL: none */
 };
 
 /* Enter an attempt: draws the one-time keys, makes the entry durable, and prepares the

@@ -22,6 +22,7 @@ struct attempt_secrets {
 
 struct attempt {
     struct attempt_world world;
+    struct attempt_notes notes;
     struct arena *arena; /* the plan's */
     struct plan plan;
     uint8_t context[HASH_BYTES], key[KEY_BYTES];

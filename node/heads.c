@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "privacy/pairkey.h"
+
 /* Of every other hospital the longest ledger it has shown, with its own signature. */
 const char NODE_HEADS_SCHEMA[] =
     "CREATE TABLE peers (member BLOB PRIMARY KEY NOT NULL, length INTEGER NOT NULL,"
@@ -102,4 +104,83 @@ enum err node_heads_check(struct node *node, const struct node_study *study,
             return err_code();
     }
     return ERR_OK;
+}
+
+/* --- reminders
+ * ------------------------------------------------------------------------------ */
+
+_Static_assert(HEADS_NOTE_BYTES == PAIRKEY_NOTE_BYTES, "a note is a parcel's");
+
+#define PROOF "ledger_shown" /* a named value: the note that showed an older store */
+
+void node_heads_tell(void *context, const uint8_t member[KEY_BYTES],
+                     uint8_t note[HEADS_NOTE_BYTES])
+{
+    struct node *node = context;
+    struct query *query;
+    struct heads heads;
+    bool row;
+    if (store_query(node->store,
+                    "SELECT length, head, signature FROM peers WHERE member = ?",
+                    &query) != ERR_OK)
+        return; /* it is a service to the other, who may hear it from somebody else */
+    query_blob(query, 1, member, KEY_BYTES);
+    if (query_step(query, &row) != ERR_OK || !row)
+        return;
+    size_t head_size, signature_size;
+    const void *head = query_get_blob(query, 1, &head_size),
+               *signature = query_get_blob(query, 2, &signature_size);
+    if (head_size == HASH_BYTES && signature_size == SIGNATURE_BYTES) {
+        heads.ledger_length = (uint64_t)query_get_int(query, 0);
+        memcpy(heads.ledger_head, head, HASH_BYTES);
+        memcpy(heads.ledger_signature, signature, SIGNATURE_BYTES);
+        heads_note_write(&heads, note);
+    }
+    query_reset(query);
+}
+
+/* Whether the ledger continues what the note says that it was. */
+static bool continues(const struct node *node, const uint8_t note[HEADS_NOTE_BYTES])
+{
+    struct heads shown;
+    uint8_t head[HASH_BYTES];
+    heads_note_read(note, &shown);
+    memcpy(shown.member, node->key, KEY_BYTES);
+    if (shown.ledger_length == 0 || heads_verify_ledger(&shown) != ERR_OK)
+        return true; /* nothing that this hospital has signed */
+    return shown.ledger_length <= ledger_length(node->ledger) &&
+           ledger_head_at(node->ledger, shown.ledger_length, head) == ERR_OK &&
+           memcmp(head, shown.ledger_head, HASH_BYTES) == 0;
+}
+
+static enum err behind(const uint8_t note[HEADS_NOTE_BYTES])
+{
+    struct heads shown;
+    heads_note_read(note, &shown);
+    reason_set(REASON_LEDGER_BEHIND);
+    err_wrap("another hospital has seen one of %llu entries",
+             (unsigned long long)shown.ledger_length);
+    return err_hint("an older copy of the store was put back; put the newest one back");
+}
+
+enum err node_heads_told(void *context, const uint8_t member[KEY_BYTES],
+                         const uint8_t note[HEADS_NOTE_BYTES])
+{
+    struct node *node = context;
+    (void)member;
+    if (continues(node, note))
+        return ERR_OK;
+    if (home_set(node->home, PROOF, note, HEADS_NOTE_BYTES) != ERR_OK)
+        return err_code();
+    return behind(note);
+}
+
+enum err node_heads_ledger(struct node *node)
+{
+    struct bytes note = {0};
+    enum err result = home_get(node->home, PROOF, &note);
+    if (result == ERR_OK && note.size == HEADS_NOTE_BYTES && !continues(node, note.data))
+        result = behind(note.data);
+    bytes_free(&note);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
 }

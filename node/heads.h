@@ -21,4 +21,20 @@ extern const char NODE_HEADS_SCHEMA[];
 enum err node_heads_check(struct node *node, const struct node_study *study,
                           const struct views *heads, bool more_links, bool *contradicted);
 
+/* The note to another hospital: the longest ledger it has shown, or zeros. For struct
+ * attempt_notes, with the node as context, like the next. */
+void node_heads_tell(void *node, const uint8_t member[KEY_BYTES],
+                     uint8_t note[HEADS_NOTE_BYTES]);
+
+/* Another's note to this hospital. ERR_VERIFY, with a hint, when this hospital itself has
+ * signed a ledger that is longer than the one it has, or another of the same length: an
+ * older copy of the store was put back. It is then remembered. What this hospital has not
+ * signed is no proof and is ignored. */
+enum err node_heads_told(void *node, const uint8_t member[KEY_BYTES],
+                         const uint8_t note[HEADS_NOTE_BYTES]);
+
+/* ERR_VERIFY while a ledger is remembered that this one does not continue: nothing may
+ * leave. */
+enum err node_heads_ledger(struct node *node);
+
 #endif

@@ -28,6 +28,19 @@ static enum err refuse_parcel(struct attempt *a, size_t peer)
     return err_wrap("from member %s", member);
 }
 
+/* What a neighbour reminds this member of; if that is wrong with this member, not with
+ * the neighbour. */
+static enum err heed(struct attempt *a, size_t peer,
+                     const uint8_t note[PAIRKEY_NOTE_BYTES])
+{
+    if (!a->notes.told ||
+        a->notes.told(a->notes.context, a->adverts[peer].member, note) == ERR_OK)
+        return ERR_OK;
+    if (err_code() == ERR_VERIFY)
+        a->reason = REASON_LEDGER_BEHIND;
+    return err_code();
+}
+
 /* A parcel that does not open is the sender's fault or the coordinator's: either way
  * nothing that depends on it may be sent. Opening it shows that its sender dealt under
  * this bundle, so that no signature is needed here. */
@@ -42,11 +55,14 @@ static enum err open_parcels(struct attempt *a, const struct views *parcels)
             continue;
         struct attempt_pair *pair = &a->secrets->pairs[i];
         struct pairkey_place place = attempt_place(a, peer);
+        uint8_t note[PAIRKEY_NOTE_BYTES];
         if (next == parcels->count || parcels->items[next].size != PAIRKEY_PARCEL_BYTES ||
             pairkey_unseal(&place, &a->secrets->keys, a->adverts[peer].seal_key,
                            pair->agreed, own_point, parcels->items[next].data,
-                           &pair->dealt) != ERR_OK)
+                           &pair->dealt, note) != ERR_OK)
             return refuse_parcel(a, peer);
+        if (heed(a, peer, note) != ERR_OK)
+            return err_code();
         next++;
     }
     if (next != parcels->count)

@@ -7,6 +7,7 @@
 #include "node/backup.h"
 #include "model/statistic.h"
 #include "node/contribute.h"
+#include "node/heads.h"
 #include "node/patients.h"
 #include "node/policies.h"
 #include "privacy/accountant.h"
@@ -382,6 +383,7 @@ static enum err enter_attempt(struct part *part, struct view signed_plan)
         .coordinator_key = node->consortium.coordinator_key,
         .seed = seed,
         .ledger_length = ledger_length(node->ledger),
+        .notes = {node_heads_tell, node_heads_told, node},
     };
     ledger_head(node->ledger, start.ledger_head);
     return attempt_new(&start, &world, &part->attempt);
@@ -417,6 +419,8 @@ enum err part_new(struct node *node, const struct clock *clock,
                            &p->plan, p->hash);
     if (result == ERR_OK)
         result = check_plan(node, clock, p->study, &p->plan);
+    if (result == ERR_OK)
+        result = node_heads_ledger(node);
     if (result == ERR_OK)
         result = check_attempts(p);
     if (result == ERR_OK)

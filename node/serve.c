@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "node/control.h"
+#include "node/heads.h"
 #include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
@@ -53,6 +54,8 @@ struct json *node_serve_alarms(struct node *node)
         json_add(alarms, json_new_text(sentence));
         mem_free(sentence);
     }
+    if (node_heads_ledger(node) == ERR_VERIFY)
+        json_add(alarms, json_new_text(err_text()));
     bytes_free(&names);
     return alarms;
 }

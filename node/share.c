@@ -140,11 +140,15 @@ static enum err seal_parcels(struct attempt *a, const uint32_t *neighbours,
             pair->dealt = parcel;
             break;
         }
-        const uint8_t *seal_key = a->adverts[neighbours[i]].seal_key;
+        const struct advert *neighbour = &a->adverts[neighbours[i]];
+        const uint8_t *seal_key = neighbour->seal_key;
+        uint8_t note[PAIRKEY_NOTE_BYTES] = {0};
+        if (a->notes.tell)
+            a->notes.tell(a->notes.context, neighbour->member, note);
         struct pairkey_place place = attempt_place(a, neighbours[i]);
         result = pairkey_agree(&a->secrets->keys, seal_key, pair->agreed);
         if (result == ERR_OK)
-            pairkey_seal(&place, &a->secrets->keys, seal_key, pair->agreed, &parcel,
+            pairkey_seal(&place, &a->secrets->keys, seal_key, pair->agreed, &parcel, note,
                          a->world.random, deal->parcels[i]);
     }
     bytes_wipe(&parcel, sizeof parcel);

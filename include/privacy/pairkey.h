@@ -22,9 +22,11 @@ struct random;
 
 #define PAIRKEY_BYTES 32
 #define PAIRKEY_SEED_BYTES 32
-/* x (2 bytes, little-endian), share of the mask scalar, share of the self scalar: sealed.
- * */
-#define PAIRKEY_PARCEL_BYTES (24 + 2 + 2 * SCALAR_BYTES + 16)
+/* What else one member lets another know; what it means is not this module's. */
+#define PAIRKEY_NOTE_BYTES 104
+/* x (2 bytes, little-endian), share of the mask scalar, share of the self scalar, note:
+ * sealed. */
+#define PAIRKEY_PARCEL_BYTES (24 + 2 + 2 * SCALAR_BYTES + PAIRKEY_NOTE_BYTES + 16)
 
 /* Fresh for every attempt. `mask_scalar` (r) and `self_scalar` (b) are what gets shared;
  * `mask_secret` (a) = BLAKE2b-256(key r; field "SA1/mask-sk"), an X25519 secret with
@@ -98,15 +100,17 @@ enum err pairkey_agree(const struct pairkey *own,
 void pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
                   const uint8_t peer_seal_key[PAIRKEY_BYTES],
                   const uint8_t agreed[PAIRKEY_BYTES],
-                  const struct pairkey_parcel *parcel, struct random *random,
+                  const struct pairkey_parcel *parcel,
+                  const uint8_t note[PAIRKEY_NOTE_BYTES], struct random *random,
                   uint8_t sealed[PAIRKEY_PARCEL_BYTES]);
 
 /* Open what the peer sealed to own. ERR_VERIFY when it does not hold, when the point is
- * not `point`, or when a share is not canonical; `parcel` is then unchanged. */
+ * not `point`, or when a share is not canonical; `parcel` and `note` are then unchanged.
+ */
 enum err pairkey_unseal(const struct pairkey_place *place, const struct pairkey *own,
                         const uint8_t peer_seal_key[PAIRKEY_BYTES],
                         const uint8_t agreed[PAIRKEY_BYTES], uint16_t point,
                         const uint8_t sealed[PAIRKEY_PARCEL_BYTES],
-                        struct pairkey_parcel *parcel);
+                        struct pairkey_parcel *parcel, uint8_t note[PAIRKEY_NOTE_BYTES]);
 
 #endif

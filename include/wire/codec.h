@@ -40,7 +40,7 @@
 #define WIRE_SIGNED_SMALL_MIN                                                            \
     128 /* a Signed of a phase: advert, dealing, input, confirm */
 #define WIRE_SIGNED_SMALL_MAX 512
-#define WIRE_PARCEL_BYTES 106 /* privacy/pairkey's */
+#define WIRE_PARCEL_BYTES 210 /* privacy/pairkey's */
 #define WIRE_TERMS_KNOWN_MAX 256
 #define WIRE_REPLY_TERMS_MAX 16
 #define WIRE_REPLY_LINKS_MAX 64

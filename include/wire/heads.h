@@ -32,8 +32,17 @@ enum err heads_sign(const struct identity *identity, const uint8_t *study,
 /* Whether both signatures are the member's. */
 enum err heads_verify(const struct heads *heads, const uint8_t study[STUDY_BYTES]);
 
+/* Whether the ledger's is, whatever else there is. */
+enum err heads_verify_ledger(const struct heads *heads);
+
 /* As a reply repeats them: WIRE_HEADS_BYTES, fields in the order above. */
 void heads_write(const struct heads *heads, struct bytes *bytes);
 enum err heads_read(struct view bytes, struct heads *heads); /* ERR_FORMAT: other size */
+
+/* The ledger's alone, as a parcel's note reminds its receiver of what it has shown: length,
+ * head, signature. Zeros: no reminder. */
+#define HEADS_NOTE_BYTES (8 + HASH_BYTES + SIGNATURE_BYTES)
+void heads_note_write(const struct heads *heads, uint8_t note[HEADS_NOTE_BYTES]);
+void heads_note_read(const uint8_t note[HEADS_NOTE_BYTES], struct heads *heads);
 
 #endif

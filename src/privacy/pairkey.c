@@ -7,7 +7,7 @@
 #include "privacy/random.h"
 
 #define NONCE_BYTES 24
-#define PLAIN_BYTES (2 + 2 * SCALAR_BYTES)
+#define PLAIN_BYTES (2 + 2 * SCALAR_BYTES + PAIRKEY_NOTE_BYTES)
 
 _Static_assert(crypto_scalarmult_BYTES == PAIRKEY_BYTES, "X25519 key");
 _Static_assert(crypto_scalarmult_SCALARBYTES == PAIRKEY_BYTES, "X25519 secret");
@@ -191,7 +191,8 @@ static void label(const struct direction *way, struct bytes *data)
 void pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
                   const uint8_t peer_seal_key[PAIRKEY_BYTES],
                   const uint8_t agreed[PAIRKEY_BYTES],
-                  const struct pairkey_parcel *parcel, struct random *random,
+                  const struct pairkey_parcel *parcel,
+                  const uint8_t note[PAIRKEY_NOTE_BYTES], struct random *random,
                   uint8_t sealed[PAIRKEY_PARCEL_BYTES])
 {
     const struct direction way = {place->context, place->bundle, place->own, place->peer};
@@ -201,6 +202,7 @@ void pairkey_seal(const struct pairkey_place *place, const struct pairkey *own,
     plain[1] = (uint8_t)(parcel->point >> 8);
     memcpy(plain + 2, parcel->mask_share, SCALAR_BYTES);
     memcpy(plain + 2 + SCALAR_BYTES, parcel->self_share, SCALAR_BYTES);
+    memcpy(plain + 2 + 2 * SCALAR_BYTES, note, PAIRKEY_NOTE_BYTES);
     struct bytes data = {0};
     label(&way, &data);
     random_fill(random, sealed, NONCE_BYTES);
@@ -232,7 +234,7 @@ enum err pairkey_unseal(const struct pairkey_place *place, const struct pairkey 
                         const uint8_t peer_seal_key[PAIRKEY_BYTES],
                         const uint8_t agreed[PAIRKEY_BYTES], uint16_t point,
                         const uint8_t sealed[PAIRKEY_PARCEL_BYTES],
-                        struct pairkey_parcel *parcel)
+                        struct pairkey_parcel *parcel, uint8_t note[PAIRKEY_NOTE_BYTES])
 {
     const struct direction way = {place->context, place->bundle, place->peer, place->own};
     uint8_t key[HASH_BYTES], plain[PLAIN_BYTES];
@@ -246,6 +248,8 @@ enum err pairkey_unseal(const struct pairkey_place *place, const struct pairkey 
         code = err_set(ERR_VERIFY, "it does not open with what the two agreed on");
     else
         code = parcel_read(plain, point, parcel);
+    if (!code)
+        memcpy(note, plain + 2 + 2 * SCALAR_BYTES, PAIRKEY_NOTE_BYTES);
     if (code) {
         char text[2 * PAIRKEY_BYTES + 1];
         bytes_to_hex(place->peer, PAIRKEY_BYTES, text);

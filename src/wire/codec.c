@@ -340,9 +340,9 @@ static const struct shape_row shapes[SHAPE_COUNT] = {
     [SHAPE_ADVERT] = SHAPE("advert", advert, advert_rows, advert, 384),
     [SHAPE_BUNDLE] = SHAPE("bundle", bundle, bundle_rows, bundle, (size_t)520 << 10),
     [SHAPE_DEALING] = SHAPE("dealing", dealing, dealing_rows, dealing, 256),
-    [SHAPE_SHARES] = SHAPE("shares", shares, shares_rows, shares, (size_t)112 << 10),
+    [SHAPE_SHARES] = SHAPE("shares", shares, shares_rows, shares, (size_t)216 << 10),
     [SHAPE_DELIVERY] =
-        SHAPE("delivery", delivery, delivery_rows, delivery, (size_t)148 << 10),
+        SHAPE("delivery", delivery, delivery_rows, delivery, (size_t)248 << 10),
     [SHAPE_INPUT] = SHAPE("input", input, input_rows, input, 384),
     [SHAPE_MASKED_INPUT] = SHAPE("masked input", masked_input, masked_input_rows,
                                  masked_input, 8 * WIRE_DIMENSION_MAX + 1024),

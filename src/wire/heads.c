@@ -53,19 +53,24 @@ enum err heads_sign(const struct identity *identity, const uint8_t *study,
     return result;
 }
 
+enum err heads_verify_ledger(const struct heads *heads)
+{
+    struct bytes claim = {0};
+    ledger_claim(heads->ledger_length, heads->ledger_head, &claim);
+    enum err result = identity_verify(heads->member, TAG_LEDGER, claim.data, claim.size,
+                                      heads->ledger_signature);
+    bytes_free(&claim);
+    return result;
+}
+
 enum err heads_verify(const struct heads *heads, const uint8_t study[STUDY_BYTES])
 {
     struct bytes claim = {0};
     chain_claim(study, heads->chain_length, heads->chain_head, &claim);
     enum err result = identity_verify(heads->member, TAG_CHAIN, claim.data, claim.size,
                                       heads->chain_signature);
-    if (result == ERR_OK) {
-        ledger_claim(heads->ledger_length, heads->ledger_head, &claim);
-        result = identity_verify(heads->member, TAG_LEDGER, claim.data, claim.size,
-                                 heads->ledger_signature);
-    }
     bytes_free(&claim);
-    return result;
+    return result == ERR_OK ? heads_verify_ledger(heads) : result;
 }
 
 void heads_write(const struct heads *heads, struct bytes *bytes)
@@ -101,4 +106,20 @@ enum err heads_read(struct view bytes, struct heads *heads)
     memcpy(heads->ledger_head, take(&cursor, HASH_BYTES), HASH_BYTES);
     memcpy(heads->ledger_signature, take(&cursor, SIGNATURE_BYTES), SIGNATURE_BYTES);
     return ERR_OK;
+}
+
+void heads_note_write(const struct heads *heads, uint8_t note[HEADS_NOTE_BYTES])
+{
+    for (int i = 0; i < 8; i++)
+        note[i] = (uint8_t)(heads->ledger_length >> 8 * i);
+    memcpy(note + 8, heads->ledger_head, HASH_BYTES);
+    memcpy(note + 8 + HASH_BYTES, heads->ledger_signature, SIGNATURE_BYTES);
+}
+
+void heads_note_read(const uint8_t note[HEADS_NOTE_BYTES], struct heads *heads)
+{
+    struct cursor cursor = {note, HEADS_NOTE_BYTES, 0};
+    cursor_u64(&cursor, &heads->ledger_length);
+    memcpy(heads->ledger_head, take(&cursor, HASH_BYTES), HASH_BYTES);
+    memcpy(heads->ledger_signature, take(&cursor, SIGNATURE_BYTES), SIGNATURE_BYTES);
 }

@@ -409,6 +409,40 @@ static void heads__nobody_can_sign_for_another(void **state)
     assert_ok(tell(p, 1, NULL, 0, &good));
 }
 
+/* What another has shown is told to it again, the longest of it, and to nobody else. */
+static void heads__remember_the_longest_ledger(void **state)
+{
+    struct pair *p = *state;
+    struct hospital *h = p->one;
+    const uint64_t lengths[] = {3, 7, 5};
+    const uint8_t *other = p->other.node->key;
+    uint8_t note[HEADS_NOTE_BYTES] = {0}, expected[HEADS_NOTE_BYTES];
+    approve(p);
+    node_heads_tell(h->node, other, note);
+    assert_true(bytes_are_zero(note, sizeof note));
+    for (size_t i = 0; i < 3; i++) {
+        struct poll poll = {.ledger_length = lengths[i]};
+        memset(poll.ledger_head, (int)lengths[i], HASH_BYTES);
+        memcpy(poll.chain_head, h->c->terms_hash, HASH_BYTES);
+        assert_ok(heads_sign(h->c->hospitals[1], h->c->terms.study, &poll));
+        const struct heads heads = heads_of(&poll, other);
+        assert_ok(tell(p, 0, NULL, 0, &heads));
+        if (lengths[i] == 7)
+            heads_note_write(&heads, expected);
+    }
+    hospital_restart(h);
+    node_heads_tell(h->node, other, note);
+    assert_memory_equal(note, expected, sizeof note);
+    assert_refused(ERR_VERIFY, "another hospital has seen one of 7 entries",
+                   node_heads_told(p->other.node, h->node->key, note));
+    assert_refused(ERR_VERIFY, "another hospital has seen one of 7 entries",
+                   node_heads_ledger(p->other.node));
+    assert_ok(node_heads_told(h->node, other, note)); /* it is not its own */
+    memset(note, 0, sizeof note);
+    node_heads_tell(h->node, h->c->keys + 2 * KEY_BYTES, note);
+    assert_true(bytes_are_zero(note, sizeof note));
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +452,7 @@ int main(int count, char **arguments)
         IN_PAIR(heads__one_chain_raises_no_alarm),
         IN_PAIR(heads__links_may_take_several_answers),
         IN_PAIR(heads__nobody_can_sign_for_another),
+        IN_PAIR(heads__remember_the_longest_ledger),
     };
     if (count > 1)
         cmocka_set_test_filter(arguments[1]);

@@ -7,8 +7,10 @@
 #include "fault.h"
 #include "node/consent.h"
 #include "node/part.h"
+#include "node/serve.h"
 #include "privacy/accountant.h"
 #include "privacy/fixedpoint.h"
+#include "wire/heads.h"
 
 /* Sign a plan and enter it. */
 static enum err enter(struct hospital *h, const struct plan *plan, struct part **part)
@@ -61,6 +63,9 @@ struct others {
     struct attempt *attempts[HOSPITALS]; /* the first is the part's */
 };
 
+/* What hospital 1 reminds hospital 0 of; zeros: nothing. */
+static uint8_t reminder[PAIRKEY_NOTE_BYTES];
+
 static enum err other_enters(void *context)
 {
     (void)context;
@@ -91,6 +96,14 @@ static void other_cancels(void *context)
     (void)context;
 }
 
+static void other_tells(void *context, const uint8_t member[KEY_BYTES],
+                        uint8_t note[PAIRKEY_NOTE_BYTES])
+{
+    const struct hospital *h = context;
+    if (memcmp(member, h->c->keys, KEY_BYTES) == 0)
+        memcpy(note, reminder, sizeof reminder);
+}
+
 static void others_enter(struct hospital *h, const struct plan *plan, struct others *o)
 {
     struct bytes bytes = {0};
@@ -103,8 +116,10 @@ static void others_enter(struct hospital *h, const struct plan *plan, struct oth
         const struct attempt_world world = {h->c->hospitals[i], o->random,  other_enters,
                                             other_gives,        other_pays, other_commits,
                                             other_cancels,      h};
-        const struct attempt_start start = {.signed_plan = codec_view(&bytes),
-                                            .coordinator_key = h->c->coordinator_key};
+        struct attempt_start start = {.signed_plan = codec_view(&bytes),
+                                      .coordinator_key = h->c->coordinator_key};
+        if (i == 1)
+            start.notes = (struct attempt_notes){other_tells, NULL, h};
         assert_ok(attempt_new(&start, &world, &o->attempts[i]));
     }
     bytes_free(&bytes);
@@ -752,6 +767,65 @@ static void part__a_failed_sync_sends_nothing(void **state)
     assert_int_equal(ledger_length(h->node->ledger), 1);
 }
 
+/* What somebody has signed of a ledger of `length`, as others remind its owner of it. */
+static void remember(const struct identity *signer, uint64_t length, const uint8_t *head)
+{
+    const uint8_t nobody[KEY_BYTES] = {0};
+    struct poll poll = {.ledger_length = length};
+    memcpy(poll.ledger_head, head, HASH_BYTES);
+    assert_ok(heads_sign(signer, NULL, &poll));
+    const struct heads heads = heads_of(&poll, nobody);
+    heads_note_write(&heads, reminder);
+}
+
+/* One honest neighbour is enough, and the coordinator cannot help it: a hospital that put
+ * an older store back charges nothing, sends nothing, and enters nothing any more. */
+static void part__hears_from_a_neighbour_that_its_ledger_is_old(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    const uint8_t newer[HASH_BYTES] = "of the store that was lost";
+    hospital_patients(h, PATIENTS);
+    remember(h->c->hospitals[0], 1, newer);
+    assert_refused(ERR_VERIFY, "another hospital has seen one of 1 entries", charge(h, &plan));
+    assert_non_null(strstr(err_hint_text(), "put the newest one back"));
+    assert_int_equal(ledger_length(h->node->ledger), 0);
+    assert_int_equal(hospital_entries(h, AUDIT_RELEASE), 0);
+    assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), 1);
+    memset(reminder, 0, sizeof reminder);
+    hospital_restart(h); /* it does not forget */
+    plan.attempt = 2;
+    refuses(h, &plan, "another hospital has seen one of 1 entries");
+    struct json *alarms = node_serve_alarms(h->node);
+    assert_int_equal(json_count(alarms), 1);
+    json_destroy(&alarms);
+    node_study_destroy(&study);
+}
+
+/* What is on the chain, or was signed by somebody else, stops nobody. */
+static void part__heeds_no_reminder_but_its_own(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    uint8_t head[HASH_BYTES] = "invented";
+    hospital_patients(h, PATIENTS);
+    remember(h->c->hospitals[2], 9, head);
+    assert_ok(charge(h, &plan));
+    remember(h->c->hospitals[0], 9, head);
+    reminder[0]++; /* another length than was signed */
+    plan.attempt = 2;
+    assert_ok(charge(h, &plan));
+    assert_ok(ledger_head_at(h->node->ledger, 1, head));
+    remember(h->c->hospitals[0], 1, head);
+    plan.attempt = 3;
+    assert_ok(charge(h, &plan));
+    assert_int_equal(ledger_length(h->node->ledger), 3);
+    memset(reminder, 0, sizeof reminder);
+    node_study_destroy(&study);
+}
+
 static void part__leaves_at_slots_of_the_clock(void **state)
 {
     (void)state;
@@ -780,6 +854,8 @@ int main(void)
         IN_HOSPITAL(part__stops_when_the_budget_is_spent),
         IN_HOSPITAL(part__leaves_only_when_the_charge_is_on_the_disk),
         IN_HOSPITAL(part__a_failed_sync_sends_nothing),
+        IN_HOSPITAL(part__hears_from_a_neighbour_that_its_ledger_is_old),
+        IN_HOSPITAL(part__heeds_no_reminder_but_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,24 +182,31 @@ static struct pairkey_parcel parcel_draw(struct pair *pair)
     return parcel;
 }
 
+static const uint8_t note[PAIRKEY_NOTE_BYTES] = "what else there is to say";
+
 static void seal(struct pair *pair, const struct pairkey_parcel *parcel,
                  uint8_t sealed[PAIRKEY_PARCEL_BYTES])
 {
     struct pairkey_place place = place_of(pair, 0);
     uint8_t agreed[PAIRKEY_BYTES];
     assert_ok(pairkey_agree(&pair->keys[0], pair->keys[1].seal_key, agreed));
-    pairkey_seal(&place, &pair->keys[0], pair->keys[1].seal_key, agreed, parcel,
+    pairkey_seal(&place, &pair->keys[0], pair->keys[1].seal_key, agreed, parcel, note,
                  pair->random, sealed);
 }
 
+/* The note is there when the shares are, and only then. */
 static enum err unseal(const struct pair *pair, uint16_t point, const uint8_t *sealed,
                        struct pairkey_parcel *parcel)
 {
+    uint8_t read[PAIRKEY_NOTE_BYTES] = {0};
     struct pairkey_place place = place_of(pair, 1);
     uint8_t agreed[PAIRKEY_BYTES];
     assert_ok(pairkey_agree(&pair->keys[1], pair->keys[0].seal_key, agreed));
-    return pairkey_unseal(&place, &pair->keys[1], pair->keys[0].seal_key, agreed, point,
-                          sealed, parcel);
+    enum err err = pairkey_unseal(&place, &pair->keys[1], pair->keys[0].seal_key, agreed,
+                                  point, sealed, parcel, read);
+    assert_true(err ? bytes_are_zero(read, sizeof read)
+                    : memcmp(read, note, sizeof note) == 0);
+    return err;
 }
 
 static void pairkey__a_parcel_arrives_as_it_was_sent(void **state)
@@ -224,14 +231,14 @@ static void pairkey__a_parcel_does_not_open_the_other_way(void **state)
     (void)state;
     struct pair pair = pair_new();
     struct pairkey_parcel parcel = parcel_draw(&pair), got = {.point = 9};
-    uint8_t sealed[PAIRKEY_PARCEL_BYTES];
+    uint8_t sealed[PAIRKEY_PARCEL_BYTES], read[PAIRKEY_NOTE_BYTES];
     seal(&pair, &parcel, sealed);
     struct pairkey_place place = place_of(&pair, 0);
     uint8_t agreed[PAIRKEY_BYTES];
     assert_ok(pairkey_agree(&pair.keys[0], pair.keys[1].seal_key, agreed));
     assert_refused(ERR_VERIFY, "does not open",
                    pairkey_unseal(&place, &pair.keys[0], pair.keys[1].seal_key, agreed,
-                                  258, sealed, &got));
+                                  258, sealed, &got, read));
     assert_int_equal(got.point, 9);
     random_destroy(&pair.random);
 }

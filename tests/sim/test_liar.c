@@ -427,14 +427,14 @@ static void seal_for_first(struct stage *s, uint16_t point, bool canonical)
     struct bytes *said = &liar_part(s->liar, 0, COLLUDER)->said[PHASE_SHARE];
     struct pairkey_place place = attempt_place(a, 0);
     struct pairkey_parcel parcel = {.point = point};
-    uint8_t sealed[PAIRKEY_PARCEL_BYTES];
+    uint8_t sealed[PAIRKEY_PARCEL_BYTES], note[PAIRKEY_NOTE_BYTES] = {0};
     if (!canonical)
         memset(parcel.self_share, 0xff, SCALAR_BYTES);
     pairkey_seal(&place, &a->secrets->keys, a->adverts[0].seal_key,
-                 attempt_pair(a, 0)->agreed, &parcel, s->r->members[COLLUDER].random,
-                 sealed);
-    size_t parcels = 4 * (PAIRKEY_PARCEL_BYTES + 2);
-    memcpy(said->data + said->size - parcels + 2, sealed, sizeof sealed);
+                 attempt_pair(a, 0)->agreed, &parcel, note,
+                 s->r->members[COLLUDER].random, sealed);
+    size_t parcels = 4 * (PAIRKEY_PARCEL_BYTES + 3); /* each behind its tag and length */
+    memcpy(said->data + said->size - parcels + 3, sealed, sizeof sealed);
 }
 
 static void liar__deals_shares_at_zero_or_beyond_the_field(void **state)

@@ -204,7 +204,7 @@ def parcels(attempt):
             assert agreed == x25519(attempt.of(j, "seal_secret"), ends[0])
             key = blake(b"SA1/enc", *both, *ends, key=agreed)
             plain = struct.pack("<H", j + 1) + attempt.of(i, f"mask_share{j}") + \
-                attempt.of(i, f"self_share{j}")
+                attempt.of(i, f"self_share{j}") + attempt.stream.take(104)
             attempt.put(f"parcel.{i}.{j}", sealed(key, attempt.stream.take(24),
                                                   fields(b"SA1/share", *both), plain))
 

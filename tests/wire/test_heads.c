@@ -66,6 +66,15 @@ static void heads__are_read_as_they_were_written(void **state)
     assert_memory_equal(bytes.data + 144, c->plan_hash, HASH_BYTES);
     assert_ok(heads_read(codec_view(&bytes), &read));
     assert_memory_equal(&read, &heads, sizeof heads);
+    /* a reminder is the end of it */
+    uint8_t note[HEADS_NOTE_BYTES];
+    struct heads reminded = {0};
+    heads_note_write(&heads, note);
+    assert_memory_equal(note, bytes.data + 136, HEADS_NOTE_BYTES);
+    heads_note_read(note, &reminded);
+    assert_int_equal(heads_verify_ledger(&reminded), ERR_VERIFY); /* whose? */
+    memcpy(reminded.member, c->keys, KEY_BYTES);
+    assert_ok(heads_verify_ledger(&reminded));
     bytes.size--;
     assert_refused(ERR_FORMAT, "239 bytes", heads_read(codec_view(&bytes), &read));
     bytes_free(&bytes);

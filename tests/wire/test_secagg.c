@@ -140,20 +140,23 @@ static void put_parcels(struct attempt *attempt)
                                  here = place_of(attempt, j, i);
             struct pairkey_parcel parcel = {.point = (uint16_t)(j + 1)}, got;
             uint8_t sealed[PAIRKEY_PARCEL_BYTES], agreed[PAIRKEY_BYTES];
+            uint8_t note[PAIRKEY_NOTE_BYTES], read[PAIRKEY_NOTE_BYTES];
             if (i == j)
                 continue;
             memcpy(parcel.mask_share, attempt->mask_shares[i][j], SCALAR_BYTES);
             memcpy(parcel.self_share, attempt->self_shares[i][j], SCALAR_BYTES);
             assert_ok(
                 pairkey_agree(&attempt->keys[i], attempt->keys[j].seal_key, agreed));
+            random_fill(attempt->random, note, sizeof note);
             pairkey_seal(&there, &attempt->keys[i], attempt->keys[j].seal_key, agreed,
-                         &parcel, attempt->random, sealed);
+                         &parcel, note, attempt->random, sealed);
             put(attempt, sealed, sizeof sealed, "parcel.%d.%d", i, j);
             assert_ok(
                 pairkey_agree(&attempt->keys[j], attempt->keys[i].seal_key, agreed));
             assert_ok(pairkey_unseal(&here, &attempt->keys[j], attempt->keys[i].seal_key,
-                                     agreed, parcel.point, sealed, &got));
+                                     agreed, parcel.point, sealed, &got, read));
             assert_memory_equal(&got, &parcel, sizeof got);
+            assert_memory_equal(read, note, sizeof note);
         }
 }
 
