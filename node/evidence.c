@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "front/json.h"
+#include "node/policies.h"
 
 #define FILE_TAG "gemel/audit-file/1"
 #define LINE_PSEUDONYMS ((size_t)4096)
@@ -47,8 +48,7 @@ static enum err put_first(struct node *node, bool with_ledger, uint64_t wall,
     ledger_head(node->ledger, head);
     set_hex(json, "ledger_head", head, HASH_BYTES);
     json_set_boolean(json, "ledger_included", with_ledger);
-    json_set_real(json, "epsilon_max", conf_real(node->conf, "epsilon_max"));
-    json_set_real(json, "delta", conf_real(node->conf, "delta"));
+    json_set_real(json, "delta", policies_delta(node));
     put_line(file, json);
     return ERR_OK;
 }

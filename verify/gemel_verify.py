@@ -29,7 +29,7 @@ KINDS = set(
 HEADER = {"format": "text", "program": "text", "name": "text", "key": 32, "curve": 32,
           "written": "number", "audit_entries": "number", "audit_head": 32,
           "ledger_entries": "number", "ledger_head": 32, "ledger_included": "truth",
-          "epsilon_max": "real", "delta": "real"}
+          "delta": "real"}
 AUDIT = {"audit": "number", "wall": "number", "kind": "text", "user": "number", "study": 16,
          "round": "number", "attempt": "number", "patient": 16, "object": 32,
          "sentence": "text", "hash": 32}

@@ -402,7 +402,7 @@ static void liar__changes_what_is_sealed(void **state)
     char member[2 * KEY_BYTES + 1];
     for (size_t byte = 0; byte < PAIRKEY_PARCEL_BYTES; byte += 15) {
         struct stage s = five_after(PHASE_ADVERTISE);
-        spoil(&s, 3, PHASE_SHARE, PAIRKEY_PARCEL_BYTES + 2 + byte); /* 3's to 2 */
+        spoil(&s, 3, PHASE_SHARE, PAIRKEY_PARCEL_BYTES + 3 + byte); /* 3's to 2 */
         if (byte == 0)
             assert_int_equal(liar_tell(s.liar, 0, 1, &honest), REASON_NONE);
         bytes_to_hex(s.r->members[3].key, KEY_BYTES, member);
