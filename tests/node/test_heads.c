@@ -28,11 +28,13 @@ static int set_up(void **state)
     p->one = first;
     p->other = *p->one;
     p->other.folder = scratch_path(p->one->directory, "other");
-    assert_ok(node_create(p->other.folder, p->one->c->members[1].name, &p->other.node));
+    assert_ok(node_create(p->other.folder, p->one->c->members[0].name, &p->other.node));
     assert_ok(home_set(p->other.node->home, "identity",
                        identity_secret(p->one->c->hospitals[1]), IDENTITY_SECRET_BYTES));
     hospital_restart(&p->other);
     hospital_join(&p->other);
+    p->other.policy = 0;
+    hospital_policy(&p->other, NULL);
     *state = p;
     return 0;
 }

@@ -201,7 +201,8 @@ static void refusals__one_round_too_often(void **state)
     struct node_study *study = hospital_approved(h);
     struct plan plan = hospital_plan(h);
     struct part *part;
-    int64_t most = conf_integer(h->node->conf, "attempts_max");
+    const uint32_t most = 3;
+    hospital_policy_line(h, "attempts_max", "3");
     hospital_patients(h, PATIENTS);
     for (uint32_t attempt = 1; attempt <= most; attempt++) {
         struct ledger_entry entry = {.round = 1,
@@ -217,9 +218,10 @@ static void refusals__one_round_too_often(void **state)
     plan.participants.count--;
     plan.degree--;
     for (uint32_t attempt = 1; attempt <= 2; attempt++) {
-        plan.attempt = (uint32_t)most + attempt;
+        plan.attempt = most + attempt;
         for (int again = 0; again < 2; again++) {
-            assert_refused(ERR_DENIED, "attempts_max is", offer(h, &plan, &part));
+            assert_refused(ERR_DENIED, "attempts at a round at most 3",
+                           offer(h, &plan, &part));
             one_more(h, attempt, 0);
         }
     }
