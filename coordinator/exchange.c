@@ -197,7 +197,7 @@ static enum err open_asked(struct coordinator *c, const struct envelope *questio
              (result == ERR_OK && memcmp(held, poll->chain_head, HASH_BYTES) != 0))
         *reason = REASON_WRONG_CHAIN;
     else if (result == ERR_OK) {
-        const struct heads heads = heads_of(poll, question->sender);
+        const struct heads heads = heads_shown(poll, question->sender);
         if (heads_verify(&heads, question->study) != ERR_OK)
             *reason = REASON_BAD_SIGNATURE;
     }

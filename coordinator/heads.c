@@ -7,7 +7,7 @@ enum err coord_heads_note(struct coordinator *c, const struct coord_study *study
 {
     struct query *query;
     struct bytes kept = {0};
-    const struct heads heads = heads_of(poll, member);
+    const struct heads heads = heads_shown(poll, member);
     if (store_query(c->store,
                     "REPLACE INTO joined (study, member, seed_commitment, heads)"
                     " VALUES (?, ?, ?, ?)",

@@ -22,7 +22,7 @@ struct heads {
 };
 
 /* What a poll shows in its sender's name. */
-struct heads heads_of(const struct poll *poll, const uint8_t member[KEY_BYTES]);
+struct heads heads_shown(const struct poll *poll, const uint8_t member[KEY_BYTES]);
 
 /* Sign the heads in a poll about `study` (NULL: about none, whose chain is not signed).
  */

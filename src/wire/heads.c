@@ -24,7 +24,7 @@ static void ledger_claim(uint64_t length, const uint8_t head[HASH_BYTES],
     bytes_append(claim, head, HASH_BYTES);
 }
 
-struct heads heads_of(const struct poll *poll, const uint8_t member[KEY_BYTES])
+struct heads heads_shown(const struct poll *poll, const uint8_t member[KEY_BYTES])
 {
     struct heads heads = {.chain_length = poll->chain_length,
                           .ledger_length = poll->ledger_length};

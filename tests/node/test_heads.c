@@ -74,7 +74,7 @@ static struct heads shown_by(struct pair *p, size_t of)
     assert_ok(node_exchange_ask(h->node, &exchange, p->study[of], &frame));
     struct envelope envelope = hospital_envelope(&frame, arena);
     assert_ok(codec_decode_poll(envelope.body, arena, &poll));
-    struct heads heads = heads_of(&poll, h->node->key);
+    struct heads heads = heads_shown(&poll, h->node->key);
     arena_destroy(&arena);
     bytes_free(&frame);
     return heads;
@@ -404,7 +404,7 @@ static void heads__nobody_can_sign_for_another(void **state)
     REFUSED(memcpy(heads.member, p->one->c->keys + 2 * KEY_BYTES, KEY_BYTES),
             REASON_BAD_SIGNATURE);
     assert_ok(heads_sign(p->one->c->stranger, p->one->c->terms.study, &poll));
-    REFUSED(heads = heads_of(&poll, p->one->c->stranger_key), REASON_NOT_PARTICIPANT);
+    REFUSED(heads = heads_shown(&poll, p->one->c->stranger_key), REASON_NOT_PARTICIPANT);
 #undef REFUSED
     assert_int_equal(hospital_entries(&p->other, AUDIT_DISTRUST), 0);
     assert_int_equal(hospital_entries(&p->other, AUDIT_REFUSAL), 2); /* causes */
@@ -427,7 +427,7 @@ static void heads__remember_the_longest_ledger(void **state)
         memset(poll.ledger_head, (int)lengths[i], HASH_BYTES);
         memcpy(poll.chain_head, h->c->terms_hash, HASH_BYTES);
         assert_ok(heads_sign(h->c->hospitals[1], h->c->terms.study, &poll));
-        const struct heads heads = heads_of(&poll, other);
+        const struct heads heads = heads_shown(&poll, other);
         assert_ok(tell(p, 0, NULL, 0, &heads));
         if (lengths[i] == 7)
             heads_note_write(&heads, expected);

@@ -774,7 +774,7 @@ static void remember(const struct identity *signer, uint64_t length, const uint8
     struct poll poll = {.ledger_length = length};
     memcpy(poll.ledger_head, head, HASH_BYTES);
     assert_ok(heads_sign(signer, NULL, &poll));
-    const struct heads heads = heads_of(&poll, nobody);
+    const struct heads heads = heads_shown(&poll, nobody);
     heads_note_write(&heads, reminder);
 }
 

@@ -17,7 +17,7 @@ static void heads__are_those_the_member_signed(void **state)
 {
     const struct consortium *c = *state;
     const struct poll poll = shown(c);
-    const struct heads good = heads_of(&poll, c->keys);
+    const struct heads good = heads_shown(&poll, c->keys);
     struct heads heads = good;
     uint8_t study[STUDY_BYTES];
     memcpy(study, c->terms.study, STUDY_BYTES);
@@ -54,7 +54,7 @@ static void heads__are_read_as_they_were_written(void **state)
 {
     const struct consortium *c = *state;
     const struct poll poll = shown(c);
-    const struct heads heads = heads_of(&poll, c->keys);
+    const struct heads heads = heads_shown(&poll, c->keys);
     struct heads read;
     struct bytes bytes = {0};
     heads_write(&heads, &bytes);

@@ -285,7 +285,7 @@ static void put_heads(struct bytes *text, const struct consortium *c)
     sample_fixed(poll.chain_head, HASH_BYTES, 80);
     sample_fixed(poll.ledger_head, HASH_BYTES, 81);
     assert_ok(heads_sign(c->hospitals[0], c->terms.study, &poll));
-    const struct heads heads = heads_of(&poll, c->keys);
+    const struct heads heads = heads_shown(&poll, c->keys);
     heads_write(&heads, &bytes);
     begin(text, "heads");
     line_hex(text, "study", c->terms.study, STUDY_BYTES);
