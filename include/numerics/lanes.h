@@ -23,6 +23,13 @@ const char *simd_name(enum simd simd);
 
 #define EACH_LANE for (size_t l = 0; l < LANES; l++)
 
+/* The same for arithmetic on whole rows, which may be written over as they are read. */
+#ifdef __clang__
+#define ROW_LANES _Pragma("clang loop vectorize(assume_safety)") EACH_LANE
+#else
+#define ROW_LANES _Pragma("GCC ivdep") EACH_LANE
+#endif
+
 /* A function `name` out of an inline one, name_rows, that stands three times, compiled
  * for what each kind of machine has; `kind` says which runs. */
 #define LANES_INLINE static inline __attribute__((always_inline))
@@ -82,6 +89,10 @@ enum lane_state {
     LANE_ARRIVED, /* at its wall: wants a new one, or something else done */
     LANE_FAILED,  /* out of steps, or none is small enough */
 };
+
+/* Rows of zeros, each in a cache line of its own; caller frees. */
+double *lanes_rows_new(size_t rows);
+void lanes_rows_free(double *rows);
 
 struct lanes *lanes_new(const struct lanes_system *system, enum simd simd);
 void lanes_destroy(struct lanes **lanes);

@@ -49,10 +49,8 @@ static void rate(void *context, const double *t, double *dydt)
         time[l] = late > ensemble->from[l] ? late : ensemble->from[l];
     }
     vector_run(stream, ensemble->registers, ensemble->simd);
-    for (size_t r = 0; r < ensemble->rows; r++) {
-        const double *value = row(ensemble, stream->results[r]);
-        EACH_LANE dydt[r * LANES + l] = value[l] + ensemble->inflow[r * LANES + l];
-    }
+    vector_results(stream, ensemble->registers, ensemble->rows, ensemble->inflow, dydt,
+                   ensemble->simd);
 }
 
 /* --- begin and end
@@ -86,10 +84,10 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
     out->states = model_states(model);
     out->directions = derivatives ? program->direction_count : 0;
     out->rows = out->states + (out->directions ? program->sensitivity_count : 0);
-    out->registers = mem_new(program->registers * LANES, sizeof(double));
+    out->registers = lanes_rows_new(program->registers);
     for (size_t i = 0; i < program->registers; i++)
         EACH_LANE out->registers[i * LANES + l] = program->image[i];
-    out->inflow = mem_new(out->rows * LANES, sizeof(double));
+    out->inflow = lanes_rows_new(out->rows);
     out->column = mem_new(out->rows, sizeof(double));
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
     struct lanes_system system = {
@@ -113,8 +111,8 @@ void ensemble_destroy(struct ensemble **ensemble)
         return;
     EACH_LANE flow_clear(&gone->flows[l]);
     lanes_destroy(&gone->lanes);
-    mem_free(gone->registers);
-    mem_free(gone->inflow);
+    lanes_rows_free(gone->registers);
+    lanes_rows_free(gone->inflow);
     mem_free(gone->column);
     mem_free(gone);
     *ensemble = NULL;

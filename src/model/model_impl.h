@@ -498,6 +498,7 @@ enum err model_check(struct model *model);
 /* registers[to] = op(registers[a], registers[b], registers[c]) */
 struct instruction {
     enum op op;
+    uint32_t run; /* so many instructions from here on have this operation */
     uint32_t to, a, b, c;
 };
 

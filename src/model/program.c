@@ -504,7 +504,10 @@ static struct instruction instruction_of(const struct compiler *compiler, size_t
     const struct node *node = &compiler->dag->nodes[at];
     const uint32_t *registers = compiler->registers;
     size_t arity = op_arity(node->op);
-    return (struct instruction){node->op, registers[at], registers[node->a],
+    return (struct instruction){node->op,
+                                1,
+                                registers[at],
+                                registers[node->a],
                                 arity > 1 ? registers[node->b] : 0,
                                 arity > 2 ? registers[node->c] : 0};
 }
@@ -526,38 +529,145 @@ static void place_resting(struct compiler *compiler, const bool *needed,
         mem_resize(stream->instructions, stream->count, sizeof *stream->instructions);
 }
 
+/* --- the order of a stream -------------------------------------------------------------
+ *
+ * Whatever can run next and has the operation of the last goes on; when there is nothing,
+ * the operation that most can run of comes. Runs of one operation are decided upon once,
+ * and their instructions do not wait for each other. */
+
+struct order {
+    uint32_t *nodes; /* in which they run */
+    size_t count;
+    uint32_t *waits_for;       /* [dag->count] arguments that have not run */
+    uint32_t *first, *users;   /* users of node i: users[first[i] .. first[i + 1]) */
+    uint32_t *ready[OP_COUNT]; /* by operation */
+    size_t ready_count[OP_COUNT], ready_room[OP_COUNT];
+};
+
+static bool runs(const struct compiler *compiler, const bool *needed, uint32_t at)
+{
+    const struct node *node = &compiler->dag->nodes[at];
+    return needed[at] && node->class == CLASS_MOVING && op_arity(node->op) > 0;
+}
+
+static void order_users(const struct compiler *compiler, const bool *needed,
+                        struct order *order)
+{
+    const struct dag *dag = compiler->dag;
+    uint32_t *next = nodes_new(dag->count);
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < dag->count; i++) {
+            const struct node *node = &dag->nodes[i];
+            const uint32_t arguments[] = {node->a, node->b, node->c};
+            for (size_t k = 0; runs(compiler, needed, i) && k < op_arity(node->op); k++) {
+                if (!runs(compiler, needed, arguments[k]))
+                    continue;
+                if (pass == 0)
+                    order->first[arguments[k] + 1]++;
+                else
+                    order->users[next[arguments[k]]++] = i;
+                order->waits_for[i] += pass == 0;
+            }
+        }
+        if (pass)
+            break;
+        for (size_t i = 0; i < dag->count; i++)
+            order->first[i + 1] += order->first[i];
+        order->users = nodes_new(order->first[dag->count]);
+        memcpy(next, order->first, dag->count * sizeof *next);
+    }
+    mem_free(next);
+}
+
+static void order_ready(const struct compiler *compiler, struct order *order, uint32_t at)
+{
+    enum op op = compiler->dag->nodes[at].op;
+    MEM_GROW(order->ready[op], order->ready_count[op] + 1, &order->ready_room[op]);
+    order->ready[op][order->ready_count[op]++] = at;
+}
+
+static enum op order_next(const struct order *order, enum op last)
+{
+    enum op best = last;
+    for (enum op op = 0; order->ready_count[last] == 0 && op < OP_COUNT; op++)
+        if (order->ready_count[op] > order->ready_count[best])
+            best = op;
+    return best;
+}
+
+static void order_make(const struct compiler *compiler, const bool *needed,
+                       struct order *order)
+{
+    const struct dag *dag = compiler->dag;
+    *order = (struct order){.nodes = nodes_new(dag->count),
+                            .waits_for = nodes_new(dag->count),
+                            .first = nodes_new(dag->count + 1)};
+    order_users(compiler, needed, order);
+    for (uint32_t i = 0; i < dag->count; i++)
+        if (runs(compiler, needed, i) && order->waits_for[i] == 0)
+            order_ready(compiler, order, i);
+    for (enum op op = 0;;) {
+        op = order_next(order, op);
+        if (order->ready_count[op] == 0)
+            break;
+        uint32_t at = order->ready[op][--order->ready_count[op]];
+        order->nodes[order->count++] = at;
+        for (uint32_t k = order->first[at]; k < order->first[at + 1]; k++)
+            if (--order->waits_for[order->users[k]] == 0)
+                order_ready(compiler, order, order->users[k]);
+    }
+}
+
+static void order_clear(struct order *order)
+{
+    mem_free(order->nodes);
+    mem_free(order->waits_for);
+    mem_free(order->first);
+    mem_free(order->users);
+    for (size_t op = 0; op < OP_COUNT; op++)
+        mem_free(order->ready[op]);
+}
+
+static void count_runs(struct stream *stream)
+{
+    for (size_t i = stream->count; i-- > 1;) {
+        const struct instruction *next = &stream->instructions[i];
+        if (next[-1].op == next->op)
+            stream->instructions[i - 1].run = next->run + 1;
+    }
+}
+
 /* Registers of one stream: a register whose value nothing later reads is free. */
 struct allocation {
-    size_t *last_use; /* [dag->count] the last instruction that reads a node */
+    size_t *last_use; /* [dag->count] when a node is read last, by place in the order */
     uint32_t *free;
     size_t free_count, used;
 };
 
-static void find_last_uses(const struct compiler *compiler, const bool *needed,
+static void find_last_uses(const struct compiler *compiler, const struct order *order,
                            const uint32_t *roots, size_t root_count,
                            struct allocation *allocation)
 {
-    const struct dag *dag = compiler->dag;
-    for (size_t i = 0; i < dag->count; i++) {
-        const struct node *node = &dag->nodes[i];
+    for (size_t i = 0; i < order->count; i++) {
+        const struct node *node = &compiler->dag->nodes[order->nodes[i]];
         const uint32_t arguments[] = {node->a, node->b, node->c};
-        for (size_t k = 0; needed[i] && k < op_arity(node->op); k++)
+        for (size_t k = 0; k < op_arity(node->op); k++)
             allocation->last_use[arguments[k]] = i;
     }
     for (size_t i = 0; i < root_count; i++)
         allocation->last_use[roots[i]] = SIZE_MAX;
 }
 
+/* After the i-th of the order. */
 static void release(const struct compiler *compiler, struct allocation *allocation,
-                    size_t at)
+                    const struct node *node, size_t i)
 {
-    const struct node *node = &compiler->dag->nodes[at];
     const uint32_t arguments[] = {node->a, node->b, node->c};
     for (size_t k = 0; k < op_arity(node->op); k++) {
         uint32_t argument = arguments[k];
         bool again =
             (k > 0 && argument == arguments[0]) || (k > 1 && argument == arguments[1]);
-        if (!again && allocation->last_use[argument] == at &&
+        if (!again && allocation->last_use[argument] == i &&
             op_arity(compiler->dag->nodes[argument].op) > 0 &&
             compiler->dag->nodes[argument].class == CLASS_MOVING)
             allocation->free[allocation->free_count++] = compiler->registers[argument];
@@ -572,28 +682,29 @@ static void place_moving(struct compiler *compiler, const uint32_t *roots, size_
     bool *needed = mem_new(dag->count, sizeof *needed);
     struct allocation allocation = {mem_new(dag->count, sizeof(size_t)),
                                     nodes_new(dag->count), 0, 0};
+    struct order order;
     dag_need(dag, roots, count, needed);
-    find_last_uses(compiler, needed, roots, count, &allocation);
-    stream->instructions = mem_new(dag->count, sizeof *stream->instructions);
-    for (size_t i = 0; i < dag->count; i++) {
-        if (!needed[i] || dag->nodes[i].class != CLASS_MOVING ||
-            op_arity(dag->nodes[i].op) == 0)
-            continue;
-        struct instruction *at = &stream->instructions[stream->count++];
-        *at = instruction_of(compiler, i);
-        release(compiler, &allocation, i);
+    order_make(compiler, needed, &order);
+    find_last_uses(compiler, &order, roots, count, &allocation);
+    stream->instructions = mem_new(order.count, sizeof *stream->instructions);
+    stream->count = order.count;
+    for (size_t i = 0; i < order.count; i++) {
+        uint32_t node = order.nodes[i];
+        struct instruction *at = &stream->instructions[i];
+        *at = instruction_of(compiler, node);
+        release(compiler, &allocation, &dag->nodes[node], i);
         at->to = allocation.free_count ? allocation.free[--allocation.free_count]
                                        : program->rest + (uint32_t)allocation.used++;
-        compiler->registers[i] = at->to;
+        compiler->registers[node] = at->to;
     }
-    stream->instructions =
-        mem_resize(stream->instructions, stream->count, sizeof *stream->instructions);
+    count_runs(stream);
     stream->results = nodes_new(count);
     stream->result_count = count;
     for (size_t i = 0; i < count; i++)
         stream->results[i] = compiler->registers[roots[i]];
     if (program->rest + allocation.used > program->registers)
         program->registers = program->rest + allocation.used;
+    order_clear(&order);
     mem_free(needed);
     mem_free(allocation.last_use);
     mem_free(allocation.free);

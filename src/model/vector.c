@@ -3,15 +3,45 @@
 #include "numerics/elementary.h"
 #include "operation.h"
 
+/* A run of one operation, decided upon once. */
+#define EACH_IN_RUN                                                                      \
+    double *to = r + at->to * (size_t)LANES;                                             \
+    const double *a = r + at->a * (size_t)LANES, *b = r + at->b * (size_t)LANES;         \
+    const double *c = r + at->c * (size_t)LANES;                                         \
+    (void)a, (void)b, (void)c;
+
 #define RUN(...)                                                                         \
-    EACH_LANE to[l] = __VA_ARGS__;                                                       \
+    for (; at < end; at++) {                                                             \
+        EACH_IN_RUN                                                                      \
+        ROW_LANES to[l] = __VA_ARGS__;                                                   \
+    }                                                                                    \
     break
 
 /* Conditions as 1 and 0. */
 #define IF(...) ((__VA_ARGS__) ? 1.0 : 0.0)
 
-LANES_INLINE void one_argument(enum op op, double *to, const double *a)
+LANES_INLINE double steep(double a, double b)
 {
+    double product = a == 0 ? 0 : a * b;
+    return b == 0 ? 0 : product;
+}
+
+LANES_INLINE double least(double a, double b)
+{
+    double smaller = a < b ? a : b;
+    return a != a ? a : smaller;
+}
+
+LANES_INLINE double most(double a, double b)
+{
+    double larger = a > b ? a : b;
+    return a != a ? a : larger;
+}
+
+LANES_INLINE void run_functions(const struct instruction *at,
+                                const struct instruction *end, double *r)
+{
+    enum op op = at->op;
     switch (op) {
     case OP_NEGATE:
         RUN(-a[l]);
@@ -27,14 +57,17 @@ LANES_INLINE void one_argument(enum op op, double *to, const double *a)
         RUN(floor(a[l]));
     case OP_EXPIT:
         RUN(1 / (1 + elementary_exp(-a[l])));
+    case OP_SELECT:
+        RUN(a[l] != 0 ? b[l] : c[l]);
     default: /* seldom asked for */
-        RUN(operation_value(op, a[l], 0, 0));
+        RUN(operation_value(op, a[l], b[l], c[l]));
     }
 }
 
-LANES_INLINE void two_arguments(enum op op, double *to, const double *a, const double *b)
+LANES_INLINE void run_pairs(const struct instruction *at, const struct instruction *end,
+                            double *r)
 {
-    switch (op) {
+    switch (at->op) {
     case OP_ADD:
         RUN(a[l] + b[l]);
     case OP_SUBTRACT:
@@ -44,13 +77,7 @@ LANES_INLINE void two_arguments(enum op op, double *to, const double *a, const d
     case OP_DIVIDE:
         RUN(a[l] / b[l]);
     case OP_STEEP:
-        EACH_LANE
-        {
-            double product = a[l] * b[l];
-            product = a[l] == 0 ? 0 : product;
-            to[l] = b[l] == 0 ? 0 : product;
-        }
-        break;
+        RUN(steep(a[l], b[l]));
     case OP_POWER:
         RUN(elementary_power(a[l], b[l]));
     case OP_MOD:
@@ -64,44 +91,20 @@ LANES_INLINE void two_arguments(enum op op, double *to, const double *a, const d
     case OP_UNEQUAL:
         RUN(IF(a[l] != b[l]));
     case OP_MIN:
-        EACH_LANE
-        {
-            double least = a[l] < b[l] ? a[l] : b[l];
-            to[l] = a[l] != a[l] ? a[l] : least;
-        }
-        break;
+        RUN(least(a[l], b[l]));
     case OP_MAX:
-        EACH_LANE
-        {
-            double most = a[l] > b[l] ? a[l] : b[l];
-            to[l] = a[l] != a[l] ? a[l] : most;
-        }
-        break;
-    default: /* OP_AND, OP_OR */
-        RUN(operation_value(op, a[l], b[l], 0));
+        RUN(most(a[l], b[l]));
+    default:
+        run_functions(at, end, r);
     }
 }
 
-/* Registers are whole rows: an instruction reads its own before it writes. */
 LANES_INLINE void run_rows(const struct stream *stream, double *registers, enum simd simd)
 {
     (void)simd; /* has been obeyed */
-    const struct instruction *end = stream->instructions + stream->count;
-    for (const struct instruction *at = stream->instructions; at < end; at++) {
-        const double *from_a = registers + at->a * (size_t)LANES;
-        const double *from_b = registers + at->b * (size_t)LANES;
-        const double *from_c = registers + at->c * (size_t)LANES;
-        double a[LANES], b[LANES], to[LANES];
-        EACH_LANE a[l] = from_a[l];
-        EACH_LANE b[l] = from_b[l];
-        if (at->op <= OP_NOT)
-            one_argument(at->op, to, a);
-        else if (at->op < OP_SELECT)
-            two_arguments(at->op, to, a, b);
-        else
-            EACH_LANE to[l] = a[l] != 0 ? b[l] : from_c[l];
-        EACH_LANE registers[at->to * (size_t)LANES + l] = to[l];
-    }
+    const struct instruction *at = stream->instructions, *end = at + stream->count;
+    for (; at < end; at += at->run)
+        run_pairs(at, at + at->run, registers);
 }
 
 LANES_KINDS(run, simd, (const struct stream *stream, double *registers, enum simd simd),
@@ -110,4 +113,26 @@ LANES_KINDS(run, simd, (const struct stream *stream, double *registers, enum sim
 void vector_run(const struct stream *stream, double *registers, enum simd simd)
 {
     run(stream, registers, simd);
+}
+
+LANES_INLINE void results_rows(const struct stream *stream, const double *registers,
+                               size_t count, const double *more, double *out,
+                               enum simd simd)
+{
+    (void)simd;
+    for (size_t i = 0; i < count; i++) {
+        const double *from = registers + stream->results[i] * (size_t)LANES;
+        ROW_LANES out[i * LANES + l] = from[l] + more[i * LANES + l];
+    }
+}
+
+LANES_KINDS(results, simd,
+            (const struct stream *stream, const double *registers, size_t count,
+             const double *more, double *out, enum simd simd),
+            stream, registers, count, more, out, simd)
+
+void vector_results(const struct stream *stream, const double *registers, size_t count,
+                    const double *more, double *out, enum simd simd)
+{
+    results(stream, registers, count, more, out, simd);
 }

@@ -13,4 +13,8 @@
 
 void vector_run(const struct stream *stream, double *registers, enum simd simd);
 
+/* The stream's first results onto `more`: out, more [count][LANES]. */
+void vector_results(const struct stream *stream, const double *registers, size_t count,
+                    const double *more, double *out, enum simd simd);
+
 #endif

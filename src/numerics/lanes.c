@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -80,17 +81,36 @@ struct lanes {
  * Each function stands three times, compiled for what the machine has. There is no
  * arithmetic across lanes and no contraction, so that all three give the same bits. */
 
+/* Sums over the rates, written out so that they stay in registers: w_j k_j for j < n. */
+#define SUM1(w, k, at) (w[0] * k[0][at])
+#define SUM2(w, k, at) (SUM1(w, k, at) + w[1] * k[1][at])
+#define SUM3(w, k, at) (SUM2(w, k, at) + w[2] * k[2][at])
+#define SUM4(w, k, at) (SUM3(w, k, at) + w[3] * k[3][at])
+#define SUM5(w, k, at) (SUM4(w, k, at) + w[4] * k[4][at])
+#define SUM6(w, k, at) (SUM5(w, k, at) + w[5] * k[5][at])
+#define SUM7(w, k, at) (SUM6(w, k, at) + w[6] * k[6][at])
+
 /* stage = y + h sum_(j < count) w_j k_j */
 LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_t count,
                                const double *w, double *stage)
 {
-    for (size_t r = 0; r < lanes->system.rows; r++) {
-        double sum[LANES];
-        EACH_LANE sum[l] = w[0] * lanes->k[0][r * LANES + l];
-        for (size_t j = 1; j < count; j++)
-            EACH_LANE sum[l] += w[j] * lanes->k[j][r * LANES + l];
-        EACH_LANE stage[r * LANES + l] = lanes->y[r * LANES + l] + h[l] * sum[l];
+    const double *k[STAGES], *y = lanes->y;
+    for (size_t j = 0; j < STAGES; j++)
+        k[j] = lanes->k[j];
+#define COMBINE(n)                                                                       \
+    case n:                                                                              \
+        for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)                   \
+            ROW_LANES stage[i + l] = y[i + l] + h[l] * SUM##n(w, k, i + l);              \
+        break
+    switch (count) {
+        COMBINE(1);
+        COMBINE(2);
+        COMBINE(3);
+        COMBINE(4);
+        COMBINE(5);
+        COMBINE(6);
     }
+#undef COMBINE
 }
 
 /* Largest group's mean square of error over tolerance. */
@@ -98,64 +118,70 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
 {
     double largest[LANES] = {0}, poison[LANES] = {0};
     double relative = lanes->system.relative_tolerance;
+    const double *k[STAGES], *y = lanes->y, *next = lanes->next;
+    const double *absolute = lanes->absolute;
     size_t r = 0;
+    for (size_t j = 0; j < STAGES; j++)
+        k[j] = lanes->k[j];
     for (size_t g = 0; g < lanes->system.groups; g++) {
         double square[LANES] = {0};
         double share = 1 / (double)(lanes->group_end[g] - r);
         for (; r < lanes->group_end[g]; r++) {
-            double sum[LANES] = {0};
-            for (size_t j = 0; j < STAGES; j++)
-                EACH_LANE sum[l] += error_weight[j] * lanes->k[j][r * LANES + l];
-            EACH_LANE
+            ROW_LANES
             {
-                double before = fabs(lanes->y[r * LANES + l]);
-                double after = fabs(lanes->next[r * LANES + l]);
+                size_t at = r * LANES + l;
+                double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
-                double e =
-                    h[l] * sum[l] / (lanes->absolute[r * LANES + l] + relative * size);
+                double sum = SUM7(error_weight, k, at);
+                double e = h[l] * sum / (absolute[at] + relative * size);
                 square[l] += e * e;
             }
         }
-        EACH_LANE
+        ROW_LANES
         {
             double mean = square[l] * share;
             largest[l] = largest[l] > mean ? largest[l] : mean;
             poison[l] += 0 * mean; /* what is no number stays none */
         }
     }
-    EACH_LANE lanes->error[l] = largest[l] + poison[l];
+    ROW_LANES lanes->error[l] = largest[l] + poison[l];
 }
 
 /* The step that stands becomes the past of the next. */
 LANES_INLINE void commit_rows(struct lanes *lanes, const double *stands)
 {
+    double *y = lanes->y, *first = lanes->k[0];
+    const double *next = lanes->next, *last = lanes->k[STAGES - 1];
     for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
-        EACH_LANE
+        ROW_LANES
         {
-            lanes->y[i + l] = stands[l] != 0 ? lanes->next[i + l] : lanes->y[i + l];
-            lanes->k[0][i + l] =
-                stands[l] != 0 ? lanes->k[STAGES - 1][i + l] : lanes->k[0][i + l];
+            y[i + l] = stands[l] != 0 ? next[i + l] : y[i + l];
+            first[i + l] = stands[l] != 0 ? last[i + l] : first[i + l];
         }
 }
 
 LANES_INLINE void between_rows(struct lanes *lanes, const double *theta, double *out)
 {
-    double share[STAGES][LANES];
+    double share[STAGES][LANES], stepped[LANES];
+    const double *k[STAGES], *y = lanes->y, *next = lanes->next;
+    for (size_t j = 0; j < STAGES; j++)
+        k[j] = lanes->k[j];
+    EACH_LANE stepped[l] = lanes->stepped[l] ? 1 : 0;
     for (size_t j = 0; j < STAGES; j++) {
         const double *c = inside[j];
-        EACH_LANE share[j][l] =
+        ROW_LANES share[j][l] =
             lanes->taken[l] * theta[l] *
             (c[0] + theta[l] * (c[1] + theta[l] * (c[2] + theta[l] * c[3])));
     }
     for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES) {
-        double sum[LANES];
-        EACH_LANE sum[l] = lanes->y[i + l];
-        for (size_t j = 0; j < STAGES; j++)
-            EACH_LANE sum[l] += share[j][l] * lanes->k[j][i + l];
-        EACH_LANE
+        ROW_LANES
         {
-            double end = lanes->stepped[l] ? lanes->next[i + l] : lanes->y[i + l];
-            out[i + l] = theta[l] < 1 ? sum[l] : end;
+            double end = stepped[l] != 0 ? next[i + l] : y[i + l];
+            double within = y[i + l] + share[0][l] * k[0][i + l] +
+                            share[1][l] * k[1][i + l] + share[2][l] * k[2][i + l] +
+                            share[3][l] * k[3][i + l] + share[4][l] * k[4][i + l] +
+                            share[5][l] * k[5][i + l] + share[6][l] * k[6][i + l];
+            out[i + l] = theta[l] < 1 ? within : end;
         }
     }
 }
@@ -190,6 +216,26 @@ const char *simd_name(enum simd simd)
 /* --- begin and end --------------------------------------------------------------------
  */
 
+/* Where the allocation begins stands before the first row. */
+double *lanes_rows_new(size_t rows)
+{
+    const size_t line = LANES * sizeof(double);
+    char *raw = mem_new(rows + 2, line);
+    size_t past = (size_t)((uintptr_t)raw % line);
+    double *out = (double *)(void *)(raw + 2 * line - past);
+    memcpy(out - LANES, &raw, sizeof raw);
+    return out;
+}
+
+void lanes_rows_free(double *rows)
+{
+    char *raw;
+    if (!rows)
+        return;
+    memcpy(&raw, rows - LANES, sizeof raw);
+    mem_free(raw);
+}
+
 struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
 {
     struct lanes *out = mem_new(1, sizeof *out);
@@ -199,13 +245,13 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
     out->group_end =
         mem_copy(system->group_end, system->groups * sizeof *system->group_end);
     out->system.group_end = out->group_end;
-    out->y = mem_new(size, sizeof(double));
-    out->next = mem_new(size, sizeof(double));
-    out->absolute = mem_new(size, sizeof(double));
+    out->y = lanes_rows_new(system->rows);
+    out->next = lanes_rows_new(system->rows);
+    out->absolute = lanes_rows_new(system->rows);
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
     for (size_t j = 0; j < STAGES; j++)
-        out->k[j] = mem_new(size, sizeof(double));
+        out->k[j] = lanes_rows_new(system->rows);
     return out;
 }
 
@@ -215,11 +261,11 @@ void lanes_destroy(struct lanes **lanes)
     if (!gone)
         return;
     mem_free(gone->group_end);
-    mem_free(gone->y);
-    mem_free(gone->next);
-    mem_free(gone->absolute);
+    lanes_rows_free(gone->y);
+    lanes_rows_free(gone->next);
+    lanes_rows_free(gone->absolute);
     for (size_t j = 0; j < STAGES; j++)
-        mem_free(gone->k[j]);
+        lanes_rows_free(gone->k[j]);
     mem_free(gone);
     *lanes = NULL;
 }

@@ -76,7 +76,7 @@ static void vector__does_every_operation(void **unused)
 static void vector__steep_products_of_nothing_are_nothing(void **unused)
 {
     (void)unused;
-    struct instruction steep = {OP_STEEP, 2, 0, 1, 0};
+    struct instruction steep = {OP_STEEP, 1, 2, 0, 1, 0};
     struct stream stream = {&steep, 1, NULL, 0};
     static const double a[LANES] = {INFINITY, NAN, 2, 0, 0, 3, -INFINITY, 1};
     static const double b[LANES] = {0, 0, 3, NAN, INFINITY, INFINITY, 2, 0};
