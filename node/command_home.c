@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/backup.h"
 #include "node/control.h"
 #include "node/patients.h"
 #include "node/serve.h"
@@ -140,8 +141,54 @@ static enum err status_of_daemon(struct cli *cli)
     return result;
 }
 
+/* What somebody should know, or do something about. */
+struct attention {
+    size_t withdrawn, erased;
+    struct keyring_state keyring;
+    bool unproven; /* restored, and its ledger not yet compared */
+    uint64_t since;
+};
+
+static enum err read_attention(struct node *node, struct attention *a)
+{
+    if (consent_count(node, CONSENT_WITHDRAWN, &a->withdrawn) != ERR_OK ||
+        consent_count(node, CONSENT_ERASED, &a->erased) != ERR_OK ||
+        keyring_state(node, &a->keyring) != ERR_OK)
+        return err_code();
+    return backup_is_unproven(node, &a->unproven, &a->since);
+}
+
+static void report_attention(struct cli *cli, const struct node *node,
+                             const struct attention *a, struct json *json)
+{
+    char since[CLOCK_TEXT_SIZE];
+    const char *source = conf_text(node->conf, "store_key");
+    clock_text(a->since, since);
+    json_set_integer(json, "patients_withdrawn", (int64_t)a->withdrawn);
+    json_set_integer(json, "patients_erased", (int64_t)a->erased);
+    json_set_text(json, "store_key", source);
+    json_set_text(json, "keyring",
+                  !a->keyring.used ? "none"
+                  : a->keyring.due ? "behind"
+                                   : "follows");
+    json_set_text(json, "restored_unproven", a->unproven ? since : NULL);
+    if (cli_is_json(cli))
+        return;
+    if (a->withdrawn || a->erased)
+        printf("consent    %zu withdrawn, %zu erased\n", a->withdrawn, a->erased);
+    printf("store key  %s\n", strcmp(source, "file") == 0
+                                  ? "store.key, on the same disk as what it opens"
+                                  : source);
+    if (a->keyring.used && a->keyring.due)
+        printf("keyring    behind the latest decisions: gemel-node backup keyring\n");
+    if (a->unproven)
+        printf("restored   from a backup of %s; in no round before its ledger was "
+               "compared\n",
+               since);
+}
+
 static void print_status(struct cli *cli, struct node *node, size_t patients,
-                         size_t measurements, double mu2)
+                         size_t measurements, double mu2, const struct attention *a)
 {
     char fingerprint[ROSTER_FINGERPRINT_SIZE];
     const struct node_consortium *c = &node->consortium;
@@ -160,9 +207,11 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     struct json *alarms = node_serve_alarms(node);
     json_set(json, "alarms", alarms);
     show_alarms(cli, alarms);
-    cli_result(cli, json);
-    if (cli_is_json(cli))
+    if (cli_is_json(cli)) {
+        report_attention(cli, node, a, json);
+        cli_result(cli, json);
         return;
+    }
     printf("node       %s\n", conf_text(node->conf, "name"));
     printf("identity   %s\n", fingerprint);
     printf("consortium %s%s\n", c->known ? c->name : "none yet",
@@ -173,6 +222,8 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     printf("ledger     %llu releases charged\n",
            (unsigned long long)ledger_length(node->ledger));
     printf("store      %s\n", store_library());
+    report_attention(cli, node, a, json);
+    cli_result(cli, json);
     printf("research use only; not a medical device\n");
 }
 
@@ -181,6 +232,7 @@ enum err command_status(struct cli *cli)
     struct node *node;
     size_t patients, measurements;
     double mu2;
+    struct attention attention;
     enum err result = node_open(cli_directory(cli), &node);
     if (result == ERR_LOCKED)
         return status_of_daemon(cli);
@@ -192,7 +244,10 @@ enum err command_status(struct cli *cli)
     if (result == ERR_OK)
         result = ledger_spent_most(node->ledger, NULL, &mu2);
     if (result == ERR_OK)
-        print_status(cli, node, patients, measurements, mu2 > 0 ? sqrt(mu2) : 0);
+        result = read_attention(node, &attention);
+    if (result == ERR_OK)
+        print_status(cli, node, patients, measurements, mu2 > 0 ? sqrt(mu2) : 0,
+                     &attention);
     node_destroy(&node);
     return result;
 }

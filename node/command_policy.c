@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/keyring.h"
 #include "node/policies.h"
 #include "wire/amendment.h"
 
@@ -467,6 +468,8 @@ enum err command_policy_install(struct cli *cli)
                                   clock_wall(&clock_machine));
         if (result == ERR_OK) {
             show(cli, node->policy);
+            if (keyring_follow(node) != ERR_OK)
+                cli_say(cli, "the keyring could not be written: %s", err_text());
             if (first)
                 cli_say(cli, "its officers are pinned now: compare their keys with what "
                              "they tell you");

@@ -434,6 +434,21 @@ enum err consent_list(struct node *node, unsigned states, struct consent_line **
     return ERR_OK;
 }
 
+enum err consent_count(struct node *node, enum consent state, size_t *count)
+{
+    struct query *query;
+    bool row;
+    if (store_query(node->store, "SELECT count(*) FROM consents WHERE state = ?",
+                    &query) != ERR_OK)
+        return err_code();
+    query_text(query, 1, names[state]);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    *count = (size_t)query_get_int(query, 0);
+    query_reset(query);
+    return ERR_OK;
+}
+
 void consent_lines_free(struct consent_line *lines, size_t count)
 {
     for (size_t i = 0; i < count; i++)

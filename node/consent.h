@@ -83,6 +83,9 @@ enum err consent_recall(struct node *node, const char *name, struct consent_know
 /* The state of a patient who has a record. */
 enum err consent_of(struct node *node, int64_t id, enum consent *state);
 
+/* How many have decided so, CONSENT_IN being those who came back to it. */
+enum err consent_count(struct node *node, enum consent state, size_t *count);
+
 /* Everybody in one of `states` (1 << state), those with a record first. */
 struct consent_line {
     char *name; /* NULL: erased, or in again and not yet imported */

@@ -9,6 +9,7 @@
 #include "privacy/seal.h"
 
 #define STATE_NAME "keyring" /* a named value: u64 number, u8 due */
+#define POLICY_NAME "policy_least" /* a named value: u64 */
 #define PURPOSE "gemel/keyring/1"
 #define CODE_BYTES_MAX 64
 
@@ -35,6 +36,7 @@ struct keyring {
     size_t entry_count;
     struct decision *decisions;
     size_t decision_count;
+    uint64_t policy; /* version in force; 0: none */
 };
 
 /* --- what it holds
@@ -79,10 +81,12 @@ static enum err body_of(struct store *store, struct bytes *body)
                  " JOIN patient_keys k ON k.patient = p.id ORDER BY p.pseudonym",
                  body) != ERR_OK)
         return err_code();
-    return put_rows(store,
-                    "SELECT mark, pseudonym, state, reason, user, decided FROM consents"
-                    " ORDER BY mark",
-                    body);
+    if (put_rows(store,
+                 "SELECT mark, pseudonym, state, reason, user, decided FROM consents"
+                 " ORDER BY mark",
+                 body) != ERR_OK)
+        return err_code();
+    return put_rows(store, "SELECT coalesce(max(version), 0) FROM policies", body);
 }
 
 /* With the key it is sealed under: after a rotation it is due. */
@@ -353,6 +357,9 @@ static enum err read_body(struct cursor *cursor, struct keyring *keyring)
     for (size_t i = 0; i < count; i++)
         if (take_decision(cursor, &keyring->decisions[i]) != ERR_OK)
             return err_code();
+    if (take_count(cursor, sizeof keyring->policy, &count) != ERR_OK ||
+        cursor_u64(cursor, &keyring->policy) != ERR_OK)
+        return err_code();
     qsort(keyring->entries, keyring->entry_count, sizeof(struct entry), by_pseudonym);
     return cursor_end(cursor);
 }
@@ -477,6 +484,11 @@ enum err keyring_restore(struct home *home, const struct keyring *keyring,
             store_execute(store, "DELETE FROM twins WHERE patient IN"
                                  " (SELECT p.id FROM patients p JOIN consents c"
                                  " ON c.pseudonym = p.pseudonym WHERE c.state <> 'in')");
+    if (result == ERR_OK) {
+        bytes_u64(&body, keyring->policy);
+        result = home_set(home, POLICY_NAME, body.data, body.size);
+        body.size = 0;
+    }
     /* As if written: it is not replaced before something is decided here. */
     if (result == ERR_OK)
         result = body_of(store, &body);
@@ -486,4 +498,17 @@ enum err keyring_restore(struct home *home, const struct keyring *keyring,
     }
     bytes_free(&body);
     return result;
+}
+
+enum err keyring_policy_least(struct node *node, uint64_t *version)
+{
+    struct bytes kept = {0};
+    *version = 0;
+    enum err result = home_get(node->home, POLICY_NAME, &kept);
+    if (result == ERR_OK) {
+        struct cursor cursor = {kept.data, kept.size, 0};
+        result = cursor_u64(&cursor, version);
+    }
+    bytes_free(&kept);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
 }

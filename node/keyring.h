@@ -3,8 +3,9 @@
 
 #include "node/consent.h"
 
-/* keyring - what a backup does not hold: a key for every patient's record in backups, and
- * everybody's consent as it is now. One file of its own, the setting `keyring`.
+/* keyring - what a backup does not hold: a key for every patient's record in backups,
+ * everybody's consent as it is now, and which version of the officers' policy is in force.
+ * One file of its own, the setting `keyring`.
  *
  * A backup's records open only with the keyring. Erasing a patient destroys their key in
  * the store and writes the keyring anew without it, and with that the record is gone from
@@ -21,8 +22,8 @@
 
 extern const char KEYRING_SCHEMA[]; /* the table of the patients' keys */
 
-/* Is there one, i.e. was a backup ever made? `due`: a patient was erased or a consent
- * decided since it was written, by what the store holds now. */
+/* Is there one, i.e. was a backup ever made? `due`: a patient was erased, a consent decided
+ * or a policy installed since it was written, by what the store holds now. */
 struct keyring_state {
     bool used, due;
     uint64_t number; /* of its newest version */
@@ -51,6 +52,10 @@ uint64_t keyring_number(const struct keyring *keyring);
 /* NULL: erased since, or never known. */
 const uint8_t *keyring_find(const struct keyring *keyring,
                             const uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES]);
+
+/* The policy that a restored home must have at least: an older one may permit more than
+ * the officers want. 0: it was not restored. */
+enum err keyring_policy_least(struct node *node, uint64_t *version);
 
 /* Into a restored store, inside the caller's transaction, after the records: the
  * patients' keys, and everybody's consent in place of what the backup held; who has

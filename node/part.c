@@ -37,14 +37,23 @@ struct part {
 /* --- is it permitted
  * --------------------------------------------------------------------------- */
 
-/* A restored home is an older copy of itself until somebody else has seen its ledger. */
+/* A restored home is an older copy of itself, its policy until the newest one is installed
+ * again, its ledger until somebody else has seen it. */
 static enum err check_proven(struct node *node)
 {
     char since[CLOCK_TEXT_SIZE];
-    uint64_t created;
+    uint64_t created, least, version = node->policy ? policy_version(node->policy) : 0;
     bool unproven;
-    if (backup_is_unproven(node, &unproven, &created) != ERR_OK)
+    if (keyring_policy_least(node, &least) != ERR_OK ||
+        backup_is_unproven(node, &unproven, &created) != ERR_OK)
         return err_code();
+    if (version < least) {
+        err_set(ERR_DENIED,
+                "this node was restored with version %llu of the officers' policy, and "
+                "version %llu had been in force",
+                (unsigned long long)version, (unsigned long long)least);
+        return err_hint("gemel-node policy install, with the newest");
+    }
     if (!unproven)
         return ERR_OK;
     clock_text(created, since);
