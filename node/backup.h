@@ -3,7 +3,7 @@
 
 #include "node/keyring.h"
 
-/* backup - the whole of a home in one sealed file, and a home made from one.
+/* backup - the whole of a home in one sealed file.
  *
  * Nothing in it is in the clear but that it is a backup, when it was made and the name of
  * the key that opens it. It is written row by row from under the home's lock, so that it
@@ -30,25 +30,5 @@ struct backup_about {
 /* Write `path`, which must not exist; the keyring is written first. */
 enum err backup_create(struct node *node, const char *path, uint64_t wall,
                        struct backup_about *about);
-
-/* Read all of it and store nothing. `keyring` NULL: the patients' records are checked as
- * sealed pieces, not opened. ERR_VERIFY names the first piece that does not hold;
- * ERR_KEY: made under another store key; ERR_FORMAT: no backup. */
-enum err backup_verify(const char *path, const uint8_t store_key[STORE_KEY_BYTES],
-                       const struct keyring *keyring, struct backup_about *about);
-
-/* Make the home `folder`, which must not be there or be empty. ERR_VERIFY too when the
- * keyring is older than the backup. */
-enum err backup_restore(const char *path, const char *folder,
-                        const uint8_t store_key[STORE_KEY_BYTES],
-                        const struct keyring *keyring, struct backup_about *about);
-
-/* Is this a restored home that has not been compared yet? `since` may be NULL: when the
- * backup was made. */
-enum err backup_is_unproven(struct node *node, bool *unproven, uint64_t *since);
-
-/* Its ledger was compared with what somebody else has seen of it, and is not behind:
- * inside the caller's transaction; nothing if it was not restored. */
-enum err backup_proven(struct node *node);
 
 #endif

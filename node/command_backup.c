@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "node/backup.h"
+#include "node/restore.h"
 
 static void report(struct cli *cli, const char *path, const struct backup_about *about,
                    bool opened)
@@ -146,7 +146,7 @@ enum err command_backup_verify(struct cli *cli)
     const char *path = cli_argument(cli, 0);
     enum err result = find_keys(cli, &key, &keyring);
     if (result == ERR_OK)
-        result = backup_verify(path, key, keyring, &about);
+        result = restore_check(path, key, keyring, &about);
     if (result == ERR_OK)
         report(cli, path, &about, keyring != NULL);
     keyring_destroy(&keyring);
@@ -192,7 +192,7 @@ enum err command_backup_restore(struct cli *cli)
     if (result == ERR_OK)
         result = keyring_open(cli_text(cli, "keyring", ""), key, &keyring);
     if (result == ERR_OK)
-        result = backup_restore(path, cli_directory(cli), key, keyring, &about);
+        result = restore_home(path, cli_directory(cli), key, keyring, &about);
     if (result == ERR_OK) /* checks identity, roster and the ledger's whole chain */
         result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK)

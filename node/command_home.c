@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "node/backup.h"
+#include "node/restore.h"
 #include "node/control.h"
 #include "node/patients.h"
 #include "node/serve.h"
@@ -155,7 +155,7 @@ static enum err read_attention(struct node *node, struct attention *a)
         consent_count(node, CONSENT_ERASED, &a->erased) != ERR_OK ||
         keyring_state(node, &a->keyring) != ERR_OK)
         return err_code();
-    return backup_is_unproven(node, &a->unproven, &a->since);
+    return restore_is_unproven(node, &a->unproven, &a->since);
 }
 
 static void report_attention(struct cli *cli, const struct node *node,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "node/backup.h"
+#include "node/restore.h"
 #include "privacy/random.h"
 #include "wire/phase.h"
 
@@ -172,7 +172,7 @@ static enum err note_compared(struct node *node, const struct reply *reply)
 {
     if (reply->ledger_length == 0 && ledger_length(node->ledger) > 0)
         return ERR_OK;
-    return backup_proven(node);
+    return restore_proven(node);
 }
 
 /* What is wrong with a reply. */

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "node/backup.h"
 #include "model/statistic.h"
 #include "node/contribute.h"
 #include "node/heads.h"
 #include "node/patients.h"
 #include "node/policies.h"
+#include "node/restore.h"
 #include "privacy/accountant.h"
 #include "privacy/noise.h"
 #include "privacy/random.h"
@@ -45,7 +45,7 @@ static enum err check_proven(struct node *node)
     uint64_t created, least, version = node->policy ? policy_version(node->policy) : 0;
     bool unproven;
     if (keyring_policy_least(node, &least) != ERR_OK ||
-        backup_is_unproven(node, &unproven, &created) != ERR_OK)
+        restore_is_unproven(node, &unproven, &created) != ERR_OK)
         return err_code();
     if (version < least) {
         err_set(ERR_DENIED,

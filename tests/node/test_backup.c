@@ -1,4 +1,4 @@
-#include "node/backup.h"
+#include "node/restore.h"
 
 #include <sys/wait.h>
 
@@ -46,7 +46,7 @@ static enum err restore(struct canary *h, const char *name, const char *to,
 {
     char *path = path_in(h, name), *folder = path_in(h, to);
     void *key = key_of(h);
-    enum err err = backup_restore(path, folder, key, keyring, about);
+    enum err err = restore_home(path, folder, key, keyring, about);
     secret_free(key);
     free(folder);
     free(path);
@@ -175,7 +175,7 @@ static void backup__any_changed_byte_is_named_and_refused(void **state)
         FILE *out = fopen(bad, "wb");
         assert_int_equal(fwrite(file.data, 1, file.size, out), file.size);
         fclose(out);
-        enum err err = backup_verify(bad, key, keyring, &about);
+        enum err err = restore_check(bad, key, keyring, &about);
         if (err != ERR_VERIFY && err != ERR_KEY && err != ERR_FORMAT)
             fail_msg("byte %zu of %zu: %s", i, file.size, err_name(err));
         assert_non_null(strstr(err_text(), "bad.backup"));
@@ -185,14 +185,14 @@ static void backup__any_changed_byte_is_named_and_refused(void **state)
     }
     for (size_t size = 0; size < file.size; size += size < 200 ? 1 : 37) {
         assert_ok(file_write(bad, file.data, size, 0600));
-        assert_int_not_equal(backup_verify(bad, key, keyring, &about), ERR_OK);
+        assert_int_not_equal(restore_check(bad, key, keyring, &about), ERR_OK);
     }
     bytes_append(&file, "x", 1);
     assert_ok(file_write(bad, file.data, file.size, 0600));
     assert_refused(ERR_VERIFY, "something follows",
-                   backup_verify(bad, key, keyring, &about));
-    assert_ok(backup_verify(path, key, keyring, &about));
-    assert_ok(backup_verify(path, key, NULL, &about));
+                   restore_check(bad, key, keyring, &about));
+    assert_ok(restore_check(path, key, keyring, &about));
+    assert_ok(restore_check(path, key, NULL, &about));
     assert_int_equal(about.patients, 3);
     keyring_destroy(&keyring);
     secret_free(key);
@@ -384,9 +384,9 @@ static void backup__refuses_what_does_not_belong_together(void **state)
                    restore(h, "b.backup", "b", keyring, &about));
     keyring_destroy(&keyring);
     assert_refused(ERR_KEY, "another store key",
-                   backup_verify(path, other, NULL, &about));
+                   restore_check(path, other, NULL, &about));
     assert_refused(ERR_KEY, "another store key", keyring_open(old, other, &keyring));
-    assert_refused(ERR_FORMAT, "not a backup", backup_verify(old, other, NULL, &about));
+    assert_refused(ERR_FORMAT, "not a backup", restore_check(old, other, NULL, &about));
     assert_refused(ERR_FORMAT, "not a keyring", keyring_open(path, other, &keyring));
     keyring = ring_of(h, "patients.keyring");
     assert_refused(ERR_STATE, "not empty",
@@ -430,7 +430,7 @@ static void backup__killed_on_the_way_leaves_nothing_half(void **state)
                 if (err == ERR_OK && step == 0)
                     err = backup_create(h->node, path, 1764000000, &about);
                 else if (err == ERR_OK)
-                    err = backup_restore(path, folder, key, keyring, &about);
+                    err = restore_home(path, folder, key, keyring, &about);
                 _exit(err == ERR_OK ? 0 : 1);
             }
             int status;
@@ -440,7 +440,7 @@ static void backup__killed_on_the_way_leaves_nothing_half(void **state)
             done = file_exists(step == 0 ? path : folder);
             before += !done;
             if (done && step == 0) {
-                assert_ok(backup_verify(path, key, NULL, &about));
+                assert_ok(restore_check(path, key, NULL, &about));
             } else if (done) {
                 struct node *node = opened(h, "b");
                 assert_int_equal(about.patients, 3);
@@ -508,7 +508,7 @@ static void backup__a_restored_node_enters_nothing_before_it_was_compared(void *
     assert_ok(backup_create(h->node, path, NOW, &about));
     assert_ok(file_read_secret(key_path, STORE_KEY_BYTES, &key));
     assert_ok(keyring_open(ring, key, &keyring));
-    assert_ok(backup_restore(path, restored, key, keyring, &about));
+    assert_ok(restore_home(path, restored, key, keyring, &about));
     node_destroy(&h->node);
     assert_ok(node_open(restored, &h->node));
     assert_refused(ERR_DENIED, "restored from a backup of", enter(h));
@@ -554,7 +554,7 @@ static void backup__a_restored_node_needs_the_newest_policy(void **state)
     assert_ok(keyring_follow(h->node));
     assert_ok(file_read_secret(key_path, STORE_KEY_BYTES, &key));
     assert_ok(keyring_open(ring, key, &keyring));
-    assert_ok(backup_restore(path, restored, key, keyring, &about));
+    assert_ok(restore_home(path, restored, key, keyring, &about));
     node_destroy(&h->node);
     assert_ok(node_open(restored, &h->node));
     assert_ok(hear(h, 0, none)); /* an empty ledger is not behind */
