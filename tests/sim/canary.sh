@@ -185,10 +185,13 @@ node A patients erase canary3Qx7 --reason patient --yes
 node A import tables/A.csv --model "$model"
 node restored backup restore seen/A.backup --key A/store.key --keyring A/patients.keyring
 node A key rotate store
-for command in "audit show" "audit export" "report officer"; do
+gemel-node help --json >seen/help
+for command in "audit show" "audit verify" "audit export" "audit export --ledger" "ledger show" \
+    "anchor show" "policy show" "report officer"; do
     # shellcheck disable=SC2086
-    gemel-node help --json | grep -q "\"$command\"" && node A $command
+    ! grep -q "\"words\": \"${command% --*}\"" seen/help || node A $command
 done
+grep -q 'erasure' seen/said.out || { echo "FAILED: the audit record was not shown" >&2; exit 1; }
 [ -s seen/A.backup ] || { echo "FAILED: no backup" >&2; exit 1; }
 [ -e restored/gemel-node.db ] || { echo "FAILED: nothing was restored" >&2; exit 1; }
 
