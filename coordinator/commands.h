@@ -6,7 +6,8 @@
 /* commands - what each line of coordinator/main.c's table runs, by file:
  *   command_home.c    init, status, invite, serve
  *   command_roster.c  roster key, draft, sign, install, show; site add, site list
- *   command_study.c   study create, list, show, close; prior show */
+ *   command_study.c   study create, list, show, close; prior show
+ *   command_audit.c   audit show */
 
 enum err command_init(struct cli *cli);
 enum err command_status(struct cli *cli);
@@ -27,5 +28,7 @@ enum err command_study_list(struct cli *cli);
 enum err command_study_show(struct cli *cli);
 enum err command_study_close(struct cli *cli);
 enum err command_prior_show(struct cli *cli);
+
+enum err command_audit_show(struct cli *cli);
 
 #endif

@@ -264,7 +264,9 @@ enum err coordinator_roster(struct coordinator *c, struct view signed_roster)
         result = home_set(c->home, "roster", signed_roster.data, signed_roster.size);
         if (result == ERR_OK)
             result = settle_requests(c, &fields->members);
-        if (result == ERR_OK)
+        if (result == ERR_OK &&
+            !(c->roster &&
+              memcmp(roster_hash(c->roster), roster_hash(next), HASH_BYTES) == 0))
             result = note_roster(c, next);
         if (result == ERR_OK)
             result = store_commit(c->store);

@@ -18,6 +18,10 @@ static const struct cli_option invite_options[] = {
     {"output", 'o', "FILE", "write it there; else to standard output", false, false},
     {"days", 0, "N", "valid so long; 14 unless given", false, false},
 };
+static const struct cli_option audit_options[] = {
+    {"kind", 0, "KIND", "only entries of this kind: plan, publication, ...", false, true},
+    {"study", 0, "NAME", "only entries about this study", false, false},
+};
 static const struct cli_option serve_options[] = {
     {"until-finished", 0, NULL, "end when no study is open any more", false, false},
     {"debug", 0, NULL, "log more", false, false},
@@ -96,6 +100,11 @@ static const struct cli_command commands[] = {
      command_study_close},
     {"prior show", "STUDY", "show the newest published prior of a study", "", "",
      COUNT(prior_options), command_prior_show},
+    {"audit show", "", "show what was done and decided here",
+     "Every roster, request, study, plan, abandoned attempt, blame and published prior has "
+     "one entry. The record is checked whole whenever it is opened.",
+     "gemel-coordinator audit show --kind plan --kind publication", COUNT(audit_options),
+     command_audit_show},
     {"status", "", "show what this coordinator is", "", "", NULL, 0, command_status},
     {"serve", "", "run the coordinator: answer nodes, open and publish rounds",
      "Ctrl-C stops cleanly; killed and started again it carries on.",

@@ -42,6 +42,7 @@ static const struct control_verb verbs[] = {
     {"study approve", CONTROL_OFFICER},
     {"study decline", CONTROL_OFFICER},
     {"budget show", ALL},
+    {"audit show", CONTROL_OFFICER},
 };
 
 /* Options that name a file: those commands are not run for others. */

@@ -281,6 +281,26 @@ static inline void centre_opened(struct centre *s)
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
 }
 
+struct centre_tally {
+    enum audit_kind kind;
+    size_t count;
+};
+
+static inline enum err centre_tell(void *context, const struct audit_row *row)
+{
+    struct centre_tally *tally = context;
+    tally->count += row->entry.kind == tally->kind;
+    return ERR_OK;
+}
+
+/* How many entries of a kind the audit record has. */
+static inline size_t centre_entries(const struct centre *s, enum audit_kind kind)
+{
+    struct centre_tally tally = {.kind = kind};
+    assert_ok(audit_each(s->coordinator->store, 1, centre_tell, &tally));
+    return tally.count;
+}
+
 /* The study's attempt, in progress or the last. */
 static inline struct collection *centre_collection(struct centre *s)
 {

@@ -90,6 +90,36 @@ static enum err ask_to_join(struct centre *s, const struct identity *identity,
     return err;
 }
 
+static void coordinator__what_changes_is_on_record_once(void **state)
+{
+    struct centre *s = *state;
+    assert_int_equal(centre_entries(s, AUDIT_BEGIN), 1);
+    assert_true(centre_entries(s, AUDIT_SETTINGS) >= 5);
+    centre_roster(s, 1, 3);
+    assert_int_equal(centre_entries(s, AUDIT_ROSTER), 1);
+    struct roster_fields same = *roster_fields(s->coordinator->roster);
+    assert_ok(take(s, &same, s->c->governance));
+    assert_int_equal(centre_entries(s, AUDIT_ROSTER), 1);
+    assert_ok(ask_to_join(s, s->c->stranger, "New", s->coordinator->consortium));
+    assert_int_equal(centre_entries(s, AUDIT_ADMISSION), 1);
+    centre_study(s);
+    assert_int_equal(centre_entries(s, AUDIT_STUDY), 1);
+    assert_ok(coord_studies_set_state(s->coordinator, s->number, "closed"));
+    assert_int_equal(centre_entries(s, AUDIT_DECISION), 1);
+    size_t settings = centre_entries(s, AUDIT_SETTINGS);
+    centre_restart(s);
+    assert_int_equal(centre_entries(s, AUDIT_SETTINGS), settings);
+    assert_int_equal(centre_entries(s, AUDIT_BEGIN), 1);
+    assert_ok(
+        store_execute(s->coordinator->store,
+                      "UPDATE audit SET sentence = 'the study is open' WHERE kind = "
+                      "'decision'"));
+    coordinator_destroy(&s->coordinator);
+    assert_refused(ERR_VERIFY, "its hash does not hold",
+                   coordinator_open(s->folder, &s->coordinator));
+    assert_null(s->coordinator);
+}
+
 /* Who would belong after the draft; how many were added. */
 static size_t draft(struct centre *s, const char *const *removed, size_t removed_count,
                     size_t *added, struct bytes *bytes)
@@ -226,6 +256,7 @@ int main(void)
         IN_CENTRE(coordinator__is_the_same_after_a_restart),
         IN_CENTRE(coordinator__is_not_made_of_anything),
         IN_CENTRE(coordinator__rosters_only_go_forward),
+        IN_CENTRE(coordinator__what_changes_is_on_record_once),
         IN_CENTRE(coordinator__drafts_whom_the_roster_lacks),
         IN_CENTRE(coordinator__a_member_takes_new_keys_in_its_own_place),
     };

@@ -272,7 +272,13 @@ static void rounds__put_up_with_a_wrong_share(void **state)
         assert_int_equal(blamed[0], 0);
         centre_restart(s);
     }
+    assert_int_equal(centre_entries(s, AUDIT_BLAME), 0);
     assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+    assert_int_equal(centre_entries(s, AUDIT_STUDY), 1);
+    assert_int_equal(centre_entries(s, AUDIT_PLAN), 1);
+    assert_int_equal(centre_entries(s, AUDIT_BLAME), 1);
+    assert_int_equal(centre_entries(s, AUDIT_PUBLICATION), 1);
+    assert_int_equal(centre_entries(s, AUDIT_ABANDONED), 0);
     assert_published(s, 1, HOSPITALS);
     said_clear(&said);
 }
@@ -296,7 +302,10 @@ static void rounds__are_abandoned_for_a_share_too_many_wrong(void **state)
     assert_int_equal(centre_advance(s), ROUNDS_ABANDONED);
     assert_int_equal(centre_count(s, "SELECT count(*) FROM links"), 0);
     assert_int_equal(centre_count(s, "SELECT count(*) FROM collected"), 0);
+    assert_int_equal(centre_entries(s, AUDIT_ABANDONED), 1);
+    assert_int_equal(centre_entries(s, AUDIT_PUBLICATION), 0);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    assert_int_equal(centre_entries(s, AUDIT_PLAN), 2);
     assert_int_equal(centre_plan(s)->attempt, 2);
     said_clear(&said);
 }

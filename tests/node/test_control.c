@@ -31,6 +31,7 @@ static const struct {
     {"study approve", false, false, true},
     {"study decline", false, false, true},
     {"budget show", true, true, true},
+    {"audit show", false, false, true},
 };
 #define VERBS (sizeof expected / sizeof *expected)
 
@@ -197,6 +198,7 @@ static const struct cli_command commands[] = {DEED("status", deed),
                                               DEED("study approve", deed),
                                               DEED("study decline", deed),
                                               DEED("budget show", deed),
+                                              DEED("audit show", deed),
                                               DEED("import", deed),
                                               DEED("serve", serve)};
 static const struct cli_program program = {"gemel-node", "a node", commands,
