@@ -307,7 +307,8 @@ static enum err append_wherever(struct store *store, const struct audit_entry *e
     return store_leave(store, own, append(store, entry, sentence));
 }
 
-static char *sentence_of(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static char *sentence_of(const char *format,
+                                                               va_list arguments)
 {
     char text[4 * AUDIT_SENTENCE_MAX];
     vsnprintf(text, sizeof text, format, arguments);
