@@ -354,8 +354,11 @@ def verify(data):
 
 
 def check_before(file, older):
-    """The older file is the beginning of this one, by the same node."""
-    require(older.header["key"] == file.header["key"], "the older file is another node's")
+    """The older file is the beginning of this one, by the same node: under the same key, or one
+    that the record has named since."""
+    since = file.audit[older.header["audit_entries"]:]
+    keys = [older.header["key"]] + [row["object"] for row in since if row["kind"] == "key"]
+    require(file.header["key"] in keys, "the older file is another node's")
     for chain in ("audit", "ledger"):
         heads, count = getattr(file, chain + "_heads"), older.header[chain + "_entries"]
         require(count <= file.header[chain + "_entries"],

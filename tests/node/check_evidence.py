@@ -118,6 +118,22 @@ def check_command(path, data, folder):
     expect(said.returncode == 4, "exit code %d without a file" % said.returncode)
 
 
+def check_continued(path, older):
+    """A later export continues an older one, under another key only if the record names it."""
+    for ending, wanted in ((".named", None), (".unnamed", "the older file is another node's")):
+        file, said = verifier.verify(Path(path + ending).read_bytes()), None
+        try:
+            verifier.check_before(file, older)
+        except verifier.Refused as refused:
+            said = str(refused)
+        expect(said == wanted, "continued by %s: %s" % (ending, said))
+    try:
+        verifier.check_before(older, verifier.verify(Path(path + ".named").read_bytes()))
+        expect(False, "a shorter record continues a longer one")
+    except verifier.Refused:
+        pass
+
+
 def main():
     check_signatures()
     with tempfile.TemporaryDirectory() as folder:
@@ -135,6 +151,7 @@ def main():
         count = check_every_byte(data)
         check_lines(data)
         check_command(path, data, folder)
+        check_continued(path, file)
     print("%d bytes changed, %d failures" % (count, failures))
     return 1 if failures else 0
 

@@ -98,10 +98,31 @@ static void evidence__names_nobody(void **state)
     bytes_free(&file);
 }
 
+static void write_export(struct hospital *h, const char *path, const char *ending)
+{
+    struct bytes file = {0};
+    char *whole = mem_format("%s%s", path, ending);
+    assert_ok(evidence_write(h->node, true, NOW, &file));
+    assert_ok(file_write(whole, file.data, file.size, 0600));
+    mem_free(whole);
+    bytes_free(&file);
+}
+
+/* Two more exports, by another key: before the record names it, and after. */
+static void write_under_another_key(struct hospital *h, const char *path)
+{
+    const struct audit_entry entry = {.kind = AUDIT_KEY, .object = h->c->stranger_key};
+    assert_ok(home_set(h->node->home, "identity", identity_secret(h->c->stranger),
+                       IDENTITY_SECRET_BYTES));
+    hospital_restart(h);
+    write_export(h, path, ".unnamed");
+    assert_ok(audit_write_alone(h->node->store, &entry, "new keys are in force"));
+    write_export(h, path, ".named");
+}
+
 static int write_example(const char *path)
 {
     void *state;
-    struct bytes file = {0};
     struct discretisation lattice;
     struct privacy_loss loss;
     double mu2;
@@ -110,13 +131,12 @@ static int write_example(const char *path)
     release(h, 1, 3, 11.5);
     release(h, 2, 5, 3.25);
     release(h, 3, 2, 2.2300000000000004);
-    assert_ok(evidence_write(h->node, true, NOW, &file));
-    assert_ok(file_write(path, file.data, file.size, 0600));
+    write_export(h, path, "");
     assert_ok(ledger_spent_most(h->node->ledger, NULL, &mu2));
     assert_ok(ledger_discretisation(h->node->ledger, &lattice));
     assert_ok(accountant_loss(mu2, &lattice, 1e-6, &loss));
     printf("%.17g %.17g\n", loss.mu, loss.epsilon);
-    bytes_free(&file);
+    write_under_another_key(h, path);
     return hospital_tear_down(&state);
 }
 
