@@ -49,9 +49,10 @@ struct fit_moments {
     double *posterior;            /* [p][p] V, whitened: information is I - V */
     double *residual_score;       /* [m] of log residual parameters */
     double *residual_information; /* [m][m] */
-    double *residual_squares; /* [m] a score is a sum of squares less this, its mean */
-    double *residual_shape;   /* [m][p][p] cross-information with Omega */
-    double *population_score; /* [q] */
+    double *residual_curvature; /* [m][m] the observed information: what a score loses */
+    double *residual_squares;   /* [m] a score is a sum of squares less this, its mean */
+    double *residual_shape;     /* [m][p][p] cross-information with Omega */
+    double *population_score;   /* [q] */
     double *population_information; /* [q][q], the random effects profiled out */
     double *population_cross;       /* [q][p] cross-information with the typical values */
     double skew; /* u' A u / 4: how far the mean is from the mode, squared, in posterior

@@ -14,9 +14,9 @@
  * that a restarted coordinator, or anybody who holds the same sums, comes to the same
  * prior. What it does to a noisy sum is post-processing and costs no privacy.
  *
- * Exact form (noise_stddev 0): Fisher scoring on the Laplace likelihood, corrected by the
- * secants of earlier rounds (BFGS), always from the best round so far and shorter after
- * one that turned out worse. Private form: one Fisher step a round; the one-step
+ * Exact form (noise_stddev 0): Fisher scoring on the Laplace likelihood, near the end by
+ * its curvature, always from the best round so far and shorter after one that turned out
+ * worse. Private form: one Fisher step a round; the one-step
  * estimates of the rounds are averaged by their precision, steps are damped by the noise
  * known to be in them, and what noise would swamp is not learned but held
  * (docs/statistics.md). Called by coordinator/ and sim/. */

@@ -33,10 +33,16 @@
     X(EFFECT_SCORE, "z (x) x")                                                           \
     X(OMEGA_SCORE, "svec(z z' + W - I)")                                                 \
     X(INFORMATION, "svec(I - V)")                                                        \
-    X(INFORMATION_SQUARE, "svec(a a'), a = diag(I - V)")                                 \
+    X(INFORMATION_SQUARE, "svec(a a'), a = diag(I - V); private form only")              \
+    X(INFORMATION_PAIRS, "svec(x x') (x) svec(v v'), v = svec(I - V); exact")            \
+    X(EFFECT_INFORMATION, "svec(x x') (x) svec(I - V); exact form only")                 \
+    X(EFFECT_CURVATURE, "z (x) x (x) svec(I - V); exact form only")                      \
+    X(OMEGA_CURVATURE, "svec(z z') (x) svec(I - V); exact form only")                    \
+    X(RESIDUAL_CURVATURE, "svec of what their score loses; exact form only")             \
+    X(POPULATION_CURVATURE, "their cross-information with z (x) z; exact form only")     \
     X(RESIDUAL_SCORE, "score of each log residual parameter")                            \
     X(RESIDUAL_INFORMATION, "svec of their information")                                 \
-    X(RESIDUAL_SHAPE, "diagonal of their cross-information with Omega")                  \
+    X(RESIDUAL_SHAPE, "their cross-information with Omega; private: its diagonals")      \
     X(POPULATION_SCORE, "score of the parameters that do not differ between patients")   \
     X(POPULATION_INFORMATION, "svec of their information")                               \
     X(POPULATION_CROSS, "their cross-information with the typical values, times x")      \

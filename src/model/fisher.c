@@ -59,6 +59,12 @@ double *space_place(const struct space *space, const struct prior *prior, size_t
 
 /* --- the blocks of a sum ----------------------------------------------------------- */
 
+/* Where svec has entry (a, b). */
+static size_t svec_at(size_t a, size_t b)
+{
+    return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
+}
+
 static double *block(const struct statistic *statistic, const double *sum,
                      enum statistic_block which)
 {
@@ -73,6 +79,34 @@ static double *square(const struct statistic *statistic, const double *sum,
 {
     double *packed = block(statistic, sum, which), *out = mem_new(n * n, sizeof *out);
     linalg_svec_unpack(n, packed, out);
+    mem_free(packed);
+    return out;
+}
+
+/* [k (k + 1) / 2][p (p + 1) / 2]^2 */
+static double *pairs(const struct statistic *statistic, const double *sum)
+{
+    size_t each = statistic->size[STATISTIC_INFORMATION];
+    size_t by = LINALG_SVEC_DIM(statistic->k), size = LINALG_SVEC_DIM(each);
+    double *packed = block(statistic, sum, STATISTIC_INFORMATION_PAIRS);
+    double *out = mem_new(by * each * each, sizeof *out);
+    for (size_t c = 0; c < by; c++)
+        linalg_svec_unpack(each, packed + c * size, out + c * each * each);
+    mem_free(packed);
+    return out;
+}
+
+static double *residual_shape(const struct statistic *statistic, const double *sum)
+{
+    size_t p = statistic->p, m = statistic->m, each = LINALG_SVEC_DIM(p);
+    double *packed = block(statistic, sum, STATISTIC_RESIDUAL_SHAPE);
+    double *out = mem_new(m * p * p, sizeof *out);
+    for (size_t l = 0; l < m; l++)
+        if (statistic->exact)
+            linalg_svec_unpack(p, packed + l * each, out + l * p * p);
+        else
+            for (size_t a = 0; a < p; a++)
+                out[(l * p + a) * p + a] = packed[l * p + a];
     mem_free(packed);
     return out;
 }
@@ -101,7 +135,7 @@ static void view_uncentre(struct view *view, const struct statistic *s)
 {
     double information = view->patients * statistic_middle(s, STATISTIC_INFORMATION);
     double in_square = view->patients * statistic_middle(s, STATISTIC_INFORMATION_SQUARE);
-    for (size_t i = 0; i < s->p * s->p; i++) {
+    for (size_t i = 0; !s->exact && i < s->p * s->p; i++) {
         view->information[i] += i % (s->p + 1) == 0 ? information : 0;
         view->square[i] += in_square;
     }
@@ -140,10 +174,20 @@ enum err view_init(struct view *view, const struct statistic *s,
     view->effect_score = block(s, sum, STATISTIC_EFFECT_SCORE);
     view->omega_score = square(s, sum, STATISTIC_OMEGA_SCORE, s->p);
     view->information = square(s, sum, STATISTIC_INFORMATION, s->p);
-    view->square = square(s, sum, STATISTIC_INFORMATION_SQUARE, s->p);
+    if (s->exact)
+        view->pairs = pairs(s, sum);
+    else
+        view->square = square(s, sum, STATISTIC_INFORMATION_SQUARE, s->p);
+    view->effect_curvature = block(s, sum, STATISTIC_EFFECT_CURVATURE);
+    view->omega_curvature = block(s, sum, STATISTIC_OMEGA_CURVATURE);
+    view->population_curvature = block(s, sum, STATISTIC_POPULATION_CURVATURE);
+    if (s->exact)
+        view->residual_curvature = square(s, sum, STATISTIC_RESIDUAL_CURVATURE, s->m);
+    if (s->size[STATISTIC_EFFECT_INFORMATION])
+        view->by_covariates = block(s, sum, STATISTIC_EFFECT_INFORMATION);
     view->residual_score = block(s, sum, STATISTIC_RESIDUAL_SCORE);
     view->residual_information = square(s, sum, STATISTIC_RESIDUAL_INFORMATION, s->m);
-    view->residual_shape = block(s, sum, STATISTIC_RESIDUAL_SHAPE);
+    view->residual_shape = residual_shape(s, sum);
     view->population_score = block(s, sum, STATISTIC_POPULATION_SCORE);
     view->population_information = square(s, sum, STATISTIC_POPULATION_INFORMATION, s->q);
     view->population_cross = block(s, sum, STATISTIC_POPULATION_CROSS);
@@ -166,6 +210,12 @@ void view_clear(struct view *view)
                      view->information,
                      view->precision,
                      view->square,
+                     view->pairs,
+                     view->by_covariates,
+                     view->effect_curvature,
+                     view->omega_curvature,
+                     view->residual_curvature,
+                     view->population_curvature,
                      view->residual_score,
                      view->residual_information,
                      view->residual_shape,
@@ -211,6 +261,57 @@ void fisher_score(const struct space *space, const struct view *view, double *sc
            q * sizeof *score);
 }
 
+/* sum (I - V)_ab u_cd of a packed pair of symmetric matrices. */
+static double pair_at(const double *pairs, size_t each, size_t a, size_t b, size_t c,
+                      size_t d)
+{
+    return pairs[svec_at(c, d) * each + svec_at(a, b)] * (a == b ? 1 : M_SQRT1_2) *
+           (c == d ? 1 : M_SQRT1_2);
+}
+
+/* Add `share` sum (I - V) M (I - V) of any M [p][p] to `out`, from its pairs. */
+static void add_around(size_t p, const double *pairs, double share, const double *m,
+                       double *out)
+{
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            for (size_t c = 0; c < p; c++)
+                for (size_t d = 0; d < p; d++)
+                    out[a * p + d] += share *
+                                      pair_at(pairs, LINALG_SVEC_DIM(p), a, b, c, d) *
+                                      m[b * p + c];
+}
+
+/* The pairs that go with x_c x_d, and what makes them so. */
+static const double *pairs_by(const struct view *view, size_t c, size_t d, double *share)
+{
+    size_t each = LINALG_SVEC_DIM(view->prior->p);
+    *share = c == d ? 1 : M_SQRT1_2;
+    return view->pairs + svec_at(c, d) * each * each;
+}
+
+/* sum (I - V) E x x' E' (I - V), E [p][k]; in the private form of means. */
+static void effects_around(const struct view *view, const double *e, const double *spread,
+                           double *out)
+{
+    size_t p = view->prior->p, k = view->prior->k;
+    double *m = mem_new(p * p, sizeof *m), share;
+    memset(out, 0, p * p * sizeof *out);
+    if (!view->pairs) {
+        congruence(p, view->information, spread, out);
+        for (size_t i = 0; i < p * p; i++)
+            out[i] /= view->patients * view->patients;
+    }
+    for (size_t i = 0; view->pairs && i < k * k; i++) {
+        size_t c = i / k, d = i % k;
+        const double *by = pairs_by(view, c, d, &share);
+        for (size_t f = 0; f < p * p; f++)
+            m[f] = e[f / p * k + c] * e[f % p * k + d];
+        add_around(p, by, share, m, out);
+    }
+    mem_free(m);
+}
+
 void fisher_profile(const struct space *space, const struct view *view,
                     const double *effects, double *score)
 {
@@ -222,17 +323,17 @@ void fisher_profile(const struct space *space, const struct view *view,
     linalg_multiply(p, p, k, view->inverse, effects, e);
     linalg_multiply(p, k, k, e, view->covariates, moved);
     linalg_multiply_nt(p, k, p, moved, e, spread); /* sum (E x)(E x)' */
-    congruence(p, view->information, spread, g);
+    effects_around(view, e, spread, g);
     for (size_t i = 0; i < p * p; i++)
-        g[i] = view->omega_score[i] - g[i] / (n * n);
+        g[i] = view->omega_score[i] - g[i];
     prior_scores(space, view, g, scores);
     size_t first = space->first[NUMBER_COVARIANCE];
     memcpy(score + first, scores + first,
            (space->first[NUMBER_RESIDUAL] - first) * sizeof *score);
     for (size_t l = 0; l < m; l++)
-        for (size_t a = 0; a < p; a++)
+        for (size_t i = 0; i < p * p; i++)
             score[space->first[NUMBER_RESIDUAL] + l] -=
-                view->residual_shape[l * p + a] * spread[a * p + a] / n;
+                view->residual_shape[l * p * p + i] * spread[i] / n;
     mem_free(e);
     mem_free(moved);
     mem_free(spread);
@@ -254,8 +355,19 @@ void fisher_direction(size_t p, const double *inverse, const struct number *one,
     }
 }
 
-/* Between covariances: sum_ab a_a a_b (M_i)_ab (M_j)_ab / 2; with residual l:
- * sum_a shape_la (M_i)_aa. */
+/* sum (I - V) M (I - V) as the information of covariances has it: in the private form
+ * only what the rotated diagonals tell. */
+static void known_about(const struct view *view, const double *m, double *out)
+{
+    size_t p = view->prior->p;
+    for (size_t e = 0; e < p * p; e++)
+        out[e] = view->pairs ? 0 : view->square[e] * m[e];
+    if (view->pairs)
+        add_around(p, view->pairs, 1, m, out);
+}
+
+/* Between covariances: sum tr(P M_i P M_j) / 2, P = I - V; with residual l:
+ * tr(shape_l M_i). */
 static void covariance_information(const struct space *space, const struct view *view,
                                    double *out)
 {
@@ -264,27 +376,62 @@ static void covariance_information(const struct space *space, const struct view 
            residual = space->first[NUMBER_RESIDUAL];
     size_t entries = residual - first;
     double *directions = mem_new(entries * p * p, sizeof *directions);
+    double *known = mem_new(p * p, sizeof *known);
     for (size_t i = 0; i < entries; i++)
         fisher_direction(p, view->inverse, &space->numbers[first + i],
                          directions + i * p * p);
     for (size_t i = 0; i < entries; i++) {
         const double *mi = directions + i * p * p;
+        known_about(view, mi, known);
         for (size_t j = 0; j <= i; j++) {
             const double *mj = directions + j * p * p;
             double sum = 0;
             for (size_t e = 0; e < p * p; e++)
-                sum += view->square[e] * mi[e] * mj[e];
+                sum += known[e] * mj[e];
             out[(first + i) * n + first + j] = out[(first + j) * n + first + i] = sum / 2;
         }
         for (size_t l = 0; l < m; l++) {
             double sum = 0;
-            for (size_t a = 0; a < p; a++)
-                sum += view->residual_shape[l * p + a] * mi[a * p + a];
+            for (size_t e = 0; e < p * p; e++)
+                sum += view->residual_shape[l * p * p + e] * mi[e];
             out[(first + i) * n + residual + l] = out[(residual + l) * n + first + i] =
                 sum;
         }
     }
     mem_free(directions);
+    mem_free(known);
+}
+
+/* Between effects: sum (I - V) (x) x x', in natural coordinates. */
+static void effect_information(const struct space *space, const struct view *view,
+                               double *out)
+{
+    size_t p = view->prior->p, k = view->prior->k, n = space->count;
+    double *whitened = mem_new(p * p, sizeof *whitened);
+    double *natural = mem_new(k * k * p * p, sizeof *natural);
+    for (size_t c = 0; c < k; c++) {
+        for (size_t d = 0; d < k; d++) {
+            double *to = natural + (c * k + d) * p * p;
+            const double *from = view->by_covariates + svec_at(c, d) * LINALG_SVEC_DIM(p);
+            if (view->by_covariates)
+                linalg_svec_unpack(p, from, whitened);
+            double share = view->by_covariates
+                               ? (c == d ? 1 : M_SQRT1_2)
+                               : view->covariates[c * k + d] / view->patients;
+            congruence(p, view->inverse,
+                       view->by_covariates ? whitened : view->information, to);
+            for (size_t e = 0; e < p * p; e++)
+                to[e] *= share;
+        }
+    }
+    for (size_t i = 0; i < space->first[NUMBER_COVARIANCE]; i++) {
+        for (size_t j = 0; j < space->first[NUMBER_COVARIANCE]; j++) {
+            const struct number *one = &space->numbers[i], *two = &space->numbers[j];
+            out[i * n + j] = natural[((one->b * k + two->b) * p + one->a) * p + two->a];
+        }
+    }
+    mem_free(whitened);
+    mem_free(natural);
 }
 
 static void population_information(const struct space *space, const struct view *view,
@@ -309,21 +456,116 @@ static void population_information(const struct space *space, const struct view 
 void fisher_information(const struct space *space, const struct view *view,
                         double *information)
 {
-    size_t p = view->prior->p, k = view->prior->k, m = view->prior->m, n = space->count;
+    size_t m = view->prior->m, n = space->count;
     size_t residual = space->first[NUMBER_RESIDUAL];
     memset(information, 0, n * n * sizeof *information);
-    for (size_t i = 0; i < space->first[NUMBER_COVARIANCE]; i++) {
-        for (size_t j = 0; j < space->first[NUMBER_COVARIANCE]; j++) {
-            const struct number *one = &space->numbers[i], *two = &space->numbers[j];
-            information[i * n + j] = view->precision[one->a * p + two->a] *
-                                     view->covariates[one->b * k + two->b] /
-                                     view->patients;
-        }
-    }
+    effect_information(space, view, information);
     covariance_information(space, view, information);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < m; j++)
             information[(residual + i) * n + residual + j] =
                 view->residual_information[i * m + j];
     population_information(space, view, information);
+}
+
+/* --- curvature --------------------------------------------------------------------- */
+
+/* [p][k][p][p]: sum x_c (I - V)_ab (z - (I - V) E x)_d. */
+static double *residual_pairs(const struct view *view, const double *effects)
+{
+    size_t p = view->prior->p, k = view->prior->k, each = LINALG_SVEC_DIM(p);
+    double *out = mem_new(p * k * p * p, sizeof *out), *e = mem_new(p * k, sizeof *e);
+    linalg_multiply(p, p, k, view->inverse, effects, e);
+    for (size_t i = 0; i < p * k * p * p; i++) {
+        size_t a = i / (k * p * p), c = i / (p * p) % k, b = i / p % p, d = i % p;
+        out[i] = view->effect_curvature[(d * k + c) * each + svec_at(a, b)] *
+                 (a == b ? 1 : M_SQRT1_2);
+        for (size_t f = 0; f < k; f++) {
+            double share;
+            const double *by = pairs_by(view, c, f, &share);
+            for (size_t g = 0; g < p; g++)
+                out[i] -= share * pair_at(by, each, a, b, d, g) * e[g * k + f];
+        }
+    }
+    mem_free(e);
+    return out;
+}
+
+void fisher_cross(const struct space *space, const struct view *view,
+                  const double *effects, double *information)
+{
+    size_t p = view->prior->p, k = view->prior->k, n = space->count;
+    size_t population = space->first[NUMBER_POPULATION];
+    double *pairs = residual_pairs(view, effects), *m = mem_new(p * p, sizeof *m);
+    double *along = mem_new(p * k, sizeof *along),
+           *natural = mem_new(p * k, sizeof *natural);
+    for (size_t j = space->first[NUMBER_COVARIANCE]; j < space->first[NUMBER_RESIDUAL];
+         j++) {
+        fisher_direction(p, view->inverse, &space->numbers[j], m);
+        for (size_t i = 0; i < p * k; i++) {
+            along[i] = 0;
+            for (size_t e = 0; e < p * p; e++)
+                along[i] += pairs[i * p * p + e] * m[e];
+        }
+        linalg_multiply_tn(p, p, k, view->inverse, along, natural);
+        for (size_t i = 0; i < space->first[NUMBER_COVARIANCE]; i++) {
+            const struct number *one = &space->numbers[i];
+            information[i * n + j] += natural[one->a * k + one->b];
+            information[j * n + i] = information[i * n + j];
+        }
+        for (size_t i = population; i < n; i++) {
+            const double *spread = view->population_curvature + (i - population) * p * p;
+            for (size_t e = 0; e < p * p; e++)
+                information[i * n + j] += spread[e] * m[e];
+            information[j * n + i] = information[i * n + j];
+        }
+    }
+    mem_free(pairs);
+    mem_free(m);
+    mem_free(along);
+    mem_free(natural);
+}
+
+/* Between covariances: sum z' M_i (I - V) M_j z in the place of half of tr (I - V) M_i
+ * (I - V) M_j, twice. */
+static void covariance_curvature(const struct space *space, const struct view *view,
+                                 double *curvature)
+{
+    size_t p = view->prior->p, n = space->count, each = LINALG_SVEC_DIM(p);
+    size_t first = space->first[NUMBER_COVARIANCE], end = space->first[NUMBER_RESIDUAL];
+    double *mi = mem_new(p * p, sizeof *mi), *mj = mem_new(p * p, sizeof *mj);
+    double *half = mem_new(p * p, sizeof *half); /* sum z_b z_c M_i,ba (I - V)_ad */
+    for (size_t i = first; i < end; i++) {
+        fisher_direction(p, view->inverse, &space->numbers[i], mi);
+        memset(half, 0, p * p * sizeof *half);
+        for (size_t a = 0; a < p; a++)
+            for (size_t b = 0; b < p; b++)
+                for (size_t c = 0; c < p; c++)
+                    for (size_t d = 0; d < p; d++)
+                        half[d * p + c] += mi[b * p + a] * pair_at(view->omega_curvature,
+                                                                   each, a, d, b, c);
+        for (size_t j = first; j < end; j++) {
+            double sum = 0;
+            fisher_direction(p, view->inverse, &space->numbers[j], mj);
+            for (size_t e = 0; e < p * p; e++)
+                sum += half[e] * mj[e];
+            curvature[i * n + j] = sum - curvature[i * n + j];
+        }
+    }
+    mem_free(mi);
+    mem_free(mj);
+    mem_free(half);
+}
+
+void fisher_curvature(const struct space *space, const struct view *view,
+                      const double *effects, double *curvature)
+{
+    size_t n = space->count, m = view->prior->m, residual = space->first[NUMBER_RESIDUAL];
+    fisher_information(space, view, curvature);
+    covariance_curvature(space, view, curvature);
+    fisher_cross(space, view, effects, curvature);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < m; j++)
+            curvature[(residual + i) * n + residual + j] =
+                view->residual_curvature[i * m + j];
 }

@@ -39,10 +39,16 @@ struct view {
     double *omega_score;  /* sum z z' + W - I [p][p] */
     double *information;  /* sum I - V [p][p], whitened */
     double *precision;    /* L^-T (I - V) L^-1, summed: the same in natural coordinates */
-    double *square;       /* sum a a' [p][p] */
+    double *square;       /* sum a a' [p][p]; NULL in the exact form, which has: */
+    double *pairs;        /* sum of svec(x x') (x) v v', v = svec(I - V) */
+    double *by_covariates;    /* sum of svec(x x') (x) svec(I - V); NULL too when k = 1 */
+    double *effect_curvature; /* sum of z (x) x (x) svec(I - V) */
+    double *omega_curvature;  /* sum of svec(z z') (x) svec(I - V) */
+    double *residual_curvature;      /* [m][m] */
+    double *population_curvature;    /* [q][p][p] */
     double *residual_score;          /* [m] */
     double *residual_information;    /* [m][m] */
-    double *residual_shape;          /* [m][p] */
+    double *residual_shape;          /* [m][p][p] */
     double *population_score;        /* [q] */
     double *population_information;  /* [q][q] */
     double *population_cross;        /* [q][p][k] */
@@ -64,6 +70,17 @@ void fisher_score(const struct space *space, const struct view *view, double *sc
  * products. */
 void fisher_information(const struct space *space, const struct view *view,
                         double *information);
+
+/* What the scores lose as the numbers move, in models linearised at the modes, once a
+ * step `effects` has been taken: the observed information; exact form only. Not always
+ * positive definite. */
+void fisher_curvature(const struct space *space, const struct view *view,
+                      const double *effects, double *curvature);
+
+/* Add to an information what it has between effects or population parameters and
+ * covariances once a step `effects` [p][k] has been taken. */
+void fisher_cross(const struct space *space, const struct view *view,
+                  const double *effects, double *information);
 
 /* M = L^-1 E L^-T [p][p], the change of the whitened covariance with entry (a, b): E is 1
  * there and at (b, a). `inverse` is L^-1. */

@@ -554,6 +554,7 @@ static struct fit_moments *moments_new(size_t p, size_t q, size_t m)
     moments->posterior = mem_new(p * p, sizeof(double));
     moments->residual_score = mem_new(m, sizeof(double));
     moments->residual_information = mem_new(m * m, sizeof(double));
+    moments->residual_curvature = mem_new(m * m, sizeof(double));
     moments->residual_squares = mem_new(m, sizeof(double));
     moments->residual_shape = mem_new(m * p * p, sizeof(double));
     moments->population_score = mem_new(q, sizeof(double));
@@ -573,6 +574,7 @@ void fit_moments_destroy(struct fit_moments **moments)
     mem_free((*moments)->posterior);
     mem_free((*moments)->residual_score);
     mem_free((*moments)->residual_information);
+    mem_free((*moments)->residual_curvature);
     mem_free((*moments)->residual_squares);
     mem_free((*moments)->residual_shape);
     mem_free((*moments)->population_score);
@@ -689,6 +691,52 @@ static void residual_scores(const struct problem *problem, const struct point *h
     }
 }
 
+/* The derivative of the score of log residual k by l, with the sign turned, in a model
+ * linearised at the mode: directly, sum_j 2 s_kj s_lj (e_j^2 / g_j^2 + h_j) - 2 s_kj
+ * (1[k = l] - s_lj) (e_j^2 / g_j^2 - 1 + h_j), e the residuals and h the hat values;
+ * through the mode, - c_k' V c_l / 4, c the derivative of dO/dz; through log det A,
+ * - 2 tr V Q_k V Q_l. */
+static void residual_curvature(const struct problem *problem, const struct point *here,
+                               const double *posterior, const double *vq,
+                               struct fit_moments *moments)
+{
+    const struct prior_layout *layout = engine_layout(problem->engine);
+    size_t p = problem->p, d = p + problem->q, m = layout->m;
+    double *c = mem_new(m * p, sizeof *c), *out = moments->residual_curvature;
+    for (size_t j = 0; j < problem->n; j++) {
+        const struct observed *o = &here->observed[j];
+        const double *row = here->jacobian + j * d;
+        double hat = 0;
+        for (size_t a = 0; a < p; a++)
+            for (size_t b = 0; b < p; b++)
+                hat += row[a] * posterior[a * p + b] * row[b] / o->variance;
+        for (size_t k = 0; k < m; k++) {
+            double share = o->share[layout->residual[k].which];
+            if (twin_measurement(problem->twin, j)->observation !=
+                    layout->residual[k].observation ||
+                share == 0)
+                continue;
+            double square = 1 - o->d_log_residual[layout->residual[k].which] / share / 2;
+            for (size_t a = 0; a < p; a++)
+                c[k * p + a] += o->dd_log_residual[layout->residual[k].which] * row[a];
+            for (size_t l = 0; l < m; l++) {
+                double other = o->share[layout->residual[l].which];
+                if (layout->residual[l].observation == layout->residual[k].observation)
+                    out[k * m + l] += 2 * share * other * (square + hat) -
+                                      2 * share * ((k == l) - other) * (square - 1 + hat);
+            }
+        }
+    }
+    for (size_t k = 0; k < m; k++)
+        for (size_t l = 0; l < m; l++)
+            for (size_t a = 0; a < p; a++)
+                for (size_t b = 0; b < p; b++)
+                    out[k * m + l] -=
+                        c[k * p + a] * posterior[a * p + b] * c[l * p + b] / 4 +
+                        2 * vq[k * p * p + a * p + b] * vq[l * p * p + b * p + a];
+    mem_free(c);
+}
+
 /* With M = I - G V G', G_j = f_j' / g_j, the marginal information of log residual
  * parameters k and l is 2 sum_ij s_ki M_ij^2 s_lj, s the shares d log g: the trace form
  * of a Gaussian linearised at the mode. With Q_l = sum_j s_lj G_j G_j' that is 2 (sum_j
@@ -731,6 +779,7 @@ static void residual_information(const struct problem *problem, const struct poi
                 for (size_t b = 0; b < p; b++)
                     information[k * m + l] +=
                         2 * vq[k * p * p + a * p + b] * vq[l * p * p + b * p + a];
+    residual_curvature(problem, here, posterior, vq, moments);
     mem_free(vq);
     mem_free(q);
 }

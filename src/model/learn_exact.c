@@ -8,22 +8,29 @@
 #include "factor.h"
 #include "numerics/linalg.h"
 
-/* Secants of at most so many of the last rounds correct the Fisher information at the
- * best one, those within reach: a variance may differ by half, an effect by one of its
- * standard deviations, and the score may have dropped by a fifth to five times what was
- * expected. */
+/* The end is near when the step is shorter than a third of a standard error in every
+ * number, squared and on average: there the likelihood is as good as quadratic, its
+ * curvature is believed, and rounds no farther than that from each other tell more of it
+ * by the secants between them, of which at most so many are used. */
+#define NEAR 0.1
 #define SECANTS_MAX 6
-#define NEAR_VARIANCE 0.6
-#define NEAR_EFFECT 1.0
-#define SECANT_LEAST 0.2
-#define SECANT_MOST 5.0
+
+/* In no direction is it believed to be less or more than so many times the expected
+ * information. */
+#define CURVATURE_LEAST 0.2
+#define CURVATURE_MOST 5.0
+
+/* What is left to gain shrinks from round to round; it is not believed to shrink slower
+ * than to so much (a root, as of the step). */
+#define RATE_MOST 0.9
 
 /* One step carries no logarithm or logit farther than this, no untransformed typical
- * value farther than so many between-patient sds, no untransformed population parameter
- * farther than so many times itself. */
+ * value farther than so many between-patient sds or so many times itself, no
+ * untransformed population parameter farther than the latter (or than that, if less
+ * than 1). */
 #define FARTHEST_TRANSFORMED 1.5
 #define FARTHEST_SDS 30.0
-#define FARTHEST_POPULATION 3.0
+#define FARTHEST_ITSELF 3.0
 #define DAMPING_MAX 1e12
 
 /* Information added to every number, relative to its size: nothing where anything is
@@ -68,7 +75,7 @@ static double cost(const struct view *view)
     return view->likelihood + FAILED_COST * view->failed;
 }
 
-/* One BFGS correction of the information b, by a step s and the drop y of the score along
+/* One BFGS correction of the curvature b, by a step s and the drop y of the score along
  * it; less than a fifth of the expected drop counts as a fifth (Powell 1978). */
 static void correct(size_t n, double *b, const double *s, const double *y_seen)
 {
@@ -79,11 +86,11 @@ static void correct(size_t n, double *b, const double *s, const double *y_seen)
         sbs += s[i] * bs[i];
         sy += s[i] * y[i];
     }
-    if (sbs > 0 && sy < SECANT_LEAST * sbs) {
-        double share = (1 - SECANT_LEAST) * sbs / (sbs - sy);
+    if (sbs > 0 && sy < CURVATURE_LEAST * sbs) {
+        double share = (1 - CURVATURE_LEAST) * sbs / (sbs - sy);
         for (size_t i = 0; i < n; i++)
             y[i] = share * y[i] + (1 - share) * bs[i];
-        sy = SECANT_LEAST * sbs;
+        sy = CURVATURE_LEAST * sbs;
     }
     for (size_t i = 0; sbs > 0 && i < n; i++)
         for (size_t j = 0; j < n; j++)
@@ -92,26 +99,9 @@ static void correct(size_t n, double *b, const double *s, const double *y_seen)
     mem_free(y);
 }
 
-static bool within_reach(const struct prior *a, const struct prior *b)
-{
-    for (size_t i = 0; i < a->p; i++) {
-        double variance = b->omega[i * a->p + i];
-        if (fabs(log(a->omega[i * a->p + i] / variance)) > NEAR_VARIANCE)
-            return false;
-        for (size_t c = 0; c < a->k; c++)
-            if (fabs(a->effects[i * a->k + c] - b->effects[i * a->k + c]) >
-                NEAR_EFFECT * sqrt(variance))
-                return false;
-    }
-    for (size_t l = 0; l < a->m; l++)
-        if (fabs(a->residual[l] - b->residual[l]) > NEAR_VARIANCE / 2)
-            return false;
-    return true;
-}
-
 /* The secant s, y between round i and the base; whether it says something about the
  * curvature at the base. */
-static bool secant(const struct history *history, size_t base, const double *information,
+static bool secant(const struct history *history, size_t base, const double *curvature,
                    size_t i, double *s, double *y)
 {
     const struct space *space = &history->space;
@@ -125,21 +115,21 @@ static bool secant(const struct history *history, size_t base, const double *inf
     }
     for (size_t e = 0; e < n; e++)
         for (size_t f = 0; f < n; f++)
-            expected += s[e] * information[e * n + f] * s[f];
-    return within_reach(history->rounds[i].prior, history->rounds[base].prior) &&
-           drop > SECANT_LEAST * expected && drop < SECANT_MOST * expected;
+            expected += s[e] * curvature[e * n + f] * s[f];
+    return expected < NEAR * (double)n && drop > CURVATURE_LEAST * expected &&
+           drop < CURVATURE_MOST * expected;
 }
 
-/* Correct the information at the base by all usable secants of the last rounds, oldest
+/* Correct the curvature at the base by all usable secants of the last rounds, oldest
  * first. */
-static void use_secants(const struct history *history, size_t base, double *information)
+static void use_secants(const struct history *history, size_t base, double *curvature)
 {
     size_t n = history->space.count, last = history->count - 1;
     double *s = mem_new(n, sizeof *s), *y = mem_new(n, sizeof *y);
-    double *expected = mem_copy(information, n * n * sizeof *expected);
+    double *expected = mem_copy(curvature, n * n * sizeof *expected);
     for (size_t i = last > SECANTS_MAX ? last - SECANTS_MAX : 0; i <= last; i++)
         if (i != base && secant(history, base, expected, i, s, y))
-            correct(n, information, s, y);
+            correct(n, curvature, s, y);
     mem_free(s);
     mem_free(y);
     mem_free(expected);
@@ -158,8 +148,10 @@ static double farthest(const struct history *history, const struct prior *prior,
     if (history->model &&
         model_parameter(history->model, parameter)->transform != TRANSFORM_IDENTITY)
         return FARTHEST_TRANSFORMED;
-    return effect ? FARTHEST_SDS * sqrt(prior->omega[one->a * (prior->p + 1)])
-                  : FARTHEST_POPULATION * fmax(1, fabs(prior->population[one->a]));
+    double itself = FARTHEST_ITSELF * fabs(*space_place(&history->space, prior, e));
+    return effect
+               ? fmax(itself, FARTHEST_SDS * sqrt(prior->omega[one->a * (prior->p + 1)]))
+               : fmax(itself, FARTHEST_ITSELF);
 }
 
 /* b plus what bounds a step: a trace that makes directions regular of which nothing is
@@ -359,15 +351,21 @@ static enum err solve_factor(const struct history *history, size_t base, const d
     return err;
 }
 
+/* What a step promises of -2 log L: the score along it. */
+static double along(size_t n, const double *score, const double *step)
+{
+    double sum = 0;
+    for (size_t e = 0; e < n; e++)
+        sum += score[e] * step[e];
+    return sum;
+}
+
 /* Is the end near enough for the factor's coordinates? Far from it variances are moved as
  * they are, in which a Fisher step is nearly linear. */
 static bool is_near(const struct view *view, size_t n, const double *score,
                     const double *step)
 {
-    double promised = 0;
-    for (size_t e = 0; e < n; e++)
-        promised += score[e] * step[e];
-    return promised < fmax(FACTOR_NEAR_LEAST, FACTOR_NEAR * view->patients);
+    return along(n, score, step) < fmax(FACTOR_NEAR_LEAST, FACTOR_NEAR * view->patients);
 }
 
 struct step {
@@ -406,35 +404,89 @@ static enum err damped(const struct history *history, size_t base, const double 
     return err;
 }
 
-/* Newton's step with the information b, covariances and residuals as they will be once
- * the effects have moved (docs/statistics.md, profile); damped until nothing goes farther
- * than it may. */
-static enum err newton(const struct history *history, size_t base, const double *b,
-                       struct step *step)
+/* Hold a curvature to the information: in no direction less than CURVATURE_LEAST or more
+ * than CURVATURE_MOST times as much. */
+static enum err held_to(size_t n, const double *information, double *curvature)
+{
+    double *c = mem_copy(information, n * n * sizeof *c),
+           *values = mem_new(n, sizeof *values);
+    double *half = mem_new(n * n, sizeof *half), *q = mem_new(n * n, sizeof *q);
+    enum err err = linalg_cholesky(n, c);
+    if (err == ERR_OK) {
+        linalg_lower_solve(n, c, n, curvature);
+        for (size_t e = 0; e < n; e++)
+            for (size_t f = 0; f < n; f++)
+                half[e * n + f] = curvature[f * n + e];
+        linalg_lower_solve(n, c, n, half);
+        err = linalg_eigen(n, half, values, q);
+    }
+    if (err == ERR_OK) {
+        linalg_multiply(n, n, n, c, q, half);
+        for (size_t e = 0; e < n * n; e++)
+            q[e] = half[e] * fmin(CURVATURE_MOST, fmax(CURVATURE_LEAST, values[e % n]));
+        linalg_multiply_nt(n, n, n, q, half, curvature);
+    }
+    mem_free(c);
+    mem_free(values);
+    mem_free(half);
+    mem_free(q);
+    return err;
+}
+
+/* The step of effects alone, [p][k], damped until nothing goes farther than it may. */
+static enum err move_effects(const struct history *history, size_t base,
+                             const double *information, double *damping,
+                             struct step *step, double *effects)
+{
+    const struct space *space = &history->space;
+    const double *score = history->scores + base * space->count;
+    enum err err = damped(history, base, information, score, *damping, step);
+    while (err == ERR_OK && step->far && *damping < DAMPING_MAX) {
+        *damping = fmax(1, 4 * *damping);
+        err = damped(history, base, information, score, *damping, step);
+    }
+    for (size_t e = 0; e < space->first[NUMBER_COVARIANCE]; e++)
+        effects[space->numbers[e].a * history->views[base].prior->k +
+                space->numbers[e].b] = step->along[e];
+    return err;
+}
+
+/* The step, covariances and residuals as they will be once the effects have moved
+ * (docs/statistics.md, profile). From afar by the expected information, which does not
+ * depend on how far, with what curvature says of effects and covariances together; near
+ * the end by the curvature. */
+static enum err newton(const struct history *history, size_t base,
+                       const double *information, struct step *step)
 {
     const struct space *space = &history->space;
     const struct view *view = &history->views[base];
     const double *score = history->scores + base * space->count;
-    size_t n = space->count, k = view->prior->k;
-    double *effects = mem_new(view->prior->p * k, sizeof *effects);
+    size_t n = space->count;
+    double *effects = mem_new(view->prior->p * view->prior->k, sizeof *effects);
     double *profiled = mem_copy(score, n * sizeof *profiled), damping = 0;
-    enum err err = damped(history, base, b, score, damping, step);
-    while (err == ERR_OK && step->far && damping < DAMPING_MAX) {
-        damping = fmax(1, 4 * damping);
-        err = damped(history, base, b, score, damping, step);
-    }
-    for (size_t e = 0; e < space->first[NUMBER_COVARIANCE]; e++)
-        effects[space->numbers[e].a * k + space->numbers[e].b] = step->along[e];
+    double *b = mem_copy(information, n * n * sizeof *b);
+    enum err err = move_effects(history, base, information, &damping, step, effects);
     fisher_profile(space, view, effects, profiled);
+    fisher_cross(space, view, effects, b);
+    if (err == ERR_OK)
+        err = held_to(n, information, b);
     if (err == ERR_OK)
         err = damped(history, base, b, profiled, damping, step);
-    double promised = 0;
-    for (size_t e = 0; err == ERR_OK && e < n; e++)
-        promised += score[e] * step->along[e];
-    if (err == ERR_OK && promised < 0) /* the profile led astray */
-        err = damped(history, base, b, score, damping, step);
+    if (err == ERR_OK && along(n, profiled, step->along) < NEAR * (double)n) {
+        if (step->factored) /* at a bound the scores of the covariance are not nothing */
+            memcpy(b, information, n * n * sizeof *b);
+        else
+            fisher_curvature(space, view, effects, b);
+        err = held_to(n, information, b);
+        use_secants(history, base, b);
+        if (err == ERR_OK)
+            err = damped(history, base, b, profiled, damping, step);
+    }
+    if (err == ERR_OK && along(n, score, step->along) < 0) /* the profile led astray */
+        err = damped(history, base, information, score, damping, step);
     mem_free(effects);
     mem_free(profiled);
+    mem_free(b);
     return err;
 }
 
@@ -483,17 +535,31 @@ static double promise(const struct history *history, size_t base, const struct p
     return sum;
 }
 
-/* The newest of the rounds that are the best to within the tolerance. */
-static size_t best_round(const struct history *history, double tolerance)
+/* The newest of the first `count` rounds that are the best to within the tolerance. */
+static size_t best_round(const struct history *history, size_t count, double tolerance)
 {
     double best = cost(&history->views[0]);
     size_t base = 0;
-    for (size_t i = 1; i < history->count; i++)
+    for (size_t i = 1; i < count; i++)
         best = fmin(best, cost(&history->views[i]));
-    for (size_t i = 0; i < history->count; i++)
+    for (size_t i = 0; i < count; i++)
         if (cost(&history->views[i]) <= best + tolerance)
             base = i;
     return base;
+}
+
+/* What is left to gain of which the next step promises `gain`, if it goes on shrinking as
+ * since the round before the base: where the likelihood is flatter than the information
+ * has it, every step goes only part of the way. */
+static double still_to_gain(const struct history *history, size_t base, double tolerance,
+                            double gain)
+{
+    if (base == 0)
+        return gain;
+    size_t before = best_round(history, base, tolerance);
+    double promised = promise(history, before, history->rounds[base].prior);
+    double rate = promised > 0 ? sqrt(fabs(gain) / promised) : 0;
+    return gain / (1 - fmin(RATE_MOST, rate));
 }
 
 /* Have the last rounds together gained next to nothing? */
@@ -520,7 +586,8 @@ static enum err step_from(const struct history *history, size_t base, double tol
     if (err == ERR_OK)
         err = go(history, base, &step, next);
     if (err == ERR_OK) {
-        report->gain = promise(history, base, *next);
+        report->gain =
+            still_to_gain(history, base, tolerance, promise(history, base, *next));
         report->converged = fabs(report->gain) < tolerance;
         report->stepped_back = worse > 0 && !report->converged;
         report->stalled =
@@ -576,7 +643,8 @@ static bool reproduced(const struct history *history, const struct prior *prior)
 enum err learn_exactly(const struct history *history, double tolerance,
                        struct prior **next, struct learn_report *report)
 {
-    size_t n = history->space.count, base = best_round(history, tolerance);
+    size_t n = history->space.count,
+           base = best_round(history, history->count, tolerance);
     double *information = mem_new(n * n, sizeof *information);
     double *inverse = mem_new(n * n, sizeof *inverse);
     report->best = base;
@@ -584,10 +652,8 @@ enum err learn_exactly(const struct history *history, double tolerance,
     bounded(history, history->views[base].prior, 0, information, inverse);
     memcpy(information, inverse, n * n * sizeof *inverse);
     enum err err = inverse_of(n, information, inverse);
-    if (err == ERR_OK) {
-        use_secants(history, base, information);
+    if (err == ERR_OK)
         err = step_from(history, base, tolerance, information, next, report);
-    }
     if (err == ERR_OK)
         history_errors(history, inverse, *next);
     if (err == ERR_OK && reproduced(history, *next)) {

@@ -202,16 +202,25 @@ void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic)
 {
     size_t p = layout->p, k = layout->k, q = layout->q, m = layout->m;
+    size_t square = LINALG_SVEC_DIM(p);
     struct statistic s = {.exact = exact, .p = p, .k = k, .q = q, .m = m};
     s.size[STATISTIC_COUNT] = 1;
     s.size[STATISTIC_COVARIATES] = k > 1 ? LINALG_SVEC_DIM(k) : 0;
     s.size[STATISTIC_EFFECT_SCORE] = p * k;
-    s.size[STATISTIC_OMEGA_SCORE] = LINALG_SVEC_DIM(p);
-    s.size[STATISTIC_INFORMATION] = LINALG_SVEC_DIM(p);
-    s.size[STATISTIC_INFORMATION_SQUARE] = LINALG_SVEC_DIM(p);
+    s.size[STATISTIC_OMEGA_SCORE] = square;
+    s.size[STATISTIC_INFORMATION] = square;
+    s.size[STATISTIC_INFORMATION_SQUARE] = exact ? 0 : square;
+    s.size[STATISTIC_INFORMATION_PAIRS] =
+        exact ? LINALG_SVEC_DIM(k) * LINALG_SVEC_DIM(square) : 0;
+    s.size[STATISTIC_EFFECT_INFORMATION] =
+        exact && k > 1 ? LINALG_SVEC_DIM(k) * square : 0;
+    s.size[STATISTIC_EFFECT_CURVATURE] = exact ? p * k * square : 0;
+    s.size[STATISTIC_OMEGA_CURVATURE] = exact ? square * square : 0;
+    s.size[STATISTIC_RESIDUAL_CURVATURE] = exact ? LINALG_SVEC_DIM(m) : 0;
+    s.size[STATISTIC_POPULATION_CURVATURE] = exact ? q * p * p : 0;
     s.size[STATISTIC_RESIDUAL_SCORE] = m;
     s.size[STATISTIC_RESIDUAL_INFORMATION] = LINALG_SVEC_DIM(m);
-    s.size[STATISTIC_RESIDUAL_SHAPE] = m * p;
+    s.size[STATISTIC_RESIDUAL_SHAPE] = m * (exact ? square : p);
     s.size[STATISTIC_POPULATION_SCORE] = q;
     s.size[STATISTIC_POPULATION_INFORMATION] = LINALG_SVEC_DIM(q);
     s.size[STATISTIC_POPULATION_CROSS] = q * p * k;

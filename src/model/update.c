@@ -112,6 +112,44 @@ static double shorten(const struct statistic *statistic, const double *scale,
     return reach.kappa;
 }
 
+/* How the scores change with what they are taken at, in a model linearised at the mode:
+ * that z shrinks by (I - V) e where typical values move by e, by (I - V) M z where the
+ * covariance does by M, by `cross` where a population parameter does. */
+static void write_curvature(const struct statistic *statistic,
+                            const struct fit_moments *moments, const double *x,
+                            double *vector)
+{
+    size_t p = statistic->p, k = statistic->k, q = statistic->q;
+    size_t each = statistic->size[STATISTIC_INFORMATION];
+    const double *known = block(statistic, vector, STATISTIC_INFORMATION);
+    const double *z = moments->z;
+    double *effect = block(statistic, vector, STATISTIC_EFFECT_CURVATURE);
+    double *omega = block(statistic, vector, STATISTIC_OMEGA_CURVATURE);
+    double *population = block(statistic, vector, STATISTIC_POPULATION_CURVATURE);
+    double *square = mem_new(p * p, sizeof *square),
+           *packed = mem_new(each, sizeof *packed);
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            square[a * p + b] = z[a] * z[b];
+    linalg_svec(p, square, packed);
+    for (size_t i = 0; i < each; i++) {
+        for (size_t j = 0; j < each; j++)
+            omega[i * each + j] = packed[i] * known[j];
+        for (size_t a = 0; a < p; a++)
+            for (size_t c = 0; c < k; c++)
+                effect[(a * k + c) * each + i] = z[a] * x[c] * known[i];
+    }
+    for (size_t i = 0; i < q; i++)
+        for (size_t a = 0; a < p; a++)
+            for (size_t b = 0; b < p; b++)
+                population[(i * p + a) * p + b] =
+                    moments->population_cross[i * p + a] * z[b];
+    linalg_svec(statistic->m, moments->residual_curvature,
+                block(statistic, vector, STATISTIC_RESIDUAL_CURVATURE));
+    mem_free(square);
+    mem_free(packed);
+}
+
 static void write_scores(const struct statistic *statistic, const double *scale,
                          const struct fit_moments *moments, const double *x, double room,
                          double *vector)
@@ -140,9 +178,39 @@ static void write_scores(const struct statistic *statistic, const double *scale,
     scale_block(statistic, vector, STATISTIC_OMEGA_SCORE);
 }
 
+/* What the exact form sends of I - V, svec `known`: its products with itself and with
+ * those of the covariates. */
+static void write_pairs(const struct statistic *statistic, const double *known,
+                        const double *x, double *vector)
+{
+    size_t each = statistic->size[STATISTIC_INFORMATION], k = statistic->k;
+    size_t size = LINALG_SVEC_DIM(each), by = LINALG_SVEC_DIM(k);
+    bool several = statistic->size[STATISTIC_EFFECT_INFORMATION] > 0;
+    double *effect = block(statistic, vector, STATISTIC_EFFECT_INFORMATION);
+    double *pairs = block(statistic, vector, STATISTIC_INFORMATION_PAIRS);
+    double *products = mem_new(each * each, sizeof *products);
+    double *packed = mem_new(size, sizeof *packed);
+    double square[(MODEL_COVARIATES_MAX + 1) * (MODEL_COVARIATES_MAX + 1)];
+    double covariates[LINALG_SVEC_DIM(MODEL_COVARIATES_MAX + 1)];
+    for (size_t c = 0; c < k * k; c++)
+        square[c] = x[c / k] * x[c % k];
+    linalg_svec(k, square, covariates);
+    for (size_t i = 0; i < each * each; i++)
+        products[i] = known[i / each] * known[i % each];
+    linalg_svec(each, products, packed);
+    for (size_t c = 0; c < by; c++) {
+        for (size_t i = 0; i < size; i++)
+            pairs[c * size + i] = covariates[c] * packed[i];
+        for (size_t i = 0; several && i < each; i++)
+            effect[c * each + i] = covariates[c] * known[i];
+    }
+    mem_free(products);
+    mem_free(packed);
+}
+
 /* `posterior` V [p][p]; NULL: I, of a patient of whom nothing is known. */
 static void write_information(const struct statistic *statistic, const double *posterior,
-                              double *vector)
+                              const double *x, double *vector)
 {
     size_t p = statistic->p;
     double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], a[MODEL_PARAMETERS_MAX];
@@ -151,7 +219,12 @@ static void write_information(const struct statistic *statistic, const double *p
         double one = i % (p + 1) == 0;
         square[i] = one * (1 - middle) - (posterior ? posterior[i] : one);
     }
-    linalg_svec(p, square, block(statistic, vector, STATISTIC_INFORMATION));
+    double *known = block(statistic, vector, STATISTIC_INFORMATION);
+    linalg_svec(p, square, known);
+    if (statistic->exact) {
+        write_pairs(statistic, known, x, vector);
+        return;
+    }
     for (size_t i = 0; i < p; i++)
         a[i] = 1 - (posterior ? posterior[i * (p + 1)] : 1);
     middle = statistic_middle(statistic, STATISTIC_INFORMATION_SQUARE);
@@ -232,10 +305,14 @@ static void write_residual(const struct statistic *statistic,
     write_capped(statistic, STATISTIC_RESIDUAL_SCORE, STATISTIC_RESIDUAL_INFORMATION,
                  weight, m, score, information, vector);
     double *shape = block(statistic, vector, STATISTIC_RESIDUAL_SHAPE);
-    for (size_t l = 0; l < m; l++)
-        for (size_t a = 0; a < p; a++)
-            shape[l * p + a] =
-                weight * slope[l] * moments->residual_shape[l * p * p + a * p + a];
+    for (size_t l = 0; l < m; l++) {
+        const double *whole = moments->residual_shape + l * p * p;
+        if (statistic->exact)
+            linalg_svec(p, whole, shape + l * LINALG_SVEC_DIM(p));
+        else
+            for (size_t a = 0; a < p; a++)
+                shape[l * p + a] = weight * slope[l] * whole[a * p + a];
+    }
     mem_free(score);
     mem_free(information);
 }
@@ -268,7 +345,7 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
     const double *x = twin_x(twin);
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
-    write_information(statistic, moments->posterior, vector);
+    write_information(statistic, moments->posterior, x, vector);
     write_residual(statistic, moments, vector);
     write_population(statistic, moments, x, vector);
     if (statistic->size[STATISTIC_LIKELIHOOD]) {
@@ -276,6 +353,8 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
         likelihood[0] = fit->minus2_log_likelihood;
         likelihood[1] = moments->skew;
     }
+    if (statistic->exact)
+        write_curvature(statistic, moments, x, vector);
     scale_records(statistic, vector);
     write_scores(statistic, prior->scale, moments, x, room_for_scores(statistic, vector),
                  vector);
@@ -290,7 +369,7 @@ void update_uninformed(const struct statistic *statistic, const double *x, doubl
 {
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
-    write_information(statistic, NULL, vector);
+    write_information(statistic, NULL, x, vector);
     if (statistic->size[STATISTIC_LIKELIHOOD])
         block(statistic, vector, STATISTIC_LIKELIHOOD)[2] = 1;
     scale_records(statistic, vector);

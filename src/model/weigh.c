@@ -142,7 +142,8 @@ static enum err pool_constants(const struct statistic *s,
         pool(s, rounds, views, count, STATISTIC_COVARIATES, k * k, covariates_of);
     pool(s, rounds, views, count, STATISTIC_RESIDUAL_INFORMATION, m * m,
          residual_information_of);
-    pool(s, rounds, views, count, STATISTIC_RESIDUAL_SHAPE, m * p, residual_shape_of);
+    pool(s, rounds, views, count, STATISTIC_RESIDUAL_SHAPE, m * p * p,
+         residual_shape_of);
     pool(s, rounds, views, count, STATISTIC_POPULATION_INFORMATION, q * q,
          population_information_of);
     pool(s, rounds, views, count, STATISTIC_POPULATION_CROSS, q * p * k,

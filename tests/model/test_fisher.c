@@ -182,6 +182,133 @@ static void fisher__information_of_a_line_is_exact(void **state)
     trial_clear(&trial);
 }
 
+/* Lines through readings of two kinds, with a covariate and a bend that all share:
+ * unequal patients, so that nothing holds for means alone. */
+static const char lines[] = "model lines version 1 \"t\"\ntime h\n"
+                            "[parameters]\n"
+                            "a = 10 1 (-99, 99) normal sd 3 on W\n"
+                            "b = 1 1 (-9, 9) normal sd 0.8 on W\n"
+                            "c = 0.1 1 (-9, 9) estimated identity\n"
+                            "[population]\ncorrelated a, b 0.3\n"
+                            "[covariates]\nW 1\n"
+                            "[equations]\n"
+                            "f = a + b*time/(1 h) + c*(time/(1 h))^2\n"
+                            "[observations]\n"
+                            "first : f ~ add(1 1)\n"
+                            "second : a - b ~ add(2 1)\n";
+
+static void draw_lines(struct trial *trial, struct record **records, size_t count)
+{
+    uint64_t seed = 11;
+    for (size_t i = 0; i < count; i++) {
+        struct record *r = records[i] = record_new("x", "h");
+        double w = (double)(i % 3) / 2 - 0.5, a = 11 + 3 * noise(&seed) + w;
+        double b = 0.5 + 0.9 * noise(&seed);
+        assert_ok(record_covariate(r, 0, "W", NULL, w, 0));
+        for (size_t j = 0; j < 1 + i % 4; j++) {
+            double t = 0.4 * (double)(i % 5) + (double)j;
+            assert_ok(record_measurement(r, t, "first", NULL,
+                                         a + b * t + 0.2 * t * t + 1.2 * noise(&seed),
+                                         CENSORED_NOT, 2 * j));
+            assert_ok(record_measurement(r, t, "second", NULL, a - b + 1.5 * noise(&seed),
+                                         CENSORED_NOT, 2 * j + 1));
+        }
+        record_sort(r);
+        trial_take(trial, r);
+    }
+}
+
+static void score_at(struct trial *trial, const struct space *space, struct prior *prior,
+                     double *score)
+{
+    struct statistic statistic;
+    struct view view;
+    statistic_layout(&trial->layout, true, &statistic);
+    assert_ok(prior_factor(prior, NULL));
+    double *sum = trial_sum(trial, prior, &statistic);
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    fisher_score(space, &view, score);
+    view_clear(&view);
+    mem_free(sum);
+}
+
+/* Every curvature of a model that is linear is the derivative of its score, but for those
+ * of residuals with the rest, which keep their expectation. */
+static void check_curvature(struct trial *trial, const struct space *space,
+                            const struct prior *prior, const double *curvature)
+{
+    size_t n = space->count;
+    double *up = mem_new(n, sizeof *up), *down = mem_new(n, sizeof *down), h = 1e-4;
+    for (size_t e = 0; e < n; e++) {
+        for (int side = 0; side < 2; side++) {
+            const struct number *one = &space->numbers[e];
+            struct prior *moved = prior_copy(prior);
+            *space_place(space, moved, e) += side ? -h : h;
+            if (one->kind == NUMBER_COVARIANCE)
+                moved->omega[one->b * prior->p + one->a] =
+                    moved->omega[one->a * prior->p + one->b];
+            score_at(trial, space, moved, side ? down : up);
+            prior_destroy(&moved);
+        }
+        for (size_t f = 0; f < n; f++) {
+            bool residual = space->numbers[e].kind == NUMBER_RESIDUAL;
+            double expected = (down[f] - up[f]) / (2 * h), got = curvature[f * n + e];
+            if (residual != (space->numbers[f].kind == NUMBER_RESIDUAL))
+                continue;
+            if (!(fabs(got - expected) <= 1e-5 * (1 + fabs(expected))))
+                fail_msg("numbers %zu, %zu: %.9g, differences give %.9g", f, e, got,
+                         expected);
+        }
+    }
+    mem_free(up);
+    mem_free(down);
+}
+
+static void fisher__curvature_is_the_derivative_of_the_score(void **state)
+{
+    (void)state;
+    enum { N = 13 };
+    struct record *records[N];
+    struct trial trial;
+    struct prior *prior;
+    struct statistic statistic;
+    struct space space;
+    struct view view;
+    trial_model(&trial, lines);
+    draw_lines(&trial, records, N);
+    assert_ok(prior_from_model(trial.model, &prior));
+    double rotation[] = {0.6, 0.8, -0.8, 0.6}; /* the whitening must not matter */
+    assert_ok(prior_factor(prior, rotation));
+    statistic_layout(&trial.layout, true, &statistic);
+    space_init(&space, &trial.layout);
+    assert_int_equal(space.count, 4 + 3 + 2 + 1);
+    double *sum = trial_sum(&trial, prior, &statistic), curvature[100], later[100];
+    double effects[] = {0, 0, 0, 0};
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    fisher_curvature(&space, &view, effects, curvature);
+    check_curvature(&trial, &space, prior, curvature);
+    /* What it will be between effects and covariances after a step of the effects. */
+    const double step[] = {0.7, -0.4, 0.2, 0.5};
+    fisher_curvature(&space, &view, step, later);
+    view_clear(&view);
+    mem_free(sum);
+    for (size_t i = 0; i < 4; i++)
+        prior->effects[i] += step[i];
+    sum = trial_sum(&trial, prior, &statistic);
+    assert_ok(view_init(&view, &statistic, prior, sum));
+    fisher_curvature(&space, &view, effects, curvature);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 4; j < 7; j++)
+            assert_near(later[i * 10 + j], curvature[i * 10 + j], 1e-7);
+    view_clear(&view);
+    mem_free(sum);
+    space_clear(&space);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+    for (size_t i = 0; i < N; i++)
+        record_destroy(&records[i]);
+}
+
 /* In the private form scores of z come scaled, and are read without. */
 static void fisher__takes_the_scale_off_private_scores(void **state)
 {
@@ -218,6 +345,7 @@ int main(void)
         cmocka_unit_test(fisher__score_is_the_derivative_of_the_likelihood),
         cmocka_unit_test(fisher__score_of_sparse_answers_is_right),
         cmocka_unit_test(fisher__information_of_a_line_is_exact),
+        cmocka_unit_test(fisher__curvature_is_the_derivative_of_the_score),
         cmocka_unit_test(fisher__takes_the_scale_off_private_scores),
     };
     return cmocka_run_group_tests_name("fisher", tests, NULL, NULL);
