@@ -4,7 +4,7 @@
 #include "history.h"
 
 /* learn_exact - the step after rounds without noise: Fisher scoring on the Laplace
- * likelihood from the best round so far, its information corrected by secants.
+ * likelihood from the best round so far, near the end by its observed curvature.
  *
  * Private to model/learn. Fills in the report's gain, converged and stepped_back. */
 
