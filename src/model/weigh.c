@@ -142,8 +142,7 @@ static enum err pool_constants(const struct statistic *s,
         pool(s, rounds, views, count, STATISTIC_COVARIATES, k * k, covariates_of);
     pool(s, rounds, views, count, STATISTIC_RESIDUAL_INFORMATION, m * m,
          residual_information_of);
-    pool(s, rounds, views, count, STATISTIC_RESIDUAL_SHAPE, m * p * p,
-         residual_shape_of);
+    pool(s, rounds, views, count, STATISTIC_RESIDUAL_SHAPE, m * p * p, residual_shape_of);
     pool(s, rounds, views, count, STATISTIC_POPULATION_INFORMATION, q * q,
          population_information_of);
     pool(s, rounds, views, count, STATISTIC_POPULATION_CROSS, q * p * k,
@@ -432,6 +431,53 @@ static enum err group_settle(struct group *group)
         err = group_average(group, about);
     }
     mem_free(about);
+    return err;
+}
+
+/* The rows and columns of `whole` [n][n] that may move. Returns how many. */
+static size_t moving(size_t n, const bool *moves, const double *whole, double *part)
+{
+    size_t count = 0, at = 0;
+    for (size_t e = 0; e < n; e++)
+        count += moves[e];
+    for (size_t e = 0; e < n; e++)
+        for (size_t f = 0; f < n; f++)
+            if (moves[e] && moves[f])
+                part[at++] = whole[e * n + f];
+    return count;
+}
+
+/* How far the values that may move are from the start, squared, in the precision of
+ * both, is a number that noise alone makes tr(total^-1 of_rounds) on average, how many
+ * numbers the rounds tell of. By that share of it the way is shortened, and what goes no
+ * farther than noise alone stays at the start (James and Stein 1961, positive part).
+ * `anything`: whether something goes farther. */
+static enum err group_shorten(struct group *group, const bool *moves, bool *anything)
+{
+    size_t n = group->n, at = 0;
+    double *total = mem_new(n * n, sizeof *total), *told = mem_new(n * n, sizeof *told);
+    double *step = mem_new(n, sizeof *step), *pull = mem_new(n, sizeof *pull);
+    size_t count = moving(n, moves, group->total, total);
+    moving(n, moves, group->of_rounds, told);
+    for (size_t e = 0; e < n; e++)
+        if (moves[e])
+            step[at++] = group->value[e] - group->start[e];
+    double square = 0, noise = 0;
+    linalg_multiply(count, count, 1, total, step, pull);
+    enum err err = count ? linalg_spd_solve(count, total, count, told) : ERR_OK;
+    for (size_t e = 0; err == ERR_OK && e < count; e++) {
+        square += step[e] * pull[e];
+        noise += told[e * (count + 1)];
+    }
+    *anything = square > noise;
+    for (size_t e = 0; err == ERR_OK && e < n; e++)
+        if (moves[e])
+            group->value[e] = group->start[e] + (*anything ? 1 - noise / square : 0) *
+                                                    (group->value[e] - group->start[e]);
+    mem_free(total);
+    mem_free(told);
+    mem_free(step);
+    mem_free(pull);
     return err;
 }
 
@@ -745,7 +791,14 @@ static enum err hold_spread(const struct space *space, const struct statistic *s
         }
         any |= !moves[e];
     }
+    bool anything = true;
     enum err err = any ? group_restrict(group, moves) : ERR_OK;
+    if (err == ERR_OK)
+        err = group_shorten(group, moves, &anything);
+    if (!anything && s->p)
+        out->covariance = LEARN_HELD;
+    if (!anything && s->m)
+        out->residual = LEARN_HELD;
     mem_free(moves);
     return err;
 }
@@ -773,7 +826,14 @@ static enum err hold_location(const struct space *space, const struct statistic 
             out->population = LEARN_MOVED;
         any |= !moves[e];
     }
+    bool anything = true;
     enum err err = any ? group_restrict(group, moves) : ERR_OK;
+    if (err == ERR_OK)
+        err = group_shorten(group, moves, &anything);
+    if (!anything && s->p)
+        out->effects = LEARN_HELD;
+    if (!anything && s->q)
+        out->population = LEARN_HELD;
     mem_free(moves);
     return err;
 }
