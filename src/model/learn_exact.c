@@ -32,6 +32,7 @@
 #define FARTHEST_SDS 30.0
 #define FARTHEST_ITSELF 3.0
 #define DAMPING_MAX 1e12
+#define HALVINGS_MAX 40
 
 /* Information added to every number, relative to its size: nothing where anything is
  * known, and finite steps and errors where nothing is. */
@@ -374,6 +375,16 @@ struct step {
     bool far;      /* takes some number farther than it may */
 };
 
+/* Does a step take some number farther than it may? */
+static bool goes_far(const struct history *history, const struct prior *prior,
+                     const double *step)
+{
+    bool far = false;
+    for (size_t e = 0; e < history->space.count; e++)
+        far |= fabs(step[e]) > farthest(history, prior, e);
+    return far;
+}
+
 /* The damped step. Variances that would pass their limits stop there, and the others take
  * it into account. */
 static enum err damped(const struct history *history, size_t base, const double *b,
@@ -395,9 +406,7 @@ static enum err damped(const struct history *history, size_t base, const double 
             limit_residual(history, step->along, &limits)))
         if (solve_within(&limits, held, score, step->along) != ERR_OK)
             break; /* limits that contradict each other: moving will see to it */
-    step->far = false;
-    for (size_t e = 0; err == ERR_OK && e < n; e++)
-        step->far |= fabs(step->along[e]) > farthest(history, prior, e);
+    step->far = err == ERR_OK && goes_far(history, prior, step->along);
     mem_free(held);
     mem_free(limits.rows);
     mem_free(limits.targets);
@@ -430,6 +439,26 @@ static enum err held_to(size_t n, const double *information, double *curvature)
     mem_free(values);
     mem_free(half);
     mem_free(q);
+    return err;
+}
+
+/* The step that minds no limit, halved until it passes none: always uphill. */
+static enum err straight(const struct history *history, size_t base, const double *b,
+                         struct step *step)
+{
+    size_t n = history->space.count;
+    struct limits limits = {.n = n};
+    enum err err = solve_within(&limits, b, history->scores + base * n, step->along);
+    step->factored = step->far = false;
+    for (int i = 0; err == ERR_OK && i < HALVINGS_MAX &&
+                    (goes_far(history, history->views[base].prior, step->along) ||
+                     limit_covariance(history, base, step->along, &limits) ||
+                     limit_residual(history, step->along, &limits));
+         i++)
+        for (size_t e = 0; e < n; e++)
+            step->along[e] /= 2;
+    mem_free(limits.rows);
+    mem_free(limits.targets);
     return err;
 }
 
@@ -585,6 +614,12 @@ static enum err step_from(const struct history *history, size_t base, double tol
     enum err err = newton(history, base, information, &step);
     if (err == ERR_OK)
         err = go(history, base, &step, next);
+    if (err == ERR_OK && promise(history, base, *next) < 0) {
+        prior_destroy(next); /* bounds have turned it downhill */
+        err = straight(history, base, information, &step);
+        if (err == ERR_OK)
+            err = go(history, base, &step, next);
+    }
     if (err == ERR_OK) {
         report->gain =
             still_to_gain(history, base, tolerance, promise(history, base, *next));
