@@ -126,6 +126,27 @@ short_ones() {
         "$beside/oxboys/reference_ebe_lin_ML_nlme.csv" "start=intercept speed=slope" "${usual[@]}"
     compare_both blood_pressure "$models/blood_pressure.twin" "$kept/nafld_bp/data.csv" 216901.1026 \
         "4.881584 -0.023604" "0.092853 0.082560" "" "" "${usual[@]}"
+    # lme4, ML; the logarithm of bilirubin over years, linear
+    cat >"$scratch/bilirubin.twin" <<'END'
+model bilirubin version 1 "Logarithm of bilirubin: level and slope"
+time a
+[parameters]
+level = 0.5 1 (-99, 99) normal sd 1
+slope = 0.18 1 (-99, 99) normal sd 0.17
+[population]
+correlated level, slope 0.4
+[equations]
+trend = level + slope*time/(1 a)
+[observations]
+bilirubin : trend ~ add(0.35)
+END
+    if [ -f "$beside/pbcseq/data.csv" ]; then
+        awk -F, 'NR == 1 { print "ID,TIME,DV" }
+                 NR > 1 && $3 != "." { printf "%s,%.10g,%.10g\n", $1, $2 / 365.25, log($3) }' \
+            "$beside/pbcseq/data.csv" >"$scratch/bilirubin_table.csv"
+    fi
+    compare_both bilirubin "$scratch/bilirubin.twin" "$scratch/bilirubin_table.csv" 3051.8568 \
+        "0.4957677 0.1774249" "0.997323 0.1711102" "" "" "${usual[@]}"
     # saemix, importance sampling: another method, so that Laplace's -2 log L is up to 1 off, and the
     # spread of EC50 in the second trial (0.126, standard error 0.058), with whom it is shrunken by it
     compare_both emax_1 "$models/emax.twin" "$beside/pd_emax/data_PD1.csv" 2465.6858 \
