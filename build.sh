@@ -22,7 +22,7 @@ packages=(
     libsundials-dev            # CVODES, the reference solver
     liblapacke-dev libopenblas-serial-dev
     libpango1.0-dev fonts-dejavu-core # reports on paper
-    libcmocka-dev poppler-utils       # tests
+    libcmocka-dev poppler-utils spin  # tests
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -30,7 +30,7 @@ static enum err charged(const struct view_of_record *view, const struct audit_ro
 {
     struct ledger_entry entry;
     uint64_t patients;
-    for (uint64_t i = 0; i < ledger_length(view->node->ledger); i++) {
+    for (uint64_t i = 0; i < ledger_count(view->node->ledger); i++) {
         if (ledger_read(view->node->ledger, i, &entry, &patients) != ERR_OK)
             return err_code();
         if (entry.round == row->entry.round && entry.attempt == row->entry.attempt &&

@@ -76,7 +76,7 @@ static void print_budget(const struct node *node, const struct privacy_loss *los
                          double cap)
 {
     printf("releases   %llu charged so far, never refunded\n",
-           (unsigned long long)ledger_length(node->ledger));
+           (unsigned long long)ledger_count(node->ledger));
     if (node->policy) {
         printf(
             "spent      epsilon %.4g of %g at delta %g by the patient who spent most\n",
@@ -107,7 +107,7 @@ enum err command_budget_show(struct cli *cli)
         result = spent(node, delta, &loss);
     if (result == ERR_OK) {
         struct json *json = json_new_object();
-        json_set_integer(json, "releases", (int64_t)ledger_length(node->ledger));
+        json_set_integer(json, "releases", (int64_t)ledger_count(node->ledger));
         json_set_real(json, "delta", delta);
         json_set_real(json, "epsilon_max", most);
         json_set_real(json, "epsilon_spent_most", loss.epsilon);

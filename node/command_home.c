@@ -201,7 +201,7 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     json_set_boolean(json, "member", member);
     json_set_integer(json, "patients", (int64_t)patients);
     json_set_integer(json, "measurements", (int64_t)measurements);
-    json_set_integer(json, "ledger_entries", (int64_t)ledger_length(node->ledger));
+    json_set_integer(json, "ledger_entries", (int64_t)ledger_count(node->ledger));
     json_set_real(json, "mu_spent_most", mu2);
     json_set_text(json, "store", store_library());
     struct json *alarms = node_serve_alarms(node);
@@ -220,7 +220,7 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
                      : ", not in a roster this node has seen");
     printf("patients   %zu with %zu measurements\n", patients, measurements);
     printf("ledger     %llu releases charged\n",
-           (unsigned long long)ledger_length(node->ledger));
+           (unsigned long long)ledger_count(node->ledger));
     printf("store      %s\n", store_library());
     report_attention(cli, node, a, json);
     cli_result(cli, json);

@@ -15,6 +15,7 @@
  *   command_audit.c      audit show, verify, export
  *   command_backup.c     backup create, verify, restore, keyring
  *   command_key.c        key rotate, adopt
+ *   command_ledger.c     ledger show, anchor, request, sign, reanchor
  *   command_serve.c      serve, stop */
 
 enum err command_init(struct cli *cli);
@@ -65,6 +66,12 @@ enum err command_backup_keyring(struct cli *cli);
 
 enum err command_key_rotate(struct cli *cli);
 enum err command_key_adopt(struct cli *cli);
+
+enum err command_ledger_show(struct cli *cli);
+enum err command_ledger_anchor(struct cli *cli);
+enum err command_ledger_request(struct cli *cli);
+enum err command_ledger_sign(struct cli *cli);
+enum err command_ledger_reanchor(struct cli *cli);
 
 enum err command_serve(struct cli *cli);
 enum err command_stop(struct cli *cli);

@@ -316,7 +316,7 @@ static enum err what_remains(struct node *node, struct consent_erased *erased)
 {
     double mu2;
     struct discretisation lattice;
-    for (uint64_t i = 0; i < ledger_length(node->ledger); i++) {
+    for (uint64_t i = 0; i < ledger_count(node->ledger); i++) {
         bool charged;
         if (ledger_charged(node->ledger, i, erased->pseudonym, &charged) != ERR_OK)
             return err_code();

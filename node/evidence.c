@@ -105,6 +105,7 @@ static enum err put_charge(struct node *node, uint64_t index, struct bytes *file
     json_set_integer(json, "dimension", (int64_t)entry.dimension);
     json_set_integer(json, "noise_log2", entry.noise_log2);
     json_set_integer(json, "patients", (int64_t)patients);
+    set_hex(json, "nonce", entry.nonce, LEDGER_NONCE_BYTES);
     set_hex(json, "hash", head, HASH_BYTES);
     put_line(file, json);
     put_charged(index + 1, &list, file);
@@ -117,6 +118,9 @@ enum err evidence_write(struct node *node, bool with_ledger, uint64_t wall,
 {
     struct bytes lines = {0};
     uint8_t signature[IDENTITY_SIGNATURE_BYTES];
+    if (with_ledger && ledger_count(node->ledger) != ledger_length(node->ledger))
+        return err_set(ERR_STATE, "the ledger was re-anchored: entries of it are not here, "
+                                  "and it is exported without --ledger only");
     enum err result = put_first(node, with_ledger, wall, &lines);
     if (result == ERR_OK)
         result = audit_each(node->store, 1, put_audit, &lines);

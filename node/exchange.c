@@ -1,10 +1,11 @@
 #include "node/exchange.h"
-#include "node/heads.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "node/heads.h"
+#include "node/newest.h"
 #include "node/restore.h"
 #include "privacy/random.h"
 #include "wire/phase.h"
@@ -150,20 +151,20 @@ enum err node_exchange_open(const struct node *node, const struct node_exchange 
     return envelope->kind == MESSAGE_REFUSAL ? refused(envelope->body, arena) : ERR_OK;
 }
 
-/* The coordinator repeats the highest ledger head this node has shown. It has to be on
- * our chain: otherwise this store is an older copy, or not the one that was charged. */
+/* The coordinator repeats the highest ledger head this node has shown. The ledger has to
+ * account for it: otherwise this store is an older copy, or not the one that was charged.
+ */
 static enum err check_ledger(struct node *node, const struct reply *reply)
 {
-    uint8_t head[HASH_BYTES];
     if (reply->ledger_length == 0)
         return ERR_OK;
-    if (reply->ledger_length <= ledger_length(node->ledger) &&
-        ledger_head_at(node->ledger, reply->ledger_length, head) == ERR_OK &&
-        bytes_equal(head, reply->ledger_head, HASH_BYTES))
+    if (ledger_accounts(node->ledger, reply->ledger_length, reply->ledger_head))
         return ERR_OK;
+    if (newest_keep(node, reply->ledger_length, reply->ledger_head) != ERR_OK)
+        return err_code();
     reason_set(REASON_LEDGER_BEHIND);
-    err_hint("an older copy of the store was put back; put the newest one back");
-    return err_code();
+    return err_hint("put the newest store back, or let two officers re-anchor this one: "
+                    "gemel-node ledger request");
 }
 
 /* The coordinator has seen a head of this ledger and none that is not on it: a restored
@@ -193,7 +194,7 @@ static enum err take_fields(struct node *node, const struct reply *reply,
                             struct node_exchange_news *news, struct fault *fault)
 {
     bool fresh;
-    if (check_ledger(node, reply) != ERR_OK || note_compared(node, reply) != ERR_OK)
+    if (note_compared(node, reply) != ERR_OK)
         return err_code();
     if (reply->roster.size) {
         fault->in = reply->roster;
@@ -229,7 +230,8 @@ static enum err take_reply(struct node *node, const struct reply *reply,
                            struct node_exchange_news *news, struct fault *fault)
 {
     struct held held = {0};
-    if (store_begin(node->store) != ERR_OK)
+    /* First and on its own: what refuses has to be kept. */
+    if (check_ledger(node, reply) != ERR_OK || store_begin(node->store) != ERR_OK)
         return err_code();
     if (study) {
         held.chain = study->chain;

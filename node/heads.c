@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "node/newest.h"
 #include "privacy/pairkey.h"
 
 /* Of every other hospital the longest ledger it has shown, with its own signature. */
@@ -143,14 +144,11 @@ void node_heads_tell(void *context, const uint8_t member[KEY_BYTES],
 static bool continues(const struct node *node, const uint8_t note[HEADS_NOTE_BYTES])
 {
     struct heads shown;
-    uint8_t head[HASH_BYTES];
     heads_note_read(note, &shown);
     memcpy(shown.member, node->key, KEY_BYTES);
     if (shown.ledger_length == 0 || heads_verify_ledger(&shown) != ERR_OK)
         return true; /* nothing that this hospital has signed */
-    return shown.ledger_length <= ledger_length(node->ledger) &&
-           ledger_head_at(node->ledger, shown.ledger_length, head) == ERR_OK &&
-           memcmp(head, shown.ledger_head, HASH_BYTES) == 0;
+    return ledger_accounts(node->ledger, shown.ledger_length, shown.ledger_head);
 }
 
 static enum err behind(const uint8_t note[HEADS_NOTE_BYTES])
@@ -160,7 +158,8 @@ static enum err behind(const uint8_t note[HEADS_NOTE_BYTES])
     reason_set(REASON_LEDGER_BEHIND);
     err_wrap("another hospital has seen one of %llu entries",
              (unsigned long long)shown.ledger_length);
-    return err_hint("an older copy of the store was put back; put the newest one back");
+    return err_hint("put the newest store back, or let two officers re-anchor this one: "
+                    "gemel-node ledger request");
 }
 
 enum err node_heads_told(void *context, const uint8_t member[KEY_BYTES],
@@ -170,7 +169,10 @@ enum err node_heads_told(void *context, const uint8_t member[KEY_BYTES],
     (void)member;
     if (continues(node, note))
         return ERR_OK;
-    if (home_set(node->home, PROOF, note, HEADS_NOTE_BYTES) != ERR_OK)
+    struct heads shown;
+    heads_note_read(note, &shown);
+    if (home_set(node->home, PROOF, note, HEADS_NOTE_BYTES) != ERR_OK ||
+        newest_keep(node, shown.ledger_length, shown.ledger_head) != ERR_OK)
         return err_code();
     return behind(note);
 }

@@ -130,6 +130,13 @@ static const struct cli_option audit_export_options[] = {
     {"output", 'o', "FILE", "write it there; else to standard output", false, false},
     {"ledger", 0, NULL, "the privacy ledger as well, with pseudonyms", false, false},
 };
+static const struct cli_option ledger_request_options[] = {
+    {"output", 'o', "FILE", "write it there", true, false},
+};
+static const struct cli_option ledger_sign_options[] = {
+    {"key", 0, "FILE", "the officer's key file", true, false},
+    {"output", 'o', "FILE", "write it there; else into the file itself", false, false},
+};
 static const struct cli_option serve_options[] = {
     {"once", 0, NULL, "end when every approved study is finished", false, false},
     {"debug", 0, NULL, "log more", false, false},
@@ -296,6 +303,28 @@ static const struct cli_command commands[] = {
      COUNT(rotate_options), command_key_rotate},
     {"key adopt", "ROSTER", "put new keys in force with the roster that has them", "",
      "gemel-node key adopt roster.signed -C st-anna", NULL, 0, command_key_adopt},
+    {"ledger show", "", "whether this ledger is the newest there is, and where it ends",
+     "Compares it with the anchor and with what the coordinator repeated. Exits with 6 "
+     "when it is not.",
+     "gemel-node ledger show -C st-anna", NULL, 0, command_ledger_show},
+    {"ledger anchor", "", "make the first anchor, where the settings say",
+     "An anchor is a file on another disk that shows when the store was put back: "
+     "`anchor` in gemel-node.yaml names it. From then on it has to be there.",
+     "gemel-node ledger anchor -C st-anna", NULL, 0, command_ledger_anchor},
+    {"ledger request", "", "write down what two officers have to sign to go on",
+     "After the store was put back or copied: every entry that is known outside and not "
+     "here, with what it is taken to have cost everybody.",
+     "gemel-node ledger request -o st-anna.reanchor -C st-anna",
+     COUNT(ledger_request_options), command_ledger_request},
+    {"ledger sign", "FILE", "sign a request as an officer",
+     "Shows what is signed. Needs no node.",
+     "gemel-node ledger sign st-anna.reanchor --key officer.key",
+     COUNT(ledger_sign_options), command_ledger_sign},
+    {"ledger reanchor", "FILE", "go on behind what was lost, by two officers' signatures",
+     "Charges everybody what the request says, whoever it was, and takes the number "
+     "after the highest that anybody has seen.",
+     "gemel-node ledger reanchor st-anna.reanchor -C st-anna", NULL, 0,
+     command_ledger_reanchor},
     {"serve", "", "run the daemon: answer the approved studies' rounds",
      "Connects outward only. Every contribution is charged to the ledger and synced "
      "before it is sent. Ctrl-C stops cleanly; killed and started again it carries on.",

@@ -32,6 +32,8 @@ static const struct conf_setting settings[] = {
     {"keyring", CONF_PATH, "patients.keyring", 0, 0,
      "the file without which no backup opens and from which erased patients are gone: "
      "better on another disk"},
+    {"anchor", CONF_TEXT, "", 0, 0,
+     "a file on another disk that shows when the store was put back; empty: none"},
 };
 
 static const char schema_first[] = HOME_SCHEMA
@@ -81,7 +83,8 @@ static const char schema_attempts[] =
 
 static const char *const migrations[] = {
     schema_first, LEDGER_SCHEMA,   schema_attempts, CONSENT_SCHEMA,
-    AUDIT_SCHEMA, POLICIES_SCHEMA, KEYRING_SCHEMA,  NODE_HEADS_SCHEMA};
+    AUDIT_SCHEMA, POLICIES_SCHEMA, KEYRING_SCHEMA,  NODE_HEADS_SCHEMA,
+    LEDGER_SCHEMA_REANCHORS};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -192,7 +195,8 @@ static struct node *node_around(struct home *home)
  * -------------------------------------------------------------------- */
 
 /* Both are written in one transaction: entry by entry from where the record begins, each
- * charge of the ledger is a release of the record. */
+ * charge of the ledger is a release of the record. What was claimed in a re-anchoring is
+ * not: whatever recorded it is lost. */
 struct releases {
     struct ledger *ledger;
     uint64_t next;             /* index in the ledger of the one that must come next */
@@ -209,16 +213,25 @@ static enum err count_release(void *context, const struct audit_row *row)
     return ERR_OK;
 }
 
+/* The ledger's next charge that is no claim; false at the end. */
+static bool next_charge(struct releases *releases, struct ledger_entry *entry)
+{
+    uint64_t patients = LEDGER_EVERYBODY;
+    while (patients == LEDGER_EVERYBODY)
+        if (releases->next == ledger_count(releases->ledger) ||
+            ledger_read(releases->ledger, releases->next++, entry, &patients) != ERR_OK)
+            return false;
+    return true;
+}
+
 static enum err match_release(void *context, const struct audit_row *row)
 {
     struct releases *releases = context;
     struct ledger_entry entry;
-    uint64_t patients;
     if (row->entry.kind != AUDIT_RELEASE)
         return ERR_OK;
-    if (ledger_read(releases->ledger, releases->next++, &entry, &patients) != ERR_OK)
-        return err_code();
-    if (row->entry.round == entry.round && row->entry.attempt == entry.attempt &&
+    if (next_charge(releases, &entry) && row->entry.round == entry.round &&
+        row->entry.attempt == entry.attempt &&
         memcmp(row->entry.study, entry.study, STUDY_BYTES) == 0)
         return ERR_OK;
     return err_set(ERR_VERIFY, "audit entry %llu is not the release of ledger entry %llu",
@@ -228,18 +241,20 @@ static enum err match_release(void *context, const struct audit_row *row)
 static enum err check_releases(const struct node *node)
 {
     struct releases releases = {.ledger = node->ledger};
-    uint64_t length = ledger_length(node->ledger);
-    uint8_t head[HASH_BYTES];
+    struct ledger_entry entry;
+    uint64_t charges = 0;
     if (audit_each(node->store, 1, count_release, &releases) != ERR_OK)
         return err_code();
-    if (releases.count > length ||
-        ledger_head_at(node->ledger, length - releases.count, head) != ERR_OK ||
-        memcmp(head, releases.begin, HASH_BYTES) != 0)
+    bool begun = ledger_index_after(node->ledger, releases.begin, &releases.next) == ERR_OK;
+    struct releases rest = releases;
+    while (begun && next_charge(&rest, &entry))
+        charges++;
+    if (!begun || charges != releases.count)
         return err_set(ERR_VERIFY,
                        "the audit record has %llu releases, which are not those of the "
                        "ledger's %llu entries",
-                       (unsigned long long)releases.count, (unsigned long long)length);
-    releases.next = length - releases.count;
+                       (unsigned long long)releases.count,
+                       (unsigned long long)ledger_length(node->ledger));
     return audit_each(node->store, 1, match_release, &releases);
 }
 

@@ -7,6 +7,7 @@
 #include "model/statistic.h"
 #include "node/contribute.h"
 #include "node/heads.h"
+#include "node/newest.h"
 #include "node/patients.h"
 #include "node/policies.h"
 #include "node/restore.h"
@@ -79,7 +80,8 @@ static enum err check_plan(struct node *node, const struct clock *clock,
     double step;
     if (!node->consortium.roster)
         return err_set(ERR_STATE, "this node has no roster yet");
-    if (check_proven(node) != ERR_OK)
+    if (node_heads_ledger(node) != ERR_OK || newest_check(node) != ERR_OK ||
+        check_proven(node) != ERR_OK)
         return err_code();
     if (study->state != STUDY_APPROVED)
         return err_set(ERR_DENIED, "the study %s is %s here, not approved",
@@ -180,7 +182,7 @@ static enum err check_period(struct node *node, const struct plan *plan)
 {
     uint64_t period =
         (uint64_t)conf_integer(policy_lines(node->policy), "period_releases");
-    uint64_t length = ledger_length(node->ledger), patients;
+    uint64_t length = ledger_count(node->ledger), patients;
     double mu2 = accountant_cost(plan->noise_multiplier);
     struct discretisation all, one;
     struct ledger_entry entry;
@@ -227,6 +229,7 @@ static struct ledger_entry entry_of(const struct part *part)
                                  .dimension = part->plan.dimension,
                                  .noise_log2 = part->plan.noise_log2};
     memcpy(entry.study, part->plan.study, LEDGER_STUDY_BYTES);
+    random_bytes(entry.nonce, LEDGER_NONCE_BYTES);
     return entry;
 }
 
@@ -336,6 +339,8 @@ static enum err note_message(const struct part *part, const uint8_t message[HASH
     return query_run(query);
 }
 
+/* The store first: an anchor is never ahead of it, whenever the node dies. The anchor
+ * before anything leaves: whatever left is in it, whatever is put back. */
 static enum err commit(void *context, const uint8_t message[HASH_BYTES])
 {
     struct part *part = context;
@@ -344,9 +349,11 @@ static enum err commit(void *context, const uint8_t message[HASH_BYTES])
         result = store_commit(part->node->store);
     else
         store_rollback(part->node->store);
-    if (result != ERR_OK)
+    if (result != ERR_OK) {
         ledger_reload(part->node->ledger);
-    return result;
+        return result;
+    }
+    return newest_advance(part->node);
 }
 
 /* --- entering and leaving
@@ -360,7 +367,7 @@ static enum err check_attempts(const struct part *part)
     size_t charged = 0;
     struct ledger_entry entry;
     uint64_t patients;
-    for (uint64_t i = 0; i < ledger_length(ledger); i++) {
+    for (uint64_t i = 0; i < ledger_count(ledger); i++) {
         if (ledger_read(ledger, i, &entry, &patients) != ERR_OK)
             return err_code();
         charged += entry.round == part->plan.round &&
@@ -428,8 +435,6 @@ enum err part_new(struct node *node, const struct clock *clock,
                            &p->plan, p->hash);
     if (result == ERR_OK)
         result = check_plan(node, clock, p->study, &p->plan);
-    if (result == ERR_OK)
-        result = node_heads_ledger(node);
     if (result == ERR_OK)
         result = check_attempts(p);
     if (result == ERR_OK)

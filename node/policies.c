@@ -45,7 +45,7 @@ static enum err write_time(struct node *node, uint64_t seen)
 static enum err latest(struct node *node, uint64_t wall, uint64_t *now)
 {
     struct ledger_entry entry;
-    uint64_t kept, patients, length = ledger_length(node->ledger);
+    uint64_t kept, patients, length = ledger_count(node->ledger);
     if (read_time(node, &kept) != ERR_OK)
         return err_code();
     *now = wall > kept ? wall : kept;

@@ -377,6 +377,8 @@ static enum err load(void *context, struct home *home)
     enum err result = take_pieces(r);
     if (result == ERR_OK)
         result = keyring_restore(home, r->keyring, &r->about.strangers);
+    if (result == ERR_OK)
+        result = ledger_restamp(r->store);
     if (result == ERR_OK && r->about.erased) /* as erasing does */
         result = store_execute(r->store, "DELETE FROM imports");
     bytes_u64(&created, r->about.created);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "node/control.h"
 #include "node/heads.h"
+#include "node/newest.h"
 #include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
@@ -334,6 +335,8 @@ static enum err survive(struct service *s, enum err result)
         return ERR_OK;
     if (result == ERR_STORAGE || result == ERR_LOCKED || result == ERR_KEY)
         return result;
+    if (result == ERR_VERIFY && newest_check(s->node) != ERR_OK)
+        return err_code();
     log_error(LOG_LEVEL_ERROR, "refused");
     return ERR_OK;
 }
@@ -363,7 +366,7 @@ static enum err turn(struct service *s)
 enum err node_serve_run(struct node *node, struct cli *cli, bool once)
 {
     struct service s = {.node = node, .cli = cli};
-    if (connect_link(node, &s.link) != ERR_OK)
+    if (newest_check(node) != ERR_OK || connect_link(node, &s.link) != ERR_OK)
         return err_code();
     if (control_new(node, cli, &s.control) != ERR_OK) {
         link_client_destroy(&s.link);

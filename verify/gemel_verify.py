@@ -30,7 +30,8 @@ AUDIT = {"audit": "number", "wall": "number", "kind": "text", "user": "number", 
          "sentence": "text", "hash": 32}
 LEDGER = {"ledger": "number", "study": 16, "round": "number", "attempt": "number",
           "noise_multiplier": "real", "wall": "number", "dimension": "number",
-          "noise_log2": "number", "patients": "number", "hash": 32}
+          "noise_log2": "number", "patients": "number",
+          "nonce": 16, "hash": 32}
 CHARGED = {"charged": "number", "part": "number", "pseudonyms": "bytes"}
 SIGNATURE = {"signature": 64}
 
@@ -241,8 +242,11 @@ class File:
             struct.pack("<QQ", row["wall"], row["dimension"]),
             struct.pack("<IQ", row["noise_log2"] & 0xFFFFFFFF, row["patients"]),
             hashed(b"gemel/ledger-patients/1", pseudonyms)))
+        tag = b"gemel/ledger/1"
+        if any(row["nonce"]):
+            tag, body = b"gemel/ledger/2", body + row["nonce"]
         require(row["attempt"] < 2 ** 32 and row["noise_log2"] < 2 ** 32 and
-                hashed(b"gemel/ledger/1", body) == row["hash"],
+                hashed(tag, body) == row["hash"],
                 "%s (line %d): its hash does not hold" % (what, line))
         self.ledger_heads.append(row["hash"])
         self.ledger.append(row)

@@ -68,6 +68,12 @@ bool store_in_transaction(const struct store *store);
 enum err store_join(struct store *store, bool *own);
 enum err store_leave(struct store *store, bool own, enum err result);
 
+/* A number on the file's first page, 0 to 2^31 - 1 (SQLite's application_id): written in
+ * the caller's open transaction (ERR_STATE without one) and read back. The first page
+ * belongs to no table; this is how what is in one can say which first page it goes with. */
+enum err store_stamp(struct store *store, uint32_t stamp);
+enum err store_stamped(struct store *store, uint32_t *stamp);
+
 /* Run one statement with no parameters and no rows. */
 enum err store_execute(struct store *store, const char *sql);
 

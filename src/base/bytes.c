@@ -391,7 +391,7 @@ static enum err armour_body(const char *label, const char *at, const char *end,
 enum err bytes_from_armour(const char *label, const char *text, size_t text_size,
                            struct bytes *bytes)
 {
-    const char *at = text, *end = text + text_size, *line;
+    const char *at = text_size ? text : "", *end = at + text_size, *line;
     while (at < end && is_white(*at))
         at++;
     while (end > at && is_white(end[-1]))

@@ -541,6 +541,35 @@ enum err store_leave(struct store *store, bool own, enum err result)
     return result;
 }
 
+enum err store_stamp(struct store *store, uint32_t stamp)
+{
+    char sql[60];
+    if (!store->begun)
+        return err_set(ERR_STATE, "%s: no transaction is open", store->path);
+    enum err err = check_usable(store);
+    if (err)
+        return err;
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %u", stamp);
+    sqlite3_set_authorizer(store->db, NULL, NULL);
+    err = run(store, sql);
+    sqlite3_set_authorizer(store->db, authorise, NULL);
+    return err;
+}
+
+enum err store_stamped(struct store *store, uint32_t *stamp)
+{
+    char answer[20];
+    enum err err = check_usable(store);
+    if (err)
+        return err;
+    sqlite3_set_authorizer(store->db, NULL, NULL);
+    err = ask(store, "PRAGMA application_id", answer, sizeof answer);
+    sqlite3_set_authorizer(store->db, authorise, NULL);
+    if (!err)
+        *stamp = (uint32_t)strtoul(answer, NULL, 10);
+    return err;
+}
+
 enum err store_execute(struct store *store, const char *sql)
 {
     struct query *query;

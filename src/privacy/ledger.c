@@ -1,5 +1,6 @@
 #include "privacy/ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,18 +9,28 @@
 
 /* Lists of patients are kept in parts, so that no value grows with the hospital. */
 #define PART_PATIENTS ((size_t)4096)
-#define ENTRY_TAG "gemel/ledger/1"
+#define ENTRY_TAG "gemel/ledger/2"
+#define ENTRY_TAG_BEFORE_NONCES "gemel/ledger/1"
 #define PATIENTS_TAG "gemel/ledger-patients/1"
+#define REANCHOR_TAG "gemel/ledger-reanchor/1"
 
 const char LEDGER_SCHEMA[] =
     "CREATE TABLE ledger ("
     "number INTEGER PRIMARY KEY, study BLOB NOT NULL, round INTEGER NOT NULL, "
     "attempt INTEGER NOT NULL, noise_multiplier REAL NOT NULL, wall INTEGER NOT NULL, "
     "dimension INTEGER NOT NULL, noise_log2 INTEGER NOT NULL, "
-    "patients INTEGER NOT NULL, hash BLOB NOT NULL, UNIQUE (study, round, attempt));"
+    "patients INTEGER NOT NULL, hash BLOB NOT NULL);"
     "CREATE TABLE ledger_patients ("
     "number INTEGER NOT NULL, part INTEGER NOT NULL, "
     "pseudonyms BLOB NOT NULL, PRIMARY KEY (number, part)) WITHOUT ROWID";
+
+/* Entries up to `since`, if there is one, were written before there were stamps. */
+const char LEDGER_SCHEMA_REANCHORS[] =
+    "ALTER TABLE ledger ADD COLUMN nonce BLOB;"
+    "CREATE TABLE ledger_reanchors ("
+    "number INTEGER PRIMARY KEY, signed BLOB NOT NULL, hash BLOB NOT NULL);"
+    "CREATE TABLE ledger_stamps (since INTEGER NOT NULL);"
+    "INSERT INTO ledger_stamps SELECT number FROM ledger ORDER BY number DESC LIMIT 1";
 
 typedef uint8_t pseudonym_bytes[LEDGER_PSEUDONYM_BYTES];
 
@@ -28,18 +39,32 @@ struct patient {
     double mu2;
 };
 
+/* A charge: an entry of this chain, or a claim of a re-anchoring. */
 struct line {
+    uint64_t number; /* of the entry; for a claim that of its own chain */
     struct ledger_entry entry;
-    uint64_t patients;
+    uint64_t patients; /* LEDGER_EVERYBODY: a claim */
     uint8_t hash[HASH_BYTES];
+};
+
+/* A claim that costs nothing, or an entry of this chain that re-anchors it. */
+struct mark {
+    uint64_t number;
+    uint8_t hash[HASH_BYTES];
+    bool own; /* of this chain */
 };
 
 struct ledger {
     struct store *store;
-    struct line *lines; /* lines[i] is entry number i + 1 */
-    size_t length, line_room;
+    struct line *lines; /* this chain's ascending, claims before what they led to */
+    size_t line_count, line_room;
+    struct mark *marks;
+    size_t mark_count, mark_room;
+    uint64_t length; /* the last number of this chain, and its hash; 0 and zeros: none */
+    uint8_t head[HASH_BYTES];
     struct patient *patients; /* ascending by pseudonym */
     size_t patient_count;
+    double everybody; /* mu^2 that all claims cost, whoever it is */
 };
 
 /* A list of pseudonyms, one after the other, ascending and distinct. */
@@ -77,7 +102,7 @@ static struct patient *patient_find(const struct ledger *ledger, const uint8_t *
 static double spent_by(const struct ledger *ledger, const uint8_t *pseudonym)
 {
     const struct patient *patient = patient_find(ledger, pseudonym);
-    return patient ? patient->mu2 : 0;
+    return patient ? patient->mu2 : ledger->everybody;
 }
 
 /* Make room among the patients for those of the list charged for the first time. */
@@ -94,16 +119,30 @@ static void patients_admit(struct ledger *ledger, const struct bytes *list)
         int order = i == known   ? 1
                     : j == count ? -1
                                  : compare(&ledger->patients[i], list_at(list, j));
-        if (order <= 0)
+        if (order <= 0) {
             merged[at] = ledger->patients[i++];
-        else
+        } else {
             memcpy(merged[at].pseudonym, list_at(list, j), LEDGER_PSEUDONYM_BYTES);
+            merged[at].mu2 = ledger->everybody;
+        }
         if (order >= 0)
             j++;
     }
     mem_free(ledger->patients);
     ledger->patients = merged;
     ledger->patient_count = at;
+}
+
+static void line_keep(struct ledger *ledger, const struct line *line)
+{
+    MEM_GROW(ledger->lines, ledger->line_count + 1, &ledger->line_room);
+    ledger->lines[ledger->line_count++] = *line;
+}
+
+static void head_keep(struct ledger *ledger, uint64_t number, const uint8_t *hash)
+{
+    ledger->length = number;
+    memcpy(ledger->head, hash, HASH_BYTES);
 }
 
 static void ledger_append(struct ledger *ledger, const struct line *line,
@@ -115,8 +154,52 @@ static void ledger_append(struct ledger *ledger, const struct line *line,
         struct patient *patient = patient_find(ledger, list_at(list, i));
         patient->mu2 = accountant_sum(patient->mu2, cost);
     }
-    MEM_GROW(ledger->lines, ledger->length + 1, &ledger->line_room);
-    ledger->lines[ledger->length++] = *line;
+    line_keep(ledger, line);
+    head_keep(ledger, line->number, line->hash);
+}
+
+static void mark_keep(struct ledger *ledger, uint64_t number, const uint8_t *hash,
+                      bool own)
+{
+    MEM_GROW(ledger->marks, ledger->mark_count + 1, &ledger->mark_room);
+    struct mark *mark = &ledger->marks[ledger->mark_count++];
+    *mark = (struct mark){.number = number, .own = own};
+    memcpy(mark->hash, hash, HASH_BYTES);
+}
+
+static struct line line_of_claim(const struct reanchor_claim *claim, uint64_t wall)
+{
+    struct line line = {.number = claim->length,
+                        .entry = {.round = claim->length,
+                                  .noise_multiplier = claim->noise_multiplier,
+                                  .wall = wall,
+                                  .dimension = claim->dimension,
+                                  .noise_log2 = claim->noise_log2},
+                        .patients = LEDGER_EVERYBODY};
+    memcpy(line.hash, claim->head, HASH_BYTES);
+    return line;
+}
+
+/* Charge the claims to everybody, those who will be charged for the first time later
+ * included: nobody knows whom the lost entries named. */
+static void claims_append(struct ledger *ledger, const struct reanchor *reanchor,
+                          const uint8_t *hash)
+{
+    for (size_t i = 0; i < reanchor->claim_count; i++) {
+        const struct reanchor_claim *claim = &reanchor->claims[i];
+        if (claim->noise_multiplier == 0) {
+            mark_keep(ledger, claim->length, claim->head, false);
+            continue;
+        }
+        double cost = accountant_cost(claim->noise_multiplier);
+        ledger->everybody = accountant_sum(ledger->everybody, cost);
+        for (size_t j = 0; j < ledger->patient_count; j++)
+            ledger->patients[j].mu2 = accountant_sum(ledger->patients[j].mu2, cost);
+        struct line line = line_of_claim(claim, reanchor->issued);
+        line_keep(ledger, &line);
+    }
+    mark_keep(ledger, reanchor->number, hash, true);
+    head_keep(ledger, reanchor->number, hash);
 }
 
 static void line_hash(const struct ledger *ledger, const struct line *line,
@@ -124,9 +207,8 @@ static void line_hash(const struct ledger *ledger, const struct line *line,
 {
     uint8_t part[HASH_BYTES];
     struct bytes body = {0};
-    ledger_head(ledger, part);
-    bytes_append(&body, part, HASH_BYTES);
-    bytes_u64(&body, ledger->length + 1);
+    bytes_append(&body, ledger->head, HASH_BYTES);
+    bytes_u64(&body, line->number);
     bytes_append(&body, line->entry.study, LEDGER_STUDY_BYTES);
     bytes_u64(&body, line->entry.round);
     bytes_u32(&body, line->entry.attempt);
@@ -137,7 +219,28 @@ static void line_hash(const struct ledger *ledger, const struct line *line,
     bytes_u64(&body, line->patients);
     bytes_hash(PATIENTS_TAG, list->data, list->size, part);
     bytes_append(&body, part, HASH_BYTES);
-    bytes_hash(ENTRY_TAG, body.data, body.size, hash);
+    bool drawn = !bytes_are_zero(line->entry.nonce, LEDGER_NONCE_BYTES);
+    if (drawn)
+        bytes_append(&body, line->entry.nonce, LEDGER_NONCE_BYTES);
+    bytes_hash(drawn ? ENTRY_TAG : ENTRY_TAG_BEFORE_NONCES, body.data, body.size, hash);
+    bytes_free(&body);
+}
+
+/* What is written on the store's first page with an entry. */
+static uint32_t stamp_of(const uint8_t hash[HASH_BYTES])
+{
+    return (uint32_t)hash[0] | (uint32_t)hash[1] << 8 | (uint32_t)hash[2] << 16 |
+           (uint32_t)(hash[3] & 0x7f) << 24;
+}
+
+static void reanchor_hash(const struct ledger *ledger, uint64_t number,
+                          const void *written, size_t size, uint8_t hash[HASH_BYTES])
+{
+    struct bytes body = {0};
+    bytes_append(&body, ledger->head, HASH_BYTES);
+    bytes_u64(&body, number);
+    bytes_field(&body, written, size);
+    bytes_hash(REANCHOR_TAG, body.data, body.size, hash);
     bytes_free(&body);
 }
 
@@ -208,6 +311,7 @@ static enum err line_read(struct query *query, uint64_t number, struct line *lin
                        (unsigned long long)number);
     int64_t attempt = query_get_int(query, 3), noise_log2 = query_get_int(query, 7);
     *line = (struct line){
+        .number = number,
         .entry = {.round = (uint64_t)query_get_int(query, 2),
                   .attempt = (uint32_t)attempt,
                   .noise_multiplier = query_get_real(query, 4),
@@ -219,6 +323,8 @@ static enum err line_read(struct query *query, uint64_t number, struct line *lin
     bool whole = blob_read(query, 1, line->entry.study, LEDGER_STUDY_BYTES) &&
                  blob_read(query, 9, line->hash, HASH_BYTES) &&
                  line->entry.attempt == attempt && line->entry.noise_log2 == noise_log2;
+    if (whole && !query_get_null(query, 10))
+        whole = blob_read(query, 10, line->entry.nonce, LEDGER_NONCE_BYTES);
     if (!whole || entry_check(&line->entry, line->patients))
         return err_set(ERR_VERIFY, "ledger entry %llu has a field that no entry can have",
                        (unsigned long long)number);
@@ -229,12 +335,12 @@ static enum err line_verify(struct ledger *ledger, const struct line *line)
 {
     struct bytes list = {0};
     uint8_t hash[HASH_BYTES];
-    enum err code = list_read(ledger->store, ledger->length + 1, line->patients, &list);
+    enum err code = list_read(ledger->store, line->number, line->patients, &list);
     if (!code) {
         line_hash(ledger, line, &list, hash);
         if (memcmp(hash, line->hash, HASH_BYTES) != 0)
-            code = err_set(ERR_VERIFY, "ledger entry %zu: its hash does not hold",
-                           ledger->length + 1);
+            code = err_set(ERR_VERIFY, "ledger entry %llu: its hash does not hold",
+                           (unsigned long long)line->number);
     }
     if (!code)
         ledger_append(ledger, line, &list);
@@ -263,24 +369,135 @@ static enum err strays_check(const struct ledger *ledger)
                    "ledger entry %lld is missing; its list of patients is not", number);
 }
 
-static enum err chain_read(struct ledger *ledger)
+/* Is it about this ledger as it stands, and can its claims be entries? */
+static enum err reanchor_fits(const struct ledger *ledger,
+                              const struct reanchor *reanchor)
+{
+    if (reanchor->after != ledger->length ||
+        memcmp(reanchor->head, ledger->head, HASH_BYTES) != 0)
+        return err_set(ERR_STATE,
+                       "the re-anchoring is of a ledger with another last entry than "
+                       "number %llu",
+                       (unsigned long long)ledger->length);
+    for (size_t i = 0; i < reanchor->claim_count; i++) {
+        const struct reanchor_claim *claim = &reanchor->claims[i];
+        struct line line = line_of_claim(claim, reanchor->issued);
+        if (claim->noise_multiplier != 0 && entry_check(&line.entry, 0) != ERR_OK)
+            return err_wrap("the claimed entry %llu", (unsigned long long)claim->length);
+    }
+    return reanchor_check(reanchor);
+}
+
+/* The entry that re-anchors this ledger behind its present end, if there is one. */
+static enum err reanchor_follow(struct ledger *ledger, struct query *query, bool *row)
+{
+    size_t size;
+    uint8_t kept[HASH_BYTES], hash[HASH_BYTES];
+    struct reanchor reanchor = {0};
+    uint64_t number = (uint64_t)query_get_int(query, 0);
+    const void *written = query_get_blob(query, 1, &size);
+    enum err code = reanchor_read(written, size, &reanchor);
+    if (code || reanchor.after > ledger->length) { /* later: after other entries */
+        reanchor_clear(&reanchor);
+        return code ? err_set(ERR_VERIFY, "ledger entry %llu: not a re-anchoring",
+                              (unsigned long long)number)
+                    : ERR_OK;
+    }
+    code = reanchor_fits(ledger, &reanchor);
+    if (!code) {
+        reanchor_hash(ledger, number, written, size, hash);
+        if (number != reanchor.number || !blob_read(query, 2, kept, HASH_BYTES) ||
+            memcmp(kept, hash, HASH_BYTES) != 0)
+            code = err_set(ERR_VERIFY, "its hash does not hold");
+    }
+    if (!code)
+        claims_append(ledger, &reanchor, hash);
+    reanchor_clear(&reanchor);
+    if (code) {
+        char why[256];
+        snprintf(why, sizeof why, "%s", err_text());
+        return err_set(ERR_VERIFY, "ledger entry %llu, a re-anchoring: %s",
+                       (unsigned long long)number, why);
+    }
+    return query_step(query, row);
+}
+
+/* The last entry before there were stamps; 0: there was none. */
+static enum err read_since(struct store *store, uint64_t *since)
 {
     struct query *query;
-    enum err code = store_query(ledger->store,
-                                "SELECT number, study, round, attempt, noise_multiplier, "
-                                "wall, dimension, noise_log2, patients, hash "
-                                "FROM ledger ORDER BY number",
-                                &query);
     bool row = false;
-    while (!code && !(code = query_step(query, &row)) && row) {
+    *since = 0;
+    if (store_query(store, "SELECT since FROM ledger_stamps", &query) != ERR_OK ||
+        query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (row)
+        *since = (uint64_t)query_get_int(query, 0);
+    query_reset(query);
+    return ERR_OK;
+}
+
+/* The stamp follows from the head: an older first page has another one. */
+static enum err stamp_check(const struct ledger *ledger)
+{
+    uint32_t stamp;
+    uint64_t since;
+    if (read_since(ledger->store, &since) != ERR_OK ||
+        store_stamped(ledger->store, &stamp) != ERR_OK)
+        return err_code();
+    if (stamp == (ledger->length > since ? stamp_of(ledger->head) : 0))
+        return ERR_OK;
+    return err_set(ERR_VERIFY, "the first page of the store is not the one that was "
+                               "written with the ledger's last entry");
+}
+
+/* Both tables side by side: a re-anchoring comes before the entry with the next number. */
+static enum err chain_follow(struct ledger *ledger, struct query *charges,
+                             struct query *reanchors)
+{
+    bool row = false, more = false;
+    enum err code = query_step(reanchors, &more);
+    while (!code && !(code = query_step(charges, &row))) {
+        uint64_t before = 0;
+        while (!code && more && before != ledger->length + 1) {
+            before = ledger->length + 1;
+            code = reanchor_follow(ledger, reanchors, &more);
+        }
+        if (code || !row)
+            break;
         struct line line;
-        code = line_read(query, ledger->length + 1, &line);
+        code = line_read(charges, ledger->length + 1, &line);
         if (!code)
             code = line_verify(ledger, &line);
     }
-    if (code && row)
-        query_reset(query);
-    return code ? code : strays_check(ledger);
+    if (!code && more)
+        code = err_set(ERR_VERIFY, "ledger entry %lld, a re-anchoring, follows nothing",
+                       (long long)query_get_int(reanchors, 0));
+    if (row)
+        query_reset(charges);
+    if (more)
+        query_reset(reanchors);
+    return code;
+}
+
+static enum err chain_read(struct ledger *ledger)
+{
+    struct query *charges, *reanchors;
+    enum err code = store_query(ledger->store,
+                                "SELECT number, study, round, attempt, noise_multiplier, "
+                                "wall, dimension, noise_log2, patients, hash, nonce "
+                                "FROM ledger ORDER BY number",
+                                &charges);
+    if (!code)
+        code = store_query(ledger->store,
+                           "SELECT number, signed, hash FROM ledger_reanchors "
+                           "ORDER BY number",
+                           &reanchors);
+    if (!code)
+        code = chain_follow(ledger, charges, reanchors);
+    if (!code)
+        code = strays_check(ledger);
+    return code ? code : stamp_check(ledger);
 }
 
 /* --- the handle
@@ -289,6 +506,7 @@ static enum err chain_read(struct ledger *ledger)
 static void ledger_empty(struct ledger *ledger)
 {
     mem_free(ledger->lines);
+    mem_free(ledger->marks);
     mem_free(ledger->patients);
     *ledger = (struct ledger){.store = ledger->store};
 }
@@ -332,34 +550,129 @@ uint64_t ledger_length(const struct ledger *ledger)
     return ledger->length;
 }
 
+uint64_t ledger_count(const struct ledger *ledger)
+{
+    return ledger->line_count;
+}
+
 void ledger_head(const struct ledger *ledger, uint8_t head[HASH_BYTES])
 {
-    memset(head, 0, HASH_BYTES);
-    if (ledger->length > 0)
-        memcpy(head, ledger->lines[ledger->length - 1].hash, HASH_BYTES);
+    memcpy(head, ledger->head, HASH_BYTES);
 }
 
 static enum err past_the_end(const struct ledger *ledger, const char *what,
                              uint64_t value)
 {
-    return err_set(ERR_NOT_FOUND, "%s %llu of a ledger with %zu entries", what,
-                   (unsigned long long)value, ledger->length);
+    return err_set(ERR_NOT_FOUND, "%s %llu of a ledger with %llu entries", what,
+                   (unsigned long long)value, (unsigned long long)ledger->length);
+}
+
+/* The hash of this chain's entry `number`, NULL where there is none. Claims stand among
+ * the lines, so they are gone through: some 10,000 at the most, and seldom. */
+static const uint8_t *own_head(const struct ledger *ledger, uint64_t number)
+{
+    for (size_t i = ledger->line_count; i-- > 0;)
+        if (ledger->lines[i].number == number &&
+            ledger->lines[i].patients != LEDGER_EVERYBODY)
+            return ledger->lines[i].hash;
+    for (size_t i = 0; i < ledger->mark_count; i++)
+        if (ledger->marks[i].own && ledger->marks[i].number == number)
+            return ledger->marks[i].hash;
+    return NULL;
 }
 
 enum err ledger_head_at(struct ledger *ledger, uint64_t length, uint8_t head[HASH_BYTES])
 {
-    if (length > ledger->length)
+    const uint8_t *hash = own_head(ledger, length);
+    if (!hash && length > 0)
         return past_the_end(ledger, "length", length);
     memset(head, 0, HASH_BYTES);
-    if (length > 0)
-        memcpy(head, ledger->lines[length - 1].hash, HASH_BYTES);
+    if (hash)
+        memcpy(head, hash, HASH_BYTES);
     return ERR_OK;
+}
+
+/* Which number has that hash, 0 when none has. */
+static uint64_t own_number(const struct ledger *ledger, const uint8_t *hash)
+{
+    for (size_t i = 0; i < ledger->line_count; i++)
+        if (ledger->lines[i].patients != LEDGER_EVERYBODY &&
+            memcmp(ledger->lines[i].hash, hash, HASH_BYTES) == 0)
+            return ledger->lines[i].number;
+    for (size_t i = 0; i < ledger->mark_count; i++)
+        if (ledger->marks[i].own &&
+            memcmp(ledger->marks[i].hash, hash, HASH_BYTES) == 0)
+            return ledger->marks[i].number;
+    return 0;
+}
+
+enum err ledger_index_after(const struct ledger *ledger, const uint8_t head[HASH_BYTES],
+                            uint64_t *index)
+{
+    uint64_t number = own_number(ledger, head), at = 0;
+    if (number == 0 && !bytes_are_zero(head, HASH_BYTES))
+        return err_set(ERR_NOT_FOUND, "no entry of the ledger has this hash");
+    for (size_t i = 0; i < ledger->line_count; i++)
+        if (ledger->lines[i].patients != LEDGER_EVERYBODY &&
+            ledger->lines[i].number <= number)
+            at = i + 1;
+    *index = at;
+    return ERR_OK;
+}
+
+bool ledger_accounts(const struct ledger *ledger, uint64_t length,
+                     const uint8_t head[HASH_BYTES])
+{
+    if (length == 0)
+        return bytes_are_zero(head, HASH_BYTES);
+    for (size_t i = ledger->line_count; i-- > 0;)
+        if (ledger->lines[i].number == length &&
+            memcmp(ledger->lines[i].hash, head, HASH_BYTES) == 0)
+            return true;
+    for (size_t i = 0; i < ledger->mark_count; i++)
+        if (ledger->marks[i].number == length &&
+            memcmp(ledger->marks[i].hash, head, HASH_BYTES) == 0)
+            return true;
+    return false;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const struct reanchor_claim *x = a, *y = b;
+    if (x->length != y->length)
+        return x->length < y->length ? -1 : 1;
+    return memcmp(x->head, y->head, HASH_BYTES);
+}
+
+void ledger_claims(const struct ledger *ledger, struct reanchor_claim **claims,
+                   size_t *count)
+{
+    size_t at = 0;
+    struct reanchor_claim *list =
+        mem_new(ledger->line_count + ledger->mark_count, sizeof *list);
+    for (size_t i = 0; i < ledger->line_count; i++, at++) {
+        const struct line *line = &ledger->lines[i];
+        list[at] = (struct reanchor_claim){
+            .length = line->number,
+            .noise_multiplier = line->entry.noise_multiplier,
+            .dimension = line->entry.dimension,
+            .noise_log2 = line->entry.noise_log2,
+        };
+        memcpy(list[at].head, line->hash, HASH_BYTES);
+    }
+    for (size_t i = 0; i < ledger->mark_count; i++, at++) {
+        list[at].length = ledger->marks[i].number;
+        memcpy(list[at].head, ledger->marks[i].hash, HASH_BYTES);
+    }
+    qsort(list, at, sizeof *list, by_length);
+    *claims = list;
+    *count = at;
 }
 
 enum err ledger_read(struct ledger *ledger, uint64_t index, struct ledger_entry *entry,
                      uint64_t *patients)
 {
-    if (index >= ledger->length)
+    if (index >= ledger->line_count)
         return past_the_end(ledger, "index", index);
     *entry = ledger->lines[index].entry;
     *patients = ledger->lines[index].patients;
@@ -379,10 +692,12 @@ enum err ledger_spent(struct ledger *ledger,
 enum err ledger_patients(struct ledger *ledger, uint64_t index, struct bytes *pseudonyms)
 {
     struct bytes list = {0};
-    if (index >= ledger->length)
+    if (index >= ledger->line_count)
         return past_the_end(ledger, "index", index);
-    enum err code =
-        list_read(ledger->store, index + 1, ledger->lines[index].patients, &list);
+    const struct line *line = &ledger->lines[index];
+    if (line->patients == LEDGER_EVERYBODY)
+        return ERR_OK;
+    enum err code = list_read(ledger->store, line->number, line->patients, &list);
     if (!code)
         bytes_append(pseudonyms, list.data, list.size);
     bytes_free(&list);
@@ -392,6 +707,11 @@ enum err ledger_patients(struct ledger *ledger, uint64_t index, struct bytes *ps
 enum err ledger_charged(struct ledger *ledger, uint64_t index,
                         const uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES], bool *charged)
 {
+    if (index < ledger->line_count &&
+        ledger->lines[index].patients == LEDGER_EVERYBODY) {
+        *charged = true;
+        return ERR_OK;
+    }
     struct bytes list = {0};
     enum err code = ledger_patients(ledger, index, &list);
     if (!code)
@@ -414,13 +734,13 @@ static enum err sums_add(struct ledger *ledger, size_t index, double *sums)
 {
     struct bytes list = {0};
     const struct line *line = &ledger->lines[index];
-    enum err code = list_read(ledger->store, index + 1, line->patients, &list);
+    enum err code = list_read(ledger->store, line->number, line->patients, &list);
     double cost = accountant_cost(line->entry.noise_multiplier);
     for (size_t i = 0; !code && i < list_count(&list); i++) {
         const struct patient *patient = patient_find(ledger, list_at(&list, i));
         if (!patient) {
-            code = err_set(ERR_VERIFY, "ledger entry %zu changed since it was opened",
-                           index + 1);
+            code = err_set(ERR_VERIFY, "ledger entry %llu changed since it was opened",
+                           (unsigned long long)line->number);
             break;
         }
         double *sum = &sums[patient - ledger->patients];
@@ -436,11 +756,14 @@ enum err ledger_spent_most(struct ledger *ledger, const uint8_t *study, double *
     enum err code = ERR_OK;
     for (size_t i = 0; !study && i < ledger->patient_count; i++)
         sums[i] = ledger->patients[i].mu2;
-    for (size_t i = 0; study && !code && i < ledger->length; i++)
-        if (memcmp(ledger->lines[i].entry.study, study, LEDGER_STUDY_BYTES) == 0)
+    for (size_t i = 0; study && !code && i < ledger->line_count; i++)
+        if (ledger->lines[i].patients != LEDGER_EVERYBODY &&
+            memcmp(ledger->lines[i].entry.study, study, LEDGER_STUDY_BYTES) == 0)
             code = sums_add(ledger, i, sums);
     if (!code)
         *mu2 = largest(sums, ledger->patient_count);
+    if (!code && !study && ledger->patient_count == 0)
+        *mu2 = ledger->everybody;
     mem_free(sums);
     return code;
 }
@@ -449,7 +772,7 @@ enum err ledger_discretisation(struct ledger *ledger,
                                struct discretisation *discretisation)
 {
     struct discretisation sum = {0};
-    for (size_t i = 0; i < ledger->length; i++) {
+    for (size_t i = 0; i < ledger->line_count; i++) {
         const struct ledger_entry *entry = &ledger->lines[i].entry;
         struct discretisation one;
         enum err code =
@@ -485,13 +808,15 @@ enum err ledger_affordable(struct ledger *ledger, const struct ledger_entry *ent
     return ERR_OK;
 }
 
-/* Is the store where this ledger believes it to be, and the release a new one? */
-static enum err place_check(const struct ledger *ledger, const struct ledger_entry *entry)
+/* Is the store where this ledger believes it to be? */
+static enum err store_agrees(const struct ledger *ledger)
 {
     struct query *query;
     bool row = false;
-    enum err code =
-        store_query(ledger->store, "SELECT coalesce(max(number), 0) FROM ledger", &query);
+    enum err code = store_query(ledger->store,
+                                "SELECT max((SELECT coalesce(max(number), 0) FROM ledger),"
+                                " (SELECT coalesce(max(number), 0) FROM ledger_reanchors))",
+                                &query);
     if (!code)
         code = query_step(query, &row);
     if (code)
@@ -500,7 +825,13 @@ static enum err place_check(const struct ledger *ledger, const struct ledger_ent
     query_reset(query);
     if (last != (int64_t)ledger->length)
         return err_set(ERR_STATE, "the ledger was rolled back and not read again");
-    for (size_t i = 0; i < ledger->length; i++) {
+    return ERR_OK;
+}
+
+/* Is it a release that was not charged before? */
+static enum err fresh_check(const struct ledger *ledger, const struct ledger_entry *entry)
+{
+    for (size_t i = 0; i < ledger->line_count; i++) {
         const struct ledger_entry *other = &ledger->lines[i].entry;
         if (other->round == entry->round && other->attempt == entry->attempt &&
             memcmp(other->study, entry->study, LEDGER_STUDY_BYTES) == 0)
@@ -530,10 +861,11 @@ static enum err line_write(const struct ledger *ledger, const struct line *line)
     struct query *query;
     enum err code =
         store_query(ledger->store,
-                    "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &query);
+                    "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    &query);
     if (code)
         return code;
-    query_int(query, 1, (int64_t)ledger->length + 1);
+    query_int(query, 1, (int64_t)line->number);
     query_blob(query, 2, line->entry.study, LEDGER_STUDY_BYTES);
     query_int(query, 3, (int64_t)line->entry.round);
     query_int(query, 4, line->entry.attempt);
@@ -543,7 +875,9 @@ static enum err line_write(const struct ledger *ledger, const struct line *line)
     query_int(query, 8, line->entry.noise_log2);
     query_int(query, 9, (int64_t)line->patients);
     query_blob(query, 10, line->hash, HASH_BYTES);
-    return query_run(query);
+    query_blob(query, 11, line->entry.nonce, LEDGER_NONCE_BYTES);
+    code = query_run(query);
+    return code ? code : store_stamp(ledger->store, stamp_of(line->hash));
 }
 
 static enum err list_write(const struct ledger *ledger, const struct bytes *list)
@@ -574,7 +908,9 @@ enum err ledger_charge(struct ledger *ledger, const struct ledger_entry *entry,
         return err_set(ERR_STATE, "a charge outside a transaction");
     enum err code = entry_check(entry, count);
     if (!code)
-        code = place_check(ledger, entry);
+        code = store_agrees(ledger);
+    if (!code)
+        code = fresh_check(ledger, entry);
     if (code)
         return code;
     struct bytes list = {0};
@@ -585,7 +921,8 @@ enum err ledger_charge(struct ledger *ledger, const struct ledger_entry *entry,
         code = err_set(ERR_RANGE, "a patient is listed twice in one release");
     if (!code)
         code = cap_check(ledger, entry, &list, mu2_cap);
-    struct line line = {.entry = *entry, .patients = count};
+    struct line line = {
+        .number = ledger->length + 1, .entry = *entry, .patients = count};
     line_hash(ledger, &line, &list, line.hash);
     if (!code)
         code = line_write(ledger, &line);
@@ -595,4 +932,79 @@ enum err ledger_charge(struct ledger *ledger, const struct ledger_entry *entry,
         ledger_append(ledger, &line, &list);
     bytes_free(&list);
     return code;
+}
+
+/* --- re-anchoring
+ * ---------------------------------------------------------------------------- */
+
+static enum err reanchor_keep(const struct ledger *ledger, uint64_t number,
+                              const struct bytes *written, const uint8_t *hash)
+{
+    struct query *query;
+    enum err code = store_query(ledger->store,
+                                "INSERT INTO ledger_reanchors VALUES (?, ?, ?)", &query);
+    if (code)
+        return code;
+    query_int(query, 1, (int64_t)number);
+    query_blob(query, 2, written->data, written->size);
+    query_blob(query, 3, hash, HASH_BYTES);
+    code = query_run(query);
+    return code ? code : store_stamp(ledger->store, stamp_of(hash));
+}
+
+enum err ledger_reanchor(struct ledger *ledger, const struct reanchor *reanchor)
+{
+    if (!store_in_transaction(ledger->store))
+        return err_set(ERR_STATE, "a re-anchoring outside a transaction");
+    enum err code = store_agrees(ledger);
+    if (!code)
+        code = reanchor_fits(ledger, reanchor);
+    if (code)
+        return code;
+    struct bytes written = {0};
+    uint8_t hash[HASH_BYTES];
+    reanchor_write(reanchor, &written);
+    reanchor_hash(ledger, reanchor->number, written.data, written.size, hash);
+    code = reanchor_keep(ledger, reanchor->number, &written, hash);
+    bytes_free(&written);
+    if (!code)
+        claims_append(ledger, reanchor, hash);
+    return code;
+}
+
+/* A store of before there were stamps has no table that says since when. */
+static enum err has_stamps(struct store *store, bool *has)
+{
+    struct query *query;
+    bool row = false;
+    if (store_query(store, "SELECT 1 FROM sqlite_master WHERE name = 'ledger_stamps'",
+                    &query) != ERR_OK ||
+        query_step(query, &row) != ERR_OK)
+        return err_code();
+    query_reset(query);
+    *has = row;
+    return ERR_OK;
+}
+
+enum err ledger_restamp(struct store *store)
+{
+    struct query *query;
+    bool row = false, has = false;
+    uint64_t since, number = 0;
+    uint8_t hash[HASH_BYTES];
+    if (has_stamps(store, &has) != ERR_OK)
+        return err_code();
+    if (!has)
+        return ERR_OK;
+    if (read_since(store, &since) != ERR_OK ||
+        store_query(store,
+                    "SELECT number, hash FROM ledger UNION ALL "
+                    "SELECT number, hash FROM ledger_reanchors ORDER BY number DESC",
+                    &query) != ERR_OK ||
+        query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (row && blob_read(query, 1, hash, HASH_BYTES))
+        number = (uint64_t)query_get_int(query, 0);
+    query_reset(query);
+    return number > since ? store_stamp(store, stamp_of(hash)) : ERR_OK;
 }

@@ -225,6 +225,41 @@ static inline int hospital_tear_down(void **state)
 #define IN_HOSPITAL(name)                                                                \
     cmocka_unit_test_setup_teardown(name, hospital_set_up, hospital_tear_down)
 
+/* Charge every patient for a release of a study of ones, as node/part does between its
+ * checks and sending. */
+static inline enum err hospital_charge(struct node *node, uint64_t round,
+                                       double multiplier)
+{
+    struct patient *patients;
+    size_t count;
+    struct ledger_entry entry = {.round = round,
+                                 .noise_multiplier = multiplier,
+                                 .wall = NOW,
+                                 .dimension = 10,
+                                 .noise_log2 = NOISE_LOG2};
+    memset(entry.study, 1, STUDY_BYTES);
+    random_bytes(entry.nonce, LEDGER_NONCE_BYTES);
+    const struct audit_entry about = {
+        .kind = AUDIT_RELEASE, .wall = NOW, .study = entry.study, .round = round};
+    if (patients_list(node, &patients, &count) != ERR_OK)
+        return err_code();
+    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = mem_new(count, sizeof *pseudonyms);
+    for (size_t i = 0; i < count; i++)
+        memcpy(pseudonyms[i], patients[i].pseudonym, LEDGER_PSEUDONYM_BYTES);
+    enum err result = store_begin(node->store);
+    if (result == ERR_OK)
+        result = ledger_charge(node->ledger, &entry,
+                               (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
+                               count, 100);
+    if (result == ERR_OK)
+        result = audit_write(node->store, &about, "released");
+    if (result == ERR_OK)
+        result = store_commit(node->store);
+    patients_free(patients, count);
+    mem_free(pseudonyms);
+    return result;
+}
+
 /* --- the study -----------------------------------------------------------------------
  */
 

@@ -209,7 +209,7 @@ static void exchange__a_ledger_that_was_longer_stops_everything(void **state)
     memset(reply.ledger_head, 3, HASH_BYTES);
     assert_refused(ERR_VERIFY, reason_sentence(REASON_LEDGER_BEHIND),
                    converse(h, NULL, &reply, NULL));
-    assert_non_null(strstr(err_hint_text(), "put the newest one back"));
+    assert_non_null(strstr(err_hint_text(), "put the newest store back"));
     assert_int_equal(roster_version(h), 1);
     bytes_free(&newer);
 }

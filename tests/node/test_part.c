@@ -789,7 +789,7 @@ static void part__hears_from_a_neighbour_that_its_ledger_is_old(void **state)
     hospital_patients(h, PATIENTS);
     remember(h->c->hospitals[0], 1, newer);
     assert_refused(ERR_VERIFY, "another hospital has seen one of 1 entries", charge(h, &plan));
-    assert_non_null(strstr(err_hint_text(), "put the newest one back"));
+    assert_non_null(strstr(err_hint_text(), "put the newest store back"));
     assert_int_equal(ledger_length(h->node->ledger), 0);
     assert_int_equal(hospital_entries(h, AUDIT_RELEASE), 0);
     assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), 1);

@@ -11,8 +11,8 @@
 typedef uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES];
 
 static const uint8_t KEY[STORE_KEY_BYTES] = {7};
-static const char *const STEPS[] = {LEDGER_SCHEMA};
-static const struct store_schema SCHEMA = {"gemel-test", STEPS, 1};
+static const char *const STEPS[] = {LEDGER_SCHEMA, LEDGER_SCHEMA_REANCHORS};
+static const struct store_schema SCHEMA = {"gemel-test", STEPS, 2};
 static const uint8_t seed[RANDOM_SEED_BYTES] = "ledger";
 
 struct fixture {
@@ -128,12 +128,13 @@ static void ledger__chains_as_its_format_says(void **state)
     entry = release(8, 13.36);
     entry.attempt = 1;
     entry.wall += 300;
+    memset(entry.nonce, 'N', sizeof entry.nonce);
     assert_ok(
         ledger_charge(fixture->ledger, &entry, (const pseudonym *)(list + 2), 1, 1));
     assert_ok(store_commit(fixture->store));
     for (int i = 0; i < 2; i++, reopen(fixture)) {
-        head_is(fixture, "25cedfcf92df22486e36736093c5854f"
-                         "c76f2f6c4a3eabb77369500750a46c87");
+        head_is(fixture, "6cb9e82b026c8daca8c015c5c8992866"
+                         "b5eabf5c9bcef493496fb1296eb68782");
         assert_int_equal(ledger_length(fixture->ledger), 2);
         uint8_t head[HASH_BYTES], first[HASH_BYTES];
         assert_ok(ledger_head_at(fixture->ledger, 0, head));
@@ -392,70 +393,75 @@ static void tampered(struct fixture *fixture, const char *sql, const char *part)
     "UPDATE " table " SET number = number + 100 WHERE number >= " from "; UPDATE " table \
     " SET number = number - 100 " by " WHERE number > 100; "
 
+static const char *const changes[][2] = {
+    {"UPDATE ledger SET study = x'00' WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET study = zeroblob(16) WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET round = 9 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET round = -1 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET attempt = 1 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET attempt = 4294967296 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET noise_multiplier = 8 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET noise_multiplier = 'x' WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET wall = 0 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET dimension = 36 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET noise_log2 = 21 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET nonce = zeroblob(16) WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET nonce = NULL WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET nonce = zeroblob(15) WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET patients = 4999 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET patients = -1 WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET hash = zeroblob(32) WHERE number = 3", "entry 3"},
+    {"UPDATE ledger SET hash = zeroblob(32) WHERE number = 6", "entry 6"},
+    {"UPDATE ledger SET number = 7 WHERE number = 3", "entry 3"},
+    {"DELETE FROM ledger WHERE number = 1", "entry 1"},
+    {"DELETE FROM ledger WHERE number = 3", "entry 3"},
+    {"DELETE FROM ledger WHERE number = 6", "entry 6"},
+    {"DELETE FROM ledger", "entry 1"},
+    {"DELETE FROM ledger WHERE number = 3; DELETE FROM ledger_patients WHERE number "
+     "= 3; " SHIFT("ledger", "4", "- 1") SHIFT("ledger_patients", "4", "- 1"),
+     "entry 3"},
+    {"INSERT INTO ledger SELECT 0, study, 50, 0, noise_multiplier, wall, dimension, "
+     "noise_log2, 0, hash, nonce FROM ledger WHERE number = 1",
+     "entry 1"},
+    {"INSERT INTO ledger SELECT 7, study, 50, 0, noise_multiplier, wall, dimension, "
+     "noise_log2, 0, hash, nonce FROM ledger WHERE number = 1",
+     "entry 7"},
+    {SHIFT("ledger", "3", "+ 1")
+         SHIFT("ledger_patients", "3",
+               "+ 1") "INSERT INTO ledger SELECT 3, study, 50, 0, noise_multiplier, "
+                      "wall, dimension, noise_log2, 0, hash, nonce FROM ledger WHERE number "
+                      "= 2",
+     "entry 3"},
+    {SWAP("ledger", "4", "5"), "entry 4"},
+    {SWAP("ledger", "4", "5") SWAP("ledger_patients", "4", "5"), "entry 4"},
+    {SWAP("ledger_patients", "4", "5"), "entry 4"},
+    {"DELETE FROM ledger_patients WHERE number = 4", "entry 4"},
+    {"DELETE FROM ledger_patients WHERE number = 3 AND part = 1", "entry 3"},
+    {"DELETE FROM ledger_patients WHERE number = 3 AND part = 0", "entry 3"},
+    {"UPDATE ledger_patients SET part = 2 WHERE number = 3 AND part = 1", "entry 3"},
+    {"UPDATE ledger_patients SET part = 1 - part WHERE number = 4", "entry 4"},
+    {"UPDATE ledger_patients SET pseudonyms = substr(pseudonyms, 17) WHERE number = "
+     "4",
+     "entry 4"},
+    {"UPDATE ledger_patients SET pseudonyms = zeroblob(16) || substr(pseudonyms, 17) "
+     "WHERE number = 4",
+     "entry 4"},
+    {"UPDATE ledger_patients SET pseudonyms = zeroblob(320) WHERE number = 4",
+     "entry 4"},
+    {"INSERT INTO ledger_patients VALUES (4, 1, zeroblob(16))", "entry 4"},
+    {"INSERT INTO ledger_patients VALUES (4, 1, zeroblob(0))", "entry 4"},
+    {"INSERT INTO ledger_patients VALUES (7, 0, zeroblob(16))", "entry 7"},
+    {"INSERT INTO ledger_patients VALUES (0, 0, zeroblob(16))", "entry 0"},
+};
+
 static void ledger__notices_every_change(void **state)
 {
     struct fixture *fixture = *state;
     for (uint64_t round = 1; round <= 6; round++) {
         struct ledger_entry entry = release(round, 4);
+        entry.nonce[3] = 7;
         assert_ok(charge(fixture, &entry, 100 * round, round == 3 ? 5000 : 20, 1));
     }
-    const char *changes[][2] = {
-        {"UPDATE ledger SET study = x'00' WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET study = zeroblob(16) WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET round = 9 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET round = -1 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET attempt = 1 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET attempt = 4294967296 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET noise_multiplier = 8 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET noise_multiplier = 'x' WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET wall = 0 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET dimension = 36 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET noise_log2 = 21 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET patients = 4999 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET patients = -1 WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET hash = zeroblob(32) WHERE number = 3", "entry 3"},
-        {"UPDATE ledger SET hash = zeroblob(32) WHERE number = 6", "entry 6"},
-        {"UPDATE ledger SET number = 7 WHERE number = 3", "entry 3"},
-        {"DELETE FROM ledger WHERE number = 1", "entry 1"},
-        {"DELETE FROM ledger WHERE number = 3", "entry 3"},
-        {"DELETE FROM ledger WHERE number = 6", "entry 6"},
-        {"DELETE FROM ledger", "entry 1"},
-        {"DELETE FROM ledger WHERE number = 3; DELETE FROM ledger_patients WHERE number "
-         "= 3; " SHIFT("ledger", "4", "- 1") SHIFT("ledger_patients", "4", "- 1"),
-         "entry 3"},
-        {"INSERT INTO ledger SELECT 0, study, 50, 0, noise_multiplier, wall, dimension, "
-         "noise_log2, 0, hash FROM ledger WHERE number = 1",
-         "entry 1"},
-        {"INSERT INTO ledger SELECT 7, study, 50, 0, noise_multiplier, wall, dimension, "
-         "noise_log2, 0, hash FROM ledger WHERE number = 1",
-         "entry 7"},
-        {SHIFT("ledger", "3", "+ 1")
-             SHIFT("ledger_patients", "3",
-                   "+ 1") "INSERT INTO ledger SELECT 3, study, 50, 0, noise_multiplier, "
-                          "wall, dimension, noise_log2, 0, hash FROM ledger WHERE number "
-                          "= 2",
-         "entry 3"},
-        {SWAP("ledger", "4", "5"), "entry 4"},
-        {SWAP("ledger", "4", "5") SWAP("ledger_patients", "4", "5"), "entry 4"},
-        {SWAP("ledger_patients", "4", "5"), "entry 4"},
-        {"DELETE FROM ledger_patients WHERE number = 4", "entry 4"},
-        {"DELETE FROM ledger_patients WHERE number = 3 AND part = 1", "entry 3"},
-        {"DELETE FROM ledger_patients WHERE number = 3 AND part = 0", "entry 3"},
-        {"UPDATE ledger_patients SET part = 2 WHERE number = 3 AND part = 1", "entry 3"},
-        {"UPDATE ledger_patients SET part = 1 - part WHERE number = 4", "entry 4"},
-        {"UPDATE ledger_patients SET pseudonyms = substr(pseudonyms, 17) WHERE number = "
-         "4",
-         "entry 4"},
-        {"UPDATE ledger_patients SET pseudonyms = zeroblob(16) || substr(pseudonyms, 17) "
-         "WHERE number = 4",
-         "entry 4"},
-        {"UPDATE ledger_patients SET pseudonyms = zeroblob(320) WHERE number = 4",
-         "entry 4"},
-        {"INSERT INTO ledger_patients VALUES (4, 1, zeroblob(16))", "entry 4"},
-        {"INSERT INTO ledger_patients VALUES (4, 1, zeroblob(0))", "entry 4"},
-        {"INSERT INTO ledger_patients VALUES (7, 0, zeroblob(16))", "entry 7"},
-        {"INSERT INTO ledger_patients VALUES (0, 0, zeroblob(16))", "entry 0"},
-    };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         tampered(fixture, changes[i][0], changes[i][1]);
     reopen(fixture);
@@ -486,8 +492,10 @@ static void forge(struct fixture *fixture, const struct ledger_entry *entry,
     bytes_append(&body, hash, sizeof hash);
     bytes_hash("gemel/ledger/1", body.data, body.size, hash);
     bytes_free(&body);
+    const uint32_t stamp = (uint32_t)hash[0] | (uint32_t)hash[1] << 8 |
+                           (uint32_t)hash[2] << 16 | (uint32_t)(hash[3] & 127) << 24;
     assert_ok(store_query(fixture->store,
-                          "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                           &query));
     const int64_t numbers[] = {(int64_t)number,
                                0,
@@ -509,6 +517,7 @@ static void forge(struct fixture *fixture, const struct ledger_entry *entry,
     query_int(query, 1, (int64_t)number);
     query_blob(query, 2, list, count * sizeof *list);
     assert_ok(query_run(query));
+    assert_ok(store_stamp(fixture->store, stamp));
 }
 
 static void ledger__refuses_forms_that_it_never_writes(void **state)
@@ -539,20 +548,154 @@ static void ledger__shows_a_cut_tail_to_who_kept_a_head(void **state)
 {
     struct fixture *fixture = *state;
     uint8_t kept[HASH_BYTES], now[HASH_BYTES];
+    uint32_t stamp = 0;
     for (uint64_t round = 1; round <= 3; round++) {
+        if (round == 3)
+            assert_ok(store_stamped(fixture->store, &stamp));
         struct ledger_entry entry = release(round, 4);
         assert_ok(charge(fixture, &entry, 1, 5, 1));
     }
     ledger_head(fixture->ledger, kept);
+    assert_true(ledger_accounts(fixture->ledger, 3, kept));
+    assert_ok(store_begin(fixture->store));
     assert_ok(store_execute(fixture->store, "DELETE FROM ledger WHERE number = 3"));
     assert_ok(
         store_execute(fixture->store, "DELETE FROM ledger_patients WHERE number = 3"));
+    assert_refused(ERR_VERIFY, "first page", ledger_reload(fixture->ledger));
+    assert_ok(store_stamp(fixture->store, stamp));
+    assert_ok(store_commit(fixture->store));
     reopen(fixture);
+    assert_false(ledger_accounts(fixture->ledger, 3, kept));
     assert_refused(ERR_NOT_FOUND, "length 3", ledger_head_at(fixture->ledger, 3, now));
     struct ledger_entry other = release(3, 400);
     assert_ok(charge(fixture, &other, 1, 5, 1)); /* grown again to the same length */
     assert_ok(ledger_head_at(fixture->ledger, 3, now));
     assert_memory_not_equal(kept, now, HASH_BYTES);
+    assert_false(ledger_accounts(fixture->ledger, 3, kept));
+}
+
+/* --- re-anchored
+ * -------------------------------------------------------------------- */
+
+/* Two claims behind a ledger of two entries: one that cost 1/4 and one that cost nothing.
+ */
+static struct reanchor claimed(struct fixture *fixture)
+{
+    struct reanchor reanchor = {
+        .after = 2, .number = 6, .issued = 1764000999, .claim_count = 2};
+    ledger_head(fixture->ledger, reanchor.head);
+    reanchor.claims = mem_new(2, sizeof *reanchor.claims);
+    reanchor.claims[0] = (struct reanchor_claim){4, {0xc4}, 2, 35, 20};
+    reanchor.claims[1] = (struct reanchor_claim){5, {0xc5}, 0, 0, 0};
+    return reanchor;
+}
+
+static void sign(struct reanchor *reanchor)
+{
+    reanchor->signature_count = 0;
+    for (uint8_t i = 1; i <= 2; i++) {
+        const uint8_t secret[IDENTITY_SECRET_BYTES] = {i};
+        struct identity *officer;
+        assert_ok(identity_read(secret, &officer));
+        assert_ok(reanchor_sign(reanchor, officer));
+        identity_destroy(&officer);
+    }
+}
+
+static enum err reanchor(struct fixture *fixture, const struct reanchor *reanchor)
+{
+    assert_ok(store_begin(fixture->store));
+    enum err code = ledger_reanchor(fixture->ledger, reanchor);
+    assert_ok(store_commit(fixture->store));
+    return code;
+}
+
+static void ledger__reanchored_charges_everybody_and_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger_entry first = release(1, 4), second = release(2, 4);
+    assert_ok(charge(fixture, &first, 1, 3, 1));
+    assert_ok(charge(fixture, &second, 2, 3, 1));
+    struct reanchor claims = claimed(fixture);
+    sign(&claims);
+    assert_ok(reanchor(fixture, &claims));
+    for (int i = 0; i < 2; i++, reopen(fixture)) {
+        assert_int_equal(ledger_length(fixture->ledger), 6);
+        assert_int_equal(ledger_count(fixture->ledger), 3);
+        assert_true(spent(fixture, 1) == 0.0625 + 0.25);
+        assert_true(spent(fixture, 3) == 0.125 + 0.25);
+        assert_true(spent(fixture, 99) == 0.25); /* whoever it is */
+        assert_true(ledger_accounts(fixture->ledger, 4, claims.claims[0].head));
+        assert_true(ledger_accounts(fixture->ledger, 5, claims.claims[1].head));
+        assert_false(ledger_accounts(fixture->ledger, 5, claims.claims[0].head));
+        uint8_t head[HASH_BYTES];
+        ledger_head(fixture->ledger, head);
+        assert_true(ledger_accounts(fixture->ledger, 6, head));
+        assert_refused(ERR_NOT_FOUND, "length 4",
+                       ledger_head_at(fixture->ledger, 4, head));
+        struct ledger_entry entry;
+        uint64_t patients;
+        bool charged;
+        assert_ok(ledger_read(fixture->ledger, 2, &entry, &patients));
+        assert_true(patients == LEDGER_EVERYBODY && entry.noise_multiplier == 2);
+        assert_ok(ledger_charged(fixture->ledger, 2, (const uint8_t[16]){77}, &charged));
+        assert_true(charged);
+        double most;
+        assert_ok(ledger_spent_most(fixture->ledger, NULL, &most));
+        assert_true(most == 0.375);
+        assert_ok(ledger_spent_most(fixture->ledger, first.study, &most));
+        assert_true(most == 0.125);
+    }
+    struct ledger_entry third = release(3, 4);
+    assert_refused(ERR_DENIED, "1 of 4", charge(fixture, &third, 3, 4, 0.375));
+    assert_ok(charge(fixture, &third, 4, 4, 0.375));
+    reopen(fixture);
+    assert_int_equal(ledger_length(fixture->ledger), 7);
+    assert_true(spent(fixture, 7) == 0.3125);
+    assert_refused(ERR_STATE, "another last entry", reanchor(fixture, &claims));
+    reanchor_clear(&claims);
+}
+
+static void ledger__is_reanchored_by_two_signatures_about_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger_entry first = release(1, 4), second = release(2, 4);
+    assert_ok(charge(fixture, &first, 1, 3, 1));
+    struct reanchor claims = claimed(fixture);
+    sign(&claims);
+    assert_refused(ERR_STATE, "another last entry than number 1",
+                   reanchor(fixture, &claims));
+    assert_ok(charge(fixture, &second, 2, 3, 1));
+    assert_refused(ERR_STATE, "another last entry", reanchor(fixture, &claims));
+    ledger_head(fixture->ledger, claims.head);
+    assert_refused(ERR_VERIFY, "signature", reanchor(fixture, &claims));
+    claims.signature_count = 1;
+    assert_refused(ERR_VERIFY, "needs 2", reanchor(fixture, &claims));
+    claims.claims[0].noise_multiplier = 0x1p40;
+    sign(&claims);
+    assert_refused(ERR_RANGE, "the claimed entry 4", reanchor(fixture, &claims));
+    claims.claims[0].noise_multiplier = 2;
+    sign(&claims);
+    assert_refused(ERR_STATE, "transaction", ledger_reanchor(fixture->ledger, &claims));
+    reopen(fixture);
+    assert_int_equal(ledger_length(fixture->ledger), 2);
+    assert_ok(reanchor(fixture, &claims));
+    struct ledger_entry third = release(3, 4);
+    assert_ok(charge(fixture, &third, 1, 1, 1));
+    const char *forms[][2] = {
+        {"DELETE FROM ledger_reanchors", "entry 3"},
+        {"UPDATE ledger_reanchors SET number = 5", "entry 5"},
+        {"UPDATE ledger_reanchors SET hash = zeroblob(32)", "entry 6"},
+        {"UPDATE ledger_reanchors SET signed = substr(signed, 2)", "entry 6"},
+        {"UPDATE ledger_reanchors SET signed = zeroblob(400)", "entry 6"},
+        {"INSERT INTO ledger_reanchors SELECT 9, signed, hash FROM ledger_reanchors",
+         "entry 9"},
+        {"DELETE FROM ledger WHERE number = 2", "entry 2"},
+        {"UPDATE ledger SET number = 3 WHERE number = 7", "entry 7"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        tampered(fixture, forms[i][0], forms[i][1]);
+    reanchor_clear(&claims);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -571,6 +714,8 @@ int main(void)
         TEST(ledger__notices_every_change),
         TEST(ledger__refuses_forms_that_it_never_writes),
         TEST(ledger__shows_a_cut_tail_to_who_kept_a_head),
+        TEST(ledger__reanchored_charges_everybody_and_goes_on),
+        TEST(ledger__is_reanchored_by_two_signatures_about_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
