@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/gate.h"
 #include "model/statistic.h"
 #include "node/policies.h"
 
@@ -73,6 +74,35 @@ static enum err set_prior(struct node_study *study, struct view bytes)
     prior_destroy(&study->prior);
     study->prior = prior;
     return ERR_OK;
+}
+
+/* A prior that came from outside, before it is used or kept. One that is in the store has
+ * passed when it came, and stays in use while newer ones are refused. */
+static enum err judge_prior(const struct node *node, const struct node_study *study,
+                            const struct prior *prior)
+{
+    const struct gate_limits limits = {conf_real(node->conf, "prior_shift_max"),
+                                       conf_real(node->conf, "prior_spread_max")};
+    if (gate_check(study->model, &study->layout, prior, &limits) == ERR_OK)
+        return ERR_OK;
+    return err_hint("nothing was taken over; the limits are this hospital's settings "
+                    "prior_shift_max and prior_spread_max");
+}
+
+static enum err adopt_prior(const struct node *node, struct node_study *study,
+                            struct view bytes)
+{
+    struct prior *prior;
+    if (prior_read(&study->layout, bytes.data, bytes.size, &prior) != ERR_OK)
+        return err_code();
+    enum err result = judge_prior(node, study, prior);
+    if (result == ERR_OK) {
+        prior_destroy(&study->prior);
+        study->prior = prior;
+    } else {
+        prior_destroy(&prior);
+    }
+    return result;
 }
 
 static enum err study_read(struct node *node, struct view signed_terms,
@@ -191,6 +221,9 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
     if (study_read(node, signed_terms, &study) != ERR_OK)
         return err_code();
     enum err result = offered_before(node, study, &before);
+    if (result == ERR_OK && !before &&
+        judge_prior(node, study, study->prior) != ERR_OK)
+        result = err_wrap("the starting prior of the study %s", study->terms.name);
     if (result == ERR_OK && !terms_include(&study->terms.participants, node->key))
         result = err_set(ERR_DENIED, "this hospital is not a participant of the study %s",
                          study->terms.name);
@@ -408,7 +441,7 @@ enum err node_studies_extend(struct node *node, struct node_study *study,
         if (chain_extend(&chain, bytes, node->consortium.coordinator_key, arena, &link) !=
             REASON_NONE)
             result = err_code();
-        else if (set_prior(study, link.prior) != ERR_OK)
+        else if (adopt_prior(node, study, link.prior) != ERR_OK)
             result = err_wrap("the prior of round %llu", (unsigned long long)link.round);
         if (result == ERR_OK) {
             study->chain = chain;

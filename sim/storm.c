@@ -81,6 +81,7 @@ struct plan_seen {
     uint8_t hash[HASH_BYTES];
     struct quorum quorum;
     struct spoils *spoils;
+    bool told;      /* a message of unmasking since the last look at the spoils */
     bool confirmed; /* by a quorum: whose inputs are in (h3) */
     uint8_t survivors[HASH_BYTES];
 };
@@ -96,7 +97,7 @@ struct storm {
     struct bytes last_answer;
     uint64_t *heads; /* [count] the longest ledger each has shown */
     struct collection *collection;
-    uint64_t now, deadline, nonce, published;
+    uint64_t now, deadline, nonce, published, published_at;
     uint32_t attempts_lost;
     struct frame *frames;
     size_t frame_count, frame_capacity;
@@ -105,7 +106,6 @@ struct storm {
     struct plan_seen *plans;
     size_t plan_count, plan_capacity;
     struct storm_result *result;
-    bool told; /* a message of unmasking since the last look at the spoils */
 };
 
 static void fail(struct storm *s, const char *what)
@@ -292,21 +292,25 @@ static void see(struct storm *s, const struct node *node, enum phase phase, uint
     if (phase == PHASE_UNMASK)
         see_survivors(s, life->serial, attempt_survivors(node->attempt));
     spoils_hear(spoils, kind, body);
-    s->told = s->told || phase == PHASE_UNMASK;
+    if (phase == PHASE_UNMASK)
+        s->plans[life->serial].told = true;
 }
 
 /* P4, P5: over all that was ever said. */
 static void look_at_spoils(struct storm *s)
 {
-    for (size_t i = 0; s->told && i < s->plan_count; i++) {
-        const struct plan_seen *plan = &s->plans[i];
-        size_t smallest, sums = spoils_sums(plan->spoils, &smallest);
+    for (size_t i = 0; i < s->plan_count; i++) {
+        struct plan_seen *plan = &s->plans[i];
+        size_t smallest, sums;
+        if (!plan->told)
+            continue;
+        plan->told = false;
+        sums = spoils_sums(plan->spoils, &smallest);
         HOLDS(s, spoils_bared(plan->spoils) == 0, "P4: both secrets of a member are out");
         HOLDS(s, sums <= 1, "P4: two sums of one attempt are out");
         HOLDS(s, sums == 0 || smallest >= plan->quorum.survivors,
               "P5: a sum of too few is out");
     }
-    s->told = false;
 }
 
 /* --- nodes
@@ -575,7 +579,10 @@ static void center_step(struct storm *s)
         return;
     see_sum(s);
     if (s->disk.round > s->published) {
+        if (s->now - s->published_at > s->result->longest)
+            s->result->longest = s->now - s->published_at;
         s->published = s->disk.round;
+        s->published_at = s->now;
         s->result->rounds++;
     }
 }
@@ -928,6 +935,34 @@ struct storm_op *storm_draw(uint64_t seed, size_t count)
             random_below(random, 5) ? STORM_WORK
                                     : (enum storm_kind)random_below(random, STORM_KINDS),
             (uint32_t)random_below(random, 1000), (uint32_t)random_below(random, 1000)};
+    random_destroy(&random);
+    return ops;
+}
+
+/* One turn: each node asks, its question arrives, the answer arrives, the clock goes on. */
+static struct storm_op step_of(size_t step, uint32_t members)
+{
+    size_t within = step % (3 * members + 1);
+    if (within == 3 * members)
+        return (struct storm_op){STORM_TICK, 0, 0};
+    return within % 3 ? (struct storm_op){STORM_CARRY, 0, 0}
+                      : (struct storm_op){STORM_ASK, (uint32_t)(within / 3), 0};
+}
+
+struct storm_op *storm_draw_weather(uint64_t seed, uint32_t members, uint32_t one_in,
+                                    size_t count)
+{
+    static const enum storm_kind mishaps[] = {STORM_KILL, STORM_KILL_C, STORM_CUT,
+                                              STORM_DELAY, STORM_SLEEP};
+    struct random *random = stream(seed, "weather");
+    struct storm_op *ops = mem_new(count, sizeof *ops);
+    for (size_t i = 0, step = 0; i < count; i++)
+        ops[i] = random_below(random, one_in)
+                     ? step_of(step++, members)
+                     : (struct storm_op){
+                           mishaps[random_below(random, sizeof mishaps / sizeof *mishaps)],
+                           (uint32_t)random_below(random, members),
+                           (uint32_t)random_below(random, 1000)};
     random_destroy(&random);
     return ops;
 }

@@ -62,10 +62,17 @@ struct storm_result {
     char failure[200]; /* empty: every invariant held */
     size_t at;         /* after which operation it failed; `count`: when faults stopped */
     size_t rounds, attempts, sent, refused;
+    size_t longest; /* ticks of the clock from one round's sum to the next one's */
 };
 
 /* A list that follows from a seed; caller frees. */
 struct storm_op *storm_draw(uint64_t seed, size_t count);
+
+/* Turns in which every node asks and is answered, message by message, and before each step
+ * a chance of one in `one_in` that a node or the coordinator is killed, that a node's
+ * messages are lost or late, or that it stays away for a while. Caller frees. */
+struct storm_op *storm_draw_weather(uint64_t seed, uint32_t members, uint32_t one_in,
+                                    size_t count);
 
 /* Play a list among `members` hospitals; then faults stop, and a round must come out. */
 void storm_play(uint64_t seed, uint32_t members, const struct storm_op *ops, size_t count,

@@ -49,12 +49,15 @@ static inline uint64_t hospital_wall(void *context)
 }
 
 /* The study's terms about a model that can be fitted, signed again. */
-static inline void hospital_terms(struct hospital *h)
+static inline void hospital_terms(struct hospital *h, const char *model_text)
 {
     struct terms *terms = &h->c->terms;
     struct prior_layout layout;
     struct statistic statistic;
-    assert_ok(model_parse(line_text, strlen(line_text), "line", &h->model));
+    model_destroy(&h->model);
+    prior_destroy(&h->prior);
+    h->prior_bytes.size = 0;
+    assert_ok(model_parse(model_text, strlen(model_text), "line", &h->model));
     assert_ok(prior_layout(h->model, &layout));
     assert_ok(prior_from_model(h->model, &h->prior));
     prior_write(h->prior, &h->prior_bytes);
@@ -200,7 +203,7 @@ static inline int hospital_set_up(void **state)
     assert_ok(home_set(h->node->home, "identity", identity_secret(h->c->hospitals[0]),
                        IDENTITY_SECRET_BYTES));
     hospital_restart(h);
-    hospital_terms(h);
+    hospital_terms(h, line_text);
     hospital_join(h);
     hospital_policy(h, NULL);
     *state = h;

@@ -1,7 +1,9 @@
 /* storm - random lists of everything that can go wrong, and what must hold all the same.
  *
- *   test_sim_storm                   200 lists, and the named cases
- *   test_sim_storm nightly [SEED]    20,000 longer ones, from SEED
+ *   test_sim_storm                   200 lists of 400 operations, 200 rounds of bad weather,
+ *                                    and the named cases
+ *   test_sim_storm nightly [SEED]    20,000 lists from SEED, every tenth as long, others
+ *                                    of 100: half an hour of one core; weather as well
  *
  * A list that fails is shrunk and printed as a named case; put it in `cases`. */
 
@@ -9,6 +11,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "wire/phase.h"
 
 /* --- lists that failed once
  * ---------------------------------------------------------------- */
@@ -147,12 +150,14 @@ static void report(struct list list, struct storm_op *ops, size_t count,
              (unsigned long long)list.seed, list.members, text);
 }
 
-static void play_lists(uint64_t from, uint64_t lists, size_t count)
+/* Every `often`-th list is of LONG operations, the others of SHORT. */
+enum { LONG = 400, SHORT = 100 };
+
+static void play_lists(uint64_t from, uint64_t lists, uint64_t often)
 {
-    size_t rounds = 0, attempts = 0, sent = 0, refused = 0;
-    print_message("seeds %llu to %llu, %zu operations each\n", (unsigned long long)from,
-                  (unsigned long long)(from + lists - 1), count);
+    size_t rounds = 0, attempts = 0, sent = 0, refused = 0, played = 0;
     for (uint64_t seed = from; seed < from + lists; seed++) {
+        size_t count = seed % often ? SHORT : LONG;
         struct storm_op *ops = storm_draw(seed, count);
         struct list list = {seed, (uint32_t)(5 + seed % 4)};
         struct storm_result result;
@@ -163,8 +168,12 @@ static void play_lists(uint64_t from, uint64_t lists, size_t count)
         attempts += result.attempts;
         sent += result.sent;
         refused += result.refused;
+        played += count;
         mem_free(ops);
     }
+    print_message("seeds %llu to %llu: %zu operations of %d kinds\n",
+                  (unsigned long long)from, (unsigned long long)(from + lists - 1), played,
+                  STORM_KINDS);
     print_message("%zu rounds of %zu attempts; %zu inputs sent, %zu answers refused\n",
                   rounds, attempts, sent, refused);
     assert_true(rounds > lists && refused > lists / 2); /* both worlds were visited */
@@ -173,7 +182,7 @@ static void play_lists(uint64_t from, uint64_t lists, size_t count)
 static void storm__two_hundred_lists_hold(void **state)
 {
     (void)state;
-    play_lists(1, 200, 60);
+    play_lists(1, 200, 1);
 }
 
 static uint64_t first_seed = 100000;
@@ -181,7 +190,49 @@ static uint64_t first_seed = 100000;
 static void storm__twenty_thousand_lists_hold(void **state)
 {
     (void)state;
-    play_lists(first_seed, 20000, 400);
+    play_lists(first_seed, 20000, 10);
+}
+
+/* --- weather
+ * ------------------------------------------------------------------------------ */
+
+/* Turns a round needs when nothing happens: the poll, each phase and the next plan. */
+enum { TURNS = PHASE_END + 2 };
+
+static void weather(uint64_t seed, size_t rounds)
+{
+    enum { FIVE = 5 };
+    size_t count = rounds * TURNS * (3 * FIVE + 1) * 5 / 2;
+    struct storm_op *ops = storm_draw_weather(seed, FIVE, 100, count);
+    struct list list = {seed, FIVE};
+    struct storm_result result;
+    storm_play(seed, FIVE, ops, count, &result);
+    if (*result.failure)
+        report(list, ops, count, &result);
+    print_message("seed %llu: %zu rounds of %zu attempts, %zu inputs sent; the longest took "
+                  "%zu ticks\n",
+                  (unsigned long long)seed, result.rounds, result.attempts, result.sent,
+                  result.longest);
+    assert_true(result.rounds >= rounds);
+    assert_true(result.attempts > rounds + rounds / 20); /* or there was no weather */
+    /* Stuck would be for ever; an unlucky round is attempted a few times. */
+    assert_true(result.longest <= 12 * TURNS);
+    mem_free(ops);
+}
+
+/* One step in a hundred goes wrong, by a kill, a cut or a delay: none of 200 rounds is
+ * stuck, every input that left was paid for once, every sum is its survivors'. */
+static void storm__two_hundred_rounds_of_bad_weather(void **state)
+{
+    (void)state;
+    weather(1, 200);
+}
+
+static void storm__a_thousand_rounds_of_bad_weather(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 5; seed++)
+        weather(first_seed + seed, 200);
 }
 
 /* The same list twice is the same, to the last refusal. */
@@ -234,10 +285,12 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storm__named_cases_hold),
         cmocka_unit_test(storm__two_hundred_lists_hold),
+        cmocka_unit_test(storm__two_hundred_rounds_of_bad_weather),
         cmocka_unit_test(storm__follows_from_its_seed),
         cmocka_unit_test(storm__a_list_shrinks_to_what_matters),
     };
     const struct CMUnitTest nightly[] = {
+        cmocka_unit_test(storm__a_thousand_rounds_of_bad_weather),
         cmocka_unit_test(storm__twenty_thousand_lists_hold),
     };
     if (count > 2)
