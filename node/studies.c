@@ -52,6 +52,10 @@ static enum err read_model(struct node_study *study)
     model_hash(study->model, hash);
     if (!bytes_equal(hash, terms->model_hash, HASH_BYTES))
         return err_set(ERR_VERIFY, "the study's model is not the one its hash names");
+    const char *canonical = model_canonical(study->model);
+    if (terms->model.size != strlen(canonical) ||
+        memcmp(terms->model.data, canonical, terms->model.size) != 0)
+        return err_set(ERR_VERIFY, "the study's model is not written canonically");
     if (terms->statistic != STATISTIC_VERSION)
         return err_set(ERR_VERIFY,
                        "the study asks for version %u of the statistic, this "

@@ -2,9 +2,9 @@
  * every check of coordinator/ leaves the collection as it was, and the others' sum comes
  * out. */
 
+#include "digest.h"
+
 #include "base/memory.h"
-#include "check.h"
-#include "coordinator/collection_impl.h"
 #include "node/attempt_impl.h"
 #include "privacy/identity.h"
 #include "sim/rehearsal.h"
@@ -36,36 +36,6 @@ static void play_until(struct rehearsal *r, enum phase phase)
     }
 }
 
-/* --- the state, as a hash
- * ------------------------------------------------------------------ */
-
-static void digest(const struct collection *c, uint8_t hash[HASH_BYTES])
-{
-    struct bytes all = {0};
-    bytes_u32(&all, c->phase);
-    bytes_u32(&all, c->reason);
-    bytes_u64(&all, c->received);
-    bytes_u64(&all, c->count);
-    bytes_u64(&all, c->survivor_count);
-    bytes_u64(&all, c->blamed_count);
-    bytes_append(&all, c->bundle, HASH_BYTES);
-    bytes_append(&all, c->dealers, HASH_BYTES);
-    bytes_append(&all, c->survivors, HASH_BYTES);
-    for (size_t i = 0; i < N; i++)
-        for (enum phase phase = 0; phase < PHASE_END; phase++) {
-            bytes_u8(&all, c->members[i].came[phase]);
-            bytes_field(&all, c->members[i].hash[phase], HASH_BYTES);
-            bytes_field(&all, c->members[i].kept[phase].data,
-                        c->members[i].kept[phase].size);
-        }
-    for (enum phase phase = 0; phase < PHASE_END; phase++)
-        bytes_field(&all, c->answers[phase].data, c->answers[phase].size);
-    for (size_t i = 0; i < DIM; i++)
-        bytes_u64(&all, c->sum[i]);
-    bytes_hash("digest", all.data, all.size, hash);
-    bytes_free(&all);
-}
-
 /* Said by this member, refused for this reason, and nothing has changed. */
 static void assert_refused_for(struct rehearsal *r, const uint8_t *member, uint32_t kind,
                                const struct bytes *body, enum reason reason)
@@ -73,13 +43,13 @@ static void assert_refused_for(struct rehearsal *r, const uint8_t *member, uint3
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     bool fresh;
     enum err failure;
-    digest(r->collection, before);
+    digest_collection(r->collection, before);
     assert_string_equal(reason_name(collection_take(r->collection, member, kind,
                                                     codec_view(body), &fresh, &failure)),
                         reason_name(reason));
     assert_false(fresh);
     assert_int_equal(failure, ERR_OK);
-    digest(r->collection, after);
+    digest_collection(r->collection, after);
     assert_memory_equal(before, after, HASH_BYTES);
 }
 
@@ -256,7 +226,7 @@ static void change_bits(struct rehearsal *r, enum phase phase)
     enum err failure;
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     say(r, LIAR, &kind, &said);
-    digest(r->collection, before);
+    digest_collection(r->collection, before);
     for (size_t i = 0; phase < PHASE_UNMASK && i < said.size; i += 3) {
         said.data[i] ^= (uint8_t)(1 << i % 8);
         assert_int_not_equal(collection_take(r->collection, r->members[LIAR].key, kind,
@@ -264,7 +234,7 @@ static void change_bits(struct rehearsal *r, enum phase phase)
                              REASON_NONE);
         said.data[i] ^= (uint8_t)(1 << i % 8);
     }
-    digest(r->collection, after);
+    digest_collection(r->collection, after);
     assert_memory_equal(before, after, HASH_BYTES);
     bytes_free(&said);
 }
@@ -410,7 +380,7 @@ static void collection__takes_nothing_that_was_not_kept(void **state)
         enum err failure = ERR_OK;
         disk.until = writes;
         size_t i = collection_received(r->collection);
-        digest(r->collection, before);
+        digest_collection(r->collection, before);
         for (int again = 0; again < 2; again++) {
             if (i < N) {
                 uint32_t kind;
@@ -422,7 +392,7 @@ static void collection__takes_nothing_that_was_not_kept(void **state)
             } else {
                 failure = collection_advance(r->collection, false, &moved);
             }
-            digest(r->collection, after);
+            digest_collection(r->collection, after);
             assert_int_equal(failure, again ? ERR_OK : ERR_STORAGE);
             assert_int_equal(memcmp(before, after, HASH_BYTES) == 0, !again);
             assert_int_equal(fresh, again && i < N);

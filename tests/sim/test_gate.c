@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "check.h"
+#include "digest.h"
 #include "node/outlook.h"
 
 #include "../node/hospital.h"
@@ -310,26 +310,16 @@ static enum err publish(struct bedside *b, const struct bytes *prior,
     return result;
 }
 
-static void store_hash(const struct hospital *h, uint8_t hash[HASH_BYTES])
-{
-    struct bytes bytes = {0};
-    char *path = file_join(h->folder, "gemel-node.db");
-    assert_ok(file_read(path, 1 << 24, &bytes));
-    bytes_hash("store", bytes.data, bytes.size, hash);
-    bytes_free(&bytes);
-    mem_free(path);
-}
-
 static void refuse(struct bedside *b, const struct listed *one, const struct bytes *prior)
 {
     uint8_t before[HASH_BYTES], after[HASH_BYTES], hash[HASH_BYTES];
     uint64_t length = b->study->chain.length;
     char *seen = forecast(b);
-    store_hash(b->h, before);
+    digest_file(b->h->folder, "gemel-node.db", before);
     assert_int_not_equal(publish(b, prior, hash), ERR_OK);
     if (!strstr(err_text(), one->said))
         fail_msg("%s: \"%s\" does not say \"%s\"", one->name, err_text(), one->said);
-    store_hash(b->h, after);
+    digest_file(b->h->folder, "gemel-node.db", after);
     assert_memory_equal(before, after, HASH_BYTES);
     assert_int_equal(b->study->chain.length, length);
     assert_memory_equal(b->study->chain.head, b->head, HASH_BYTES);
