@@ -28,21 +28,23 @@ static enum err check_bounds(const struct model_parameter *parameter, double phi
     double value = transform_back(parameter, phi);
     if (value >= parameter->low && value <= parameter->high)
         return ERR_OK;
-    return err_set(ERR_DENIED,
-                   "a typical %s of %.4g %s is outside of %.4g to %.4g, the model's bounds",
-                   parameter->name, value, parameter->unit, parameter->low,
-                   parameter->high);
+    return err_set(
+        ERR_DENIED,
+        "a typical %s of %.4g %s is outside of %.4g to %.4g, the model's bounds",
+        parameter->name, value, parameter->unit, parameter->low, parameter->high);
 }
 
-static enum err check_shift(const struct gate *gate, const struct model_parameter *parameter,
-                            double shift, double spread, const char *what)
+static enum err check_shift(const struct gate *gate,
+                            const struct model_parameter *parameter, double shift,
+                            double spread, const char *what)
 {
     double sds = fabs(shift) / spread;
     if (sds <= gate->limits->shift_most)
         return ERR_OK;
-    return err_set(ERR_DENIED,
-                   "%s %s is %.3g between-patient sds from the model's; at most %g may be",
-                   what, parameter->name, sds, gate->limits->shift_most);
+    return err_set(
+        ERR_DENIED,
+        "%s %s is %.3g between-patient sds from the model's; at most %g may be", what,
+        parameter->name, sds, gate->limits->shift_most);
 }
 
 static enum err check_effects(const struct gate *gate, size_t row)
@@ -69,8 +71,9 @@ static enum err check_population(const struct gate *gate, size_t row)
     if (parameter->transform == TRANSFORM_IDENTITY && start != 0)
         spread *= fabs(start);
     enum err result = check_bounds(parameter, now);
-    return result == ERR_OK ? check_shift(gate, parameter, now - start, spread, "a common")
-                            : result;
+    return result == ERR_OK
+               ? check_shift(gate, parameter, now - start, spread, "a common")
+               : result;
 }
 
 /* --- spreads
@@ -82,10 +85,11 @@ static enum err check_spread(const struct gate *gate, const char *what, const ch
     double most = gate->limits->spread_most;
     if (ratio <= most && ratio >= 1 / most)
         return ERR_OK;
-    return err_set(ERR_DENIED,
-                   "%s %s is %.3g times the model's; at most %g times as wide or narrow may "
-                   "be",
-                   what, name, ratio, most);
+    return err_set(
+        ERR_DENIED,
+        "%s %s is %.3g times the model's; at most %g times as wide or narrow may "
+        "be",
+        what, name, ratio, most);
 }
 
 /* The prior's variances relative to the text's, along directions that are uncorrelated
@@ -95,7 +99,8 @@ static enum err check_directions(const struct gate *gate)
     size_t p = gate->layout->p;
     double *c = mem_copy(gate->start->omega, p * p * sizeof *c);
     double *half = mem_copy(gate->prior->omega, p * p * sizeof *half);
-    double *whole = mem_new(p * p, sizeof *whole), *vectors = mem_new(p * p, sizeof *vectors);
+    double *whole = mem_new(p * p, sizeof *whole),
+           *vectors = mem_new(p * p, sizeof *vectors);
     double *values = mem_new(p, sizeof *values);
     enum err result = linalg_cholesky(p, c);
     if (result == ERR_OK) {

@@ -1,5 +1,5 @@
-/* gate - forty priors that would harm at a bedside and twenty that would not, published by
- * a coordinator that signs them all: the node takes over the twenty, and of the forty
+/* gate - forty priors that would harm at a bedside and twenty that would not, published
+ * by a coordinator that signs them all: the node takes over the twenty, and of the forty
  * nothing, while it goes on forecasting with the last good one.
  *
  * The harmful ones are the mistakes that are made: units, parameters in one another's
@@ -377,9 +377,9 @@ static void gate__refuses_a_start_that_is_not_the_models(void **state)
     h->c->terms_bytes.size = 0;
     assert_ok(terms_sign(h->c->coordinator, &h->c->terms, &h->c->terms_bytes,
                          h->c->terms_hash));
-    assert_refused(ERR_DENIED, "the starting prior of the study pressure",
-                   node_studies_offer(h->node, codec_view(&h->c->terms_bytes), NOW,
-                                      &fresh));
+    assert_refused(
+        ERR_DENIED, "the starting prior of the study pressure",
+        node_studies_offer(h->node, codec_view(&h->c->terms_bytes), NOW, &fresh));
     assert_false(fresh);
     bytes_free(&prior);
 }

@@ -9,24 +9,6 @@
 #include "node/attempt_impl.h"
 #include "privacy/identity.h"
 
-static void assert_nothing_out(struct stage *s)
-{
-    size_t smallest;
-    assert_int_equal(spoils_bared(s->liar->spoils), 0);
-    assert_int_equal(spoils_sums(s->liar->spoils, &smallest), 0);
-}
-
-/* At most the one sum that the protocol is for. */
-static void assert_one_sum(struct stage *s, const char *where, uint64_t seed)
-{
-    const struct quorum *quorum = &s->r->quorum;
-    size_t smallest, sums = spoils_sums(s->liar->spoils, &smallest);
-    if (spoils_bared(s->liar->spoils) || spoils_sums_differ(s->liar->spoils) ||
-        (sums && smallest < quorum->survivors - quorum->colluders))
-        fail_msg("%s, seed %llu: %zu bared, %zu sums, the smallest of %zu", where,
-                 (unsigned long long)seed, spoils_bared(s->liar->spoils), sums, smallest);
-}
-
 /* A member that is told this in its present phase ends its part for this reason, keeps no
  * secret and says nothing more. */
 static void assert_refuses(struct stage *s, size_t member, const struct liar_view *view,
@@ -61,22 +43,6 @@ static void liar__that_tells_the_truth_gets_one_sum(void **state)
 /* --- plans: 1, 4, 6, 7, 10
  * ----------------------------------------------------------------------------------------
  */
-
-static void change_plan(struct rehearsal *r, void (*change)(struct plan *plan))
-{
-    struct plan plan;
-    uint8_t hash[HASH_BYTES];
-    struct arena *arena = codec_arena(r->signed_plan.size);
-    struct bytes changed = {0};
-    assert_ok(rehearsal_sign_plan(r, 1, 1));
-    assert_ok(
-        plan_open(codec_view(&r->signed_plan), r->coordinator_key, arena, &plan, hash));
-    change(&plan);
-    assert_ok(plan_sign(r->coordinator, &plan, &changed, hash));
-    bytes_free(&r->signed_plan);
-    r->signed_plan = changed;
-    arena_destroy(&arena);
-}
 
 static void other_model(struct plan *plan)
 {

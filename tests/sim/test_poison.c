@@ -68,7 +68,8 @@ static enum err draw_record(void *source, size_t index, struct record **record)
 static void contribute_honestly(struct consortium *c, size_t hospital)
 {
     uint8_t seed[2][RANDOM_SEED_BYTES] = {{1, (uint8_t)hospital}, {2, (uint8_t)hospital}};
-    struct random *people = random_new_seeded(seed[0]), *noise = random_new_seeded(seed[1]);
+    struct random *people = random_new_seeded(seed[0]),
+                  *noise = random_new_seeded(seed[1]);
     const struct contribute_task task = {.model = c->model,
                                          .layout = &c->layout,
                                          .prior = c->prior,
@@ -158,8 +159,8 @@ static struct prior *learn_from(struct consortium *c, double *sum, double *noise
     fixedpoint_real(integers, dimension, c->step, sum);
     *noise_stddev = ldexp(c->step, NOISE_LOG2) * sqrt(N);
     const struct learn_round round = {c->prior, sum, *noise_stddev};
-    assert_ok(learn_step(c->model, &c->layout, &c->statistic, &round, 1, NULL, &next,
-                         &report));
+    assert_ok(
+        learn_step(c->model, &c->layout, &c->statistic, &round, 1, NULL, &next, &report));
     mem_free(integers);
     return next;
 }
@@ -280,7 +281,8 @@ static void poison__beyond_the_gate_is_not_taken_over(void **state)
     double *sum = mem_new(c->statistic.dimension, sizeof *sum), noise;
     size_t refused = 0;
     for (uint64_t patients = 1; patients <= 1000000; patients *= 10)
-        for (size_t entry = 0; entry < c->statistic.size[STATISTIC_EFFECT_SCORE]; entry++) {
+        for (size_t entry = 0; entry < c->statistic.size[STATISTIC_EFFECT_SCORE];
+             entry++) {
             const struct lie lie = {first + entry, 1, patients};
             put(c, LIARS, &lie);
             struct prior *next = learn_from(c, sum, &noise);
@@ -289,7 +291,8 @@ static void poison__beyond_the_gate_is_not_taken_over(void **state)
                 for (size_t k = 0; k < c->layout.k; k++) {
                     size_t at = a * c->layout.k + k;
                     double sd = sqrt(c->prior->omega[a * (c->layout.p + 1)]);
-                    assert_true(fabs(next->effects[at] - c->prior->effects[at]) <= 3 * sd);
+                    assert_true(fabs(next->effects[at] - c->prior->effects[at]) <=
+                                3 * sd);
                 }
             refused += judged != ERR_OK;
             prior_destroy(&next);

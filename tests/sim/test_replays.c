@@ -1,8 +1,8 @@
-/* replays - every question a hospital can ask, in a place where it does not belong: again,
- * too early, too late, in another attempt, round, study, consortium or name, over another's
- * connection, sent back to who sent it, by a key that is out of the roster. Refused for
- * what it is, with store and attempt as they were; the same bytes in their own place get
- * the same answer, and count once. */
+/* replays - every question a hospital can ask, in a place where it does not belong:
+ * again, too early, too late, in another attempt, round, study, consortium or name, over
+ * another's connection, sent back to who sent it, by a key that is out of the roster.
+ * Refused for what it is, with store and attempt as they were; the same bytes in their
+ * own place get the same answer, and count once. */
 
 #include "digest.h"
 
@@ -90,8 +90,8 @@ static void displace(struct replays *r, size_t kind)
     bad = good;
     bad.study[3] ^= 1;
     expect_changed(r, SENDER, sender, &bad, REASON_UNKNOWN_STUDY, "another study", kind);
-    expect_changed(r, SENDER, r->s->c->stranger, &good, REASON_NOT_IN_ROSTER, "a stranger",
-                   kind);
+    expect_changed(r, SENDER, r->s->c->stranger, &good, REASON_NOT_IN_ROSTER,
+                   "a stranger", kind);
     if (kind == POLL_AT)
         return;
     bad = good;
@@ -99,7 +99,8 @@ static void displace(struct replays *r, size_t kind)
     expect_changed(r, SENDER, sender, &bad, REASON_WRONG_ROUND, "another round", kind);
     bad = good;
     bad.attempt++;
-    expect_changed(r, SENDER, sender, &bad, REASON_STALE_ATTEMPT, "another attempt", kind);
+    expect_changed(r, SENDER, sender, &bad, REASON_STALE_ATTEMPT, "another attempt",
+                   kind);
     if (kind != PHASE_UNMASK) /* which nothing but its envelope signs */
         expect_changed(r, OTHER, r->s->c->hospitals[OTHER], &good, REASON_BAD_SIGNATURE,
                        "in another's name", kind);
@@ -214,7 +215,8 @@ static void replays__are_refused_or_get_the_same_answer(void **state)
     for (enum phase phase = 0; phase < PHASE_END; phase++)
         replay_in_phase(&r, phase);
     assert_int_equal(centre_advance(s), ROUNDS_ABANDONED);
-    expect(&r, SENDER, &r.frames[PHASE_UNMASK], REASON_ABANDONED, "given up", PHASE_UNMASK);
+    expect(&r, SENDER, &r.frames[PHASE_UNMASK], REASON_ABANDONED, "given up",
+           PHASE_UNMASK);
     play_again(&r, REASON_STALE_ATTEMPT);
     print_message("%zu replays\n", r.tried);
     assert_true(r.tried >= 60);

@@ -1,8 +1,8 @@
 /* values - every number, length and list of every object that travels, with a value that
  * it may not have: missing, twice, of another type, a byte or an item more or less, above
  * or below its limits, not a number, not the shortest way to write it. Signed anew by
- * whoever signs it, so that nothing but the value is wrong; refused by the code it is for,
- * which has then changed nothing. */
+ * whoever signs it, so that nothing but the value is wrong; refused by the code it is
+ * for, which has then changed nothing. */
 
 #include <math.h>
 
@@ -74,24 +74,24 @@ static size_t read_fields(const struct bytes *object, struct field *fields, size
  * ------------------------------------------------------------------------------- */
 
 #define LIE_LIST(X)                                                                      \
-    X(LEFT_OUT)      /* the field is not there */                                        \
-    X(TWICE)         /* the same again behind it */                                      \
-    X(OTHER_TYPE)    /* a number as a run, a run as a number */                          \
-    X(UNKNOWN)       /* behind it one that no table has */                               \
-    X(SHORTER)       /* a run, by a byte */                                              \
+    X(LEFT_OUT)   /* the field is not there */                                           \
+    X(TWICE)      /* the same again behind it */                                         \
+    X(OTHER_TYPE) /* a number as a run, a run as a number */                             \
+    X(UNKNOWN)    /* behind it one that no table has */                                  \
+    X(SHORTER)    /* a run, by a byte */                                                 \
     X(LONGER)                                                                            \
     X(EMPTY)                                                                             \
-    X(LONG_VARINT)   /* not the shortest */                                              \
+    X(LONG_VARINT) /* not the shortest */                                                \
     X(BITS_65)                                                                           \
-    X(BELOW)         /* below the least */                                               \
-    X(ABOVE)         /* above the most */                                                \
+    X(BELOW) /* below the least */                                                       \
+    X(ABOVE) /* above the most */                                                        \
     X(NOT_A_NUMBER)                                                                      \
     X(INFINITE)                                                                          \
     X(MINUS_INFINITE)                                                                    \
     X(MINUS_ZERO)                                                                        \
     X(DENORMAL)                                                                          \
     X(NEGATIVE)                                                                          \
-    X(CONTROL)       /* a control character in a text */
+    X(CONTROL) /* a control character in a text */
 
 enum lie {
 #define LIE_CODE(code) code,
@@ -130,9 +130,9 @@ static const struct limit *limit_of(const struct table *table, unsigned id)
     return NULL;
 }
 
-static const double reals[LIES] = {[NOT_A_NUMBER] = NAN,      [INFINITE] = INFINITY,
-                                   [MINUS_INFINITE] = -INFINITY, [MINUS_ZERO] = -0.0,
-                                   [DENORMAL] = 0x1p-1060,    [NEGATIVE] = -1};
+static const double reals[LIES] = {
+    [NOT_A_NUMBER] = NAN, [INFINITE] = INFINITY,  [MINUS_INFINITE] = -INFINITY,
+    [MINUS_ZERO] = -0.0,  [DENORMAL] = 0x1p-1060, [NEGATIVE] = -1};
 
 /* Whether this is a lie about this field, and not another true value. */
 static bool is_lie(const struct table *table, const struct field *field, enum lie lie)
@@ -208,7 +208,9 @@ static void put_lie(struct bytes *out, const struct bytes *object,
     case LONGER:
     case EMPTY:
         put_run(out, object, field,
-                lie == EMPTY ? 0 : lie == LONGER ? length + 1 : length - 1);
+                lie == EMPTY    ? 0
+                : lie == LONGER ? length + 1
+                                : length - 1);
         break;
     case LONG_VARINT:
         bytes_append(out, whole, size);
@@ -248,8 +250,8 @@ static void lie_about(const struct bytes *object, const struct field *field, enu
  * and sees that nothing has changed. */
 typedef void refuse(void *scene, const struct bytes *object, const char *what);
 
-static size_t tell(const char *name, const struct bytes *object, const struct table *table,
-                   refuse *refused, void *scene)
+static size_t tell(const char *name, const struct bytes *object,
+                   const struct table *table, refuse *refused, void *scene)
 {
     struct field fields[64];
     struct bytes lied = {0};
@@ -298,7 +300,7 @@ static void unsign(struct view whole, struct bytes *object)
 struct center {
     struct rehearsal *r;
     enum phase phase;
-    const char *tag; /* of the object in it that is signed; NULL: the message itself */
+    const char *tag;   /* of the object in it that is signed; NULL: the message itself */
     struct bytes rest; /* field 2 and on, of a message that begins with a Signed */
 };
 
@@ -362,7 +364,8 @@ static void values__of_members_are_refused(void **state)
     (void)state;
     static const char *const tags[] = {"SA1/adv", "SA1/shares", "SA1/input", "SA1/cons",
                                        NULL};
-    static const char *const names[] = {"advert", "dealing", "input", "confirm", "unmask"};
+    static const char *const names[] = {"advert", "dealing", "input", "confirm",
+                                        "unmask"};
     /* That a ledger is as long as can be is for its hospital to say. */
     static const struct table object = {0}, whole = {0};
     struct stage s = stage_of(N, 1, 0, 1);
@@ -624,8 +627,8 @@ static void enter_plan(void *scene, const struct bytes *object, const char *what
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     sign(h->c->coordinator, "gemel/plan/1", object, &whole);
     digest_node(h, before);
-    if (part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL, &part) ==
-        ERR_OK)
+    if (part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL,
+                 &part) == ERR_OK)
         fail_msg("entered: %s", what);
     digest_node(h, after);
     assert_memory_equal(before, after, HASH_BYTES);
@@ -646,8 +649,8 @@ static void values__in_plans_are_refused(void **state)
     size_t told = tell("plan", &object, &plan_table, enter_plan, h);
     print_message("%zu values of a plan\n", told);
     assert_true(told >= 100);
-    assert_ok(part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL,
-                       &part));
+    assert_ok(
+        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL, &part));
     part_destroy(&part);
     bytes_free(&whole);
     bytes_free(&object);
