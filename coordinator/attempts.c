@@ -150,6 +150,30 @@ enum err attempts_find(struct coordinator *c, const struct clock *clock,
     return *attempt ? ERR_OK : restore(c, clock, study, attempt);
 }
 
+enum err attempts_past(struct coordinator *c, const uint8_t study[STUDY_BYTES],
+                       uint64_t round, uint32_t attempt, enum reason *reason)
+{
+    struct query *query;
+    bool row;
+    *reason = REASON_NONE;
+    if (store_query(c->store,
+                    "SELECT state FROM attempts"
+                    " WHERE study = ? AND round = ? AND attempt = ? AND state <> 'open'",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)round);
+    query_int(query, 3, attempt);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return ERR_OK;
+    bool published = strcmp(query_get_text(query, 0), "published") == 0;
+    query_reset(query);
+    *reason = published ? REASON_LATE : REASON_ABANDONED;
+    return ERR_OK;
+}
+
 /* --- beginning and end
  * -------------------------------------------------------------------------- */
 

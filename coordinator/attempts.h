@@ -31,6 +31,11 @@ enum err attempts_open(struct coordinator *coordinator, const struct clock *cloc
 enum err attempts_find(struct coordinator *coordinator, const struct clock *clock,
                        const uint8_t study[STUDY_BYTES], struct coord_attempt **attempt);
 
+/* Of an attempt that ended before this process began: REASON_LATE when its sum was
+ * published, REASON_ABANDONED when it was given up, else REASON_NONE. */
+enum err attempts_past(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],
+                       uint64_t round, uint32_t attempt, enum reason *reason);
+
 /* The number of the next attempt at a round, from 1. ERR_STATE: there were too many. */
 enum err attempts_next(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],
                        uint64_t round, uint32_t *attempt);

@@ -312,6 +312,12 @@ static enum err find_attempt(struct coordinator *c, const struct clock *clock,
     if (result != ERR_OK && result != ERR_NOT_FOUND)
         return result;
     bool ended = result == ERR_OK && !(*attempt)->open; /* not everybody has heard it */
+    if (result == ERR_NOT_FOUND &&
+        attempts_past(c, question->study, question->round, question->attempt, reason) !=
+            ERR_OK)
+        return err_code();
+    if (*reason != REASON_NONE)
+        return ERR_OK;
     if (!study->open && !ended)
         *reason = REASON_STUDY_CLOSED;
     else if (result == ERR_NOT_FOUND)
@@ -414,6 +420,46 @@ static enum err answer_phase(struct coordinator *c, const struct clock *clock,
     return answer_taken(c, question, attempt->collection, frame, answer, outcome);
 }
 
+/* Whose share did not open, as a member says: a hint for people, since it may be the
+ * member that lies. */
+static const char *accused_in(const struct coordinator *c, const struct refusal *refusal)
+{
+    uint8_t key[KEY_BYTES];
+    if (refusal->reason != REASON_BAD_PARCEL ||
+        strlen(refusal->detail) != (size_t)2 * KEY_BYTES ||
+        bytes_from_hex(refusal->detail, key, KEY_BYTES) != ERR_OK)
+        return "?";
+    return coordinator_member_name(c, key);
+}
+
+/* A member has left its attempt: it is not waited for, and people hear why. */
+static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
+                               const struct envelope *question, const struct bytes *frame,
+                               struct arena *arena, struct bytes *answer,
+                               struct coord_exchange_outcome *outcome)
+{
+    struct coord_attempt *attempt;
+    struct refusal refusal;
+    struct bytes body = {0};
+    enum reason reason = REASON_NONE;
+    enum err result = find_attempt(c, clock, question, &attempt, &reason);
+    if (result != ERR_OK)
+        return result;
+    if (reason == REASON_NONE &&
+        (codec_decode_refusal(question->body, arena, &refusal) != ERR_OK ||
+         reason_from_number(refusal.reason, &outcome->gave_up) != ERR_OK))
+        reason = REASON_MALFORMED;
+    if (reason != REASON_NONE)
+        return refuse(c, frame, reason, answer, outcome);
+    outcome->accused = accused_in(c, &refusal);
+    collection_leave(attempt->collection, question->sender);
+    result = write_waiting(c, attempt->collection, &body);
+    if (result == ERR_OK)
+        result = envelope_answer(c->identity, question, MESSAGE_WAIT, &body, answer);
+    bytes_free(&body);
+    return result;
+}
+
 enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
                                const uint8_t curve[KEY_BYTES], const struct bytes *frame,
                                struct bytes *answer,
@@ -422,7 +468,8 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
     struct roster_gate gate = {c->roster, curve, clock_wall(clock)};
     struct envelope_rule rule = {
         .kinds = 1u << MESSAGE_POLL | 1u << MESSAGE_ADVERT | 1u << MESSAGE_SHARES |
-                 1u << MESSAGE_INPUT | 1u << MESSAGE_CONFIRM | 1u << MESSAGE_UNMASK,
+                 1u << MESSAGE_INPUT | 1u << MESSAGE_CONFIRM | 1u << MESSAGE_UNMASK |
+                 1u << MESSAGE_REFUSAL,
         .admit = roster_admits,
         .who = &gate,
     };
@@ -430,7 +477,7 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
     struct arena *arena = codec_arena(frame->size);
     memcpy(rule.consortium, c->consortium, HASH_BYTES);
     memcpy(rule.recipient, c->key, KEY_BYTES);
-    *outcome = (struct coord_exchange_outcome){.member = "?"};
+    *outcome = (struct coord_exchange_outcome){.member = "?", .accused = "?"};
     enum err result = ERR_OK;
     enum reason reason = envelope_open(&rule, codec_view(frame), arena, &question);
     if (reason != REASON_NONE) {
@@ -441,6 +488,8 @@ enum err coord_exchange_answer(struct coordinator *c, const struct clock *clock,
         outcome->member = coordinator_member_name(c, question.sender);
         if (question.kind == MESSAGE_POLL)
             result = answer_poll(c, clock, &question, frame, arena, answer, outcome);
+        else if (question.kind == MESSAGE_REFUSAL)
+            result = answer_refusal(c, clock, &question, frame, arena, answer, outcome);
         else
             result = answer_phase(c, clock, &question, frame, answer, outcome);
     }

@@ -42,13 +42,17 @@ static void allow_members(struct coordinator *c, struct front *front)
 
 static void log_outcome(const struct coord_exchange_outcome *outcome)
 {
-    char *member = log_quote(outcome->member);
+    char *member = log_quote(outcome->member), *accused = log_quote(outcome->accused);
     if (outcome->reason != REASON_NONE)
         log_event(LOG_LEVEL_WARNING, "refused", "member=%s kind=%u reason=%s", member,
                   outcome->kind, reason_name(outcome->reason));
+    else if (outcome->gave_up != REASON_NONE)
+        log_event(LOG_LEVEL_WARNING, "attempt.left", "member=%s reason=%s accused=%s",
+                  member, reason_name(outcome->gave_up), accused);
     else if (outcome->stored)
         log_event(LOG_LEVEL_DEBUG, "message", "member=%s kind=%u", member, outcome->kind);
     mem_free(member);
+    mem_free(accused);
 }
 
 /* --- questions and answers

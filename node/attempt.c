@@ -244,6 +244,14 @@ enum reason attempt_reason(const struct attempt *a)
     return a->reason;
 }
 
+enum err attempt_statement(const struct attempt *a, struct bytes *body)
+{
+    if (a->reason == REASON_NONE)
+        return err_set(ERR_STATE, "there is nothing to say of this attempt");
+    struct refusal refusal = {a->reason, a->accused};
+    return codec_encode_refusal(&refusal, body);
+}
+
 bool attempt_succeeded(const struct attempt *a)
 {
     return a->succeeded;

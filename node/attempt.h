@@ -91,6 +91,10 @@ enum err attempt_take(struct attempt *attempt, uint32_t kind, struct view body);
 void attempt_abandon(struct attempt *attempt);
 
 enum reason attempt_reason(const struct attempt *attempt);
+
+/* What an attempt that ended for a reason has to say to the coordinator: that reason, and
+ * whose sealed share did not open. ERR_STATE when the node itself was the reason. */
+enum err attempt_statement(const struct attempt *attempt, struct bytes *body);
 bool attempt_succeeded(const struct attempt *attempt); /* ended by a receipt */
 
 /* Whose inputs are in the sum (h3), once confirmed: what the published link must repeat.

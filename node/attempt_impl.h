@@ -31,6 +31,7 @@ struct attempt {
 
     enum phase phase;
     enum reason reason;
+    char accused[2 * KEY_BYTES + 1]; /* who sealed what does not open; "" */
     bool succeeded;
     struct bytes message; /* to ask with in this phase */
 

@@ -22,10 +22,9 @@ static enum err read_dealers(struct attempt *a, const struct keys *dealers)
 
 static enum err refuse_parcel(struct attempt *a, size_t peer)
 {
-    char member[2 * KEY_BYTES + 1];
-    bytes_to_hex(a->adverts[peer].member, KEY_BYTES, member);
+    bytes_to_hex(a->adverts[peer].member, KEY_BYTES, a->accused);
     attempt_refuse(a, REASON_BAD_PARCEL);
-    return err_wrap("from member %s", member);
+    return err_wrap("from member %s", a->accused);
 }
 
 /* What a neighbour reminds this member of; if that is wrong with this member, not with

@@ -483,6 +483,22 @@ enum err part_ask(const struct part *part, struct node_exchange *exchange,
     return node_exchange_seal(part->node, exchange, &envelope, frame);
 }
 
+enum err part_tell(const struct part *part, struct node_exchange *exchange,
+                   struct bytes *frame)
+{
+    struct envelope envelope = {.kind = MESSAGE_REFUSAL,
+                                .round = part->plan.round,
+                                .attempt = part->plan.attempt};
+    struct bytes body = {0};
+    enum err result = attempt_statement(part->attempt, &body);
+    envelope.body = codec_view(&body);
+    memcpy(envelope.study, part->plan.study, STUDY_BYTES);
+    if (result == ERR_OK)
+        result = node_exchange_seal(part->node, exchange, &envelope, frame);
+    bytes_free(&body);
+    return result;
+}
+
 static void note_wait(struct view body, struct arena *arena, struct part_wait *told)
 {
     struct waiting waiting;

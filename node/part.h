@@ -36,6 +36,12 @@ const struct attempt *part_attempt(const struct part *part);
 enum err part_ask(const struct part *part, struct node_exchange *exchange,
                   struct bytes *frame);
 
+/* The frame that tells the coordinator why an attempt has ended here, so that nobody
+ * waits for this hospital and people learn whose share did not open. ERR_STATE: there is
+ * nothing to tell. Its answer says nothing and need not be taken. */
+enum err part_tell(const struct part *part, struct node_exchange *exchange,
+                   struct bytes *frame);
+
 /* Take the answer. Any error but ERR_GONE's has ended the attempt. `told`: what the
  * coordinator waits for and when to ask again; untouched when the phase is over. */
 struct part_wait {

@@ -190,8 +190,21 @@ static enum err enter_plan(struct service *s, const struct node_study *study,
     return ERR_OK;
 }
 
+/* Why it ended, said once: a coordinator that does not hear it waits a little longer. */
+static void tell(struct service *s, const struct part *part)
+{
+    struct node_exchange exchange;
+    struct bytes frame = {0}, answer = {0};
+    if (part_tell(part, &exchange, &frame) == ERR_OK &&
+        ask(s->node, s->link, &frame, &answer) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "attempt.untold");
+    bytes_free(&frame);
+    bytes_free(&answer);
+}
+
 /* The end of a part, in whichever phase; what the coordinator did wrong is said. */
-static void leave(struct running *running, enum phase phase, enum err result)
+static void leave(struct service *s, struct running *running, enum phase phase,
+                  enum err result)
 {
     const struct attempt *attempt = part_attempt(running->part);
     if (attempt_succeeded(attempt))
@@ -203,6 +216,7 @@ static void leave(struct running *running, enum phase phase, enum err result)
                   attempt_reason(attempt) != REASON_NONE
                       ? reason_name(attempt_reason(attempt))
                       : err_name(result));
+    tell(s, running->part);
     part_destroy(&running->part);
 }
 
@@ -253,7 +267,7 @@ static enum err step(struct service *s, struct running *running)
     bytes_free(&frame);
     bytes_free(&answer);
     if (attempt_phase(part_attempt(running->part)) == PHASE_END)
-        leave(running, before, result);
+        leave(s, running, before, result);
     else if (attempt_phase(part_attempt(running->part)) == before &&
              wait.retry_after_ms < s->pause_ms)
         s->pause_ms = wait.retry_after_ms;

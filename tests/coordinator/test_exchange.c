@@ -477,9 +477,9 @@ static void exchange__a_receipt_names_message_and_ledger(void **state)
     centre_hear(s, 0, &frame, &again);
     assert_int_equal(again.answer.size, said.answer.size);
     assert_memory_equal(again.answer.data, said.answer.data, said.answer.size);
-    centre_restart(s); /* the link is what is left to know it by */
+    centre_restart(s); /* its number is what is left to know it by */
     centre_hear(s, 0, &frame, &again);
-    assert_int_equal(again.reason, REASON_WRONG_ROUND);
+    assert_int_equal(again.reason, REASON_LATE);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
     centre_hear(s, 0, &frame, &again);
     assert_int_equal(again.reason, REASON_WRONG_ROUND);
@@ -762,6 +762,58 @@ static void exchange__messages_of_a_phase_are_refused_at_every_step(void **state
     assert_exact(s, HOSPITALS);
 }
 
+/* A refusal by a hospital, with `reason` and `detail`, of the attempt it is in. */
+static void give_up(struct centre *s, size_t from, uint32_t reason, const char *detail,
+                    struct said *said)
+{
+    struct bytes body = {0};
+    struct envelope envelope = centre_message(s, from);
+    assert_ok(codec_encode_refusal(&(struct refusal){reason, (char *)detail}, &body));
+    envelope.kind = MESSAGE_REFUSAL;
+    envelope.body = codec_view(&body);
+    centre_send(s, from, &envelope, said);
+    bytes_free(&body);
+}
+
+/* A hospital that says why it left is not waited for, and its people's question, whose
+ * share it was, has reached the operator's. The word of one member proves nothing: the
+ * accused stays in. */
+static void exchange__who_leaves_says_why(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    char key[2 * KEY_BYTES + 1];
+    centre_opened(s);
+    enter_all(s);
+    centre_phase(s, HOSPITALS);
+    centre_phase(s, HOSPITALS);
+    bytes_to_hex(s->c->keys + 2 * KEY_BYTES, KEY_BYTES, key);
+    give_up(s, 4, 99, key, &said);
+    assert_int_equal(said.reason, REASON_MALFORMED);
+    assert_int_equal(collection_expected(centre_collection(s)), HOSPITALS);
+    give_up(s, 4, REASON_BAD_PARCEL, "Chur", &said);
+    assert_string_equal(said.outcome.accused, "?");
+    for (int again = 0; again < 2; again++) {
+        give_up(s, 4, REASON_BAD_PARCEL, key, &said);
+        assert_int_equal(said.reason, REASON_NONE);
+        assert_int_equal(said.envelope.kind, MESSAGE_WAIT);
+        assert_false(said.outcome.waiting);
+        assert_int_equal(said.outcome.gave_up, REASON_BAD_PARCEL);
+        assert_string_equal(said.outcome.member, s->c->members[4].name);
+        assert_string_equal(said.outcome.accused, s->c->members[2].name);
+    }
+    assert_int_equal(collection_expected(centre_collection(s)), 4);
+    for (enum phase phase = PHASE_MASK; phase < PHASE_END; phase++) {
+        centre_speak(s, 4);
+        assert_int_equal(centre_advance(s), ROUNDS_MOVED); /* without waiting */
+        centre_listen(s, 4);
+    }
+    assert_exact(s, 4);
+    give_up(s, 4, REASON_BAD_PARCEL, key, &said); /* too late to matter, and no fault */
+    assert_int_equal(said.reason, REASON_NONE);
+    said_clear(&said);
+}
+
 /* Who misses a phase has missed all that follow. */
 static void exchange__who_came_too_late_has_dropped_out(void **state)
 {
@@ -890,6 +942,7 @@ int main(void)
         IN_CENTRE(exchange__a_closed_study_takes_nothing),
         IN_CENTRE(exchange__what_was_taken_is_never_behind),
         IN_CENTRE(exchange__messages_of_a_phase_are_refused_at_every_step),
+        IN_CENTRE(exchange__who_leaves_says_why),
         IN_CENTRE(exchange__who_came_too_late_has_dropped_out),
         IN_CENTRE(exchange__an_answer_exists_only_for_what_is_kept),
     };
