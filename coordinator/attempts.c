@@ -254,6 +254,24 @@ enum err attempts_next(struct coordinator *c, const uint8_t study[STUDY_BYTES],
                          (unsigned long long)round, WIRE_ATTEMPTS_MAX);
 }
 
+enum err attempts_left(const struct coord_attempt *attempt,
+                       const uint8_t member[KEY_BYTES], enum reason why,
+                       const uint8_t *accused)
+{
+    struct coordinator *c = attempt->coordinator;
+    struct audit_entry entry = about(attempt, AUDIT_REFUSAL);
+    const char *name = coordinator_member_name(c, member);
+    char *sentence =
+        accused ? mem_format("%s left the attempt: %s, it says of %s", name,
+                             reason_sentence(why), coordinator_member_name(c, accused))
+                : mem_format("%s left the attempt: %s", name, reason_sentence(why));
+    if (accused)
+        entry.object = accused;
+    enum err result = audit_refuse(c->store, &entry, sentence);
+    mem_free(sentence);
+    return result;
+}
+
 /* Who was found out, and why there was no sum: a sum is its publication's entry. */
 static enum err note_end(const struct coord_attempt *attempt)
 {

@@ -31,6 +31,12 @@ enum err attempts_open(struct coordinator *coordinator, const struct clock *cloc
 enum err attempts_find(struct coordinator *coordinator, const struct clock *clock,
                        const uint8_t study[STUDY_BYTES], struct coord_attempt **attempt);
 
+/* Enter into the audit record that a member says why it left, and whose sealed share did
+ * not open for it (NULL: nobody's): its word, which proves nothing. */
+enum err attempts_left(const struct coord_attempt *attempt,
+                       const uint8_t member[KEY_BYTES], enum reason why,
+                       const uint8_t *accused);
+
 /* Of an attempt that ended before this process began: REASON_LATE when its sum was
  * published, REASON_ABANDONED when it was given up, else REASON_NONE. */
 enum err attempts_past(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],

@@ -312,9 +312,8 @@ static enum err find_attempt(struct coordinator *c, const struct clock *clock,
     if (result != ERR_OK && result != ERR_NOT_FOUND)
         return result;
     bool ended = result == ERR_OK && !(*attempt)->open; /* not everybody has heard it */
-    if (result == ERR_NOT_FOUND &&
-        attempts_past(c, question->study, question->round, question->attempt, reason) !=
-            ERR_OK)
+    if (result == ERR_NOT_FOUND && attempts_past(c, question->study, question->round,
+                                                 question->attempt, reason) != ERR_OK)
         return err_code();
     if (*reason != REASON_NONE)
         return ERR_OK;
@@ -422,14 +421,11 @@ static enum err answer_phase(struct coordinator *c, const struct clock *clock,
 
 /* Whose share did not open, as a member says: a hint for people, since it may be the
  * member that lies. */
-static const char *accused_in(const struct coordinator *c, const struct refusal *refusal)
+static bool accuses(const struct refusal *refusal, uint8_t accused[KEY_BYTES])
 {
-    uint8_t key[KEY_BYTES];
-    if (refusal->reason != REASON_BAD_PARCEL ||
-        strlen(refusal->detail) != (size_t)2 * KEY_BYTES ||
-        bytes_from_hex(refusal->detail, key, KEY_BYTES) != ERR_OK)
-        return "?";
-    return coordinator_member_name(c, key);
+    return refusal->reason == REASON_BAD_PARCEL &&
+           strlen(refusal->detail) == (size_t)2 * KEY_BYTES &&
+           bytes_from_hex(refusal->detail, accused, KEY_BYTES) == ERR_OK;
 }
 
 /* A member has left its attempt: it is not waited for, and people hear why. */
@@ -441,6 +437,7 @@ static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
     struct coord_attempt *attempt;
     struct refusal refusal;
     struct bytes body = {0};
+    uint8_t accused[KEY_BYTES];
     enum reason reason = REASON_NONE;
     enum err result = find_attempt(c, clock, question, &attempt, &reason);
     if (result != ERR_OK)
@@ -451,9 +448,14 @@ static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
         reason = REASON_MALFORMED;
     if (reason != REASON_NONE)
         return refuse(c, frame, reason, answer, outcome);
-    outcome->accused = accused_in(c, &refusal);
+    bool names = accuses(&refusal, accused);
+    if (names)
+        outcome->accused = coordinator_member_name(c, accused);
     collection_leave(attempt->collection, question->sender);
-    result = write_waiting(c, attempt->collection, &body);
+    result = attempts_left(attempt, question->sender, outcome->gave_up,
+                           names ? accused : NULL);
+    if (result == ERR_OK)
+        result = write_waiting(c, attempt->collection, &body);
     if (result == ERR_OK)
         result = envelope_answer(c->identity, question, MESSAGE_WAIT, &body, answer);
     bytes_free(&body);

@@ -225,8 +225,7 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
     if (study_read(node, signed_terms, &study) != ERR_OK)
         return err_code();
     enum err result = offered_before(node, study, &before);
-    if (result == ERR_OK && !before &&
-        judge_prior(node, study, study->prior) != ERR_OK)
+    if (result == ERR_OK && !before && judge_prior(node, study, study->prior) != ERR_OK)
         result = err_wrap("the starting prior of the study %s", study->terms.name);
     if (result == ERR_OK && !terms_include(&study->terms.participants, node->key))
         result = err_set(ERR_DENIED, "this hospital is not a participant of the study %s",

@@ -939,7 +939,8 @@ struct storm_op *storm_draw(uint64_t seed, size_t count)
     return ops;
 }
 
-/* One turn: each node asks, its question arrives, the answer arrives, the clock goes on. */
+/* One turn: each node asks, its question arrives, the answer arrives, the clock goes on.
+ */
 static struct storm_op step_of(size_t step, uint32_t members)
 {
     size_t within = step % (3 * members + 1);
@@ -957,12 +958,13 @@ struct storm_op *storm_draw_weather(uint64_t seed, uint32_t members, uint32_t on
     struct random *random = stream(seed, "weather");
     struct storm_op *ops = mem_new(count, sizeof *ops);
     for (size_t i = 0, step = 0; i < count; i++)
-        ops[i] = random_below(random, one_in)
-                     ? step_of(step++, members)
-                     : (struct storm_op){
-                           mishaps[random_below(random, sizeof mishaps / sizeof *mishaps)],
-                           (uint32_t)random_below(random, members),
-                           (uint32_t)random_below(random, 1000)};
+        ops[i] =
+            random_below(random, one_in)
+                ? step_of(step++, members)
+                : (struct storm_op){
+                      mishaps[random_below(random, sizeof mishaps / sizeof *mishaps)],
+                      (uint32_t)random_below(random, members),
+                      (uint32_t)random_below(random, 1000)};
     random_destroy(&random);
     return ops;
 }

@@ -68,9 +68,9 @@ struct storm_result {
 /* A list that follows from a seed; caller frees. */
 struct storm_op *storm_draw(uint64_t seed, size_t count);
 
-/* Turns in which every node asks and is answered, message by message, and before each step
- * a chance of one in `one_in` that a node or the coordinator is killed, that a node's
- * messages are lost or late, or that it stays away for a while. Caller frees. */
+/* Turns in which every node asks and is answered, message by message, and before each
+ * step a chance of one in `one_in` that a node or the coordinator is killed, that a
+ * node's messages are lost or late, or that it stays away for a while. Caller frees. */
 struct storm_op *storm_draw_weather(uint64_t seed, uint32_t members, uint32_t one_in,
                                     size_t count);
 

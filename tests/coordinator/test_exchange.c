@@ -315,7 +315,8 @@ static void exchange__a_plan_comes_once_and_after_all_links(void **state)
     poll_again(s, 0, 0, 0, &said);
     assert_true(said.reply.plan.size > 0);
     enter_all(s);
-    poll_again(s, 4, 1, 1, &said); /* has entered and lost its part: it gets no other, and */
+    poll_again(s, 4, 1, 1,
+               &said); /* has entered and lost its part: it gets no other, and */
     assert_int_equal(said.reply.plan.size, 0); /* nobody waits for it */
     centre_speak(s, 1);
     poll_again(s, 1, 0, 0, &said);
@@ -802,6 +803,9 @@ static void exchange__who_leaves_says_why(void **state)
         assert_string_equal(said.outcome.member, s->c->members[4].name);
         assert_string_equal(said.outcome.accused, s->c->members[2].name);
     }
+    assert_int_equal(centre_count(s, "SELECT count(*) FROM audit WHERE kind = 'refusal'"
+                                     " AND sentence LIKE '%does not open, it says of %'"),
+                     1); /* once, however often it is said */
     assert_int_equal(collection_expected(centre_collection(s)), 4);
     for (enum phase phase = PHASE_MASK; phase < PHASE_END; phase++) {
         centre_speak(s, 4);

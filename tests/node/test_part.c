@@ -173,6 +173,7 @@ static void part__waits_when_told_and_gives_up_when_refused(void **state)
                    part_take(part, &exchange, &answer, &wait));
     assert_int_equal(attempt_phase(part_attempt(part)), PHASE_END);
     assert_false(attempt_succeeded(part_attempt(part)));
+    assert_int_equal(part_tell(part, &exchange, &first), ERR_STATE); /* it knows */
     part_destroy(&part);
     node_study_destroy(&study);
     bytes_free(&first);
@@ -180,6 +181,42 @@ static void part__waits_when_told_and_gives_up_when_refused(void **state)
     bytes_free(&body);
     bytes_free(&answer);
     arena_destroy(&arena);
+}
+
+/* An attempt that ends for what the node was told: the coordinator hears why, in a
+ * message of that attempt. */
+static void part__tells_why_it_has_left(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct part *part;
+    struct node_exchange exchange;
+    struct part_wait wait;
+    struct bytes frame = {0}, answer = {0},
+                 nonsense = {.data = (uint8_t *)"?", .size = 1};
+    struct arena *arena = arena_new(1 << 16);
+    struct refusal refusal;
+    hospital_patients(h, PATIENTS);
+    assert_ok(enter(h, &plan, &part));
+    assert_ok(part_ask(part, &exchange, &frame));
+    hospital_answer(h, &frame, MESSAGE_BUNDLE, &nonsense, &answer);
+    assert_int_not_equal(part_take(part, &exchange, &answer, &wait), ERR_OK);
+    frame.size = 0;
+    assert_ok(part_tell(part, &exchange, &frame));
+    struct envelope said = hospital_envelope(&frame, arena);
+    assert_int_equal(said.kind, MESSAGE_REFUSAL);
+    assert_memory_equal(said.study, plan.study, STUDY_BYTES);
+    assert_int_equal(said.round, plan.round);
+    assert_int_equal(said.attempt, plan.attempt);
+    assert_ok(codec_decode_refusal(said.body, arena, &refusal));
+    assert_int_equal(refusal.reason, REASON_MALFORMED);
+    assert_string_equal(refusal.detail, "");
+    arena_destroy(&arena);
+    bytes_free(&frame);
+    bytes_free(&answer);
+    part_destroy(&part);
+    node_study_destroy(&study);
 }
 
 /* The link that publishes a sum names the survivors this hospital confirmed, or the
@@ -655,6 +692,7 @@ int main(void)
         IN_HOSPITAL(part__who_has_withdrawn_by_then_is_not_in_the_sum),
         IN_HOSPITAL(part__stops_when_too_few_are_left),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
+        IN_HOSPITAL(part__tells_why_it_has_left),
         IN_HOSPITAL(part__knows_a_link_over_other_survivors),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),
         IN_HOSPITAL(part__refuses_a_plan_at_every_step),

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "check.h"
 #include "coordinator/collection_impl.h"
+#include "node/node.h"
 
 static inline void digest_collection(const struct collection *c, uint8_t hash[HASH_BYTES])
 {
@@ -45,6 +46,43 @@ static inline void digest_file(const char *folder, const char *name,
     bytes_hash("file", bytes.data, bytes.size, hash);
     bytes_free(&bytes);
     mem_free(path);
+}
+
+static inline void digest_rows(struct store *store, const char *sql, struct bytes *all)
+{
+    struct query *query;
+    bool row;
+    assert_ok(store_query(store, sql, &query));
+    for (;;) {
+        assert_ok(query_step(query, &row));
+        if (!row)
+            return;
+        const char *text = query_get_text(query, 0);
+        bytes_text(all, text ? text : "");
+    }
+}
+
+/* All that a node decides by: its studies, attempts, priors and keys, and its ledger. Not
+ * its audit record, in which a refusal is entered. */
+static inline void digest_node(struct node *node, uint8_t hash[HASH_BYTES])
+{
+    static const char *const rows[] = {
+        "SELECT quote(study) || quote(hash) || quote(terms) || state FROM studies"
+        " ORDER BY study",
+        "SELECT quote(study) || round || ' ' || attempt || quote(plan) || quote(message)"
+        " || quote(survivors) FROM attempts ORDER BY study, round, attempt",
+        "SELECT quote(link) || quote(prior) FROM links ORDER BY study, round",
+        "SELECT name || quote(value) FROM named ORDER BY name",
+        "SELECT count(*) || '' FROM ledger_patients"};
+    struct bytes all = {0};
+    uint8_t head[HASH_BYTES];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        digest_rows(node->store, rows[i], &all);
+    ledger_head(node->ledger, head);
+    bytes_append(&all, head, HASH_BYTES);
+    bytes_u64(&all, ledger_length(node->ledger));
+    bytes_hash("node", all.data, all.size, hash);
+    bytes_free(&all);
 }
 
 #endif

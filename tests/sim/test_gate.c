@@ -315,11 +315,11 @@ static void refuse(struct bedside *b, const struct listed *one, const struct byt
     uint8_t before[HASH_BYTES], after[HASH_BYTES], hash[HASH_BYTES];
     uint64_t length = b->study->chain.length;
     char *seen = forecast(b);
-    digest_file(b->h->folder, "gemel-node.db", before);
+    digest_node(b->h->node, before);
     assert_int_not_equal(publish(b, prior, hash), ERR_OK);
     if (!strstr(err_text(), one->said))
         fail_msg("%s: \"%s\" does not say \"%s\"", one->name, err_text(), one->said);
-    digest_file(b->h->folder, "gemel-node.db", after);
+    digest_node(b->h->node, after);
     assert_memory_equal(before, after, HASH_BYTES);
     assert_int_equal(b->study->chain.length, length);
     assert_memory_equal(b->study->chain.head, b->head, HASH_BYTES);

@@ -314,6 +314,20 @@ static void liar__names_dealers_who_are_not_there(void **state)
     leave(&s);
 }
 
+/* What it then has to say to the coordinator names who sealed it. */
+static void assert_accuses(struct stage *s, size_t member, const char *accused)
+{
+    struct bytes body = {0};
+    struct refusal refusal;
+    struct arena *arena = codec_arena(4096);
+    assert_ok(attempt_statement(liar_part(s->liar, 0, member)->attempt, &body));
+    assert_ok(codec_decode_refusal(codec_view(&body), arena, &refusal));
+    assert_int_equal(refusal.reason, REASON_BAD_PARCEL);
+    assert_string_equal(refusal.detail, accused);
+    arena_destroy(&arena);
+    bytes_free(&body);
+}
+
 /* Sealed is also authenticated: a parcel of which any byte was changed does not open, nor
  * one sealed for somebody else. */
 static void liar__changes_what_is_sealed(void **state)
@@ -329,6 +343,7 @@ static void liar__changes_what_is_sealed(void **state)
         liar_tell(s.liar, 0, 2, &honest);
         assert_non_null(strstr(err_text(), member));
         assert_refuses(&s, 2, &honest, REASON_BAD_PARCEL);
+        assert_accuses(&s, 2, member);
         leave(&s);
     }
     struct stage s = five_after(PHASE_ADVERTISE);

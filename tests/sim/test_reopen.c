@@ -10,14 +10,6 @@
 
 #include "../node/others.h"
 
-static void digest_node(const struct hospital *h, uint8_t hash[HASH_BYTES])
-{
-    uint8_t all[2 * HASH_BYTES];
-    digest_file(h->folder, "gemel-node.db", all);
-    ledger_head(h->node->ledger, all + HASH_BYTES);
-    bytes_hash("node", all, sizeof all, hash);
-}
-
 /* --- what is done to the plan of an attempt that was entered
  * -------------------------------- */
 
@@ -75,13 +67,13 @@ static size_t refuses_all(struct hospital *h, const struct plan *plan, enum reas
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     size_t tried = 0;
     for (int restarted = 0; restarted < 2; restarted++) {
-        digest_node(h, before);
+        digest_node(h->node, before);
         for (size_t i = 0; i < CHANGES; i++, tried++) {
             struct plan changed = *plan;
             changes[i](&changed);
             refuses(h, &changed, reason_sentence(reason));
         }
-        digest_node(h, after);
+        digest_node(h->node, after);
         assert_memory_equal(before, after, HASH_BYTES);
         hospital_restart(h);
     }

@@ -1,9 +1,8 @@
 /* storm - random lists of everything that can go wrong, and what must hold all the same.
  *
- *   test_sim_storm                   200 lists of 400 operations, 200 rounds of bad weather,
- *                                    and the named cases
- *   test_sim_storm nightly [SEED]    20,000 lists from SEED, every tenth as long, others
- *                                    of 100: half an hour of one core; weather as well
+ *   test_sim_storm                   200 lists of 400 operations, 200 rounds of bad
+ * weather, and the named cases test_sim_storm nightly [SEED]    20,000 lists from SEED,
+ * every tenth as long, others of 100: half an hour of one core; weather as well
  *
  * A list that fails is shrunk and printed as a named case; put it in `cases`. */
 
@@ -172,8 +171,8 @@ static void play_lists(uint64_t from, uint64_t lists, uint64_t often)
         mem_free(ops);
     }
     print_message("seeds %llu to %llu: %zu operations of %d kinds\n",
-                  (unsigned long long)from, (unsigned long long)(from + lists - 1), played,
-                  STORM_KINDS);
+                  (unsigned long long)from, (unsigned long long)(from + lists - 1),
+                  played, STORM_KINDS);
     print_message("%zu rounds of %zu attempts; %zu inputs sent, %zu answers refused\n",
                   rounds, attempts, sent, refused);
     assert_true(rounds > lists && refused > lists / 2); /* both worlds were visited */
@@ -209,10 +208,11 @@ static void weather(uint64_t seed, size_t rounds)
     storm_play(seed, FIVE, ops, count, &result);
     if (*result.failure)
         report(list, ops, count, &result);
-    print_message("seed %llu: %zu rounds of %zu attempts, %zu inputs sent; the longest took "
-                  "%zu ticks\n",
-                  (unsigned long long)seed, result.rounds, result.attempts, result.sent,
-                  result.longest);
+    print_message(
+        "seed %llu: %zu rounds of %zu attempts, %zu inputs sent; the longest took "
+        "%zu ticks\n",
+        (unsigned long long)seed, result.rounds, result.attempts, result.sent,
+        result.longest);
     assert_true(result.rounds >= rounds);
     assert_true(result.attempts > rounds + rounds / 20); /* or there was no weather */
     /* Stuck would be for ever; an unlucky round is attempted a few times. */

@@ -460,14 +460,6 @@ struct desk {
     unsigned field; /* of the reply that the object goes into; 0: it is the reply */
 };
 
-static void digest_node(const struct hospital *h, uint8_t hash[HASH_BYTES])
-{
-    uint8_t all[2 * HASH_BYTES];
-    digest_file(h->folder, "gemel-node.db", all);
-    ledger_head(h->node->ledger, all + HASH_BYTES);
-    bytes_hash("node", all, sizeof all, hash);
-}
-
 static enum err take(const struct desk *desk, const struct bytes *reply)
 {
     struct hospital *h = desk->h;
@@ -511,10 +503,10 @@ static void answer_poll(void *scene, const struct bytes *object, const char *wha
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     uint64_t length = desk->study ? desk->study->chain.length : 0;
     const struct roster *roster = desk->h->node->consortium.roster;
-    digest_node(desk->h, before);
+    digest_node(desk->h->node, before);
     if (offer(desk, object) == ERR_OK)
         fail_msg("taken: %s", what);
-    digest_node(desk->h, after);
+    digest_node(desk->h->node, after);
     assert_memory_equal(before, after, HASH_BYTES);
     assert_ptr_equal(desk->h->node->consortium.roster, roster);
     if (desk->study)
@@ -626,11 +618,11 @@ static void enter_plan(void *scene, const struct bytes *object, const char *what
     struct part *part;
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     sign(h->c->coordinator, "gemel/plan/1", object, &whole);
-    digest_node(h, before);
+    digest_node(h->node, before);
     if (part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL,
                  &part) == ERR_OK)
         fail_msg("entered: %s", what);
-    digest_node(h, after);
+    digest_node(h->node, after);
     assert_memory_equal(before, after, HASH_BYTES);
     bytes_free(&whole);
 }
