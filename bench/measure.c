@@ -11,6 +11,7 @@
 #include "privacy/fixedpoint.h"
 #include "privacy/mask.h"
 #include "privacy/noise.h"
+#include "sim/agreeable.h"
 
 double measure_now(void)
 {
@@ -44,14 +45,9 @@ struct client {
     const struct identity *identity;
     struct random *random;
     struct attempt *attempt;
+    struct agreeable world;
     double seconds;
 };
-
-static enum err enter(void *context)
-{
-    (void)context;
-    return ERR_OK;
-}
 
 /* The hospital's integers are zeros: what patients cost is another bench's. */
 static void draw_noise(struct random *random, uint64_t *sum, size_t dim)
@@ -66,21 +62,6 @@ static enum err give_noise(void *context, uint64_t *sum)
 {
     const struct client *client = context;
     draw_noise(client->random, sum, attempt_plan(client->attempt)->dimension);
-    return ERR_OK;
-}
-
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
-{
-    (void)context;
-    *length = 1;
-    memset(head, 0, HASH_BYTES);
-    return ERR_OK;
-}
-
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
-{
-    (void)context;
-    (void)message;
     return ERR_OK;
 }
 
@@ -109,9 +90,9 @@ static void replace(struct bytes *bytes, struct view by)
 static void enter_attempt(struct client *client, const struct partners *p,
                           uint32_t member)
 {
-    const struct attempt_world world = {
-        client->identity, client->random, enter, give_noise,
-        charge,           commit,         NULL,  client};
+    client->world = (struct agreeable){.input = give_noise, .context = client};
+    const struct attempt_world world =
+        agreeable_world(&client->world, client->identity, client->random);
     const struct attempt_start start = {.signed_plan = codec_view(&p->signed_plan),
                                         .coordinator_key = p->coordinator_key,
                                         .seed = p->all[member].graph_seed};

@@ -33,20 +33,6 @@ struct view *collection_list(const struct collection *c, enum phase phase, size_
     return items;
 }
 
-size_t collection_slot(const struct collection *c, uint32_t index, uint32_t other)
-{
-    size_t low = 0, high;
-    const uint32_t *neighbours = graph_neighbours(c->graph, index, &high);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (neighbours[middle] < other)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 struct view collection_signed_plan(const struct collection *c)
 {
     return codec_view(&c->signed_plan);

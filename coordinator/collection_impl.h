@@ -77,8 +77,6 @@ const uint8_t *collection_key(const struct collection *c, size_t place);
 /* Whether a signed claim is the sender's own. */
 bool collection_is_of(const struct collection *c, size_t place,
                       const uint8_t member[KEY_BYTES]);
-/* How many of a member's neighbours come before another member, all by index. */
-size_t collection_slot(const struct collection *c, uint32_t index, uint32_t other);
 
 /* List what was kept of a phase, by place; caller frees. */
 struct view *collection_list(const struct collection *c, enum phase phase, size_t *count);

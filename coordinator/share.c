@@ -60,7 +60,7 @@ enum err coord_share_close(struct collection *c)
  */
 static struct view parcel_for(const struct collection *c, uint32_t dealer, uint32_t index)
 {
-    size_t at = collection_slot(c, dealer, index);
+    size_t at = graph_slot(c->graph, dealer, index);
     const struct bytes *kept = &c->members[c->places[dealer]].kept[PHASE_SHARE];
     return (struct view){kept->data + at * PAIRKEY_PARCEL_BYTES, PAIRKEY_PARCEL_BYTES};
 }

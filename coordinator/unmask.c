@@ -25,7 +25,7 @@ static bool holds_share(const struct collection *c, uint32_t holder, uint32_t of
  * it stands in their order. */
 static size_t slot(const struct collection *c, uint32_t holder, uint32_t of)
 {
-    return collection_slot(c, holder, of) + (of > holder);
+    return graph_slot(c->graph, holder, of) + (of > holder);
 }
 
 /* What is kept: the shares, each in its slot; zeros of members that did not deal. */

@@ -35,16 +35,10 @@ uint16_t attempt_point(const struct attempt *a, const uint8_t member[KEY_BYTES])
 
 struct attempt_pair *attempt_pair(const struct attempt *a, uint32_t peer)
 {
-    size_t low = 0, high, count;
-    const uint32_t *neighbours = graph_neighbours(a->graph, a->self, &count);
-    for (high = count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (neighbours[middle] < peer)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &a->secrets->pairs[peer == a->self ? count : low];
+    size_t count;
+    (void)graph_neighbours(a->graph, a->self, &count);
+    return &a->secrets
+                ->pairs[peer == a->self ? count : graph_slot(a->graph, a->self, peer)];
 }
 
 struct pairkey_place attempt_place(const struct attempt *a, size_t peer)

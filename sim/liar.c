@@ -57,48 +57,15 @@ void liar_destroy(struct liar **liar)
     *liar = NULL;
 }
 
-/* A colluder pays nothing, and adds nothing. */
-static enum err agree(void *context)
-{
-    (void)context;
-    return ERR_OK;
-}
-
-static enum err nothing(void *context, uint64_t *sum)
-{
-    (void)context;
-    (void)sum;
-    return ERR_OK;
-}
-
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
-{
-    (void)context;
-    *length = 1;
-    memset(head, 0, HASH_BYTES);
-    return ERR_OK;
-}
-
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
-{
-    (void)context;
-    (void)message;
-    return ERR_OK;
-}
-
-static void cancel(void *context)
-{
-    (void)context;
-}
-
+/* A colluder adds nothing, and nobody minds what it pays. */
 static enum err enter_corrupt(struct liar *l, size_t scene, size_t member)
 {
     struct rehearsal *r = l->rehearsal;
     const struct rehearsal_member *colluder = &r->members[member];
     struct liar_part *part = &l->parts[scene][member];
     part->random = random_new_seeded(colluder->graph_seed);
-    const struct attempt_world world = {
-        colluder->identity, part->random, agree, nothing, charge, commit, cancel, NULL};
+    const struct attempt_world world =
+        agreeable_world(&part->world, colluder->identity, part->random);
     const struct attempt_start start = {.signed_plan = codec_view(&r->signed_plan),
                                         .coordinator_key = r->coordinator_key,
                                         .seed = colluder->graph_seed};

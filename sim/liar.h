@@ -23,6 +23,7 @@ struct liar_view {
 struct liar_part {
     struct attempt *attempt; /* an honest member's is the rehearsal's own */
     struct random *random;   /* a colluder's: the same in every scene */
+    struct agreeable world;  /* a colluder's */
     struct bytes said[PHASE_END];
     bool watched;
 };
@@ -43,7 +44,8 @@ void liar_destroy(struct liar **liar); /* NULL is fine; nulls */
  * scene for good. */
 enum err liar_enter(struct liar *liar, size_t scene, size_t member);
 
-/* Have all members enter the plan: honest ones in scene 0, colluders in scenes 0 and 1. */
+/* Have all members enter the plan: honest ones in scene 0, colluders in scenes 0 and 1.
+ */
 enum err liar_enter_all(struct liar *liar);
 
 struct liar_part *liar_part(struct liar *liar, size_t scene, size_t member);

@@ -5,6 +5,7 @@
 #include "node/attempt.h"
 #include "privacy/identity.h"
 #include "privacy/random.h"
+#include "sim/agreeable.h"
 #include "sim/load_impl.h"
 #include "wire/envelope.h"
 
@@ -20,7 +21,7 @@ struct node {
     uint8_t nonce[NONCE_BYTES], graph_seed[HASH_BYTES];
     double asked;
     bool met, ended;
-    uint64_t charged;
+    struct agreeable world;
 };
 
 struct nodes {
@@ -36,37 +37,10 @@ struct nodes {
 /* --- a node's world
  * ------------------------------------------------------------------------------ */
 
-static enum err enter(void *context)
-{
-    (void)context;
-    return ERR_OK;
-}
-
 static enum err give_integers(void *context, uint64_t *sum)
 {
     const struct node *node = context;
     return load_add(node->cast, node->place, sum);
-}
-
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
-{
-    struct node *node = context;
-    *length = ++node->charged;
-    memset(head, 0, HASH_BYTES);
-    return ERR_OK;
-}
-
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
-{
-    (void)context;
-    (void)message;
-    return ERR_OK;
-}
-
-static void cancel(void *context)
-{
-    struct node *node = context;
-    node->charged--;
 }
 
 /* --- asking
@@ -119,9 +93,9 @@ static enum err join(struct nodes *nodes)
 
 static enum err begin(struct nodes *nodes, struct node *node, struct view plan)
 {
-    const struct attempt_world world = {node->identity, nodes->random, enter,
-                                        give_integers,  charge,        commit,
-                                        cancel,         node};
+    node->world = (struct agreeable){.input = give_integers, .context = node};
+    const struct attempt_world world =
+        agreeable_world(&node->world, node->identity, nodes->random);
     const struct attempt_start start = {.signed_plan = plan,
                                         .coordinator_key = node->cast->coordinator_key,
                                         .seed = node->graph_seed};

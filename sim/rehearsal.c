@@ -131,13 +131,6 @@ enum err rehearsal_sign_plan(struct rehearsal *r, uint64_t round, uint32_t attem
 /* --- a member's world
  * --------------------------------------------------------------------------- */
 
-static enum err enter(void *context)
-{
-    struct rehearsal_member *member = context;
-    member->entered = true;
-    return ERR_OK;
-}
-
 static enum err give_integers(void *context, uint64_t *sum)
 {
     const struct rehearsal_member *member = context;
@@ -146,35 +139,16 @@ static enum err give_integers(void *context, uint64_t *sum)
     return ERR_OK;
 }
 
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
-{
-    struct rehearsal_member *member = context;
-    *length = ++member->charged;
-    memset(head, 0, HASH_BYTES);
-    return ERR_OK;
-}
-
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
-{
-    (void)context;
-    (void)message;
-    return ERR_OK;
-}
-
-static void cancel(void *context)
-{
-    struct rehearsal_member *member = context;
-    member->charged--;
-}
-
 enum err rehearsal_enter(struct rehearsal *r, size_t index)
 {
     struct rehearsal_member *member = &r->members[index];
-    struct attempt_world world = {member->identity, member->random, enter,  give_integers,
-                                  charge,           commit,         cancel, member};
+    const struct attempt_world world =
+        agreeable_world(&member->world, member->identity, member->random);
     struct attempt_start start = {.signed_plan = codec_view(&r->signed_plan),
                                   .coordinator_key = r->coordinator_key,
                                   .seed = member->graph_seed};
+    member->world.input = give_integers;
+    member->world.context = member;
     attempt_destroy(&member->attempt);
     return attempt_new(&start, &world, &member->attempt);
 }

@@ -3,6 +3,7 @@
 
 #include "coordinator/collection.h"
 #include "node/attempt.h"
+#include "sim/agreeable.h"
 #include "wire/quorum.h"
 
 /* rehearsal - one attempt at a secure sum in memory: the nodes' and the coordinator's own
@@ -19,8 +20,7 @@ struct rehearsal_member {
     struct attempt *attempt; /* NULL once it has left */
     uint64_t *integers;      /* [dimension] what it adds, noise included */
     uint8_t graph_seed[HASH_BYTES];
-    size_t charged; /* how often it was */
-    bool entered;
+    struct agreeable world; /* whether it entered, how often it was charged */
 };
 
 struct rehearsal {

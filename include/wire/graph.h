@@ -39,6 +39,9 @@ uint32_t graph_count(const struct graph *graph);
 const uint32_t *graph_neighbours(const struct graph *graph, uint32_t member,
                                  size_t *count);
 bool graph_adjacent(const struct graph *graph, uint32_t a, uint32_t b);
+/* How many of a member's neighbours stand before `other` in that order: where something
+ * lies that there is one of for each. */
+size_t graph_slot(const struct graph *graph, uint32_t member, uint32_t other);
 
 /* Whether a plan for `count` members, a degree and a threshold t keep these
  * probabilities: exposed  2^-41 that some honest member has t or more corrupt neighbours,

@@ -153,6 +153,20 @@ const uint32_t *graph_neighbours(const struct graph *graph, uint32_t member,
     return graph->lists[member];
 }
 
+size_t graph_slot(const struct graph *graph, uint32_t member, uint32_t other)
+{
+    size_t low = 0, high;
+    const uint32_t *neighbours = graph_neighbours(graph, member, &high);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (neighbours[middle] < other)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool graph_adjacent(const struct graph *graph, uint32_t a, uint32_t b)
 {
     check_member(graph, a);

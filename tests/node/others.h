@@ -7,9 +7,11 @@
 #include "coordinator/collection.h"
 #include "hospital.h"
 #include "node/part.h"
+#include "sim/agreeable.h"
 
 /* Sign a plan and enter it. */
-static inline enum err enter(struct hospital *h, const struct plan *plan, struct part **part)
+static inline enum err enter(struct hospital *h, const struct plan *plan,
+                             struct part **part)
 {
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES];
@@ -32,7 +34,8 @@ static inline size_t attempts_entered(struct hospital *h)
 }
 
 /* Refused with nothing entered and nothing charged, and on record once. */
-static inline void refuses(struct hospital *h, const struct plan *plan, const char *sentence)
+static inline void refuses(struct hospital *h, const struct plan *plan,
+                           const char *sentence)
 {
     struct part *part;
     uint64_t before = ledger_length(h->node->ledger);
@@ -56,17 +59,13 @@ static inline void refuses(struct hospital *h, const struct plan *plan, const ch
 struct others {
     struct collection *collection;
     struct random *random;
+    struct agreeable worlds[HOSPITALS];
     struct attempt *attempts[HOSPITALS]; /* the first is the part's, NULL: not in it */
 };
 
 /* What hospital 1 reminds hospital 0 of; zeros: nothing. */
 static uint8_t reminder[PAIRKEY_NOTE_BYTES];
 
-static inline enum err other_enters(void *context)
-{
-    (void)context;
-    return ERR_OK;
-}
 static inline enum err other_gives(void *context, uint64_t *sum)
 {
     const struct hospital *h = context;
@@ -74,33 +73,17 @@ static inline enum err other_gives(void *context, uint64_t *sum)
         sum[i] = 7;
     return ERR_OK;
 }
-static inline enum err other_pays(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
-{
-    (void)context;
-    *length = 1;
-    memset(head, 1, HASH_BYTES);
-    return ERR_OK;
-}
-static inline enum err other_commits(void *context, const uint8_t message[HASH_BYTES])
-{
-    (void)context;
-    (void)message;
-    return ERR_OK;
-}
-static inline void other_cancels(void *context)
-{
-    (void)context;
-}
 
 static inline void other_tells(void *context, const uint8_t member[KEY_BYTES],
-                        uint8_t note[PAIRKEY_NOTE_BYTES])
+                               uint8_t note[PAIRKEY_NOTE_BYTES])
 {
     const struct hospital *h = context;
     if (memcmp(member, h->c->keys, KEY_BYTES) == 0)
         memcpy(note, reminder, sizeof reminder);
 }
 
-static inline void others_enter(struct hospital *h, const struct plan *plan, struct others *o)
+static inline void others_enter(struct hospital *h, const struct plan *plan,
+                                struct others *o)
 {
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES], seed[RANDOM_SEED_BYTES] = {1};
@@ -111,9 +94,9 @@ static inline void others_enter(struct hospital *h, const struct plan *plan, str
     for (size_t i = 1; i < HOSPITALS; i++) {
         if (!terms_include(&plan->participants, h->c->keys + i * KEY_BYTES))
             continue;
-        const struct attempt_world world = {h->c->hospitals[i], o->random,  other_enters,
-                                            other_gives,        other_pays, other_commits,
-                                            other_cancels,      h};
+        o->worlds[i] = (struct agreeable){.input = other_gives, .context = h};
+        const struct attempt_world world =
+            agreeable_world(&o->worlds[i], h->c->hospitals[i], o->random);
         struct attempt_start start = {.signed_plan = codec_view(&bytes),
                                       .coordinator_key = h->c->coordinator_key};
         if (i == 1)
@@ -132,7 +115,7 @@ static inline void others_leave(struct others *o)
 }
 
 static inline void take(struct hospital *h, struct others *o, size_t from, uint32_t kind,
-                 struct view body)
+                        struct view body)
 {
     bool fresh;
     enum err failure;
@@ -143,7 +126,7 @@ static inline void take(struct hospital *h, struct others *o, size_t from, uint3
 }
 
 static inline void write_receipt(struct hospital *h, struct others *o, size_t to,
-                          struct bytes *body)
+                                 struct bytes *body)
 {
     static const uint8_t unsealed[HASH_BYTES];
     struct arena *arena = arena_new(1 << 16);
@@ -154,8 +137,8 @@ static inline void write_receipt(struct hospital *h, struct others *o, size_t to
     arena_destroy(&arena);
 }
 
-static inline uint32_t answer_of(struct hospital *h, struct others *o, size_t to, uint32_t kind,
-                          struct bytes *body)
+static inline uint32_t answer_of(struct hospital *h, struct others *o, size_t to,
+                                 uint32_t kind, struct bytes *body)
 {
     uint32_t answer;
     assert_ok(collection_answer(o->collection, h->c->keys + to * KEY_BYTES, kind, &answer,

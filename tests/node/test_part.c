@@ -441,8 +441,11 @@ static void part__the_hospital_decides(void **state)
 {
     struct hospital *h = *state;
     struct node_study *study = hospital_approved(h);
-    const struct plan plan = hospital_plan(h);
+    struct plan plan = hospital_plan(h);
     node_study_destroy(&study);
+    plan.noise_log2++;
+    refuses(h, &plan, "noise_log2 is 21; this node draws 20");
+    plan.noise_log2--;
     assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_DECLINED, NOW));
     refuses(h, &plan, "not approved");
     assert_ok(node_studies_decide(h->node, h->c->terms.study, STUDY_APPROVED, NOW));

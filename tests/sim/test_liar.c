@@ -121,7 +121,7 @@ static void liar__plans_what_is_not_safe(void **state)
         change_plan(s.r, changes[i]);
         assert_int_equal(rehearsal_enter(s.r, 0), ERR_DENIED);
         assert_null(s.r->members[0].attempt);
-        assert_false(s.r->members[0].entered);
+        assert_false(s.r->members[0].world.entered);
     }
     leave(&s);
 }
@@ -239,7 +239,7 @@ static void liar__shows_keys_that_give_a_known_secret(void **state)
     assert_int_equal(liar_lead(s.liar, 0, 0xf, &honest, PHASE_ADVERTISE), REASON_NONE);
     const struct liar_view four = {ALL, 0xf, 0xf, 0xf};
     assert_int_equal(liar_tell(s.liar, 0, 0, &four), REASON_NONE); /* it did not deal */
-    assert_int_equal(s.r->members[0].charged, 1);
+    assert_int_equal(s.r->members[0].world.charged, 1);
     leave(&s);
 }
 
@@ -277,7 +277,7 @@ static void liar__splits_the_adverts(void **state)
     assert_string_equal(reason_name(liar_tell(s.liar, 1, 0, &other)),
                         reason_name(REASON_BAD_PARCEL));
     for (size_t i = 0; i < N; i++)
-        assert_int_equal(s.r->members[i].charged, 0);
+        assert_int_equal(s.r->members[i].world.charged, 0);
     assert_nothing_out(&s);
     leave(&s);
 }

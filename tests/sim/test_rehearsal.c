@@ -25,7 +25,7 @@ static void rehearsal__sums_exactly_when_all_stay(void **state)
         assert_true(rehearsal_sum_is_exact(r, NULL));
         for (uint32_t i = 0; i < members; i++) {
             assert_true(attempt_succeeded(r->members[i].attempt));
-            assert_int_equal(r->members[i].charged, 1);
+            assert_int_equal(r->members[i].world.charged, 1);
             assert_memory_equal(attempt_survivors(r->members[i].attempt),
                                 collection_survivors(r->collection), HASH_BYTES);
         }
@@ -217,7 +217,12 @@ static void rehearsal__asks_for_seeds_that_were_committed_to(void **state)
     assert_refused(ERR_DENIED, sentence, rehearsal_enter(sparse, 0));
     change_plan(sparse, no_commitments);
     assert_refused(ERR_DENIED, sentence, rehearsal_enter(sparse, 0));
-    assert_false(sparse->members[0].entered);
+    assert_false(sparse->members[0].world.entered);
+    assert_ok(rehearsal_sign_plan(sparse, 1, 1));
+    sparse->members[0].graph_seed[3] ^= 1; /* not the one that it committed to */
+    assert_refused(ERR_VERIFY, reason_sentence(REASON_BAD_SEED),
+                   rehearsal_enter(sparse, 0));
+    assert_false(sparse->members[0].world.entered);
     assert_ok(rehearsal_sign_plan(complete, 1, 1));
     change_plan(complete, a_commitment);
     assert_refused(ERR_DENIED, sentence, rehearsal_enter(complete, 0));

@@ -419,12 +419,12 @@ static void tell_node(void *scene, const struct bytes *body, const char *what)
     struct attempt *attempt = liar_part(s.liar, 0, 0)->attempt;
     uint32_t kind;
     struct view view;
-    size_t charged = s.r->members[0].charged;
+    size_t charged = s.r->members[0].world.charged;
     if (liar_hand(s.liar, 0, 0, codec_view(body)) == REASON_NONE)
         fail_msg("taken: %s", what);
     assert_int_equal(attempt_phase(attempt), PHASE_END);
     assert_int_equal(attempt_message(attempt, &kind, &view), ERR_STATE);
-    assert_int_equal(s.r->members[0].charged, charged);
+    assert_int_equal(s.r->members[0].world.charged, charged);
     assert_int_equal(spoils_bared(s.liar->spoils), 0);
     leave(&s);
 }

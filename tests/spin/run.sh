@@ -4,6 +4,7 @@
 # The model's opening comment lists them, one a line:
 #     variant holds   -DWORLD...            no assertion fails, in any state
 #     variant breaks  -DWORLD -DSABOTAGE    one does: the rule that was taken away matters
+#     variant breaks  NAME -DSABOTAGE       the LTL claim of that name, in the place of assertions
 # Nothing is printed about a variant that ends as it says, but one line.
 set -euo pipefail
 model=$(realpath "$1")
@@ -14,15 +15,21 @@ cd "$work"
 failed=0 count=0
 while read -r expected flags; do
     count=$((count + 1))
+    search=(-DSAFETY) claim=()
+    if [[ $flags == [a-z]* ]]; then
+        read -r name flags <<<"$flags"
+        search=() claim=(-a -N "$name")
+    fi
     # shellcheck disable=SC2086 # flags are words
-    if ! spin -a $flags "$model" >said 2>&1 || ! gcc -w -O1 -DSAFETY -o pan pan.c >>said 2>&1; then
+    if ! spin -a $flags "$model" >said 2>&1 ||
+        ! gcc -w -O1 "${search[@]}" -o pan pan.c >>said 2>&1; then
         cat said >&2
         exit 1
     fi
-    ./pan -m1000000 >said 2>&1 || true
+    ./pan -m1000000 "${claim[@]}" >said 2>&1 || true
     if grep -q 'max search depth too small\|out of memory' said; then
         got=unfinished
-    elif grep -q 'assertion violated' said; then
+    elif grep -q 'assertion violated\|acceptance cycle' said; then
         got=breaks
     elif grep -q 'errors: 0$' said; then
         got=holds
@@ -30,7 +37,7 @@ while read -r expected flags; do
         got=unknown
     fi
     states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' said)
-    printf '%-7s %8s states  %s\n' "$got" "$states" "$flags"
+    printf '%-7s %8s states  %s\n' "$got" "$states" "${claim[*]:2} $flags"
     if [ "$got" != "$expected" ]; then
         echo "run.sh: $flags: expected it to end as $expected" >&2
         cat said >&2
