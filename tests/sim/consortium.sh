@@ -2,7 +2,8 @@
 # consortium.sh - five hospitals and a coordinator as real processes: one study in peace, one
 # under kill -9, one on a hostile network, and what they must refuse.
 #
-#     consortium.sh FOLDER        FOLDER holds the programs; ctest gives it
+#     consortium.sh FOLDER             FOLDER holds the programs; ctest gives it
+#     consortium.sh FOLDER ROUNDS      and a study of so many rounds in bad weather, nightly
 #
 # node/ and coordinator/ never link each other, so that only processes can show them together.
 # People and pressures are made up, by a fixed seed; the noise is real and differs each time, so
@@ -93,9 +94,9 @@ stop() { # WHO; as a service manager does, once it is up
     kill "${pid[$1]}"
     wait_for "$1"
 }
-offer() { # STUDY ROUNDS
+offer() { # STUDY ROUNDS BUDGET-RATIO
     gemel-coordinator study create --name "$1" --purpose "Level and slope" --model "$model" \
-        --epsilon 1 --delta 1e-6 --rounds "$2" -C coordinator --quiet >/dev/null
+        --epsilon 1 --delta 1e-6 --rounds "$2" --budget-ratio "$3" -C coordinator --quiet >/dev/null
     start coordinator
     for h in "${hospitals[@]}"; do
         patiently gemel-node study fetch -C "$h" --quiet >/dev/null
@@ -217,7 +218,7 @@ holds "epsilon of it" "$epsilon > 0.99999999 && $epsilon < 1.00000001"
 
 # --- a study in peace --------------------------------------------------------------------------
 
-offer peace 3
+offer peace 3 0.6
 refuses 5 'no policy' gemel-node study approve peace -C A
 draft A 2
 sign A officer
@@ -291,7 +292,7 @@ for h in "${hospitals[@]}"; do same "releases of $h" "$(budget "$h" releases)" 3
 
 # Whoever is killed has lost its part in an attempt, and an attempt that loses two of five opens
 # anew, with another charge.
-offer storm 8
+offer storm 8 0.6
 for h in "${hospitals[@]}"; do
     permit "$h" storm 20
     gemel-node study approve storm -C "$h" --quiet >/dev/null
@@ -356,6 +357,45 @@ entered=$(cat ./*.log | grep -c 'attempt.enter')
 [ $paid -ge "$summed" ] || fail "$summed inputs were summed, $paid were paid for"
 [ $paid -le "$entered" ] || fail "$paid were paid for, $entered entered"
 
+# --- many rounds in bad weather ----------------------------------------------------------------
+
+# Every tenth of a second there is a chance of one in a hundred that somebody, the coordinator
+# included, is killed and started again, or stands still for up to three seconds.
+weather() { # ROUNDS
+    local mishaps=0 who everybody=("${hospitals[@]}" coordinator) begun=$SECONDS
+    offer weather "$1" 1
+    for h in "${hospitals[@]}"; do
+        permit "$h" weather 20
+        gemel-node study approve weather -C "$h" --quiet >/dev/null
+    done
+    for h in "${hospitals[@]}"; do start "$h"; done
+    RANDOM=1
+    while running A || running B || running C || running D || running F; do
+        [ $((SECONDS - begun)) -lt $((60 + 20 * $1)) ] || { fail "rounds are stuck"; break; }
+        sleep 0.1
+        [ $((RANDOM % 100)) = 0 ] || continue
+        who=${everybody[RANDOM % ${#everybody[@]}]}
+        running "$who" || continue
+        mishaps=$((mishaps + 1))
+        if [ $((RANDOM % 2)) = 0 ]; then
+            kill -9 "${pid[$who]}"
+            wait "${pid[$who]}" 2>/dev/null || true
+            start "$who"
+        else
+            kill -STOP "${pid[$who]}"
+            sleep "$((RANDOM % 3)).5"
+            kill -CONT "${pid[$who]}"
+        fi
+    done
+    for h in "${hospitals[@]}"; do wait_for "$h"; done
+    stop coordinator
+    learned weather "$1" 4
+    # A ledger that did not add up would not open.
+    for h in "${hospitals[@]}"; do holds "releases of $h" "$(budget "$h" releases) >= $1 / 2"; done
+    echo "$1 rounds with $mishaps mishaps in $((SECONDS - begun)) s"
+}
+[ -z "${2-}" ] || weather "$2"
+
 # --- a study on a hostile network --------------------------------------------------------------
 
 # No connection of a hospital lasts for 64 KiB, most for much less; strangers hold 500 more; and
@@ -375,7 +415,7 @@ set_up coordinator front_memory_mb 64
 ended=$(grep -c front.end coordinator.log || true)
 tries=10
 offences
-offer siege 4
+offer siege 4 0.6
 for h in "${hospitals[@]}"; do
     permit "$h" siege 20
     gemel-node study approve siege -C "$h" --quiet >/dev/null
