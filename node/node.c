@@ -13,12 +13,6 @@
 
 static const struct conf_setting settings[] = {
     {"name", CONF_TEXT, NULL, 0, 0, "the hospital's name, as the consortium sees it"},
-    {"prior_shift_max", CONF_REAL, "5", 0.1, 100,
-     "refuse priors with a typical value or effect so many between-patient sds from the "
-     "model's own"},
-    {"prior_spread_max", CONF_REAL, "10", 1.5, 1000,
-     "refuse priors with a spread or measurement error so many times as wide or narrow as "
-     "the model's own"},
     {"slot_seconds", CONF_INTEGER, "10", 1, 3600,
      "a masked sum leaves at a whole multiple of so many seconds only, so that the time "
      "does "
@@ -40,6 +34,12 @@ static const struct conf_setting settings[] = {
      "better on another disk"},
     {"anchor", CONF_TEXT, "", 0, 0,
      "a file on another disk that shows when the store was put back; empty: none"},
+    {"prior_shift_max", CONF_REAL, "5", 0.1, 100,
+     "refuse priors with a typical value or effect so many between-patient sds from the "
+     "model's own"},
+    {"prior_spread_max", CONF_REAL, "10", 1.5, 1000,
+     "refuse priors with a spread or measurement error so many times as wide or narrow as "
+     "the model's own"},
 };
 
 static const char schema_first[] = HOME_SCHEMA

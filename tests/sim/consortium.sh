@@ -359,7 +359,7 @@ entered=$(cat ./*.log | grep -c 'attempt.enter')
 
 # --- many rounds in bad weather ----------------------------------------------------------------
 
-# Every tenth of a second there is a chance of one in a hundred that somebody, the coordinator
+# Every tenth of a second, of which a round has some thirty, there is a chance of one in forty that somebody, the coordinator
 # included, is killed and started again, or stands still for up to three seconds.
 weather() { # ROUNDS
     local mishaps=0 who everybody=("${hospitals[@]}" coordinator) begun=$SECONDS
@@ -373,7 +373,7 @@ weather() { # ROUNDS
     while running A || running B || running C || running D || running F; do
         [ $((SECONDS - begun)) -lt $((60 + 20 * $1)) ] || { fail "rounds are stuck"; break; }
         sleep 0.1
-        [ $((RANDOM % 100)) = 0 ] || continue
+        [ $((RANDOM % 40)) = 0 ] || continue
         who=${everybody[RANDOM % ${#everybody[@]}]}
         running "$who" || continue
         mishaps=$((mishaps + 1))

@@ -210,7 +210,7 @@ static size_t schedule(struct hospital *h, size_t which, struct differences *dif
         enum phase last = lasts[(which / HOSPITALS + attempt) % 5];
         plan.attempt = attempt;
         if (inputs == ATTEMPTS_MAX) {
-            refuses(h, &plan, "attempts_max is 5");
+            refuses(h, &plan, "attempts at a round at most 5");
             continue;
         }
         bool summed = play_until(h, &plan, last, own[0]);
