@@ -387,8 +387,8 @@ static void link__deadlines_are_kept(void **state)
     echo_go(&echo);
     struct link_client *client = client_of(c, &echo, c->hospitals[0]);
     before = now_ms();
-    assert_int_equal(ask(client, "hello", 300), ERR_GONE);
-    assert_in_range(now_ms() - before, 300, 2000);
+    assert_int_equal(ask(client, "hello", 1500), ERR_GONE);
+    assert_in_range(now_ms() - before, 1500, 4000);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 1);
     char endpoint[64];
@@ -429,7 +429,7 @@ static void link__a_late_answer_is_never_the_next_ones(void **state)
     struct echo echo;
     echo_start(&echo, c, ANY, HOSPITALS);
     struct link_client *client = client_of(c, &echo, c->hospitals[0]);
-    assert_int_equal(ask(client, "first", 300), ERR_GONE); /* taken in, not answered */
+    assert_int_equal(ask(client, "first", 1500), ERR_GONE); /* taken in, not answered */
     struct link_peer late;
     struct bytes first = {0};
     assert_ok(link_server_receive(echo.server, 5000, -1, &late, &first));
