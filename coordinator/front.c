@@ -204,7 +204,7 @@ static void lose(struct front *front)
 static enum err take_ready(struct front *front, const struct relay_note *note)
 {
     char *bound = mem_text_n((const char *)note->text.data, note->text.size);
-    bool sound = !front->ready && endpoint_check(bound, false) == ERR_OK;
+    bool sound = !front->ready && endpoint_check(bound, true) == ERR_OK;
     if (sound && !front->bound)
         front->bound = mem_text(bound);
     mem_free(bound);

@@ -626,6 +626,8 @@ static void front__that_was_taken_over_is_not_believed(void **state)
                                      .text = {(const uint8_t *)"tcp://a:1", 9}};
     const struct relay_note nowhere = {.kind = RELAY_READY,
                                        .text = {(const uint8_t *)"nowhere", 7}};
+    const struct relay_note anywhere = {.kind = RELAY_READY,
+                                        .text = {(const uint8_t *)"tcp://*:7400", 12}};
     const struct relay_note start = {.kind = RELAY_ALLOW};
     const struct relay_note question = {
         .kind = RELAY_QUESTION, .peer = peer, .frame = {(const uint8_t *)"hello", 5}};
@@ -633,13 +635,15 @@ static void front__that_was_taken_over_is_not_believed(void **state)
         .kind = RELAY_FAILED, .text = {(const uint8_t *)"no", 2}, .number = 1 << 20};
     const struct relay_note alive = {.kind = RELAY_ALIVE, .number = UINT64_MAX};
     char *says_ready = saying(&ready), *says_nowhere = saying(&nowhere),
-         *says_start = saying(&start), *asks = saying(&question),
-         *says_failed = saying(&failed), *says_alive = saying(&alive);
+         *says_anywhere = saying(&anywhere), *says_start = saying(&start),
+         *asks = saying(&question), *says_failed = saying(&failed),
+         *says_alive = saying(&alive);
     static const char waits[] = "while :; do sleep 9; done";
     const struct {
         const char *first, *then, *last;
         uint64_t least, most; /* fronts within a second, or later for the least */
     } lies[] = {
+        {says_anywhere, "", waits, 1, 1},       /* no lie */
         {says_nowhere, "", waits, 0, 0},        /* it did not come up */
         {asks, "", waits, 0, 0},                /* nor did this */
         {says_failed, "", waits, 0, 0},         /* nor this */
@@ -670,7 +674,8 @@ static void front__that_was_taken_over_is_not_believed(void **state)
     }
     assert_true(status_kib(getpid(), "VmRSS") < before + 16384);
     scratch_teardown((void **)&directory);
-    char *texts[] = {says_ready, says_nowhere, says_start, asks, says_failed, says_alive};
+    char *texts[] = {says_ready, says_anywhere, says_nowhere, says_start,
+                     asks,       says_failed,   says_alive};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         mem_free(texts[i]);
 }
