@@ -2,7 +2,11 @@
  * asks it, and what becomes of strangers when it is gone. The source itself is included,
  * because no call of its header can take a doorkeeper away. */
 
+#ifdef SPOILT /* a sabotaged build's */
+#include SPOILT
+#else
 #include "link.c"
+#endif
 
 #include <poll.h>
 
