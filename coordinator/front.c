@@ -17,7 +17,7 @@
 #include "wire/endpoint.h"
 #include "wire/relay.h"
 
-#define START_MS 15000 /* to come up, self-test included */
+#define START_MS 30000 /* to come up, self-test included */
 #define SILENCE_MS 10000
 #define ANSWER_MS 2000 /* to take one */
 #define FAREWELL_MS 2000
