@@ -17,7 +17,7 @@
 enum reason permit_now(const struct policy *policy, uint64_t now);
 
 /* Terms whose hash is `hash`: an approved study, on these floors, all rounds together and
- * in any period within the caps. */
+ * in any period within the caps, and not more than they themselves state (WRONG_TERMS). */
 enum reason permit_terms(const struct policy *policy, const struct terms *terms,
                          const uint8_t hash[HASH_BYTES]);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CLAIM_TOLERANCE 1e-6
+
 /* --- sentences
  * -------------------------------------------------------------------------------------
  */
@@ -168,6 +170,27 @@ static enum reason check_costs(const struct policy *policy, const struct terms *
     return REASON_NONE;
 }
 
+/* What terms say in words has to be what their noise gives, or people approve something
+ * else than what is charged. */
+static enum reason check_claim(const struct terms *terms)
+{
+    struct discretisation all;
+    struct privacy_loss loss;
+    uint32_t rounds = terms->rounds;
+    double mu2 = cost_of(terms, 0, terms->noise_multipliers.count);
+    if (accountant_discretisation(terms->dimension, terms->noise_log2, 1, &all) != ERR_OK)
+        return REASON_WRONG_TERMS;
+    all.epsilon *= rounds;
+    all.log_delta *= rounds;
+    if (accountant_loss(mu2, &all, terms->delta, &loss) != ERR_OK)
+        return REASON_WRONG_TERMS;
+    if (loss.epsilon <= terms->epsilon * (1 + CLAIM_TOLERANCE))
+        return REASON_NONE;
+    err_set(ERR_DENIED, "the study states epsilon %g at delta %g, its noise gives %.4g",
+            terms->epsilon, terms->delta, loss.epsilon);
+    return REASON_WRONG_TERMS;
+}
+
 enum reason permit_terms(const struct policy *policy, const struct terms *terms,
                          const uint8_t hash[HASH_BYTES])
 {
@@ -184,7 +207,9 @@ enum reason permit_terms(const struct policy *policy, const struct terms *terms,
     for (size_t i = 0; reason == REASON_NONE && i < terms->noise_multipliers.count; i++)
         reason = check_noise(policy, "the study has a round of",
                              terms->noise_multipliers.items[i]);
-    return reason == REASON_NONE ? check_costs(policy, terms) : reason;
+    if (reason == REASON_NONE)
+        reason = check_costs(policy, terms);
+    return reason == REASON_NONE ? check_claim(terms) : reason;
 }
 
 /* --- plans

@@ -133,6 +133,21 @@ static void permit__costs_up_to_the_caps(void **state)
         }
 }
 
+/* The multipliers cost epsilon `all` below; who states less is refused. */
+static void permit__terms_that_cost_more_than_they_state(void **state)
+{
+    struct consortium *c = *state;
+    double all;
+    struct policy *policy = with_line(c, "delta", "1e-6", NULL);
+    assert_ok(accountant_epsilon(sqrt(1. / 144 + 1. / 100 + 1. / 64), 1e-6, &all));
+    c->terms.epsilon = all * (1 + 1e-5);
+    assert_int_equal(permit_terms(policy, &c->terms, c->terms_hash), REASON_NONE);
+    c->terms.epsilon = all * (1 - 1e-5);
+    assert_int_equal(permit_terms(policy, &c->terms, c->terms_hash), REASON_WRONG_TERMS);
+    assert_non_null(strstr(err_text(), "its noise gives"));
+    policy_destroy(&policy);
+}
+
 static void permit__plans_on_every_floor(void **state)
 {
     struct consortium *c = *state;
@@ -203,6 +218,7 @@ int main(void)
         IN_CONSORTIUM(permit__terms_on_every_floor),
         IN_CONSORTIUM(permit__only_the_study_that_was_approved),
         IN_CONSORTIUM(permit__costs_up_to_the_caps),
+        IN_CONSORTIUM(permit__terms_that_cost_more_than_they_state),
         IN_CONSORTIUM(permit__plans_on_every_floor),
         IN_CONSORTIUM(permit__patients_and_attempts),
         IN_CONSORTIUM(permit__caps_leave_room_for_the_lattice),
