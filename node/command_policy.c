@@ -375,12 +375,14 @@ enum err command_policy_show(struct cli *cli)
 static void print_change(const struct amendment *change)
 {
     char line[24] = "gone";
+    bool whole = change->study && strcmp(change->name, "study") == 0;
     if (change->line)
         snprintf(line, sizeof line, "%zu", change->line);
     printf("line %-5s %-9s %s%s%s: %s -> %s\n", line, amendment_kind_name(change->kind),
-           change->study ? change->study : "", change->study ? " " : "", change->name,
-           change->before ? change->before : "none",
-           change->after ? change->after : "none");
+           change->study ? change->study : "", change->study && !whole ? " " : "",
+           whole ? "" : change->name,
+           whole ? change->before ? "approved" : "not approved" : change->before,
+           whole ? change->after ? "approved" : "not approved" : change->after);
 }
 
 static struct json *changes_json(const struct amendment *list, size_t count)

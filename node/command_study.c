@@ -158,8 +158,8 @@ enum err command_study_list(struct cli *cli)
     return result;
 }
 
-/* The study that is named; the node is closed when there is none. */
-static enum err open_study(struct cli *cli, struct node **node, struct node_study **study)
+enum err command_study_find(struct cli *cli, struct node **node,
+                            struct node_study **study)
 {
     uint8_t number[STUDY_BYTES];
     if (node_studies_find(*node, cli_argument(cli, 0), number) == ERR_OK &&
@@ -176,7 +176,7 @@ enum err command_study_show(struct cli *cli)
     struct node_study *study;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return control_elsewhere(cli, NULL);
-    if (open_study(cli, &node, &study) != ERR_OK)
+    if (command_study_find(cli, &node, &study) != ERR_OK)
         return err_code();
     cli_result(cli, study_json(study));
     if (!cli_is_json(cli)) {
@@ -212,7 +212,7 @@ enum err command_study_entry(struct cli *cli)
     const char *out = cli_text(cli, "output", NULL);
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return err_code();
-    if (open_study(cli, &node, &study) != ERR_OK)
+    if (command_study_find(cli, &node, &study) != ERR_OK)
         return err_code();
     char *text = entry_text(&study->terms, study->hash, cli_text(cli, "legal-basis", ""));
     enum err result = conf_parse("the entry", 0, text, strlen(text),
@@ -233,39 +233,29 @@ enum err command_study_entry(struct cli *cli)
     return result;
 }
 
-static enum err decide(struct cli *cli, enum node_study_state decision)
+enum err command_study_decide(struct cli *cli, struct node *node,
+                              struct node_study *study, enum node_study_state decision)
+{
+    if (node_studies_decide(node, study->terms.study, decision,
+                            clock_wall(&clock_machine)) != ERR_OK)
+        return err_code();
+    study->state = decision;
+    cli_result(cli, study_json(study));
+    if (!cli_is_json(cli))
+        print_study(node, study);
+    return ERR_OK;
+}
+
+enum err command_study_decline(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return control_elsewhere(cli, NULL);
-    if (open_study(cli, &node, &study) != ERR_OK)
+    if (command_study_find(cli, &node, &study) != ERR_OK)
         return err_code();
-    enum err result = ERR_OK;
-    const struct audit_entry about = {.study = study->terms.study, .object = study->hash};
-    if (decision == STUDY_APPROVED &&
-        node_studies_permit(node, study, clock_wall(&clock_machine)) != REASON_NONE)
-        result = node_refuse(node, &about);
-    if (result == ERR_OK)
-        result = node_studies_decide(node, study->terms.study, decision,
-                                     clock_wall(&clock_machine));
-    if (result == ERR_OK) {
-        study->state = decision;
-        cli_result(cli, study_json(study));
-        if (!cli_is_json(cli))
-            print_study(node, study);
-    }
+    enum err result = command_study_decide(cli, node, study, STUDY_DECLINED);
     node_study_destroy(&study);
     node_destroy(&node);
     return result;
-}
-
-enum err command_study_approve(struct cli *cli)
-{
-    return decide(cli, STUDY_APPROVED);
-}
-
-enum err command_study_decline(struct cli *cli)
-{
-    return decide(cli, STUDY_DECLINED);
 }

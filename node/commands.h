@@ -2,6 +2,7 @@
 #define NODE_COMMANDS_H
 
 #include "front/cli.h"
+#include "node/studies.h"
 
 /* commands - what each line of node/main.c's table runs, by file:
  *   command_home.c       init, status, enrol
@@ -10,7 +11,8 @@
  *   command_model.c      model check, show, fmt, simulate, explain
  *   command_calibrate.c  calibrate
  *   command_policy.c     policy key, new, sign, show, check, install
- *   command_study.c      study fetch, list, show, entry, approve, decline
+ *   command_study.c      study fetch, list, show, entry, decline
+ *   command_preview.c    study preview, approve
  *   command_budget.c     budget show, budget plan
  *   command_audit.c      audit show, verify, export
  *   command_backup.c     backup create, verify, restore, keyring
@@ -49,8 +51,15 @@ enum err command_study_fetch(struct cli *cli);
 enum err command_study_list(struct cli *cli);
 enum err command_study_show(struct cli *cli);
 enum err command_study_entry(struct cli *cli);
+enum err command_study_preview(struct cli *cli);
 enum err command_study_approve(struct cli *cli);
 enum err command_study_decline(struct cli *cli);
+/* The study named by the first argument, else the node is closed; and a decision, shown.
+ */
+enum err command_study_find(struct cli *cli, struct node **node,
+                            struct node_study **study);
+enum err command_study_decide(struct cli *cli, struct node *node,
+                              struct node_study *study, enum node_study_state decision);
 
 enum err command_budget_show(struct cli *cli);
 enum err command_budget_plan(struct cli *cli);

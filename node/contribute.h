@@ -14,7 +14,7 @@
  * turned into integers and added up modulo 2^64, on top of noise drawn beforehand.
  *
  * It is the daemon's and the simulator's alike: no store, no socket, no ledger. Who may
- * be charged is decided before (node/answer); the records come through a callback one by
+ * be charged is decided before (node/crowd); the records come through a callback one by
  * one, so that a hospital may hold more than fits in memory. Integers make the sum
  * independent of the order of patients and of the number of threads. */
 

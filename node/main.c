@@ -36,7 +36,8 @@ static const struct cli_option erase_options[] = {
     {"yes", 0, NULL, "erase without asking", false, false},
 };
 static const struct cli_option show_model_options[] = {
-    {"program", 0, NULL, "list the compiled program as well, with derivatives", false, false},
+    {"program", 0, NULL, "list the compiled program as well, with derivatives", false,
+     false},
 };
 static const struct cli_option fmt_options[] = {
     {"write", 'w', NULL, "rewrite the file instead of printing", false, false},
@@ -88,6 +89,9 @@ static const struct cli_option policy_check_options[] = {
 static const struct cli_option study_entry_options[] = {
     {"legal-basis", 0, "TEXT", "what permits it, as 'Art. 9(2)(j) GDPR'", true, false},
     {"output", 'o', "FILE", "write it there; else to standard output", false, false},
+};
+static const struct cli_option study_approve_options[] = {
+    {"send", 0, NULL, "take part: send in the rounds to come", false, false},
 };
 static const struct cli_option study_show_options[] = {
     {"model", 0, NULL, "print the model's text as well", false, false},
@@ -244,7 +248,18 @@ static const struct cli_command commands[] = {
      "gemel-node study entry sbp --legal-basis 'Art. 9(2)(j) GDPR' -o sbp.entry -C "
      "st-anna",
      COUNT(study_entry_options), command_study_entry},
-    {"study approve", "NAME", "let this hospital take part", "", "", NULL, 0,
+    {"study preview", "NAME", "what the next round would send, and what it would cost",
+     "Fits, bounds, adds up, noises and masks as in a round, and shows each message with "
+     "its "
+     "size, what stands in the sum, its first words, and the cost at the worst. Nothing "
+     "is "
+     "sent, charged or kept.",
+     "gemel-node study preview sbp -C st-anna", NULL, 0, command_study_preview},
+    {"study approve", "NAME", "let this hospital take part",
+     "The policy has to permit the study. Without --send it is a rehearsal: shown is "
+     "what the "
+     "next round would send, nothing is sent, and the study is not approved.",
+     "gemel-node study approve sbp --send -C st-anna", COUNT(study_approve_options),
      command_study_approve},
     {"study decline", "NAME", "refuse, or stop taking part", "", "", NULL, 0,
      command_study_decline},

@@ -15,17 +15,10 @@
 #include "privacy/noise.h"
 #include "privacy/random.h"
 
-struct crowd {
-    struct patient *patients;
-    size_t count;
-    size_t *paying; /* [paying_count] indices of those who can pay for this round */
-    size_t paying_count;
-};
-
 struct part {
     struct node *node;
     const struct clock *clock;
-    struct part_progress progress;
+    struct crowd_progress progress;
     struct node_study *study; /* as it was when the attempt was entered */
     struct arena *arena;      /* the plan's */
     struct plan plan;
@@ -105,101 +98,6 @@ static enum err check_plan(struct node *node, const struct clock *clock,
     return ERR_OK;
 }
 
-/* --- who takes part
- * ------------------------------------------------------------------------------ */
-
-static void crowd_clear(struct crowd *crowd)
-{
-    patients_free(crowd->patients, crowd->count);
-    mem_free(crowd->paying);
-    *crowd = (struct crowd){0};
-}
-
-static uint8_t (*pseudonyms_of(const struct crowd *crowd))[LEDGER_PSEUDONYM_BYTES]
-{
-    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] =
-        mem_new(crowd->paying_count, sizeof *pseudonyms);
-    for (size_t i = 0; i < crowd->paying_count; i++)
-        memcpy(pseudonyms[i], crowd->patients[crowd->paying[i]].pseudonym,
-               LEDGER_PSEUDONYM_BYTES);
-    return pseudonyms;
-}
-
-/* Whether a patient takes part depends on what was charged to them before, never on their
- * records, so that leaving some out tells nothing. */
-static enum err gather(struct node *node, const struct ledger_entry *entry, double cap,
-                       struct crowd *crowd)
-{
-    if (patients_list(node, &crowd->patients, &crowd->count) != ERR_OK)
-        return err_code();
-    crowd->paying = mem_new(crowd->count, sizeof *crowd->paying);
-    for (size_t i = 0; i < crowd->count; i++)
-        crowd->paying[i] = i;
-    crowd->paying_count = crowd->count;
-    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = pseudonyms_of(crowd);
-    bool *affordable = mem_new(crowd->count, sizeof *affordable);
-    enum err result = ledger_affordable(
-        node->ledger, entry, (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
-        crowd->count, cap, affordable);
-    crowd->paying_count = 0;
-    for (size_t i = 0; result == ERR_OK && i < crowd->count; i++)
-        if (affordable[i])
-            crowd->paying[crowd->paying_count++] = i;
-    mem_free(affordable);
-    mem_free(pseudonyms);
-    if (result == ERR_OK &&
-        permit_patients(node->policy, crowd->paying_count) != REASON_NONE)
-        result = crowd->paying_count == crowd->count
-                     ? err_code()
-                     : err_wrap("the privacy budget is spent: %zu of %zu patients could "
-                                "pay for this round",
-                                crowd->paying_count, crowd->count);
-    return result;
-}
-
-static enum err open_record(void *source, size_t index, struct record **record)
-{
-    void **pair = source;
-    struct node *node = pair[0];
-    const struct crowd *crowd = pair[1];
-    return patients_record(node, crowd->patients[crowd->paying[index]].id, record);
-}
-
-/* What a patient may have been charged once this release is counted among all others. */
-static enum err round_cap(struct node *node, const struct plan *plan, double *mu2)
-{
-    struct discretisation all, one;
-    if (ledger_discretisation(node->ledger, &all) != ERR_OK ||
-        accountant_discretisation(plan->dimension, plan->noise_log2, 1, &one) != ERR_OK)
-        return err_code();
-    all.epsilon += one.epsilon;
-    all.log_delta += one.log_delta;
-    return permit_cap(node->policy, &all, mu2);
-}
-
-/* What the latest releases and this one cost together: whoever was in all of them. */
-static enum err check_period(struct node *node, const struct plan *plan)
-{
-    uint64_t period =
-        (uint64_t)conf_integer(policy_lines(node->policy), "period_releases");
-    uint64_t length = ledger_count(node->ledger), patients;
-    double mu2 = accountant_cost(plan->noise_multiplier);
-    struct discretisation all, one;
-    struct ledger_entry entry;
-    if (accountant_discretisation(plan->dimension, plan->noise_log2, 1, &all) != ERR_OK)
-        return err_code();
-    for (uint64_t i = length < period ? 0 : length - period + 1; i < length; i++) {
-        if (ledger_read(node->ledger, i, &entry, &patients) != ERR_OK ||
-            accountant_discretisation(entry.dimension, entry.noise_log2, 1, &one) !=
-                ERR_OK)
-            return err_code();
-        mu2 = accountant_sum(mu2, accountant_cost(entry.noise_multiplier));
-        all.epsilon += one.epsilon;
-        all.log_delta += one.log_delta;
-    }
-    return permit_period(node->policy, mu2, &all) == REASON_NONE ? ERR_OK : err_code();
-}
-
 /* --- what the attempt needs
  * -------------------------------------------------------------------- */
 
@@ -241,38 +139,20 @@ static struct ledger_entry entry_of(const struct part *part)
 static enum err choose_crowd(struct part *part)
 {
     const struct ledger_entry entry = entry_of(part);
-    double cap;
-    if (policies_now(part->node, clock_wall(part->clock)) != REASON_NONE ||
-        round_cap(part->node, &part->plan, &cap) != ERR_OK)
+    if (policies_now(part->node, clock_wall(part->clock)) != REASON_NONE)
         return err_code();
     crowd_clear(&part->crowd);
-    if (gather(part->node, &entry, cap, &part->crowd) != ERR_OK)
-        return err_code();
-    return check_period(part->node, &part->plan);
+    return crowd_gather(part->node, &entry, &part->crowd);
 }
 
 static enum err input(void *context, uint64_t *sum)
 {
     struct part *part = context;
+    struct contribute_report report;
     if (choose_crowd(part) != ERR_OK)
         return err_code();
-    void *source[] = {part->node, &part->crowd};
-    struct contribute_task task = {
-        .model = part->study->model,
-        .layout = &part->study->layout,
-        .prior = part->study->prior,
-        .patients = part->crowd.paying_count,
-        .record = open_record,
-        .source = source,
-        .step = part->plan.step,
-        .norm_max = part->plan.norm_max,
-        .threads = (size_t)conf_integer(part->node->conf, "threads"),
-        .progress = part->progress.fitted,
-        .interrupted = part->progress.interrupted,
-        .context = part->progress.context,
-    };
-    struct contribute_report report;
-    return contribute(&task, sum, &report);
+    return crowd_sum(part->node, part->study, &part->plan, &part->crowd, NULL,
+                     &part->progress, sum, &report);
 }
 
 static void cancel(void *context)
@@ -307,15 +187,9 @@ static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES]
     struct part *part = context;
     struct node *node = part->node;
     const struct ledger_entry entry = entry_of(part);
-    double cap;
-    if (round_cap(node, &part->plan, &cap) != ERR_OK ||
-        store_begin(node->store) != ERR_OK)
+    if (store_begin(node->store) != ERR_OK)
         return err_code();
-    uint8_t(*pseudonyms)[LEDGER_PSEUDONYM_BYTES] = pseudonyms_of(&part->crowd);
-    enum err result = ledger_charge(node->ledger, &entry,
-                                    (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])pseudonyms,
-                                    part->crowd.paying_count, cap);
-    mem_free(pseudonyms);
+    enum err result = crowd_charge(node, &entry, &part->crowd);
     if (result == ERR_OK)
         result = note_release(part);
     if (result != ERR_OK) {
@@ -421,7 +295,7 @@ static enum err refuse_plan(const struct part *part, const uint8_t study[STUDY_B
 
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,
-                  const struct part_progress *progress, struct part **part)
+                  const struct crowd_progress *progress, struct part **part)
 {
     struct part *p = mem_new(1, sizeof *p);
     p->node = node;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "node/attempt.h"
+#include "node/crowd.h"
 #include "node/exchange.h"
 
 /* part - this hospital's part in one attempt: the state machine of node/attempt joined to
@@ -16,18 +17,11 @@
 
 struct part;
 
-/* What fitting tells while it lasts. Either may be NULL. */
-struct part_progress {
-    void (*fitted)(void *context, size_t done, size_t total);
-    bool (*interrupted)(void *context);
-    void *context;
-};
-
 /* Enter the attempt of a signed plan. ERR_DENIED: policy, budget or plan do not permit
  * it; then nothing was entered. `node` and `clock` outlive it. */
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,
-                  const struct part_progress *progress, struct part **part);
+                  const struct crowd_progress *progress, struct part **part);
 void part_destroy(struct part **part); /* NULL is fine; wipes; nulls */
 
 const struct attempt *part_attempt(const struct part *part);

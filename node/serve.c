@@ -27,8 +27,9 @@ struct service {
     struct cli *cli;
     struct link_client *link;
     struct control *control;
-    bool lost;       /* the coordinator did not answer last time */
-    bool progressed; /* something was stored or sent in this turn */
+    bool lost;         /* the coordinator did not answer last time */
+    char refusal[256]; /* said last: the same is not said every turn */
+    bool progressed;   /* something was stored or sent in this turn */
     unsigned pause_ms;
     size_t unfinished; /* approved studies that still have rounds to come */
     struct running *running;
@@ -175,7 +176,7 @@ static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
 static enum err enter_plan(struct service *s, const struct node_study *study,
                            const struct bytes *plan)
 {
-    const struct part_progress progress = {fitted, interrupted, s->cli};
+    const struct crowd_progress progress = {fitted, interrupted, s->cli};
     struct part *part;
     if (part_new(s->node, &clock_machine, study->terms.study, codec_view(plan), &progress,
                  &part) != ERR_OK)
@@ -305,6 +306,16 @@ static enum err show_last_head(struct service *s, struct node_study *study)
     return result == ERR_GONE ? ERR_OK : result;
 }
 
+/* To ask about a study is to say that this hospital takes part: not when the policy that
+ * permitted it has ended or changed. */
+static enum err permit_study(struct service *s, const struct node_study *study)
+{
+    const struct audit_entry about = {.study = study->terms.study, .object = study->hash};
+    return node_studies_permit(s->node, study, clock_wall(&clock_machine)) == REASON_NONE
+               ? ERR_OK
+               : node_refuse(s->node, &about);
+}
+
 static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
 {
     struct node_study *study;
@@ -319,10 +330,13 @@ static enum err study_turn(struct service *s, const uint8_t number[STUDY_BYTES])
     if (study->state == STUDY_DISTRUSTED)
         write_status(s, study->terms.name, "nothing: the study is distrusted");
     if (study->state == STUDY_APPROVED && study->chain.length < study->terms.rounds) {
-        result = poll_study(s, study);
+        result = permit_study(s, study);
+        if (result == ERR_OK) {
+            result = poll_study(s, study);
+            s->unfinished += study->chain.length < study->terms.rounds;
+        }
         if (result == ERR_OK && study->chain.length == study->terms.rounds)
             result = show_last_head(s, study);
-        s->unfinished += study->chain.length < study->terms.rounds;
     }
     node_study_destroy(&study);
     return result;
@@ -351,7 +365,10 @@ static enum err survive(struct service *s, enum err result)
         return result;
     if (result == ERR_VERIFY && newest_check(s->node) != ERR_OK)
         return err_code();
-    log_error(LOG_LEVEL_ERROR, "refused");
+    if (strncmp(s->refusal, err_text(), sizeof s->refusal - 1) != 0) {
+        snprintf(s->refusal, sizeof s->refusal, "%s", err_text());
+        log_error(LOG_LEVEL_ERROR, "refused");
+    }
     return ERR_OK;
 }
 

@@ -357,7 +357,7 @@ static enum err start_all(struct consortium *c)
         if (err == ERR_OK)
             err = make_policy(c, h);
         if (err == ERR_OK)
-            err = NODE(c, h, NULL, "study", "approve", STUDY);
+            err = NODE(c, h, NULL, "study", "approve", STUDY, "--send");
         if (err != ERR_OK)
             err_wrap("%s", c->plan->names[h]);
     }

@@ -164,8 +164,8 @@ static enum err check_signers(const struct policy *before, const struct policy *
                 needed, found);
         return err_hint("`gemel-node policy check` lists the lines that do");
     }
-    return err_set(ERR_DENIED, "%zu officers must sign the policy, %zu did", needed,
-                   found);
+    return err_set(ERR_DENIED, "%zu officer%s must sign the policy, %zu did", needed,
+                   needed == 1 ? "" : "s", found);
 }
 
 enum err amendment_check(const struct policy *before, const struct policy *after)

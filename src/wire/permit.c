@@ -109,7 +109,8 @@ static enum reason check_approval(const struct policy *policy, const struct term
         err_set(ERR_DENIED,
                 "the policy (version %" PRIu64 ") approves no study called %s",
                 policy_version(policy), terms->name);
-        err_hint("for the officer: gemel-node study show %s --entry", terms->name);
+        err_hint("for the officer: gemel-node study entry %s --legal-basis TEXT",
+                 terms->name);
         return REASON_POLICY;
     }
     const struct conf *study = policy_study(policy, place);

@@ -5,6 +5,8 @@
 
 #include "fault.h"
 #include "node/consent.h"
+#include "node/part.h"
+#include "node/preview.h"
 #include "node/serve.h"
 #include "privacy/accountant.h"
 #include "privacy/fixedpoint.h"
@@ -464,6 +466,40 @@ static void part__the_hospital_decides(void **state)
     refuses(h, &plan, "not approved");
 }
 
+/* Every message of a round has the size that was shown before. */
+static void part__sends_what_the_preview_showed(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct plan plan = hospital_plan(h);
+    struct preview preview;
+    struct part *part;
+    struct others others;
+    struct node_exchange exchange;
+    struct bytes frame = {0};
+    hospital_patients(h, PATIENTS);
+    const struct crowd_progress silent = {0};
+    assert_ok(preview_make(h->node, study, &h->clock, &silent, &preview));
+    assert_int_equal(preview.plan.norm_max, plan.norm_max);
+    assert_true(preview.plan.step == plan.step);
+    assert_ok(node_exchange_ask(h->node, &exchange, study, &frame));
+    assert_int_equal(preview.messages[0].size, frame.size);
+    assert_ok(enter(h, &plan, &part));
+    others_enter(h, &plan, &others);
+    for (int phase = 0; phase < PHASE_END; phase++) {
+        frame.size = 0;
+        assert_ok(part_ask(part, &exchange, &frame));
+        if (preview.messages[1 + phase].size != frame.size)
+            fail_msg("%s: %zu bytes, %zu were shown", preview.messages[1 + phase].name,
+                     frame.size, preview.messages[1 + phase].size);
+        assert_ok(play_phase(h, part, &others));
+    }
+    bytes_free(&frame);
+    part_destroy(&part);
+    others_leave(&others);
+    node_study_destroy(&study);
+}
+
 /* Attempt after attempt until the budget is spent: as many as the accountant says. */
 static void part__stops_when_the_budget_is_spent(void **state)
 {
@@ -702,6 +738,7 @@ int main(void)
         IN_HOSPITAL(part__never_enters_an_attempt_twice),
         IN_HOSPITAL(part__believes_only_the_coordinators_plan),
         IN_HOSPITAL(part__the_hospital_decides),
+        IN_HOSPITAL(part__sends_what_the_preview_showed),
         IN_HOSPITAL(part__stops_when_the_budget_is_spent),
         IN_HOSPITAL(part__leaves_only_when_the_charge_is_on_the_disk),
         IN_HOSPITAL(part__a_failed_sync_sends_nothing),

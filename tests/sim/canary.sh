@@ -157,6 +157,7 @@ for h in A B C; do
     for who in officer deputy; do quietly gemel-node policy sign $h.policy --key $who.key; done
     node $h policy install $h.policy
     node $h study approve sbp
+    node $h study approve sbp --send
     serve $h
 done
 sleep 0.7

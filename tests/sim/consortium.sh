@@ -235,7 +235,7 @@ sign A officer
 refuses 5 '2 officers must sign' gemel-node policy install A.draft -C A
 for h in "${hospitals[@]}"; do
     permit "$h" peace 2
-    gemel-node study approve peace -C "$h" --quiet >/dev/null
+    gemel-node study approve peace --send -C "$h" --quiet >/dev/null
 done
 refuses 11 . gemel-coordinator study list -C coordinator
 
@@ -295,7 +295,7 @@ for h in "${hospitals[@]}"; do same "releases of $h" "$(budget "$h" releases)" 3
 offer storm 8 0.6
 for h in "${hospitals[@]}"; do
     permit "$h" storm 20
-    gemel-node study approve storm -C "$h" --quiet >/dev/null
+    gemel-node study approve storm --send -C "$h" --quiet >/dev/null
 done
 start A
 for _ in {1..200}; do
@@ -417,7 +417,7 @@ offences
 offer siege 4 0.6
 for h in "${hospitals[@]}"; do
     permit "$h" siege 20
-    gemel-node study approve siege -C "$h" --quiet >/dev/null
+    gemel-node study approve siege --send -C "$h" --quiet >/dev/null
     start "$h"
 done
 for h in "${hospitals[@]}"; do wait_for "$h"; done
