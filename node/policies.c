@@ -41,20 +41,13 @@ static enum err write_time(struct node *node, uint64_t seen)
     return result;
 }
 
-/* The clock's time, or a later one that others or this store have seen. */
+/* The clock's time, or a later one that was seen before. */
 static enum err latest(struct node *node, uint64_t wall, uint64_t *now)
 {
-    struct ledger_entry entry;
-    uint64_t kept, patients, length = ledger_count(node->ledger);
+    uint64_t kept;
     if (read_time(node, &kept) != ERR_OK)
         return err_code();
     *now = wall > kept ? wall : kept;
-    if (length > 0) {
-        if (ledger_read(node->ledger, length - 1, &entry, &patients) != ERR_OK)
-            return err_code();
-        if (entry.wall > *now)
-            *now = entry.wall;
-    }
     /* Once an hour is enough, and always what ends a policy. */
     bool ends = node->policy && *now >= policy_end(node->policy) &&
                 kept < policy_end(node->policy);
