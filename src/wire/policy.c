@@ -354,6 +354,8 @@ enum err policy_new(const char *name, const void *text, size_t size,
     if (size > POLICY_BYTES_MAX)
         return err_set(ERR_RANGE, "%s has %zu bytes, at most %zu are read", name, size,
                        POLICY_BYTES_MAX);
+    if (size == 0)
+        return err_set(ERR_CONFIG, "%s is empty", name);
     struct policy *p = mem_new(1, sizeof *p);
     bytes_append(&p->bytes, text, size);
     p->text_size = text_end(&p->bytes);
