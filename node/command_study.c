@@ -31,66 +31,11 @@ enum err command_study_fetch(struct cli *cli)
     return result;
 }
 
-/* mu of all rounds together, as the terms' multipliers give it. */
-static double terms_mu(const struct terms *terms)
-{
-    double mu2 = 0;
-    for (size_t i = 0; i < terms->noise_multipliers.count; i++)
-        mu2 +=
-            1 / (terms->noise_multipliers.items[i] * terms->noise_multipliers.items[i]);
-    return sqrt(mu2);
-}
-
-/* What is left when all other hospitals and the coordinator work together, at the worst:
- * with every participant in an attempt, when each one's noise is smallest. */
-static double terms_mu_alone(const struct terms *terms)
-{
-    struct quorum quorum;
-    if (quorum_choose((uint32_t)terms->participants.count, terms->colluders,
-                      terms->hospitals_min, &quorum) != ERR_OK)
-        return NAN;
-    return terms_mu(terms) * sqrt(quorum.survivors - quorum.colluders);
-}
-
-static double epsilon_alone(const struct terms *terms)
-{
-    double epsilon;
-    return accountant_epsilon(terms_mu_alone(terms), terms->delta, &epsilon) == ERR_OK
-               ? epsilon
-               : NAN;
-}
-
-static struct json *study_json(const struct node_study *study)
-{
-    struct json *json = json_new_object();
-    const struct terms *terms = &study->terms;
-    char digits[2 * HASH_BYTES + 1];
-    json_set_text(json, "name", terms->name);
-    bytes_to_hex(terms->study, STUDY_BYTES, digits);
-    json_set_text(json, "study", digits);
-    json_set_text(json, "state", node_study_state_name(study->state));
-    json_set_text(json, "purpose", terms->purpose);
-    json_set_text(json, "model", model_name(study->model));
-    bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
-    json_set_text(json, "model_hash", digits);
-    json_set_integer(json, "rounds", terms->rounds);
-    json_set_integer(json, "rounds_published", (int64_t)study->chain.length);
-    json_set_integer(json, "hospitals", (int64_t)terms->participants.count);
-    json_set_integer(json, "hospitals_min", terms->hospitals_min);
-    json_set_integer(json, "numbers_a_round", terms->dimension);
-    json_set_real(json, "epsilon", terms->epsilon);
-    json_set_real(json, "delta", terms->delta);
-    json_set_real(json, "mu", terms_mu(terms));
-    json_set_integer(json, "colluders", terms->colluders);
-    json_set_real(json, "epsilon_if_all_others_collude", epsilon_alone(terms));
-    return json;
-}
-
 static void print_study(struct node *node, const struct node_study *study)
 {
     const struct terms *terms = &study->terms;
     char digits[2 * HASH_BYTES + 1];
-    double mu = terms_mu(terms);
+    double mu = node_study_mu(terms);
     printf("study      %s (%s)\n", terms->name, node_study_state_name(study->state));
     printf("purpose    %s\n", terms->purpose);
     bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
@@ -108,7 +53,7 @@ static void print_study(struct node *node, const struct node_study *study)
         terms->epsilon, terms->delta, mu);
     printf("           holds even if the coordinator and %u of the others work "
            "together;\n           if all of them do: epsilon %.3g\n",
-           terms->colluders, epsilon_alone(terms));
+           terms->colluders, node_study_epsilon_alone(terms));
     printf(
         "           an attacker finds at most %.2f %% of members at 1 %% false alarms\n",
         100 * accountant_tpr(mu, 0.01));
@@ -135,7 +80,7 @@ static enum err open_each(struct cli *cli, struct node *node, struct json *list)
                    node_study_state_name(study->state),
                    (unsigned long long)study->chain.length, study->terms.rounds,
                    study->terms.name);
-        json_add(list, study_json(study));
+        json_add(list, node_study_json(study));
         node_study_destroy(&study);
     }
     mem_free(numbers);
@@ -178,7 +123,7 @@ enum err command_study_show(struct cli *cli)
         return control_elsewhere(cli, NULL);
     if (command_study_find(cli, &node, &study) != ERR_OK)
         return err_code();
-    cli_result(cli, study_json(study));
+    cli_result(cli, node_study_json(study));
     if (!cli_is_json(cli)) {
         print_study(node, study);
         if (cli_given(cli, "model"))
@@ -240,7 +185,7 @@ enum err command_study_decide(struct cli *cli, struct node *node,
                             clock_wall(&clock_machine)) != ERR_OK)
         return err_code();
     study->state = decision;
-    cli_result(cli, study_json(study));
+    cli_result(cli, node_study_json(study));
     if (!cli_is_json(cli))
         print_study(node, study);
     return ERR_OK;

@@ -15,6 +15,7 @@
  *   command_preview.c    study preview, approve
  *   command_budget.c     budget show, budget plan
  *   command_audit.c      audit show, verify, export
+ *   command_report.c     report officer
  *   command_backup.c     backup create, verify, restore, keyring
  *   command_key.c        key rotate, adopt
  *   command_ledger.c     ledger show, anchor, request, sign, reanchor
@@ -67,6 +68,7 @@ enum err command_budget_plan(struct cli *cli);
 enum err command_audit_show(struct cli *cli);
 enum err command_audit_verify(struct cli *cli);
 enum err command_audit_export(struct cli *cli);
+enum err command_report_officer(struct cli *cli);
 
 enum err command_backup_create(struct cli *cli);
 enum err command_backup_verify(struct cli *cli);

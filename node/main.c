@@ -103,6 +103,12 @@ static const struct cli_option plan_options[] = {
     {"rounds", 0, "T", "number of rounds; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
 };
+static const struct cli_option report_options[] = {
+    {"output", 'o', "FILE", "write it to read, HTML or FILE.pdf, and FILE.sig beside it",
+     false, false},
+    {"deployments", 0, "FILE", "write the public registry's record of each study as JSON",
+     false, false},
+};
 static const struct cli_option verify_options[] = {
     {"key", 0, "SOURCE", "the store's key: a file, fd:N, credential:NAME; the home's",
      false, false},
@@ -284,6 +290,13 @@ static const struct cli_command commands[] = {
      "patient's name or value.",
      "gemel-node audit export --ledger -o evidence.jsonl -C st-anna",
      COUNT(audit_export_options), command_audit_export},
+    {"report officer", "",
+     "what patients' privacy has cost, for the data-protection officer",
+     "Reads ledger and audit record from the first entry to the last, and says what is "
+     "permitted, what was spent, what left, what was refused and decided, and where the "
+     "answers to the usual questions are.",
+     "gemel-node report officer -o report.pdf -C st-anna", COUNT(report_options),
+     command_report_officer},
     {"backup create", "FILE", "write all of this home into one sealed file",
      "Never in the clear: sealed under the store's key, and every patient's record under "
      "that patient's own key, which is in the keyring (setting `keyring`) and not in the "

@@ -1,5 +1,6 @@
 #include "node/studies.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -454,4 +455,60 @@ enum err node_studies_extend(struct node *node, struct node_study *study,
     }
     arena_destroy(&arena);
     return result;
+}
+
+/* --- in numbers --- */
+
+/* mu of all rounds together, as the terms' multipliers give it. */
+double node_study_mu(const struct terms *terms)
+{
+    double mu2 = 0;
+    for (size_t i = 0; i < terms->noise_multipliers.count; i++)
+        mu2 +=
+            1 / (terms->noise_multipliers.items[i] * terms->noise_multipliers.items[i]);
+    return sqrt(mu2);
+}
+
+/* What is left when all other hospitals and the coordinator work together, at the worst:
+ * with every participant in an attempt, when each one's noise is smallest. */
+static double mu_alone(const struct terms *terms)
+{
+    struct quorum quorum;
+    if (quorum_choose((uint32_t)terms->participants.count, terms->colluders,
+                      terms->hospitals_min, &quorum) != ERR_OK)
+        return NAN;
+    return node_study_mu(terms) * sqrt(quorum.survivors - quorum.colluders);
+}
+
+double node_study_epsilon_alone(const struct terms *terms)
+{
+    double epsilon;
+    return accountant_epsilon(mu_alone(terms), terms->delta, &epsilon) == ERR_OK ? epsilon
+                                                                                 : NAN;
+}
+
+struct json *node_study_json(const struct node_study *study)
+{
+    struct json *json = json_new_object();
+    const struct terms *terms = &study->terms;
+    char digits[2 * HASH_BYTES + 1];
+    json_set_text(json, "name", terms->name);
+    bytes_to_hex(terms->study, STUDY_BYTES, digits);
+    json_set_text(json, "study", digits);
+    json_set_text(json, "state", node_study_state_name(study->state));
+    json_set_text(json, "purpose", terms->purpose);
+    json_set_text(json, "model", model_name(study->model));
+    bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
+    json_set_text(json, "model_hash", digits);
+    json_set_integer(json, "rounds", terms->rounds);
+    json_set_integer(json, "rounds_published", (int64_t)study->chain.length);
+    json_set_integer(json, "hospitals", (int64_t)terms->participants.count);
+    json_set_integer(json, "hospitals_min", terms->hospitals_min);
+    json_set_integer(json, "numbers_a_round", terms->dimension);
+    json_set_real(json, "epsilon", terms->epsilon);
+    json_set_real(json, "delta", terms->delta);
+    json_set_real(json, "mu", node_study_mu(terms));
+    json_set_integer(json, "colluders", terms->colluders);
+    json_set_real(json, "epsilon_if_all_others_collude", node_study_epsilon_alone(terms));
+    return json;
 }

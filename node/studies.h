@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "front/json.h"
 #include "model/prior.h"
 #include "node/node.h"
 #include "wire/archive.h"
@@ -71,5 +72,13 @@ enum err node_studies_known(struct node *node, struct bytes *hashes);
  * sentence says which line does not. */
 enum reason node_studies_permit(struct node *node, const struct node_study *study,
                                 uint64_t wall);
+
+/* mu of all rounds of the terms together; the epsilon, at their delta, that is left when
+ * all other hospitals and the coordinator work together (NaN: more than can be stated);
+ * and both with everything else that there is to say, as `study show --json` prints it.
+ */
+double node_study_mu(const struct terms *terms);
+double node_study_epsilon_alone(const struct terms *terms);
+struct json *node_study_json(const struct node_study *study);
 
 #endif

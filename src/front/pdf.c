@@ -58,6 +58,11 @@ static PangoLayout *set_text(struct sheet *sheet, const char *font, const char *
     pango_layout_set_font_description(layout, description);
     pango_layout_set_text(layout, sound, -1);
     pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
+    /* A hash that is broken must not come to have hyphens in it. */
+    PangoAttrList *attributes = pango_attr_list_new();
+    pango_attr_list_insert(attributes, pango_attr_insert_hyphens_new(FALSE));
+    pango_layout_set_attributes(layout, attributes);
+    pango_attr_list_unref(attributes);
     if (width > 0)
         pango_layout_set_width(layout, (int)(width * PANGO_SCALE));
     pango_font_description_free(description);

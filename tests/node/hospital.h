@@ -152,6 +152,36 @@ static inline size_t hospital_entries(const struct hospital *h, enum audit_kind 
     return tally.count;
 }
 
+/* A release of `round`, charged to the first `count` of 65,536 patients, in ledger and
+ * audit record. */
+static inline void hospital_release(struct hospital *h, uint64_t round, size_t count,
+                                    double multiplier)
+{
+    struct ledger_entry entry = {.round = round,
+                                 .attempt = 1,
+                                 .noise_multiplier = multiplier,
+                                 .wall = NOW + round,
+                                 .dimension = 26,
+                                 .noise_log2 = NOISE_LOG2};
+    const struct audit_entry about = {.kind = AUDIT_RELEASE,
+                                      .wall = NOW + round,
+                                      .study = entry.study,
+                                      .round = round,
+                                      .attempt = 1};
+    uint8_t(*who)[LEDGER_PSEUDONYM_BYTES] = mem_new(count, sizeof *who);
+    memcpy(entry.study, h->c->terms.study, STUDY_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        who[i][0] = (uint8_t)(i >> 8);
+        who[i][15] = (uint8_t)i;
+    }
+    assert_ok(store_begin(h->node->store));
+    assert_ok(ledger_charge(h->node->ledger, &entry,
+                            (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])who, count, 9));
+    assert_ok(audit_write(h->node->store, &about, "it left, as \"agreed\""));
+    assert_ok(store_commit(h->node->store));
+    mem_free(who);
+}
+
 static inline void hospital_restart(struct hospital *h)
 {
     node_destroy(&h->node);
