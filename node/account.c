@@ -238,7 +238,7 @@ static enum err audit_json(struct node *node, struct json *json)
     enum err result = audit_verify(node->store, &length, head);
     json_set_integer(checked, "audit_entries", (int64_t)length);
     set_hash(checked, "audit_head", head);
-    json_set_integer(checked, "ledger_entries", (int64_t)ledger_count(node->ledger));
+    json_set_integer(checked, "ledger_entries", (int64_t)ledger_length(node->ledger));
     ledger_head(node->ledger, head);
     set_hash(checked, "ledger_head", head);
     json_set(json, "verified", checked);

@@ -10,8 +10,9 @@
  * and what was checked. And the same to read.
  *
  * What was spent, left, refused and decided follows from the ledger and the audit record
- * alone. It holds counts, no patient and no pseudonym. Keys of the object:
- * docs/formats.md, "Officer's report". Called by node/command_report. */
+ * alone, as verify/gemel_verify.py recomputes from an export. It holds counts, no patient
+ * and no pseudonym. Keys of the object: docs/formats.md, "Officer's report". Called by
+ * node/command_report. */
 
 /* ERR_VERIFY when a chain does not hold; otherwise the ledger's and studies' errors. */
 enum err account_json(struct node *node, uint64_t wall, struct json **json);

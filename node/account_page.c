@@ -232,6 +232,11 @@ static void put_record(struct report *report, const struct json *account)
         "number, hash and sum holds.",
         json_get_real(checked, "ledger_entries"), json_get_text(checked, "ledger_head"),
         json_get_real(checked, "audit_entries"), json_get_text(checked, "audit_head"));
+    report_paragraph(
+        report,
+        "To check it without this program: gemel-node audit export --ledger writes "
+        "both, and verify/gemel_verify.py, which shares no code with it, names the "
+        "first entry that does not hold and recomputes mu and epsilon.");
 }
 
 /* Without the backquotes, and with commas between; caller frees. */

@@ -62,6 +62,9 @@ static const struct question questions[] = {
      "What an officer decides needs an officer's signature; everything else the account "
      "that owns the folder.",
      "`gemel-node policy sign FILE`"},
+    {"Is there a record that I can verify without trusting the vendor?",
+     "Yes, with a program that shares no code with this one.",
+     "`gemel-node audit export` `node/check_evidence` `node/check_account`"},
     {"Do logs or errors contain patients' data?",
      "No: fields of logs are typed, sentences name files, places and settings.",
      "`base/log` `sim/canary`"},

@@ -2,6 +2,7 @@
 """Check what `gemel-node audit export` wrote, without any of its code.
 
     python3 gemel_verify.py FILE [--identity FINGERPRINT] [--before OLDER_FILE] [--patients]
+                            [--report REPORT] [--account JSON]
 
 Reads the file by docs/formats.md ("Audit file") alone: every hash of the audit record and of the
 privacy ledger, every release against its charge, what every patient has spent (mu exactly, epsilon
@@ -13,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import statistics
 import struct
 import sys
 from fractions import Fraction
@@ -375,6 +377,85 @@ def check_before(file, older):
             raise Refused("%s entry %d is not the one of the older file" % (chain, first))
 
 
+# --- an officer's report (docs/formats.md, "Officer's report")
+
+
+def check_report(file, path):
+    """The report was signed by the node whose file this is."""
+    try:
+        beside = json.loads(read(path + ".sig"))
+        key, signature = bytes.fromhex(beside["key"]), bytes.fromhex(beside["signature"])
+        form = beside["format"]
+    except (ValueError, KeyError, TypeError):
+        raise Refused("%s.sig is not a report's signature" % path) from None
+    require(form == "gemel/report/1" and len(signature) == 64,
+            "%s.sig is not a report's signature" % path)
+    require(key == file.header["key"], "%s was signed by another node" % path)
+    require(signature_holds(key, field(b"gemel/report/1") + field(read(path)), signature),
+            "%s: its signature does not hold" % path)
+
+
+def near(stated, computed, relative):
+    return isinstance(stated, (int, float)) and abs(stated - computed) <= relative * computed
+
+
+def check_figures(file, account):
+    """What `report officer --json` says was spent is what the ledger gives."""
+    most = max(file.spent.values(), default=Fraction(0))
+    mu, epsilon = file.loss(most, account["delta"])
+    require(near(account["mu_spent_most"], mu, 1e-9), "mu_spent_most is %.12g" % mu)
+    require(near(account["epsilon_spent_most"], epsilon, 1e-7),
+            "epsilon_spent_most is %.12g" % epsilon)
+    require(near(account["attack_auc"], below(mu / math.sqrt(2)), 1e-9), "attack_auc")
+    found = below(statistics.NormalDist().inv_cdf(0.01) + mu)
+    require(near(account["attack_tpr_at_1pc_fpr"], found, 1e-9), "attack_tpr_at_1pc_fpr")
+    for loss in account["losses"]:
+        epsilon = file.loss(most, loss["delta"])[1]
+        require(near(loss["epsilon_spent_most"], epsilon, 1e-7),
+                "epsilon_spent_most at delta %g is %.12g" % (loss["delta"], epsilon))
+
+
+def check_lists(file, account):
+    """Its releases are the ledger's; what it counts of the audit record is there."""
+    releases, total = account["releases"], Fraction(0)
+    require(len(releases) == len(file.ledger), "there are %d releases" % len(file.ledger))
+    for stated, row in zip(releases, file.ledger):
+        for name, value in (("study", row["study"].hex()), ("round", row["round"]),
+                            ("attempt", row["attempt"]), ("numbers", row["dimension"]),
+                            ("noise_multiplier", row["noise_multiplier"]),
+                            ("bytes", 8 * row["dimension"]), ("patients", row["patients"])):
+            require(stated[name] == value, "release %d: %s is %s" % (row["ledger"], name, value))
+        total += 1 / Fraction(row["noise_multiplier"]) ** 2
+        bound = epsilon_of(math.sqrt(total), account["delta"])
+        require(near(stated["epsilon_at_most"], bound, 1e-6),
+                "release %d: epsilon_at_most is %.12g" % (row["ledger"], bound))
+    checked = account["verified"]
+    entries = file.audit[:checked["audit_entries"]]
+    require(len(entries) == checked["audit_entries"] and
+            file.audit_heads[len(entries)].hex() == checked["audit_head"],
+            "the audit record of the report is not the beginning of this one")
+    for kind in {row["kind"] for row in entries} | set(account["audit"]):
+        count = sum(row["kind"] == kind for row in entries)
+        require(account["audit"].get(kind, 0) == count, "there are %d entries %s" % (count, kind))
+
+
+def check_account(file, path):
+    try:
+        account = json.loads(read(path))
+        checked = account["verified"]
+        require(file.header["ledger_included"], "the file has no ledger: export with --ledger")
+        require(checked["ledger_head"] == file.header["ledger_head"].hex(),
+                "%s is of %s ledger entries, the file has %d" %
+                (path, checked["ledger_entries"], len(file.ledger)))
+        check_figures(file, account)
+        check_lists(file, account)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused("%s is not what `report officer --json` prints: %s" % (path, error)) from None
+
+
+# --- what is said
+
+
 def report(file, arguments):
     header, delta = file.header, arguments.delta or file.header["delta"]
     spent = {name: file.loss(mu2, delta) for name, mu2 in file.spent.items()}
@@ -418,6 +499,10 @@ def main():
                         help="refuse a file of another node, as `gemel-node status` shows it")
     parser.add_argument("--before", metavar="OLDER_FILE",
                         help="an earlier export, which this one must continue")
+    parser.add_argument("--report", metavar="REPORT",
+                        help="a report that this node must have signed, in REPORT.sig")
+    parser.add_argument("--account", metavar="JSON",
+                        help="what `report officer --json` printed: recompute every figure")
     parser.add_argument("--patients", action="store_true",
                         help="what every patient has spent, by pseudonym")
     parser.add_argument("--delta", type=float, help="the hospital's own unless given")
@@ -432,6 +517,10 @@ def main():
                     "the file was signed by another node: %s" % file.identity())
         if arguments.before:
             check_before(file, verify(read(arguments.before)))
+        if arguments.report:
+            check_report(file, arguments.report)
+        if arguments.account:
+            check_account(file, arguments.account)
     except Refused as refused:
         print("error: %s: %s" % (arguments.file, refused), file=sys.stderr)
         return EXIT["refused"]
@@ -440,6 +529,10 @@ def main():
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
         show(result, arguments.identity)
+        if arguments.report:
+            print("report     signed by this node")
+        if arguments.account:
+            print("account    every figure follows from ledger and audit record")
     return EXIT["held"]
 
 

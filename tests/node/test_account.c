@@ -2,7 +2,11 @@
 #include "hospital.h"
 
 #include "node/account.h"
+#include "node/evidence.h"
 #include "node/questions.h"
+
+/* test_node_account write EXPORT ACCOUNT makes an export and what the node says of it,
+ * for tests/node/check_account.py. */
 
 static struct json *account_of(struct hospital *h)
 {
@@ -138,7 +142,28 @@ static void account__records_deployments(void **state)
     json_destroy(&account);
 }
 
-int main(void)
+static int write_example(const char *export, const char *account_path)
+{
+    void *state;
+    struct bytes file = {0};
+    assert_int_equal(hospital_set_up(&state), 0);
+    struct hospital *h = state;
+    hospital_release(h, 1, 3, 11.5);
+    hospital_release(h, 2, 5, 5.25);
+    hospital_release(h, 3, 2, 6.2300000000000004);
+    assert_ok(audit_refuse(h->node->store, &(struct audit_entry){.wall = NOW}, "no"));
+    struct json *account = account_of(h);
+    char *text = json_format(account);
+    assert_ok(evidence_write(h->node, true, NOW, &file));
+    assert_ok(file_write(export, file.data, file.size, 0600));
+    assert_ok(file_write(account_path, text, strlen(text), 0600));
+    bytes_free(&file);
+    mem_free(text);
+    json_destroy(&account);
+    return hospital_tear_down(&state);
+}
+
+int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(account__says_what_was_spent_at_three_deltas),
@@ -148,5 +173,7 @@ int main(void)
         IN_HOSPITAL(account__page_has_the_figures_and_nobody),
         IN_HOSPITAL(account__records_deployments),
     };
+    if (count == 4 && strcmp(arguments[1], "write") == 0)
+        return write_example(arguments[2], arguments[3]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,34 +6,6 @@
 /* test_node_evidence write FILE makes an export for tests/node/check_evidence.py and
  * prints what the node says of it. */
 
-/* A release of `round` by the first `count` of 5,000 patients or so, in both books. */
-static void release(struct hospital *h, uint64_t round, size_t count, double multiplier)
-{
-    struct ledger_entry entry = {.round = round,
-                                 .attempt = 1,
-                                 .noise_multiplier = multiplier,
-                                 .wall = NOW + round,
-                                 .dimension = 26,
-                                 .noise_log2 = NOISE_LOG2};
-    const struct audit_entry about = {.kind = AUDIT_RELEASE,
-                                      .wall = NOW + round,
-                                      .study = entry.study,
-                                      .round = round,
-                                      .attempt = 1};
-    uint8_t(*who)[LEDGER_PSEUDONYM_BYTES] = mem_new(count, sizeof *who);
-    memcpy(entry.study, h->c->terms.study, STUDY_BYTES);
-    for (size_t i = 0; i < count; i++) {
-        who[i][0] = (uint8_t)(i >> 8);
-        who[i][15] = (uint8_t)i;
-    }
-    assert_ok(store_begin(h->node->store));
-    assert_ok(ledger_charge(h->node->ledger, &entry,
-                            (const uint8_t(*)[LEDGER_PSEUDONYM_BYTES])who, count, 9));
-    assert_ok(audit_write(h->node->store, &about, "it left, as \"agreed\""));
-    assert_ok(store_commit(h->node->store));
-    mem_free(who);
-}
-
 static size_t lines_with(const struct bytes *file, const char *part)
 {
     size_t count = 0;
@@ -49,8 +21,8 @@ static void evidence__has_every_entry_once(void **state)
     struct hospital *h = *state;
     struct bytes bare = {0}, whole = {0};
     uint64_t length;
-    release(h, 1, 3, 4);
-    release(h, 2, 4097, 4); /* a list of two lines */
+    hospital_release(h, 1, 3, 4);
+    hospital_release(h, 2, 4097, 4); /* a list of two lines */
     assert_ok(audit_verify(h->node->store, &length, NULL));
     assert_ok(evidence_write(h->node, false, NOW, &bare));
     assert_ok(evidence_write(h->node, true, NOW, &whole));
@@ -128,9 +100,9 @@ static int write_example(const char *path)
     double mu2;
     assert_int_equal(hospital_set_up(&state), 0);
     struct hospital *h = state;
-    release(h, 1, 3, 11.5);
-    release(h, 2, 5, 3.25);
-    release(h, 3, 2, 2.2300000000000004);
+    hospital_release(h, 1, 3, 11.5);
+    hospital_release(h, 2, 5, 3.25);
+    hospital_release(h, 3, 2, 2.2300000000000004);
     write_export(h, path, "");
     assert_ok(ledger_spent_most(h->node->ledger, NULL, &mu2));
     assert_ok(ledger_discretisation(h->node->ledger, &lattice));
