@@ -4,7 +4,7 @@ static const struct question questions[] = {
     {"Which bytes leave the hospital, and can I see them before?",
      "One vector of noised, masked integers a round, of fixed length, and keys and "
      "signatures whose size depends on no record.",
-     "`gemel-node study show NAME`"},
+     "`gemel-node study preview NAME`"},
     {"Can anyone learn my hospital's numbers, and with how many others' help?",
      "The coordinator and as many hospitals as the terms name learn the noised sum over "
      "the survivors, nothing else. With more help, this hospital's own noise is left; "
