@@ -116,7 +116,11 @@ static enum err write_page(struct cli *cli, const struct json *result)
     if (!path)
         return ERR_OK;
     struct report *page = page_new(result);
-    enum err err = pdf_or_html_write(page, clock_wall(&clock_machine), path);
+    struct bytes file = {0};
+    enum err err = pdf_or_html(page, clock_wall(&clock_machine), path, &file);
+    if (err == ERR_OK)
+        err = file_write(path, file.data, file.size, 0600);
+    bytes_free(&file);
     report_destroy(&page);
     if (err == ERR_OK)
         cli_say(cli, "report: %s", path);

@@ -17,8 +17,9 @@
  * file says it was made. ERR_NOT_FOUND where no font is installed. */
 enum err pdf_report(const struct report *report, uint64_t wall, struct bytes *pdf);
 
-/* Write it to `path`, mode 0600: as PDF where that ends in ".pdf", as HTML otherwise; as
- * a whole or not at all. Errors as above and file_write's. */
-enum err pdf_or_html_write(const struct report *report, uint64_t wall, const char *path);
+/* Append it as a file of that name has it: as PDF where `path` ends in ".pdf", as HTML
+ * otherwise. Nothing is written. Errors as above. */
+enum err pdf_or_html(const struct report *report, uint64_t wall, const char *path,
+                     struct bytes *file);
 
 #endif

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 
 #include "drawing.h"
@@ -464,19 +463,14 @@ enum err pdf_report(const struct report *report, uint64_t wall, struct bytes *pd
     return ERR_OK;
 }
 
-enum err pdf_or_html_write(const struct report *report, uint64_t wall, const char *path)
+enum err pdf_or_html(const struct report *report, uint64_t wall, const char *path,
+                     struct bytes *file)
 {
     const char *end = strrchr(path, '.');
-    if (end && strcmp(end, ".pdf") == 0) {
-        struct bytes pdf = {0};
-        enum err err = pdf_report(report, wall, &pdf);
-        if (err == ERR_OK)
-            err = file_write(path, pdf.data, pdf.size, 0600);
-        bytes_free(&pdf);
-        return err;
-    }
+    if (end && strcmp(end, ".pdf") == 0)
+        return pdf_report(report, wall, file);
     char *page = report_html(report);
-    enum err err = file_write(path, page, strlen(page), 0600);
+    bytes_append(file, page, strlen(page));
     free(page);
-    return err;
+    return ERR_OK;
 }
