@@ -25,11 +25,9 @@ static const struct question questions[] = {
      "`ledger__refuses_at_the_cap_and_changes_nothing`"},
     {"Can a crash, a power failure or a restored copy reset the budget or repeat noise?",
      "No: charged on disk before anything leaves; noise and keys are never written down; "
-     "an "
-     "older copy is refused by who has seen a later one.",
-     "`part__leaves_only_when_the_charge_is_on_the_disk` "
-     "`part__never_enters_an_attempt_twice` "
-     "`sabotage/charge_after_send`"},
+     "an older copy is refused by who has seen a later one.",
+     "`part__leaves_only_when_the_charge_is_on_the_disk` `node/power` "
+     "`newest__a_restored_store_is_refused` `sabotage/charge_after_send`"},
     {"Where is the noise made, is the sampler exact, does timing tell it?",
      "Here, from the kernel's randomness, by an exact integer sampler, before a record "
      "is "
@@ -56,12 +54,15 @@ static const struct question questions[] = {
      "`store__no_plaintext_reaches_the_disk`"},
     {"Are backups encrypted?", "Yes, and verified without restoring.",
      "`gemel-node backup verify FILE`"},
-    {"How long does restoring take?", "As long as copying the file; try it.",
+    {"How long does restoring take?",
+     "Some seconds for tens of megabytes: every page is written and read anew. Try it "
+     "before you need it.",
      "`gemel-node backup restore FILE`"},
     {"Who can do what locally?",
-     "What an officer decides needs an officer's signature; everything else the account "
-     "that owns the folder.",
-     "`gemel-node policy sign FILE`"},
+     "What is permitted needs officers' signatures. A running daemon answers by role: "
+     "engineers, clinicians, officers, as the settings name them. The account that owns "
+     "the folder may do the rest.",
+     "`control__every_role_and_every_verb` `gemel-node policy sign FILE`"},
     {"Is there a record that I can verify without trusting the vendor?",
      "Yes, with a program that shares no code with this one.",
      "`gemel-node audit export` `node/check_evidence` `node/check_account`"},
@@ -77,14 +78,17 @@ static const struct question questions[] = {
      "Decline its studies; the next roster leaves this hospital out. The ledger stays.",
      "`gemel-node study decline NAME`"},
     {"How is a hospital kept from poisoning the priors?",
-     "One patient is bounded, a hospital as a whole is not; a published prior must stay "
-     "near the approved model's.",
-     "`sabotage/clip_off`"},
+     "One patient is bounded by the clip, a hospital by a derived bound that is wide; a "
+     "node refuses a prior that is not near the approved model's.",
+     "`sim/poison` `gate__refuses_forty_and_takes_twenty` `sabotage/gate_open`"},
     {"Can a wrong prior harm a patient?",
-     "This is research software. A prior only starts a twin, and records override it.",
-     "docs/statistics.md"},
+     "This is research software. A prior only starts a twin, records override it, and a "
+     "node refuses one that is far from the approved model's.",
+     "`gate__refuses_forty_and_takes_twenty`"},
     {"Do all hospitals receive the same prior?",
-     "It is a signed chain; two stories end the trust in a study.",
+     "It is a signed chain whose head every hospital hears from the others; two stories "
+     "end the trust in a study.",
+     "`heads__twenty_stories_are_found_out` "
      "`studies__a_second_link_for_a_round_is_a_contradiction`"},
     {"What if the coordinator is down or hostile?",
      "Twins and forecasts work without it.", "`gemel-node forecast PATIENT` `sim/liar`"},
