@@ -142,8 +142,9 @@ static void weigh__what_noise_alone_would_do_is_not_done(void **state)
         mem_free(sum);
         mem_free(y);
     }
-    assert_true(held > 0.42 * STUDIES && held < 0.8 * STUDIES); /* +- 3 binomial sds */
-    assert_true(square < 0.5 * P * STUDIES);                    /* all of it: 1 */
+    assert_true((double)held > 0.42 * STUDIES &&
+                (double)held < 0.8 * STUDIES); /* +- 3 sds */
+    assert_true(square < 0.5 * P * STUDIES);   /* all of it: 1 */
 }
 
 int main(void)
