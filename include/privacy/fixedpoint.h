@@ -34,18 +34,10 @@ void fixedpoint_add(uint64_t *sum, const int64_t *integers, size_t dim);
 /* sum[j] += other[j] modulo 2^64. */
 void fixedpoint_add_ring(uint64_t *sum, const uint64_t *other, size_t dim);
 
-/* The signed representative, -2^63 .. 2^63 - 1: the true sum whenever that is in there,
- * which fixedpoint_range promises. */
+/* The signed representative, -2^63 .. 2^63 - 1: the true sum whenever that is in there. */
 void fixedpoint_signed(const uint64_t *sum, size_t dim, int64_t *integers);
 
 /* vector[j] = integers[j] * step, to 2^-52 relative and the same on every machine. */
 void fixedpoint_real(const int64_t *integers, size_t dim, double step, double *vector);
-
-/* Can the sum of `patients` vectors of integer norm at most `norm_max` each, and of noise
- * of standard deviation `noise_stddev` (all in steps), be read back from the ring?
- * Requires patients * norm_max + 12 noise_stddev < 2^62, otherwise ERR_RANGE. Twelve
- * standard deviations are exceeded with probability below 2^-107 a coordinate; wrapping
- * around would spoil a result, never a patient's privacy. */
-enum err fixedpoint_range(uint64_t patients, uint64_t norm_max, uint64_t noise_stddev);
 
 #endif

@@ -1,7 +1,6 @@
 #include "privacy/fixedpoint.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 static enum err shape_check(size_t dim, double step)
 {
@@ -60,21 +59,4 @@ void fixedpoint_real(const int64_t *integers, size_t dim, double step, double *v
 {
     for (size_t j = 0; j < dim; j++)
         vector[j] = (double)integers[j] * step;
-}
-
-/* The product of two 64-bit numbers is below 2^128 - 2^65 + 2 and the rest below 2^68, so
- * the 128-bit sum of both does not wrap. */
-enum err fixedpoint_range(uint64_t patients, uint64_t norm_max, uint64_t noise_stddev)
-{
-    unsigned __int128 data = (unsigned __int128)patients * norm_max;
-    unsigned __int128 noise = (unsigned __int128)12 * noise_stddev;
-    bool fits = data < (unsigned __int128)FIXEDPOINT_LIMIT &&
-                data + noise < (unsigned __int128)FIXEDPOINT_LIMIT;
-    if (fits)
-        return ERR_OK;
-    return err_set(ERR_RANGE,
-                   "%llu patients of norm %llu with noise of %llu steps do not fit into "
-                   "sums below 2^62",
-                   (unsigned long long)patients, (unsigned long long)norm_max,
-                   (unsigned long long)noise_stddev);
 }
