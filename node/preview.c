@@ -250,7 +250,7 @@ static enum err costs(const struct node *node, const struct terms *terms,
     cost(terms, mu2, rounds, &preview->study);
     cost(terms, mu2 * attempts < cap ? mu2 * attempts : cap, rounds * attempts,
          &preview->attempts);
-    cost(terms, mu2 * plan_shares(&preview->plan), rounds, &preview->alone);
+    cost(terms, mu2 * node_study_shares_most(terms), rounds, &preview->alone);
     return ERR_OK;
 }
 

@@ -469,22 +469,18 @@ double node_study_mu(const struct terms *terms)
     return sqrt(mu2);
 }
 
-/* What is left when all other hospitals and the coordinator work together, at the worst:
- * with every participant in an attempt, when each one's noise is smallest. */
-static double mu_alone(const struct terms *terms)
+/* Survivors are at most all participants, and a plan allows for no fewer colluders than
+ * the terms (wire/terms): whatever the coordinator plans, no hospital's noise is a
+ * smaller part. What it plans when it is honest (wire/quorum) mostly leaves more. */
+uint32_t node_study_shares_most(const struct terms *terms)
 {
-    struct quorum quorum;
-    if (quorum_choose((uint32_t)terms->participants.count, terms->colluders,
-                      terms->hospitals_min, &quorum) != ERR_OK)
-        return NAN;
-    return node_study_mu(terms) * sqrt(quorum.survivors - quorum.colluders);
+    return (uint32_t)terms->participants.count - terms->colluders;
 }
 
 double node_study_epsilon_alone(const struct terms *terms)
 {
-    double epsilon;
-    return accountant_epsilon(mu_alone(terms), terms->delta, &epsilon) == ERR_OK ? epsilon
-                                                                                 : NAN;
+    double epsilon, mu = node_study_mu(terms) * sqrt(node_study_shares_most(terms));
+    return accountant_epsilon(mu, terms->delta, &epsilon) == ERR_OK ? epsilon : NAN;
 }
 
 struct json *node_study_json(const struct node_study *study)

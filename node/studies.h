@@ -73,11 +73,13 @@ enum err node_studies_known(struct node *node, struct bytes *hashes);
 enum reason node_studies_permit(struct node *node, const struct node_study *study,
                                 uint64_t wall);
 
-/* mu of all rounds of the terms together; the epsilon, at their delta, that is left when
- * all other hospitals and the coordinator work together (NaN: more than can be stated);
- * and both with everything else that there is to say, as `study show --json` prints it.
- */
+/* mu of all rounds of the terms together; into how many shares a plan that a node accepts
+ * divides their noise at most; the epsilon, at the terms' delta, that is left when all
+ * other hospitals and the coordinator work together, one attempt a round, whatever they
+ * plan (NaN: more than can be stated); and all with everything else that there is to say,
+ * as `study show --json` prints it. */
 double node_study_mu(const struct terms *terms);
+uint32_t node_study_shares_most(const struct terms *terms);
 double node_study_epsilon_alone(const struct terms *terms);
 struct json *node_study_json(const struct node_study *study);
 

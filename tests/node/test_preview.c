@@ -47,8 +47,8 @@ static void preview__is_of_the_next_round_and_changes_nothing(void **state)
 }
 
 /* Three rounds of multiplier 12 are mu^2 = 3 / 144; five attempts at each would be five
- * times that, more than epsilon 1 at 1e-6 allows; four survivors less one colluder are
- * three noises. */
+ * times that, more than epsilon 1 at 1e-6 allows; five hospitals less one colluder are
+ * four noises at most. */
 static void preview__costs_are_the_accountants(void **state)
 {
     struct hospital *h = *state;
@@ -64,7 +64,7 @@ static void preview__costs_are_the_accountants(void **state)
     } rows[] = {{&made.next, 1 / 12.},
                 {&made.study, sqrt(3 / 144.)},
                 {&made.attempts, cap},
-                {&made.alone, sqrt(3 * 3 / 144.)}};
+                {&made.alone, sqrt(4 * 3 / 144.)}};
     for (size_t i = 0; i < 4; i++) {
         assert_relative(rows[i].cost->mu, rows[i].mu, 1e-6);
         for (size_t j = 0; j < PREVIEW_DELTAS; j++) {

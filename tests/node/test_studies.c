@@ -163,6 +163,47 @@ static void studies__the_policy_permits_or_does_not(void **state)
     node_study_destroy(&study);
 }
 
+/* Every plan that a node accepts for the terms, with the largest norm that goes with it:
+ * against everybody else the own noise alone is never less than what the study states. */
+static void studies__state_the_least_that_is_left_against_all_others(void **state)
+{
+    struct hospital *h = *state;
+    struct terms *terms = &h->c->terms;
+    terms->norm_max = WIRE_NORM_MAX; /* as loose as they may be */
+    struct plan plan = hospital_plan(h);
+    const struct plan_context context = {.terms = terms,
+                                         .terms_hash = h->c->terms_hash,
+                                         .roster = h->c->roster,
+                                         .chain_head = h->c->terms_hash,
+                                         .own_key = h->node->key,
+                                         .now = NOW};
+    double stated = node_study_epsilon_alone(terms), most = 0;
+    int accepted = 0;
+    for (uint32_t members = 1; members <= terms->participants.count; members++)
+        for (uint32_t survivors = 1; survivors <= members; survivors++)
+            for (uint32_t colluders = 0; colluders < survivors; colluders++) {
+                double mu2 = 0, epsilon;
+                plan.participants.count = members;
+                plan.degree = members - 1;
+                plan.survivors = plan.quorum = survivors;
+                plan.colluders = colluders;
+                for (size_t t = 0; t < terms->rounds; t++) {
+                    plan.noise_multiplier = terms->noise_multipliers.items[t];
+                    assert_ok(noise_norm_max(plan.noise_multiplier, survivors - colluders,
+                                             &plan.norm_max));
+                    if (t == 0 && plan_check(&plan, &context) != REASON_NONE)
+                        break;
+                    mu2 += pow(plan_local_multiplier(&plan), -2);
+                }
+                accepted += mu2 > 0;
+                assert_ok(accountant_epsilon(sqrt(mu2), terms->delta, &epsilon));
+                most = fmax(most, epsilon);
+                assert_true(epsilon <= stated);
+            }
+    assert_in_range((uint64_t)accepted, 2, 20);
+    assert_relative(most, stated, 1e-4); /* and one of them leaves no more */
+}
+
 static void studies__move_along_the_chain_and_stay_there(void **state)
 {
     struct hospital *h = *state;
@@ -266,6 +307,7 @@ int main(void)
         IN_HOSPITAL(studies__a_decision_can_change_but_distrust_stays),
         IN_HOSPITAL(studies__known_ones_are_named_in_ascending_order),
         IN_HOSPITAL(studies__the_policy_permits_or_does_not),
+        IN_HOSPITAL(studies__state_the_least_that_is_left_against_all_others),
         IN_HOSPITAL(studies__move_along_the_chain_and_stay_there),
         IN_HOSPITAL(studies__links_that_do_not_continue_are_refused),
         IN_HOSPITAL(studies__a_second_link_for_a_round_is_a_contradiction),
