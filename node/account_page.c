@@ -51,7 +51,9 @@ static void put_losses(struct report *report, const struct json *account)
         "records, everything ever published and the method can tell members from others "
         "with an area under the curve of %.4f at most (0.5 is guessing), and finds %.2f "
         "%% of "
-        "them at most at 1 %% false alarms.",
+        "them at most at 1 %% false alarms. What is permitted holds whatever was decided "
+        "after looking at earlier releases; what was spent, where their number was not "
+        "(docs/privacy.md, claim 6).",
         json_get_real(account, "mu_spent_most"), json_get_real(account, "attack_auc"),
         100 * json_get_real(account, "attack_tpr_at_1pc_fpr"));
 }

@@ -300,7 +300,7 @@ class File:
 
     def lattice(self):
         """What integer noise costs beyond continuous noise, all releases together: what to add
-        to epsilon, and the logarithm of what to multiply delta with (src/privacy/PROOFS.md)."""
+        to epsilon, and the logarithm of what to multiply delta with (docs/privacy.md, claim 3)."""
         epsilon, log_delta = 0.0, 0.0
         for row in self.ledger:
             d, s2 = row["dimension"], 4.0 ** row["noise_log2"]

@@ -14,7 +14,7 @@
  * Wang 2018; Smith, Thakurta 2022). Neighbours are data sets with one patient more or
  * less; replacing one doubles mu. It keeps no books (privacy/ledger) and adds no noise.
  * Called by the ledger, the node's policy and `budget plan`, the coordinator's planning,
- * gemel-sim. Proof: src/privacy/PROOFS.md, "accountant". */
+ * gemel-sim. Proof: docs/privacy.md, claims 2 to 7; src/privacy/PROOFS.md. */
 
 /* What one kind of release costs. Kinds are never removed and never change meaning. */
 enum charge_kind {

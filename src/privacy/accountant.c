@@ -223,7 +223,7 @@ enum err accountant_shares(double mu, double ratio, uint32_t rounds, double *mul
     return ERR_OK;
 }
 
-/* PROOFS.md, "accountant": eta1 + eta2 + tau d with L = 200 for s = sqrt(shares) 2^k.
+/* docs/privacy.md, claim 3: eta1 + eta2 + tau d with L = 200 for s = sqrt(shares) 2^k.
  * tau's largest term has exponent -pi^2 4^k, there are shares - 1 of them. */
 enum err accountant_discretisation(size_t dim, unsigned noise_log2, uint32_t noise_shares,
                                    struct discretisation *discretisation)

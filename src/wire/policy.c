@@ -30,7 +30,7 @@ const struct conf_setting policy_settings[POLICY_SETTINGS] = {
     {"epsilon_max", CONF_REAL, NULL, 1e-3, 20,
      "what a patient's privacy may cost over all studies together, at delta below"},
     {"delta", CONF_REAL, NULL, 1e-12, 1e-3,
-     "the probability with which epsilon may be exceeded; well below 1 / patients"},
+     "the probability that epsilon leaves uncovered; well below 1 / patients"},
     {"period_releases", CONF_INTEGER, NULL, 1, 1e6,
      "a period is so many releases one after the other, whatever the clock says"},
     {"period_epsilon_max", CONF_REAL, NULL, 1e-3, 20,
