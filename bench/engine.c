@@ -146,25 +146,25 @@ struct pace {
     double objective;
 };
 
-static struct pace fit_all(const struct study *study, enum engine_solver solver,
-                           double tolerance, size_t count)
+static struct pace fit_study(const struct study *study, enum engine_solver solver,
+                             double tolerance, size_t count)
 {
     struct engine_options options = {solver, tolerance};
     struct engine *engine = engine_new(study->model, &study->layout, &options);
+    struct fit *fits[PATIENTS];
     struct pace pace = {0, 0};
     double begun = seconds();
+    fit_all(engine, study->prior, (const struct twin *const *)study->twins, count, fits);
+    pace.each = (seconds() - begun) / (double)count;
     for (size_t i = 0; i < count; i++) {
-        struct fit *fit;
-        check(fit_new(engine, study->twins[i], study->prior, &fit));
-        if (!fit->converged) {
-            fprintf(stderr, "error: patient %zu: %s\n", i, fit->reason);
+        if (!fits[i]->converged) {
+            fprintf(stderr, "error: patient %zu: %s\n", i, fits[i]->reason);
             exit(1);
         }
         if (i < PEERS)
-            pace.objective += fit->objective;
-        fit_destroy(&fit);
+            pace.objective += fits[i]->objective;
+        fit_destroy(&fits[i]);
     }
-    pace.each = (seconds() - begun) / (double)count;
     engine_destroy(&engine);
     return pace;
 }
@@ -223,10 +223,10 @@ static void print_row(const char *work, const char *against, struct pace ours,
 
 static double fit_rows(const struct study *study, const char *work, double tolerance)
 {
-    struct pace ours = fit_all(study, ENGINE_LANES, tolerance, PATIENTS);
-    print_row(work, "cvodes_adams", ours, fit_all(study, ENGINE_ADAMS, tolerance, PEERS),
+    struct pace ours = fit_study(study, ENGINE_LANES, tolerance, PATIENTS);
+    print_row(work, "cvodes_adams", ours, fit_study(study, ENGINE_ADAMS, tolerance, PEERS),
               100 * tolerance);
-    print_row(work, "cvodes_bdf", ours, fit_all(study, ENGINE_BDF, tolerance, PEERS),
+    print_row(work, "cvodes_bdf", ours, fit_study(study, ENGINE_BDF, tolerance, PEERS),
               100 * tolerance);
     return 1 / ours.each;
 }

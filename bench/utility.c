@@ -136,10 +136,13 @@ static void add_patient(const struct study *study, const struct prior *prior, si
 {
     const struct statistic *s = &study->statistic;
     struct fit *fit;
+    struct moments *moments = NULL;
     check(fit_new(study->engine, study->twins[i], prior, &fit));
     if (!fit->converged ||
-        update_vector(study->engine, study->twins[i], prior, fit, s, vector) != ERR_OK)
+        fit_moments(study->engine, study->twins[i], prior, fit, &moments) != ERR_OK ||
+        update_vector(study->twins[i], prior, fit, moments, s, vector) != ERR_OK)
         update_uninformed(s, twin_x(study->twins[i]), vector);
+    moments_destroy(&moments);
     fit_destroy(&fit);
     check(clip_quantise(vector, s->dimension, step, norm_max, s->factor[STATISTIC_COUNT],
                         integers));

@@ -70,36 +70,6 @@ static void report_twin(struct cli *cli, const struct basis *basis, const char *
     json_add(tally->twins, json);
 }
 
-static enum err calibrate_one(struct cli *cli, struct node *node, struct engine *engine,
-                              const struct basis *basis, const struct patient *patient,
-                              struct tally *tally)
-{
-    struct record *record = NULL;
-    struct twin *twin = NULL;
-    struct fit *fit = NULL;
-    enum err result = patients_record(node, patient->id, &record);
-    if (result == ERR_OK &&
-        (result = twin_new(basis->model, basis->layout, record, &twin)) != ERR_OK) {
-        tally
-            ->skipped++; /* a record the model cannot use is no reason to stop the rest */
-        record_destroy(&record);
-        return result == ERR_STORAGE ? result : ERR_OK;
-    }
-    if (result == ERR_OK)
-        result = fit_new(engine, twin, basis->prior, &fit);
-    if (result == ERR_OK)
-        result = store_twin(node, patient->id, basis, fit);
-    if (result == ERR_OK) {
-        tally->fitted += fit->converged;
-        tally->stayed += !fit->converged;
-        report_twin(cli, basis, patient->name, fit, tally);
-    }
-    fit_destroy(&fit);
-    twin_destroy(&twin);
-    record_destroy(&record);
-    return result;
-}
-
 static bool wanted(struct cli *cli, const struct patient *patient)
 {
     size_t count = cli_repeats(cli, "patient");
@@ -134,6 +104,98 @@ static enum err note_calibration(struct node *node, const struct basis *basis,
                        tally->fitted, model_name(basis->model), tally->stayed);
 }
 
+/* So many twins are fitted before they are stored, in the order of patients. */
+#define BATCH 1000
+
+struct batch {
+    struct cli *cli;
+    struct node *node;
+    const struct basis *basis;
+    struct tally *tally;
+    const struct patient *patients;
+    size_t next, done, count; /* of all patients */
+    size_t first, end;        /* of this batch */
+    struct twin *twins[BATCH];
+    struct fit *fits[BATCH];
+    enum err result;
+};
+
+/* The twin of the next patient; none where the model cannot use the record, which is no
+ * reason to stop the rest. */
+static struct twin *read_twin(struct batch *batch)
+{
+    const struct patient *patient = &batch->patients[batch->next];
+    const struct basis *basis = batch->basis;
+    struct record *record = NULL;
+    struct twin *twin = NULL;
+    if (!wanted(batch->cli, patient))
+        return NULL;
+    batch->result = patients_record(batch->node, patient->id, &record);
+    if (batch->result == ERR_OK) {
+        enum err err = twin_new(basis->model, basis->layout, record, &twin);
+        batch->tally->skipped += err != ERR_OK;
+        batch->result = err == ERR_STORAGE ? err : ERR_OK;
+    }
+    record_destroy(&record);
+    return twin;
+}
+
+static bool next_twin(void *context, struct fit_patient *patient)
+{
+    struct batch *batch = context;
+    struct twin *twin = NULL;
+    size_t at = batch->next;
+    while (!twin && batch->result == ERR_OK && batch->next < batch->end) {
+        if (cli_interrupted())
+            batch->result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");
+        else
+            twin = read_twin(batch);
+        at = batch->next++;
+        if (!twin)
+            cli_progress(batch->cli, "fitting twins", ++batch->done, batch->count);
+    }
+    if (!twin)
+        return false;
+    batch->twins[at - batch->first] = twin;
+    patient->twin = twin;
+    patient->owner = &batch->fits[at - batch->first];
+    return true;
+}
+
+static bool twin_done(void *context, struct fit_patient *patient)
+{
+    struct batch *batch = context;
+    *(struct fit **)patient->owner = patient->fit;
+    cli_progress(batch->cli, "fitting twins", ++batch->done, batch->count);
+    if (batch->result == ERR_OK && cli_interrupted())
+        batch->result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");
+    return batch->result == ERR_OK;
+}
+
+static enum err calibrate_batch(struct batch *batch, struct engine *engine)
+{
+    const struct fit_crowd crowd = {batch->basis->prior, false, next_twin, twin_done,
+                                    batch};
+    struct tally *tally = batch->tally;
+    batch->first = batch->next;
+    batch->end = batch->count - batch->first < BATCH ? batch->count : batch->first + BATCH;
+    fit_crowd(engine, &crowd);
+    for (size_t i = batch->first; i < batch->end; i++) {
+        const struct patient *patient = &batch->patients[i];
+        struct fit **fit = &batch->fits[i - batch->first];
+        if (batch->result == ERR_OK && *fit)
+            batch->result = store_twin(batch->node, patient->id, batch->basis, *fit);
+        if (batch->result == ERR_OK && *fit) {
+            tally->fitted += (*fit)->converged;
+            tally->stayed += !(*fit)->converged;
+            report_twin(batch->cli, batch->basis, patient->name, *fit, tally);
+        }
+        fit_destroy(fit);
+        twin_destroy(&batch->twins[i - batch->first]);
+    }
+    return batch->result;
+}
+
 static enum err calibrate_all(struct cli *cli, struct node *node,
                               const struct basis *basis, struct tally *tally)
 {
@@ -143,14 +205,16 @@ static enum err calibrate_all(struct cli *cli, struct node *node,
         patients_list(node, &patients, &count) != ERR_OK)
         return err_code();
     struct engine *engine = engine_new(basis->model, basis->layout, NULL);
+    struct batch *batch = mem_new(1, sizeof *batch);
+    *batch = (struct batch){.cli = cli,
+                            .node = node,
+                            .basis = basis,
+                            .tally = tally,
+                            .patients = patients,
+                            .count = count};
     enum err result = store_begin(node->store);
-    for (size_t i = 0; result == ERR_OK && i < count; i++) {
-        if (cli_interrupted())
-            result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");
-        else if (wanted(cli, &patients[i]))
-            result = calibrate_one(cli, node, engine, basis, &patients[i], tally);
-        cli_progress(cli, "fitting twins", i + 1, count);
-    }
+    while (result == ERR_OK && batch->next < count)
+        result = calibrate_batch(batch, engine);
     if (result == ERR_OK)
         result = note_calibration(node, basis, tally);
     if (result == ERR_OK)
@@ -158,6 +222,7 @@ static enum err calibrate_all(struct cli *cli, struct node *node,
     else
         store_rollback(node->store);
     engine_destroy(&engine);
+    mem_free(batch);
     patients_free(patients, count);
     return result;
 }

@@ -89,36 +89,90 @@ static void give(struct pool *pool, const int64_t *integers, enum err err,
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* One thread's share: as many patients at once as its engine has room for. */
+struct worker {
+    struct pool *pool;
+    double *vector;
+    int64_t *integers;
+};
+
+struct patient {
+    struct twin *twin;
+    struct outcome outcome;
+};
+
+static void give_vector(struct worker *worker, const struct outcome *outcome)
+{
+    struct pool *pool = worker->pool;
+    enum err err = pool->bound(pool->limits, worker->vector, pool->statistic->dimension,
+                               worker->integers);
+    give(pool, worker->integers, err, outcome);
+}
+
+/* The next whose record the model can read; the others are in the sum and count. */
+static bool next_patient(void *context, struct fit_patient *patient)
+{
+    struct worker *worker = context;
+    const struct contribute_task *task = worker->pool->task;
+    struct record *record = NULL;
+    struct twin *twin = NULL;
+    struct outcome outcome = {0};
+    while (!twin && take(worker->pool, &record, &outcome.index)) {
+        if (twin_new(task->model, task->layout, record, &twin) != ERR_OK) {
+            double middle[MODEL_COVARIATES_MAX + 1] = {1}; /* covariates unknown */
+            update_uninformed(worker->pool->statistic, middle, worker->vector);
+            outcome.unusable = true;
+            snprintf(outcome.reason, sizeof outcome.reason, "%s", err_text());
+            give_vector(worker, &outcome);
+            outcome = (struct outcome){0};
+        }
+        record_destroy(&record);
+    }
+    if (!twin)
+        return false;
+    outcome.measurements = twin_measurements(twin);
+    struct patient *owner = mem_new(1, sizeof *owner);
+    *owner = (struct patient){twin, outcome};
+    patient->twin = twin;
+    patient->owner = owner;
+    return true;
+}
+
 /* Whatever goes wrong with one patient's numbers, the patient is in the sum and counts.
  */
-static void fill_vector(const struct pool *pool, struct engine *engine,
-                        const struct record *record, double *vector,
+static void fill_vector(struct worker *worker, const struct fit_patient *patient,
                         struct outcome *outcome)
 {
-    const struct contribute_task *task = pool->task;
-    struct twin *twin = NULL;
-    struct fit *fit = NULL;
-    if (twin_new(task->model, task->layout, record, &twin) != ERR_OK) {
-        double middle[MODEL_COVARIATES_MAX + 1] = {1}; /* covariates unknown */
-        update_uninformed(pool->statistic, middle, vector);
-        outcome->unusable = true;
-        snprintf(outcome->reason, sizeof outcome->reason, "%s", err_text());
+    const struct pool *pool = worker->pool;
+    enum err err = patient->err;
+    if (patient->moments)
+        err = update_vector(patient->twin, pool->task->prior, patient->fit,
+                            patient->moments, pool->statistic, worker->vector);
+    outcome->converged = err == ERR_OK && patient->fit->converged;
+    if (outcome->converged)
         return;
+    update_uninformed(pool->statistic, twin_x(patient->twin), worker->vector);
+    snprintf(outcome->reason, sizeof outcome->reason, "%s",
+             err == ERR_OK ? patient->fit->reason : err_text());
+}
+
+static bool patient_done(void *context, struct fit_patient *patient)
+{
+    struct worker *worker = context;
+    struct pool *pool = worker->pool;
+    struct patient *owner = patient->owner;
+    pthread_mutex_lock(&pool->lock);
+    bool wanted = pool->failed == ERR_OK;
+    pthread_mutex_unlock(&pool->lock);
+    if (wanted) {
+        fill_vector(worker, patient, &owner->outcome);
+        give_vector(worker, &owner->outcome);
     }
-    outcome->measurements = twin_measurements(twin);
-    enum err err = fit_new(engine, twin, task->prior, &fit);
-    outcome->converged = err == ERR_OK && fit->converged;
-    if (outcome->converged) {
-        err = update_vector(engine, twin, task->prior, fit, pool->statistic, vector);
-        outcome->converged = err == ERR_OK;
-    }
-    if (!outcome->converged) {
-        update_uninformed(pool->statistic, twin_x(twin), vector);
-        snprintf(outcome->reason, sizeof outcome->reason, "%s",
-                 err == ERR_OK ? fit->reason : err_text());
-    }
-    fit_destroy(&fit);
-    twin_destroy(&twin);
+    fit_destroy(&patient->fit);
+    moments_destroy(&patient->moments);
+    twin_destroy(&owner->twin);
+    mem_free(owner);
+    return wanted;
 }
 
 static void *work(void *argument)
@@ -126,23 +180,17 @@ static void *work(void *argument)
     struct pool *pool = argument;
     const struct contribute_task *task = pool->task;
     size_t dimension = pool->statistic->dimension;
-    double *vector = mem_new(dimension, sizeof *vector);
-    int64_t *integers = mem_new(dimension, sizeof *integers);
+    struct worker worker = {pool, mem_new(dimension, sizeof(double)),
+                            mem_new(dimension, sizeof(int64_t))};
+    const struct fit_crowd crowd = {task->prior, true, next_patient, patient_done,
+                                    &worker};
     struct engine *engine = engine_new(task->model, task->layout, NULL);
-    struct record *record = NULL;
-    struct outcome outcome = {0};
-    while (take(pool, &record, &outcome.index)) {
-        fill_vector(pool, engine, record, vector, &outcome);
-        record_destroy(&record);
-        give(pool, integers, pool->bound(pool->limits, vector, dimension, integers),
-             &outcome);
-        outcome = (struct outcome){0};
-    }
+    fit_crowd(engine, &crowd);
     engine_destroy(&engine);
-    bytes_wipe(vector, dimension * sizeof *vector);
-    bytes_wipe(integers, dimension * sizeof *integers);
-    mem_free(vector);
-    mem_free(integers);
+    bytes_wipe(worker.vector, dimension * sizeof *worker.vector);
+    bytes_wipe(worker.integers, dimension * sizeof *worker.integers);
+    mem_free(worker.vector);
+    mem_free(worker.integers);
     return NULL;
 }
 

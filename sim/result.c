@@ -294,30 +294,45 @@ static void append(struct bytes *text, const char *part)
     bytes_append(text, part, strlen(part));
 }
 
-static enum err add_individual(struct engine *engine, const struct estimate *e,
-                               const struct record *record, struct bytes *text)
+static void add_individual(const struct model *model, const struct estimate *e,
+                           const char *patient, const struct fit *fit,
+                           struct bytes *text)
 {
-    const struct model *model = engine_model(engine);
     double values[MODEL_PARAMETERS_MAX];
-    struct twin *twin = NULL;
-    struct fit *fit = NULL;
-    enum err err = twin_new(model, &e->layout, record, &twin);
-    if (err == ERR_OK)
-        err = fit_new(engine, twin, e->prior, &fit);
-    if (err == ERR_OK) {
-        char *id = csv_quote(record->patient);
-        twin_parameters(model, &e->layout, fit->phi, e->prior->population, values);
-        append(text, id);
-        mem_free(id);
-        for (size_t a = 0; a < e->layout.p; a++) {
-            char number[40];
-            snprintf(number, sizeof number, ",%.12g", values[e->layout.individual[a]]);
-            append(text, number);
-        }
-        append(text, "\n");
+    char *id = csv_quote(patient);
+    twin_parameters(model, &e->layout, fit->phi, e->prior->population, values);
+    append(text, id);
+    mem_free(id);
+    for (size_t a = 0; a < e->layout.p; a++) {
+        char number[40];
+        snprintf(number, sizeof number, ",%.12g", values[e->layout.individual[a]]);
+        append(text, number);
     }
-    fit_destroy(&fit);
-    twin_destroy(&twin);
+    append(text, "\n");
+}
+
+/* Everybody's twin under the final prior. */
+static enum err add_individuals(const struct model *model, const struct dataset *dataset,
+                                const struct estimate *e, struct bytes *text)
+{
+    size_t count = dataset_patients(dataset);
+    struct twin **twins = mem_new(count, sizeof *twins);
+    struct fit **fits = mem_new(count, sizeof *fits);
+    struct engine *engine = engine_new(model, &e->layout, NULL);
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < count; i++)
+        err = twin_new(model, &e->layout, dataset_record(dataset, i), &twins[i]);
+    if (err == ERR_OK)
+        fit_all(engine, e->prior, (const struct twin *const *)twins, count, fits);
+    for (size_t i = 0; i < count; i++) {
+        if (fits[i])
+            add_individual(model, e, dataset_record(dataset, i)->patient, fits[i], text);
+        fit_destroy(&fits[i]);
+        twin_destroy(&twins[i]);
+    }
+    engine_destroy(&engine);
+    mem_free(twins);
+    mem_free(fits);
     return err;
 }
 
@@ -325,17 +340,13 @@ enum err result_individuals(const char *path, const struct model *model,
                             const struct dataset *dataset, const struct estimate *e)
 {
     struct bytes text = {0};
-    struct engine *engine = engine_new(model, &e->layout, NULL);
-    enum err err = ERR_OK;
     append(&text, "ID");
     for (size_t a = 0; a < e->layout.p; a++) {
         append(&text, ",");
         append(&text, row_parameter(model, e, a)->name);
     }
     append(&text, "\n");
-    for (size_t i = 0; err == ERR_OK && i < dataset_patients(dataset); i++)
-        err = add_individual(engine, e, dataset_record(dataset, i), &text);
-    engine_destroy(&engine);
+    enum err err = add_individuals(model, dataset, e, &text);
     if (err == ERR_OK)
         err = file_write(path, text.data, text.size, 0600);
     bytes_free(&text);

@@ -1,6 +1,7 @@
 #ifndef MODEL_FIT_H
 #define MODEL_FIT_H
 
+#include "model/moments.h"
 #include "model/prior.h"
 #include "model/twin.h"
 
@@ -33,34 +34,37 @@ enum err fit_new(struct engine *engine, const struct twin *twin,
                  const struct prior *prior, struct fit **fit);
 void fit_destroy(struct fit **fit);
 
-/* What the population step needs beyond the fit, in the whitened coordinates z =
- * L^-1 (phi - B x) of the prior's factor L.
- *
- * The score of the Laplace likelihood has, besides the derivative of O, that of log det
- * A, also through the mode's own dependence on the prior. With S half the Hessian of O, c
- * the gradient of log det A and u = S^-1 c, all at the mode z_hat, the total derivatives
- * by the typical values and by Omega are exactly those of a patient with mean z = z_hat -
- * u / 2 and covariance W = V - u u' / 4: mean score z, covariance score (z z' + W - I) /
- * 2 (derived in docs/statistics.md). S and c come from central differences of the
- * gradient and of log det A along each direction. */
-struct fit_moments {
-    double *z;                    /* [p] corrected mean */
-    double *w;                    /* [p][p] corrected covariance */
-    double *posterior;            /* [p][p] V, whitened: information is I - V */
-    double *residual_score;       /* [m] of log residual parameters */
-    double *residual_information; /* [m][m] */
-    double *residual_curvature; /* [m][m] the observed information: what a score loses */
-    double *residual_squares;   /* [m] a score is a sum of squares less this, its mean */
-    double *residual_shape;     /* [m][p][p] cross-information with Omega */
-    double *population_score;   /* [q] */
-    double *population_information; /* [q][q], the random effects profiled out */
-    double *population_cross;       /* [q][p] cross-information with the typical values */
-    double skew; /* u' A u / 4: how far the mean is from the mode, squared, in posterior
-                    standard deviations; Laplace's approximation wants it small */
+/* Many patients at once, each with the bits it would have alone, in less time: a patient's
+ * search waits for nobody's. */
+struct fit_patient {
+    const struct twin *twin; /* until `done` */
+    void *owner;             /* the caller's */
+    struct fit *fit;         /* out; the caller's from `done` on */
+    struct moments *moments; /* out, where wanted: NULL where `err` */
+    enum err err;            /* of the moments */
 };
+
+struct fit_crowd {
+    const struct prior *prior;
+    bool moments; /* wanted too */
+    /* The next patient, when there is room for one; false: there are no more, and it is
+     * not asked again. */
+    bool (*next)(void *context, struct fit_patient *patient);
+    /* One is through, in any order. False: give up. The rest that `next` has given are
+     * then handed back unfinished, without what they lack. */
+    bool (*done)(void *context, struct fit_patient *patient);
+    void *context;
+};
+void fit_crowd(struct engine *engine, const struct fit_crowd *crowd);
+
+/* Of an array: fits [count]. */
+void fit_all(struct engine *engine, const struct prior *prior,
+             const struct twin *const *twins, size_t count, struct fit **fits);
+
+/* Of one. ERR_NUMERIC when the model cannot be evaluated at the mode. A fit that did not
+ * converge, or rests on no measurement, teaches that nothing is known. */
 enum err fit_moments(struct engine *engine, const struct twin *twin,
                      const struct prior *prior, const struct fit *fit,
-                     struct fit_moments **moments);
-void fit_moments_destroy(struct fit_moments **moments);
+                     struct moments **moments);
 
 #endif

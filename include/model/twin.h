@@ -58,11 +58,6 @@ void engine_destroy(struct engine **engine);
 const struct model *engine_model(const struct engine *engine);
 const struct prior_layout *engine_layout(const struct engine *engine);
 
-/* [p + q]: did the last twin_predict (or _all) with derivatives meet a dose, an infusion's end or a
- * switch whose time depends on this parameter? There the likelihood can have kinks, and
- * more than one mode: a lag time on either side of a measurement. */
-const bool *engine_moving(const struct engine *engine);
-
 /* Parameters of one patient, all transformed: phi [p] individual, gamma [q] population.
  * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + q], at
  * the n measurements. ERR_NUMERIC when the solver gives up or a value is not finite. */
@@ -75,6 +70,10 @@ struct twin_point {
     const struct twin *twin;
     const double *phi, *gamma;
     double *f, *jacobian;
+    /* [p + q] or NULL: does a dose, an infusion's end or a switch move in time with this
+     * parameter? There the likelihood can have kinks, and more than one mode: a lag time
+     * on either side of a measurement. */
+    bool *moving;
     enum err err; /* out */
 };
 void twin_predict_all(struct engine *engine, struct twin_point *points, size_t count,

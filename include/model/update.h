@@ -13,10 +13,10 @@
  * does not depend on that. A patient whose fit failed teaches nothing but counts. Called
  * by node/ and sim/. */
 
-/* Write the vector [statistic->dimension] of this fitted patient. ERR_NUMERIC when the
- * fit cannot be turned into moments; the caller then sends update_uninformed. */
-enum err update_vector(struct engine *engine, const struct twin *twin,
-                       const struct prior *prior, const struct fit *fit,
+/* Write the vector [statistic->dimension] of this fitted patient. ERR_NUMERIC when it is
+ * not finite; the caller then sends update_uninformed, as where there are no moments. */
+enum err update_vector(const struct twin *twin, const struct prior *prior,
+                       const struct fit *fit, const struct moments *moments,
                        const struct statistic *statistic, double *vector);
 
 /* The vector of a patient of whom nothing is known but that there is one: count and

@@ -110,8 +110,9 @@ void lanes_rest(struct lanes *lanes, size_t lane); /* idle from now on */
 /* One attempt at a step for all that move. */
 void lanes_step(struct lanes *lanes);
 
-enum lane_state lanes_state(const struct lanes *lanes, size_t lane);
-double lanes_time(const struct lanes *lanes, size_t lane);
+/* [LANES], as they are from step to step. */
+const enum lane_state *lanes_states(const struct lanes *lanes);
+const double *lanes_times(const struct lanes *lanes);
 size_t lanes_steps(const struct lanes *lanes, size_t lane); /* of its problem so far */
 void lanes_values(const struct lanes *lanes, size_t lane, double *y /* [rows] */);
 

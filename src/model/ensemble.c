@@ -24,8 +24,9 @@ struct ensemble {
     struct flow flows[LANES];
     struct run runs[LANES];
     struct request *requests[LANES]; /* NULL: idle */
-    size_t stop[LANES];              /* the next of its run */
-    struct request *queue, *queue_end;
+    double next[LANES];              /* when its next stop or reading is */
+    struct tally *tally;
+    const struct supply *supply;
 };
 
 /* --- the right-hand side ---------------------------------------------------------------
@@ -89,6 +90,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
         EACH_LANE out->registers[i * LANES + l] = program->image[i];
     out->inflow = lanes_rows_new(out->rows);
     out->column = mem_new(out->rows, sizeof(double));
+    out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
     struct lanes_system system = {
         .rows = out->rows,
@@ -114,6 +116,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     lanes_rows_free(gone->registers);
     lanes_rows_free(gone->inflow);
     mem_free(gone->column);
+    tally_destroy(&gone->tally);
     mem_free(gone);
     *ensemble = NULL;
 }
@@ -137,7 +140,7 @@ static void take_from_lane(struct ensemble *ensemble, size_t lane)
     lanes_values(ensemble->lanes, lane, ensemble->column);
     for (size_t r = 0; r < ensemble->rows; r++)
         *of_row(ensemble, r, flow->x, flow->s) = ensemble->column[r];
-    flow->t = lanes_time(ensemble->lanes, lane);
+    flow->t = lanes_times(ensemble->lanes)[lane];
 }
 
 /* What rests between stops, and the present values into `column`. */
@@ -168,120 +171,111 @@ static void begin_lane(struct ensemble *ensemble, size_t lane)
     lanes_begin(ensemble->lanes, lane, flow->t, ensemble->column, absolute);
 }
 
-/* --- the queue
- * -------------------------------------------------------------------------- */
+/* --- requests
+ * ------------------------------------------------------------------------- */
 
-static void leave(struct ensemble *ensemble, size_t lane, bool done)
+static bool all_finite(const double *values, size_t count)
+{
+    bool finite = true;
+    for (size_t i = 0; i < count; i++)
+        finite &= isfinite(values[i]) != 0;
+    return finite;
+}
+
+static void leave(struct ensemble *ensemble, size_t lane, enum err err)
 {
     struct request *request = ensemble->requests[lane];
-    const struct flow *flow = &ensemble->flows[lane];
-    for (size_t k = 0; request->moving && k < ensemble->directions; k++)
-        request->moving[k] |= flow->moving[k];
-    request->done = done;
+    size_t d = ensemble->directions;
+    if (request->moving)
+        memcpy(request->moving, ensemble->flows[lane].moving, d * sizeof(bool));
+    bool finite = true;
+    if (err == ERR_OK && request->sums) {
+        tally_end(ensemble->tally, lane, request->sums);
+        finite = all_finite(request->sums, TALLY_SUMS(d));
+    } else if (err == ERR_OK && request->observation) {
+        finite = all_finite(request->f, request->read_count) &&
+                 all_finite(request->d_f, request->read_count * d);
+    }
+    if (!finite)
+        err = ERR_NUMERIC;
+    request->err = err;
     run_clear(&ensemble->runs[lane]);
     lanes_rest(ensemble->lanes, lane);
     ensemble->requests[lane] = NULL;
+    ensemble->supply->done(ensemble->supply->context, request);
 }
 
 /* The next request that can begin, if there is one. */
 static void take_next(struct ensemble *ensemble, size_t lane)
 {
-    while (!ensemble->requests[lane] && ensemble->queue < ensemble->queue_end) {
-        struct request *request = ensemble->requests[lane] = ensemble->queue++;
+    const struct supply *supply = ensemble->supply;
+    while (!ensemble->requests[lane]) {
+        struct request *request = ensemble->requests[lane] =
+            supply->next(supply->context);
         struct run *run = &ensemble->runs[lane];
+        if (!request)
+            return;
         enum err err = run_begin(run, &ensemble->flows[lane], request->schedule,
                                  request->parameters, request->start);
         if (err == ERR_OK)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
-        ensemble->stop[lane] = 0;
+        if (request->sums)
+            tally_begin(ensemble->tally, lane, request->subject);
         if (err == ERR_OK)
             begin_lane(ensemble, lane);
         else
-            leave(ensemble, lane, false);
+            leave(ensemble, lane, err);
     }
 }
 
 /* --- stops
  * ------------------------------------------------------------------------------- */
 
-/* The next stop at which the lane's system changes, or the last of all. */
-static double next_wall(const struct ensemble *ensemble, size_t lane)
-{
-    const struct run *run = &ensemble->runs[lane];
-    size_t at = ensemble->stop[lane];
-    while (at + 1 < run->stop_count && run->stops[at].kind == STOP_READ)
-        at++;
-    return run->stops[at].time;
-}
-
-/* Everything that happens now but readings. False: something has no finite value. */
-static bool happen(struct ensemble *ensemble, size_t lane)
+/* Everything that happens now, up to the next reading. */
+static enum err happen(struct ensemble *ensemble, size_t lane)
 {
     struct run *run = &ensemble->runs[lane];
-    double now = lanes_time(ensemble->lanes, lane);
+    double now = lanes_times(ensemble->lanes)[lane];
     bool happened = false;
     enum err err = ERR_OK;
-    for (; err == ERR_OK && ensemble->stop[lane] < run->stop_count;
-         ensemble->stop[lane]++) {
-        const struct stop *stop = &run->stops[ensemble->stop[lane]];
-        if (stop->kind == STOP_READ || stop->time > now)
-            break;
+    while (err == ERR_OK && !run_ended(run) && !run_reads(run) && run_next(run) <= now) {
         if (!happened)
             take_from_lane(ensemble, lane);
         happened = true;
-        err = run_stop(run, stop);
+        err = run_stop(run);
     }
     if (happened && err == ERR_OK) {
         give_to_lane(ensemble, lane);
         lanes_jump(ensemble->lanes, lane, ensemble->column);
     }
-    return err == ERR_OK;
+    return err;
 }
 
 /* Brings a lane to where it moves, wants a reading (then true) or is idle. */
 static bool attend(struct ensemble *ensemble, size_t lane)
 {
     for (;;) {
+        ensemble->next[lane] = INFINITY;
         take_next(ensemble, lane);
         if (!ensemble->requests[lane])
             return false;
         const struct run *run = &ensemble->runs[lane];
-        bool failed = lanes_state(ensemble->lanes, lane) == LANE_FAILED;
-        if (failed || !happen(ensemble, lane)) {
-            leave(ensemble, lane, false);
-        } else if (ensemble->stop[lane] == run->stop_count) {
-            leave(ensemble, lane, true);
-        } else {
-            const struct stop *stop = &run->stops[ensemble->stop[lane]];
-            if (stop->time <= lanes_time(ensemble->lanes, lane))
-                return true;
-            lanes_go(ensemble->lanes, lane, next_wall(ensemble, lane));
-            return false;
+        bool failed = lanes_states(ensemble->lanes)[lane] == LANE_FAILED;
+        enum err err = failed ? ERR_NUMERIC : happen(ensemble, lane);
+        if (err != ERR_OK || run_ended(run)) {
+            leave(ensemble, lane, err);
+            continue;
         }
+        ensemble->next[lane] = run_next(run);
+        if (ensemble->next[lane] <= lanes_times(ensemble->lanes)[lane])
+            return true;
+        lanes_go(ensemble->lanes, lane, run_wall(run));
+        return false;
     }
 }
 
 /* --- readings
  * ------------------------------------------------------------------------------ */
-
-static bool read_observation(const struct ensemble *ensemble, size_t lane, size_t index)
-{
-    const struct request *request = ensemble->requests[lane];
-    const struct program *program = ensemble->program;
-    size_t d = ensemble->directions, observations = model_observations(ensemble->model);
-    const struct stream *stream = d ? &program->observe_slopes : &program->observe;
-    size_t which = request->observation[index];
-    double f = row(ensemble, stream->results[which])[lane];
-    bool finite = isfinite(f);
-    request->f[index] = f;
-    for (size_t k = 0; k < d; k++) {
-        size_t at = observations + which * d + k;
-        double one = row(ensemble, stream->results[at])[lane];
-        request->d_f[index * d + k] = one;
-        finite &= isfinite(one) != 0;
-    }
-    return finite;
-}
 
 /* A row of what `stream` results in, from `to` on. */
 static void read_results(const struct ensemble *ensemble, const struct stream *stream,
@@ -306,9 +300,7 @@ static void read_everything(struct ensemble *ensemble, const bool *wants)
         for (size_t lane = 0; lane < LANES; lane++) {
             if (!wants[lane])
                 continue;
-            const struct run *run = &ensemble->runs[lane];
-            double *to = ensemble->requests[lane]->f +
-                         run->stops[ensemble->stop[lane]].index * width;
+            double *to = ensemble->requests[lane]->f + ensemble->runs[lane].read * width;
             for (size_t i = 0; i < states; i++)
                 to[i] = row(ensemble, program->states + (uint32_t)i)[lane];
             read_results(ensemble, parts[part].stream, lane, to + parts[part].at);
@@ -316,17 +308,58 @@ static void read_everything(struct ensemble *ensemble, const bool *wants)
     }
 }
 
+static void keep_prediction(const struct ensemble *ensemble, size_t lane, size_t which,
+                            const struct stream *stream)
+{
+    const struct request *request = ensemble->requests[lane];
+    size_t d = ensemble->directions, index = ensemble->runs[lane].read;
+    request->f[index] = row(ensemble, stream->results[which])[lane];
+    for (size_t k = 0; k < d; k++) {
+        size_t at = model_observations(ensemble->model) + which * d + k;
+        request->d_f[index * d + k] = row(ensemble, stream->results[at])[lane];
+    }
+}
+
+/* The lanes whose reading is of observation `which`: into their sums, or as it is. */
+static void read_one(struct ensemble *ensemble, const struct stream *stream, size_t which,
+                     const bool *wants)
+{
+    const double *slopes[MODEL_PARAMETERS_MAX];
+    size_t d = ensemble->directions, index[LANES] = {0};
+    bool sums[LANES], any = false;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sums[lane] = wants[lane] && ensemble->requests[lane]->sums;
+        any |= sums[lane];
+        index[lane] = ensemble->runs[lane].read;
+        if (wants[lane] && !sums[lane])
+            keep_prediction(ensemble, lane, which, stream);
+    }
+    if (!any)
+        return;
+    for (size_t k = 0; k < d; k++)
+        slopes[k] =
+            row(ensemble,
+                stream->results[model_observations(ensemble->model) + which * d + k]);
+    tally_add(ensemble->tally, sums, index, row(ensemble, stream->results[which]),
+              slopes);
+}
+
 static void read_observations(struct ensemble *ensemble, const bool *wants)
 {
     const struct program *program = ensemble->program;
-    vector_run(ensemble->directions ? &program->observe_slopes : &program->observe,
-               ensemble->registers, ensemble->simd);
-    for (size_t lane = 0; lane < LANES; lane++) {
-        if (!wants[lane])
-            continue;
-        size_t index = ensemble->runs[lane].stops[ensemble->stop[lane]].index;
-        if (!read_observation(ensemble, lane, index))
-            leave(ensemble, lane, false);
+    const struct stream *stream =
+        ensemble->directions ? &program->observe_slopes : &program->observe;
+    vector_run(stream, ensemble->registers, ensemble->simd);
+    for (size_t which = 0; which < model_observations(ensemble->model); which++) {
+        bool these[LANES], any = false;
+        for (size_t lane = 0; lane < LANES; lane++) {
+            const struct request *request = ensemble->requests[lane];
+            these[lane] =
+                wants[lane] && request->observation[ensemble->runs[lane].read] == which;
+            any |= these[lane];
+        }
+        if (any)
+            read_one(ensemble, stream, which, these);
     }
 }
 
@@ -335,8 +368,7 @@ static void read_all(struct ensemble *ensemble, const bool *wants)
 {
     double t[LANES];
     bool everything = false;
-    EACH_LANE t[l] = wants[l] ? ensemble->runs[l].stops[ensemble->stop[l]].time
-                              : lanes_time(ensemble->lanes, l);
+    EACH_LANE t[l] = wants[l] ? ensemble->next[l] : lanes_times(ensemble->lanes)[l];
     lanes_between(ensemble->lanes, t);
     memcpy(row(ensemble, ensemble->program->time), t, sizeof t);
     EACH_LANE everything |= wants[l] && !ensemble->requests[l]->observation;
@@ -344,23 +376,27 @@ static void read_all(struct ensemble *ensemble, const bool *wants)
         read_everything(ensemble, wants);
     else
         read_observations(ensemble, wants);
-    EACH_LANE
-    if (wants[l] && ensemble->requests[l])
-        ensemble->stop[l]++;
+    EACH_LANE ensemble->runs[l].read += wants[l];
 }
 
 /* --- the whole
  * ------------------------------------------------------------------------------ */
 
-void ensemble_run(struct ensemble *ensemble, struct request *requests, size_t count)
+void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
 {
+    const double *now = lanes_times(ensemble->lanes);
+    const enum lane_state *state = lanes_states(ensemble->lanes);
     bool wants[LANES];
-    ensemble->queue = requests;
-    ensemble->queue_end = requests + count;
+    ensemble->supply = supply;
     for (;;) {
         bool any_wants = false, any_moves = false;
-        EACH_LANE any_wants |= wants[l] = attend(ensemble, l);
-        EACH_LANE any_moves |= lanes_state(ensemble->lanes, l) == LANE_MOVING;
+        EACH_LANE
+        {
+            bool moves = state[l] == LANE_MOVING && ensemble->next[l] > now[l];
+            wants[l] = !moves && attend(ensemble, l);
+            any_wants |= wants[l];
+            any_moves |= state[l] == LANE_MOVING;
+        }
         if (any_wants)
             read_all(ensemble, wants);
         else if (any_moves)

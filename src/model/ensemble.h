@@ -3,9 +3,10 @@
 
 #include "flow.h"
 #include "numerics/lanes.h"
+#include "tally.h"
 
 /* ensemble - carries many individuals through one model at once, LANES at a time: a lane
- * that is through with one takes the next from the queue.
+ * that is through with one takes the next.
  *
  * Between stops the block of lanes steps (numerics/lanes) over the program's streams
  * (vector.h); at a stop its one lane becomes a flow, to which happens what flow.h says,
@@ -22,12 +23,27 @@ struct request {
     const size_t *read_order;
     size_t read_count;
     const size_t *observation; /* [read_count] which at each; NULL: everything there is */
-    /* Of one observation: f [read_count], and with derivatives d_f [read_count][d].
-     * Everything: f [read_count][states + derived + observations]. */
+
+    /* The answer is one of these. Of one observation at each time: f [read_count], and
+     * with derivatives d_f [read_count][d]. Everything: f [read_count][states + derived +
+     * observations]. What the measurements of a subject say together: sums
+     * [TALLY_SUMS(d)], d being 0 without derivatives. */
     double *f, *d_f;
-    bool *moving; /* [d] or NULL: set where a stop's time depends on a direction */
-    /* False: too stiff for lanes, or not everywhere finite. What `f` holds is nothing. */
-    bool done;
+    const struct tally_subject *subject;
+    double *sums;
+
+    bool *moving; /* [d] or NULL: whether some stop's time depends on a direction */
+    /* Not ERR_OK: too stiff for lanes, or not everywhere finite. The answer is nothing.
+     */
+    enum err err;
+};
+
+/* Where requests come from, and where they go with their answers. */
+struct supply {
+    struct request *(*next)(void *context); /* NULL: none, for now */
+    /* The request is the caller's again; from now on `next` may have others. */
+    void (*done)(void *context, struct request *request);
+    void *context;
 };
 
 struct ensemble;
@@ -37,6 +53,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
                               double tolerance, enum simd simd);
 void ensemble_destroy(struct ensemble **ensemble);
 
-void ensemble_run(struct ensemble *ensemble, struct request *requests, size_t count);
+/* Until there is no request left, and none in a lane. */
+void ensemble_run(struct ensemble *ensemble, const struct supply *supply);
 
 #endif

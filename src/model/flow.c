@@ -84,7 +84,7 @@ void flow_clear(struct flow *flow)
 /* --- the schedule of one run ------------------------------------------------------- */
 
 /* A covariate's new value holds at its own time, so changes come first; then the rows of
- * the record in their order; readings asked for by a caller come after everything. */
+ * the record in their order. */
 static int compare_stops(const void *left, const void *right)
 {
     const struct stop *a = left, *b = right;
@@ -124,12 +124,12 @@ static void run_deliveries(struct run *run)
 
 /* The breaks between the start and the last row, copied: they live until the next call.
  */
-static enum err run_breaks(struct run *run, const double *reads, size_t read_count)
+static enum err run_breaks(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
     double last = run->start;
-    for (size_t i = 0; i < read_count; i++)
-        last = fmax(last, reads[i]);
+    if (run->read_count)
+        last = fmax(last, run->reads[run->read_count - 1]);
     for (size_t i = 0; i < schedule->dose_count; i++)
         last = fmax(last, schedule->doses[i].time + run->deliveries[i].modifiers.lag);
     run->last = last;
@@ -149,14 +149,24 @@ static enum err run_breaks(struct run *run, const double *reads, size_t read_cou
     return ERR_OK;
 }
 
-static void run_schedule(struct run *run, const double *reads, const size_t *read_order,
-                         size_t read_count)
+/* Readings of a caller's own come after everything at their time; those of a record in
+ * the order of its rows, and after what else there is in the row. */
+static bool read_precedes(const struct run *run, size_t read, const struct stop *stop)
+{
+    double time = run->reads[read];
+    if (time != stop->time)
+        return time < stop->time;
+    return stop->kind != STOP_COVARIATE && run->read_order &&
+           run->read_order[read] < stop->order;
+}
+
+static void run_schedule(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
     size_t n = 0;
-    run->stops = mem_new(2 * schedule->dose_count + schedule->change_count +
-                             run->break_count + read_count,
-                         sizeof *run->stops);
+    run->stops =
+        mem_new(2 * schedule->dose_count + schedule->change_count + run->break_count,
+                sizeof *run->stops);
     for (size_t i = 0; i < schedule->dose_count; i++) {
         double start = schedule->doses[i].time + run->deliveries[i].modifiers.lag;
         size_t order = schedule->doses[i].order;
@@ -170,11 +180,10 @@ static void run_schedule(struct run *run, const double *reads, const size_t *rea
                                         schedule->changes[i].order, i};
     for (size_t i = 0; i < run->break_count; i++)
         run->stops[n++] = (struct stop){run->breaks[i], STOP_BREAK, 0, i};
-    for (size_t i = 0; i < read_count; i++)
-        run->stops[n++] =
-            (struct stop){reads[i], STOP_READ, read_order ? read_order[i] : SIZE_MAX, i};
-    qsort(run->stops, n, sizeof *run->stops, compare_stops);
-    while (n && run->stops[n - 1].kind != STOP_READ)
+    if (n)
+        qsort(run->stops, n, sizeof *run->stops, compare_stops);
+    while (n && (run->read_count == 0 ||
+                 read_precedes(run, run->read_count - 1, &run->stops[n - 1])))
         n--;
     run->stop_count = n;
 }
@@ -182,11 +191,37 @@ static void run_schedule(struct run *run, const double *reads, const size_t *rea
 enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
                   size_t read_count)
 {
+    run->reads = reads;
+    run->read_order = read_order;
+    run->read_count = read_count;
     run_deliveries(run);
-    enum err err = run_breaks(run, reads, read_count);
+    enum err err = run_breaks(run);
     if (err == ERR_OK)
-        run_schedule(run, reads, read_order, read_count);
+        run_schedule(run);
     return err;
+}
+
+bool run_ended(const struct run *run)
+{
+    return run->stop == run->stop_count && run->read == run->read_count;
+}
+
+bool run_reads(const struct run *run)
+{
+    return run->read < run->read_count &&
+           (run->stop == run->stop_count ||
+            read_precedes(run, run->read, &run->stops[run->stop]));
+}
+
+double run_wall(const struct run *run)
+{
+    return run->stop < run->stop_count ? run->stops[run->stop].time
+                                       : run->reads[run->read_count - 1];
+}
+
+double run_next(const struct run *run)
+{
+    return run_reads(run) ? run->reads[run->read] : run_wall(run);
 }
 
 void run_clear(struct run *run)
@@ -307,9 +342,10 @@ static void change_covariate(struct run *run, size_t index)
                          run->slopes);
 }
 
-enum err run_stop(struct run *run, const struct stop *stop)
+enum err run_stop(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
+    const struct stop *stop = &run->stops[run->stop++];
     run->flow->settled = false;
     switch (stop->kind) {
     case STOP_DOSE:
@@ -327,29 +363,25 @@ enum err run_stop(struct run *run, const struct stop *stop)
         return ERR_OK;
     case STOP_BREAK:
         return switch_over(run, stop->index);
-    case STOP_READ:
-        break;
     }
     return ERR_OK;
 }
 
-/* Carry the state to stop `next`; the solver never looks past the next discontinuity. */
-static enum err run_advance(struct run *run, size_t next)
+/* Carry the state to the next thing; the solver never looks past the next discontinuity.
+ */
+static enum err run_advance(struct run *run)
 {
     struct flow *flow = run->flow;
-    double to = run->stops[next].time;
+    double to = run_next(run);
     if (!flow->ode || to <= flow->t) {
         flow->t = fmax(to, flow->t);
         return ERR_OK;
     }
-    size_t wall = next;
-    while (wall + 1 < run->stop_count && run->stops[wall].kind == STOP_READ)
-        wall++;
     enum err err = ERR_OK;
     if (!flow->settled)
         err = ode_restart(flow->ode, flow->t, flow->x, flow->s);
     if (err == ERR_OK)
-        err = ode_advance(flow->ode, to, run->stops[wall].time, flow->x, flow->s);
+        err = ode_advance(flow->ode, to, run_wall(run), flow->x, flow->s);
     flow->settled = true;
     flow->t = to;
     return err;
@@ -415,11 +447,9 @@ enum err run_begin(struct run *run, struct flow *flow, const struct schedule *sc
 enum err run_all(struct run *run, read_function *read, void *context)
 {
     enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < run->stop_count; i++) {
-        if ((err = run_advance(run, i)) != ERR_OK)
-            break;
-        err = run->stops[i].kind == STOP_READ ? read(run, run->stops[i].index, context)
-                                              : run_stop(run, &run->stops[i]);
+    while (err == ERR_OK && !run_ended(run)) {
+        if ((err = run_advance(run)) == ERR_OK)
+            err = run_reads(run) ? read(run, run->read++, context) : run_stop(run);
     }
     return err;
 }

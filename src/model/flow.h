@@ -62,13 +62,13 @@ void flow_clear(struct flow *flow);
 /* --- one run
  * ---------------------------------------------------------------------------- */
 
-enum stop_kind { STOP_COVARIATE, STOP_DOSE, STOP_END, STOP_BREAK, STOP_READ };
+enum stop_kind { STOP_COVARIATE, STOP_DOSE, STOP_END, STOP_BREAK };
 
 struct stop {
     double time;
     enum stop_kind kind;
     size_t order; /* among equal times, after the kind's precedence */
-    size_t index; /* dose, change or reading */
+    size_t index; /* dose, change or break */
 };
 
 /* A dose under the present parameters. */
@@ -81,8 +81,12 @@ struct delivery {
 struct run {
     struct flow *flow;
     const struct schedule *schedule;
-    struct stop *stops;
+    struct stop *stops; /* everything but readings, up to the last of these */
     size_t stop_count;
+    const double *reads; /* the caller's */
+    const size_t *read_order;
+    size_t read_count;
+    size_t stop, read; /* the next of each */
     double start, last;
     struct delivery *deliveries;
     double *derivatives; /* what the deliveries point into */
@@ -97,12 +101,19 @@ struct run {
  * comes. */
 enum err run_begin(struct run *run, struct flow *flow, const struct schedule *schedule,
                    const double *parameters, double start);
-/* All stops up to the last of the readings: their times, ascending, and the rows of the
- * record they stand in (NULL: after everything at their time). */
+/* All stops up to the last of the readings, which the caller keeps: their times,
+ * ascending, and the rows of the record they stand in (NULL: after everything at their
+ * time). */
 enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
                   size_t read_count);
-/* What the stop does to the flow, which is at its time. */
-enum err run_stop(struct run *run, const struct stop *stop);
+bool run_ended(const struct run *run);
+/* Is a reading the next thing? Its caller moves `read` on. */
+bool run_reads(const struct run *run);
+double run_next(const struct run *run); /* when the next thing is, stop or reading */
+/* When the system next changes, or the last reading is: no step goes beyond. */
+double run_wall(const struct run *run);
+/* What the next stop does to the flow, which is at its time. */
+enum err run_stop(struct run *run);
 void run_clear(struct run *run);
 
 /* Where a reading goes: called with the flow at its time. */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ensemble.h"
 #include "model/unit.h"
+#include "twin_impl.h"
 
 /* --- what a twin holds ------------------------------------------------------------- */
 
@@ -237,8 +237,8 @@ struct mover {
 struct engine {
     const struct model *model;
     const struct prior_layout *layout;
+    double tolerance;
     struct mover with, without; /* derivatives */
-    bool *moving;               /* [p + q] */
 };
 
 static void mover_init(struct mover *mover, const struct model *model, bool derivatives,
@@ -265,7 +265,7 @@ struct engine *engine_new(const struct model *model, const struct prior_layout *
         chosen.tolerance = options->tolerance;
     engine->model = model;
     engine->layout = layout;
-    engine->moving = mem_new(model_directions(model), sizeof(bool));
+    engine->tolerance = chosen.tolerance;
     mover_init(&engine->with, model, true, &chosen);
     mover_init(&engine->without, model, false, &chosen);
     return engine;
@@ -280,7 +280,6 @@ void engine_destroy(struct engine **engine)
     ensemble_destroy(&gone->without.ensemble);
     flow_clear(&gone->with.flow);
     flow_clear(&gone->without.flow);
-    mem_free(gone->moving);
     mem_free(gone);
     *engine = NULL;
 }
@@ -295,9 +294,9 @@ const struct prior_layout *engine_layout(const struct engine *engine)
     return engine->layout;
 }
 
-const bool *engine_moving(const struct engine *engine)
+double engine_tolerance(const struct engine *engine)
 {
-    return engine->moving;
+    return engine->tolerance;
 }
 
 /* --- one at a time, by CVODES --------------------------------------------------------
@@ -342,39 +341,131 @@ static enum err read_everything(struct run *run, size_t index, void *context)
     return ERR_OK;
 }
 
+static enum err add_observation(struct run *run, size_t index, void *context)
+{
+    const struct reader *out = context;
+    const struct request *request = out->request;
+    const struct flow *flow = run->flow;
+    size_t observation = request->observation[index], d = flow->directions;
+    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
+                      d ? out->d_f : NULL, NULL);
+    tally_add_one(request->subject, index, out->f[observation],
+                  out->d_f + observation * d, d, request->sums);
+    for (size_t i = 0; i < TALLY_SUMS(d); i++)
+        if (!isfinite(request->sums[i]))
+            return err_set(ERR_NUMERIC, "the likelihood of measurement %zu is not finite",
+                           index);
+    return ERR_OK;
+}
+
+static read_function *reading(const struct request *request)
+{
+    if (request->sums)
+        return add_observation;
+    return request->observation ? read_observation : read_everything;
+}
+
 static enum err mover_follow(struct mover *mover, const struct request *request)
 {
     struct flow *flow = &mover->flow;
-    size_t observations = model_observations(flow->model);
+    size_t observations = model_observations(flow->model), d = flow->directions;
     struct reader reader = {request, mem_new(observations, sizeof(double)),
-                            mem_new(observations * flow->directions, sizeof(double))};
+                            mem_new(observations * d, sizeof(double))};
     struct run run;
+    if (request->sums)
+        memset(request->sums, 0, TALLY_SUMS(d) * sizeof(double));
     enum err err =
         run_begin(&run, flow, request->schedule, request->parameters, request->start);
     if (err == ERR_OK)
         err = run_plan(&run, request->reads, request->read_order, request->read_count);
     if (err == ERR_OK)
-        err = run_all(&run, request->observation ? read_observation : read_everything,
-                      &reader);
-    for (size_t k = 0; request->moving && k < flow->directions; k++)
-        request->moving[k] |= flow->moving[k];
+        err = run_all(&run, reading(request), &reader);
+    if (request->moving)
+        memcpy(request->moving, flow->moving, d * sizeof(bool));
     run_clear(&run);
     mem_free(reader.f);
     mem_free(reader.d_f);
     return err;
 }
 
-/* All through the lanes, and whoever did not get through by CVODES; errs [count]. */
-static void mover_run(struct mover *mover, struct request *requests, size_t count,
-                      enum err *errs)
+/* Between a supply and lanes, from which comes undone what is too stiff for them. */
+struct second_chance {
+    struct mover *mover;
+    const struct supply *supply;
+};
+
+static struct request *next_of(void *context)
 {
-    if (mover->ensemble)
-        ensemble_run(mover->ensemble, requests, count);
-    for (size_t i = 0; i < count; i++)
-        errs[i] = requests[i].done ? ERR_OK : mover_follow(mover, &requests[i]);
+    const struct supply *supply = ((const struct second_chance *)context)->supply;
+    return supply->next(supply->context);
+}
+
+static void done_or_followed(void *context, struct request *request)
+{
+    const struct second_chance *chance = context;
+    if (request->err != ERR_OK)
+        request->err = mover_follow(chance->mover, request);
+    chance->supply->done(chance->supply->context, request);
+}
+
+void engine_run(struct engine *engine, bool derivatives, const struct supply *supply)
+{
+    struct mover *mover = derivatives ? &engine->with : &engine->without;
+    struct second_chance chance = {mover, supply};
+    const struct supply through = {next_of, done_or_followed, &chance};
+    struct request *request;
+    if (mover->ensemble) {
+        ensemble_run(mover->ensemble, &through);
+        return;
+    }
+    while ((request = supply->next(supply->context))) {
+        request->err = mover_follow(mover, request);
+        supply->done(supply->context, request);
+    }
+}
+
+/* All of an array. */
+struct queue {
+    struct request *next, *end;
+};
+
+static struct request *queue_next(void *context)
+{
+    struct queue *queue = context;
+    return queue->next < queue->end ? queue->next++ : NULL;
+}
+
+static void queue_done(void *context, struct request *request)
+{
+    (void)context, (void)request;
+}
+
+static void answer_all(struct engine *engine, bool derivatives, struct request *requests,
+                       size_t count)
+{
+    struct queue queue = {requests, requests + count};
+    const struct supply supply = {queue_next, queue_done, &queue};
+    engine_run(engine, derivatives, &supply);
 }
 
 /* --- prediction at the measurements ------------------------------------------------ */
+
+struct request twin_request(const struct twin *twin)
+{
+    return (struct request){
+        .schedule = &twin->schedule,
+        .start = twin->start,
+        .reads = twin->measurement_times,
+        .read_order = twin->measurement_order,
+        .read_count = twin->measurement_count,
+        .observation = twin->measurement_observations,
+    };
+}
+
+const struct twin_measurement *twin_measured(const struct twin *twin)
+{
+    return twin->measurements;
+}
 
 void twin_predict_all(struct engine *engine, struct twin_point *points, size_t count,
                       bool derivatives)
@@ -382,38 +473,26 @@ void twin_predict_all(struct engine *engine, struct twin_point *points, size_t c
     size_t n = model_parameters(engine->model);
     struct request *requests = mem_new(count, sizeof *requests);
     double *parameters = mem_new(count * n, sizeof *parameters);
-    enum err *errs = mem_new(count, sizeof *errs);
-    for (size_t k = 0; derivatives && k < model_directions(engine->model); k++)
-        engine->moving[k] = false;
     for (size_t i = 0; i < count; i++) {
-        const struct twin *twin = points[i].twin;
         twin_parameters(engine->model, engine->layout, points[i].phi, points[i].gamma,
                         parameters + i * n);
-        requests[i] = (struct request){
-            .schedule = &twin->schedule,
-            .parameters = parameters + i * n,
-            .start = twin->start,
-            .reads = twin->measurement_times,
-            .read_order = twin->measurement_order,
-            .read_count = twin->measurement_count,
-            .observation = twin->measurement_observations,
-            .f = points[i].f,
-            .d_f = points[i].jacobian,
-            .moving = derivatives ? engine->moving : NULL,
-        };
+        requests[i] = twin_request(points[i].twin);
+        requests[i].parameters = parameters + i * n;
+        requests[i].f = points[i].f;
+        requests[i].d_f = points[i].jacobian;
+        requests[i].moving = points[i].moving;
     }
-    mover_run(derivatives ? &engine->with : &engine->without, requests, count, errs);
+    answer_all(engine, derivatives, requests, count);
     for (size_t i = 0; i < count; i++)
-        points[i].err = errs[i];
+        points[i].err = requests[i].err;
     mem_free(requests);
     mem_free(parameters);
-    mem_free(errs);
 }
 
 enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
                       const double *gamma, double *f, double *jacobian)
 {
-    struct twin_point point = {twin, phi, gamma, f, jacobian, ERR_OK};
+    struct twin_point point = {twin, phi, gamma, f, jacobian, NULL, ERR_OK};
     twin_predict_all(engine, &point, 1, jacobian != NULL);
     return point.err;
 }
@@ -424,7 +503,6 @@ void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_
                        const double *times, size_t time_count)
 {
     struct request *requests = mem_new(count, sizeof *requests);
-    enum err *errs = mem_new(count, sizeof *errs);
     for (size_t i = 0; i < count; i++) {
         double start = courses[i].twin->start;
         requests[i] = (struct request){
@@ -436,11 +514,10 @@ void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_
             .f = courses[i].out,
         };
     }
-    mover_run(&engine->without, requests, count, errs);
+    answer_all(engine, false, requests, count);
     for (size_t i = 0; i < count; i++)
-        courses[i].err = errs[i];
+        courses[i].err = requests[i].err;
     mem_free(requests);
-    mem_free(errs);
 }
 
 enum err twin_simulate(struct engine *engine, const struct twin *twin,

@@ -80,7 +80,7 @@ static void write_covariates(const struct statistic *statistic, const double *x,
  * scaled, in whose eigenvectors it is shortened as statistic.h says. Returns the kappa of
  * this patient's reach. */
 static double shorten(const struct statistic *statistic, const double *scale,
-                      const struct fit_moments *moments, double x2, double room,
+                      const struct moments *moments, double x2, double room,
                       double *z)
 {
     size_t p = statistic->p;
@@ -116,7 +116,7 @@ static double shorten(const struct statistic *statistic, const double *scale,
  * that z shrinks by (I - V) e where typical values move by e, by (I - V) M z where the
  * covariance does by M, by `cross` where a population parameter does. */
 static void write_curvature(const struct statistic *statistic,
-                            const struct fit_moments *moments, const double *x,
+                            const struct moments *moments, const double *x,
                             double *vector)
 {
     size_t p = statistic->p, k = statistic->k, q = statistic->q;
@@ -151,7 +151,7 @@ static void write_curvature(const struct statistic *statistic,
 }
 
 static void write_scores(const struct statistic *statistic, const double *scale,
-                         const struct fit_moments *moments, const double *x, double room,
+                         const struct moments *moments, const double *x, double room,
                          double *vector)
 {
     size_t p = statistic->p, k = statistic->k;
@@ -289,7 +289,7 @@ static void cut_residual(const struct statistic *statistic, double weight,
 }
 
 static void write_residual(const struct statistic *statistic,
-                           const struct fit_moments *moments, double *vector)
+                           const struct moments *moments, double *vector)
 {
     size_t p = statistic->p, m = statistic->m;
     double weight = capped_weight(statistic, m, moments->residual_information);
@@ -318,7 +318,7 @@ static void write_residual(const struct statistic *statistic,
 }
 
 static void write_population(const struct statistic *statistic,
-                             const struct fit_moments *moments, const double *x,
+                             const struct moments *moments, const double *x,
                              double *vector)
 {
     size_t p = statistic->p, q = statistic->q, k = statistic->k;
@@ -334,14 +334,10 @@ static void write_population(const struct statistic *statistic,
                     weight * moments->population_cross[i * p + a] * x[c];
 }
 
-enum err update_vector(struct engine *engine, const struct twin *twin,
-                       const struct prior *prior, const struct fit *fit,
+enum err update_vector(const struct twin *twin, const struct prior *prior,
+                       const struct fit *fit, const struct moments *moments,
                        const struct statistic *statistic, double *vector)
 {
-    struct fit_moments *moments = NULL;
-    enum err err = fit_moments(engine, twin, prior, fit, &moments);
-    if (err != ERR_OK)
-        return err;
     const double *x = twin_x(twin);
     memset(vector, 0, statistic->dimension * sizeof(double));
     write_covariates(statistic, x, vector);
@@ -358,7 +354,6 @@ enum err update_vector(struct engine *engine, const struct twin *twin,
     scale_records(statistic, vector);
     write_scores(statistic, prior->scale, moments, x, room_for_scores(statistic, vector),
                  vector);
-    fit_moments_destroy(&moments);
     for (size_t i = 0; i < statistic->dimension; i++)
         if (!isfinite(vector[i]))
             return err_set(ERR_NUMERIC, "number %zu of the update is not finite", i);

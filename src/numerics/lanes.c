@@ -306,14 +306,14 @@ void lanes_rest(struct lanes *lanes, size_t lane)
         lanes->y[r * LANES + lane] = lanes->k[0][r * LANES + lane] = 0;
 }
 
-enum lane_state lanes_state(const struct lanes *lanes, size_t lane)
+const enum lane_state *lanes_states(const struct lanes *lanes)
 {
-    return lanes->state[lane];
+    return lanes->state;
 }
 
-double lanes_time(const struct lanes *lanes, size_t lane)
+const double *lanes_times(const struct lanes *lanes)
 {
-    return lanes->t[lane];
+    return lanes->t;
 }
 
 size_t lanes_steps(const struct lanes *lanes, size_t lane)

@@ -57,17 +57,15 @@ static struct cohort *cohort_new(void)
         }
         c->schedules[i] = (struct schedule){c->model, c->doses[i],     4, &c->changes[i],
                                             1,        c->covariates[i]};
-        c->requests[i] = (struct request){&c->schedules[i],
-                                          c->parameters[i],
-                                          0,
-                                          c->times,
-                                          NULL,
-                                          TIMES,
-                                          c->observation,
-                                          c->f[i],
-                                          &c->d_f[i][0][0],
-                                          c->moving[i],
-                                          false};
+        c->requests[i] = (struct request){.schedule = &c->schedules[i],
+                                          .parameters = c->parameters[i],
+                                          .reads = c->times,
+                                          .read_count = TIMES,
+                                          .observation = c->observation,
+                                          .f = c->f[i],
+                                          .d_f = &c->d_f[i][0][0],
+                                          .moving = c->moving[i],
+                                          .err = ERR_NUMERIC};
     }
     return c;
 }
@@ -78,12 +76,34 @@ static void cohort_free(struct cohort *c)
     mem_free(c);
 }
 
+/* An array of requests, one after the other. */
+struct queue {
+    struct request *next, *end;
+};
+
+static struct request *queue_next(void *context)
+{
+    struct queue *queue = context;
+    return queue->next < queue->end ? queue->next++ : NULL;
+}
+
+static void queue_done(void *context, struct request *request)
+{
+    (void)context, (void)request;
+}
+
+static void run_all_of(struct ensemble *ensemble, struct request *requests, size_t count)
+{
+    struct queue queue = {requests, requests + count};
+    ensemble_run(ensemble, &(struct supply){queue_next, queue_done, &queue});
+}
+
 /* --- the same bits, whatever is beside
  * ---------------------------------------------------- */
 
 static void same_bits(const struct cohort *c, size_t i, const struct cohort *first)
 {
-    assert_true(c->requests[i].done);
+    assert_ok(c->requests[i].err);
     assert_memory_equal(c->f[i], first->f[i], sizeof c->f[i]);
     assert_memory_equal(c->d_f[i], first->d_f[i], sizeof c->d_f[i]);
 }
@@ -94,7 +114,7 @@ static void ensemble__results_depend_on_nobody_else(void **state)
     struct cohort *first = cohort_new();
     struct ensemble *one = ensemble_new(first->model, true, 1e-6, SIMD_SCALAR);
     for (size_t i = 0; i < PATIENTS; i++) /* each alone, in the first lane */
-        ensemble_run(one, &first->requests[i], 1);
+        run_all_of(one, &first->requests[i], 1);
     ensemble_destroy(&one);
     for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
         for (size_t shift = 0; shift < PATIENTS; shift += 9) {
@@ -106,11 +126,11 @@ static void ensemble__results_depend_on_nobody_else(void **state)
                 queue[i] =
                     c->requests[(shift % 3 ? i + shift : 2 * PATIENTS - i - shift) %
                                 PATIENTS];
-            ensemble_run(ensemble, queue, PATIENTS - shift); /* in two parts */
-            ensemble_run(ensemble, queue + PATIENTS - shift, shift);
+            run_all_of(ensemble, queue, PATIENTS - shift); /* in two parts */
+            run_all_of(ensemble, queue + PATIENTS - shift, shift);
             for (size_t i = 0; i < PATIENTS; i++)
-                c->requests[(size_t)(queue[i].schedule - c->schedules)].done =
-                    queue[i].done;
+                c->requests[(size_t)(queue[i].schedule - c->schedules)].err =
+                    queue[i].err;
             for (size_t i = 0; i < PATIENTS; i++)
                 same_bits(c, i, first);
             ensemble_destroy(&ensemble);
@@ -125,10 +145,10 @@ static void ensemble__values_need_no_derivatives(void **state)
     (void)state;
     struct cohort *with = cohort_new(), *without = cohort_new();
     struct ensemble *ensemble = ensemble_new(with->model, true, 1e-9, simd_best());
-    ensemble_run(ensemble, with->requests, PATIENTS);
+    run_all_of(ensemble, with->requests, PATIENTS);
     ensemble_destroy(&ensemble);
     ensemble = ensemble_new(without->model, false, 1e-9, simd_best());
-    ensemble_run(ensemble, without->requests, PATIENTS);
+    run_all_of(ensemble, without->requests, PATIENTS);
     ensemble_destroy(&ensemble);
     for (size_t i = 0; i < PATIENTS; i++)
         for (size_t j = 0; j < TIMES; j++)
@@ -161,12 +181,17 @@ static void ensemble__returns_what_is_stiff(void **state)
     double stiff[] = {1, 1e7}, mild[] = {1, 10}, time = 5, f[2] = {0}, d_f[2];
     size_t observation = 0;
     struct request requests[] = {
-        {&schedule, stiff, 0, &time, NULL, 1, &observation, &f[0], &d_f[0], NULL, true},
-        {&schedule, mild, 0, &time, NULL, 1, &observation, &f[1], &d_f[1], NULL, false}};
+        {.schedule = &schedule, .parameters = stiff, .f = &f[0], .d_f = &d_f[0]},
+        {.schedule = &schedule, .parameters = mild, .f = &f[1], .d_f = &d_f[1]}};
+    for (size_t i = 0; i < 2; i++) {
+        requests[i].reads = &time;
+        requests[i].read_count = 1;
+        requests[i].observation = &observation;
+    }
     struct ensemble *ensemble = ensemble_new(model, true, 1e-9, simd_best());
-    ensemble_run(ensemble, requests, 2);
-    assert_false(requests[0].done);
-    assert_true(requests[1].done);
+    run_all_of(ensemble, requests, 2);
+    assert_int_equal(requests[0].err, ERR_NUMERIC);
+    assert_ok(requests[1].err);
     /* y = 10/9 (e^-t - e^-10t) */
     assert_relative(f[1], 10.0 / 9 * (exp(-5) - exp(-50)), 1e-7);
     ensemble_destroy(&ensemble);

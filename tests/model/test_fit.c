@@ -59,10 +59,10 @@ static void fit__of_a_line_is_exact(void **state)
             mode += fo[2 * i + a] * vr[i];
         assert_relative(fit->phi[a], mode, 1e-10);
     }
-    struct fit_moments *moments;
+    struct moments *moments;
     assert_ok(fit_moments(trial.engine, trial.twins[0], prior, fit, &moments));
     assert_near(moments->skew, 0, 1e-12);
-    fit_moments_destroy(&moments);
+    moments_destroy(&moments);
     fit_destroy(&fit);
     prior_destroy(&prior);
     record_destroy(&record);
@@ -192,15 +192,163 @@ static void fit__that_fails_stays_on_the_prior_and_says_so(void **state)
     assert_non_null(strstr(fit->reason, "not finite"));
     assert_near(fit->phi[0], log(2), 0);
     assert_near(fit->covariance[0], 0.09, 1e-15);
-    struct fit_moments *moments;
+    struct moments *moments;
     assert_ok(fit_moments(trial.engine, trial.twins[0], prior, fit, &moments));
     assert_near(moments->z[0], 0, 0);
     assert_near(moments->w[0], 1, 0);
     assert_near(moments->posterior[0], 1, 0);
-    fit_moments_destroy(&moments);
+    moments_destroy(&moments);
     fit_destroy(&fit);
     prior_destroy(&prior);
     record_destroy(&record);
+    trial_clear(&trial);
+}
+
+/* --- a crowd ------------------------------------------------------------------------ */
+
+/* An oral drug whose lag moves doses, with a limit of detection: searches of many
+ * lengths. */
+static const char oral_text[] =
+    "model oral version 1 \"t\"\ntime h\n"
+    "[parameters]\n"
+    "ka = 1.6 1/h (0.01, 99) lognormal sd 0.6\n"
+    "CL = 2.7 L/h (0.01, 99) lognormal sd 0.3\n"
+    "tl = 0.3 h (0.01, 9) lognormal sd 0.3\n"
+    "V = 32 L (0.1, 999) estimated log\n"
+    "[doses]\noral -> depot mg lag tl\n"
+    "[equations]\nd/dt(depot) = -ka*depot\n"
+    "d/dt(central) = ka*depot - CL/V*central\n"
+    "Cp = central/V\n"
+    "[observations]\n"
+    "level : Cp ~ combined2(add 0.3 mg/L, prop 0.1) lloq 1 mg/L\n";
+
+/* Patients in an order; what they gave, by patient. */
+struct gathering {
+    const struct trial *trial;
+    const size_t *order;
+    size_t next, most; /* gives up after so many */
+    size_t done, unfinished;
+    struct fit *fits[12];
+    struct moments *moments[12];
+};
+
+static bool gather_next(void *context, struct fit_patient *patient)
+{
+    struct gathering *g = context;
+    if (g->next == g->trial->count)
+        return false;
+    size_t i = g->order ? g->order[g->next] : g->next;
+    patient->twin = g->trial->twins[i];
+    patient->owner = &g->fits[i];
+    g->next++;
+    return true;
+}
+
+static bool gather_done(void *context, struct fit_patient *patient)
+{
+    struct gathering *g = context;
+    struct fit **at = patient->owner;
+    *at = patient->fit;
+    g->moments[at - g->fits] = patient->moments;
+    if (!patient->moments)
+        g->unfinished++;
+    return ++g->done < g->most;
+}
+
+static void gather(struct engine *engine, const struct prior *prior, struct gathering *g)
+{
+    const struct fit_crowd crowd = {prior, true, gather_next, gather_done, g};
+    fit_crowd(engine, &crowd);
+}
+
+static void gathering_clear(struct gathering *g)
+{
+    for (size_t i = 0; i < 12; i++) {
+        fit_destroy(&g->fits[i]);
+        moments_destroy(&g->moments[i]);
+    }
+}
+
+static void same_patient(const struct prior *prior, const struct fit *a,
+                         const struct fit *b, const struct moments *c,
+                         const struct moments *d)
+{
+    size_t p = prior->p, q = prior->q, m = prior->m;
+    assert_true(a->converged && b->converged);
+    assert_int_equal(a->evaluations, b->evaluations);
+    assert_memory_equal(a->phi, b->phi, p * sizeof(double));
+    assert_memory_equal(a->covariance, b->covariance, p * p * sizeof(double));
+    assert_memory_equal(&a->objective, &b->objective, sizeof(double));
+    assert_memory_equal(&a->minus2_log_likelihood, &b->minus2_log_likelihood,
+                        sizeof(double));
+    assert_memory_equal(c->z, d->z, p * sizeof(double));
+    assert_memory_equal(c->w, d->w, p * p * sizeof(double));
+    assert_memory_equal(c->residual_score, d->residual_score, m * sizeof(double));
+    assert_memory_equal(c->residual_shape, d->residual_shape, m * p * p * sizeof(double));
+    assert_memory_equal(c->population_score, d->population_score, q * sizeof(double));
+    assert_memory_equal(&c->skew, &d->skew, sizeof(double));
+}
+
+/* Every bit of a patient is the same alone, in a crowd, and in a crowd of another order;
+ * with lanes and, on the same path, one place at a time by CVODES. */
+static void fit__of_a_patient_depends_on_nobody_else(void **state)
+{
+    (void)state;
+    static const size_t order[] = {7, 2, 11, 0, 5, 9, 1, 10, 3, 8, 6, 4};
+    struct trial trial;
+    struct prior *prior;
+    trial_model(&trial, oral_text);
+    trial_read(&trial, "theoph/data.csv", NULL);
+    assert_ok(prior_from_model(trial.model, &prior));
+    for (int solver = ENGINE_LANES; solver <= ENGINE_BDF; solver++) {
+        struct engine_options options = {(enum engine_solver)solver, 1e-7};
+        struct engine *engine = engine_new(trial.model, &trial.layout, &options);
+        struct gathering forth = {.trial = &trial, .most = 13}, mixed = forth;
+        mixed.order = order;
+        gather(engine, prior, &forth);
+        gather(engine, prior, &mixed);
+        assert_int_equal(forth.unfinished + mixed.unfinished, 0);
+        for (size_t i = 0; i < trial.count; i++) {
+            struct fit *fit;
+            struct moments *moments;
+            assert_ok(fit_new(engine, trial.twins[i], prior, &fit));
+            assert_ok(fit_moments(engine, trial.twins[i], prior, fit, &moments));
+            same_patient(prior, fit, forth.fits[i], moments, forth.moments[i]);
+            same_patient(prior, fit, mixed.fits[i], moments, mixed.moments[i]);
+            fit_destroy(&fit);
+            moments_destroy(&moments);
+        }
+        gathering_clear(&forth);
+        gathering_clear(&mixed);
+        engine_destroy(&engine);
+    }
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* Whoever gives up gets everybody back, and the engine goes on as if nothing had been. */
+static void fit__crowds_can_be_given_up(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    trial_model(&trial, oral_text);
+    trial_read(&trial, "theoph/data.csv", NULL);
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct gathering all = {.trial = &trial, .most = 13},
+                     some = {.trial = &trial, .most = 2};
+    gather(trial.engine, prior, &some);
+    assert_true(some.unfinished > 0);
+    assert_int_equal(some.done, some.next);
+    gather(trial.engine, prior, &all);
+    assert_int_equal(all.done, 12);
+    for (size_t i = 0; i < 12; i++)
+        if (some.moments[i])
+            same_patient(prior, some.fits[i], all.fits[i], some.moments[i],
+                         all.moments[i]);
+    gathering_clear(&some);
+    gathering_clear(&all);
+    prior_destroy(&prior);
     trial_clear(&trial);
 }
 
@@ -212,6 +360,8 @@ int main(void)
         cmocka_unit_test(fit__of_theophylline_agrees_with_another_program),
         cmocka_unit_test(fit__finds_the_mode_on_the_other_side_of_a_measurement),
         cmocka_unit_test(fit__that_fails_stays_on_the_prior_and_says_so),
+        cmocka_unit_test(fit__of_a_patient_depends_on_nobody_else),
+        cmocka_unit_test(fit__crowds_can_be_given_up),
     };
     return cmocka_run_group_tests_name("fit", tests, NULL, NULL);
 }

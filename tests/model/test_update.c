@@ -109,7 +109,10 @@ static void vector_of(struct trial *trial, const struct prior *prior,
     assert_ok(twin_new(trial->model, &trial->layout, record, &twin));
     assert_ok(fit_new(trial->engine, twin, prior, &fit));
     assert_true(fit->converged);
-    assert_ok(update_vector(trial->engine, twin, prior, fit, statistic, vector));
+    struct moments *moments;
+    assert_ok(fit_moments(trial->engine, twin, prior, fit, &moments));
+    assert_ok(update_vector(twin, prior, fit, moments, statistic, vector));
+    moments_destroy(&moments);
     fit_destroy(&fit);
     twin_destroy(&twin);
     record_destroy(&record);

@@ -74,10 +74,13 @@ static inline void trial_vector(struct trial *trial, size_t i, const struct prio
                                 const struct statistic *statistic, double *vector)
 {
     struct fit *fit;
+    struct moments *moments = NULL;
     assert_ok(fit_new(trial->engine, trial->twins[i], prior, &fit));
-    if (!fit->converged || update_vector(trial->engine, trial->twins[i], prior, fit,
-                                         statistic, vector) != ERR_OK)
+    if (!fit->converged ||
+        fit_moments(trial->engine, trial->twins[i], prior, fit, &moments) != ERR_OK ||
+        update_vector(trial->twins[i], prior, fit, moments, statistic, vector) != ERR_OK)
         update_uninformed(statistic, twin_x(trial->twins[i]), vector);
+    moments_destroy(&moments);
     fit_destroy(&fit);
 }
 

@@ -146,7 +146,10 @@ static void contribute__adds_clipped_vectors_to_the_noise(void **state)
         struct fit *fit;
         assert_ok(twin_new(model, &layout, records[i], &twin));
         assert_ok(fit_new(engine, twin, prior, &fit));
-        assert_ok(update_vector(engine, twin, prior, fit, &statistic, vector));
+        struct moments *moments;
+        assert_ok(fit_moments(engine, twin, prior, fit, &moments));
+        assert_ok(update_vector(twin, prior, fit, moments, &statistic, vector));
+        moments_destroy(&moments);
         assert_ok(clip_quantise(vector, dimension, step, norm_max, vector[0], integers));
         fixedpoint_add(expected, integers, dimension);
         fit_destroy(&fit);

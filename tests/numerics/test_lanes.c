@@ -74,12 +74,12 @@ static void lanes__follow_the_closed_form(void **state)
             lanes_step(lanes);
             moving = 0;
             for (size_t l = 0; l < LANES; l++)
-                moving += lanes_state(lanes, l) == LANE_MOVING;
+                moving += lanes_states(lanes)[l] == LANE_MOVING;
         }
         for (size_t l = 0; l < LANES; l++) {
             double y[2];
-            assert_int_equal(lanes_state(lanes, l), LANE_ARRIVED);
-            assert_true(lanes_time(lanes, l) == 10 + (double)l);
+            assert_int_equal(lanes_states(lanes)[l], LANE_ARRIVED);
+            assert_true(lanes_times(lanes)[l] == 10 + (double)l);
             lanes_values(lanes, l, y);
             double truth = damped(1 + (double)l, 0.1 * (double)l, 10 + (double)l);
             assert_near(y[0], truth, 300 * tolerances[i]);
@@ -102,14 +102,14 @@ static void lanes__are_right_between_the_ends_of_a_step(void **state)
         lanes_step(lanes);
         for (size_t l = 0; l < LANES; l++) {
             double share = (double)((i + l) % 9) / 8;
-            t[l] = last[l] + share * (lanes_time(lanes, l) - last[l]);
+            t[l] = last[l] + share * (lanes_times(lanes)[l] - last[l]);
         }
         lanes_between(lanes, t);
         for (size_t l = 0; l < LANES; l++) {
-            bool moved = lanes_time(lanes, l) > last[l];
+            bool moved = lanes_times(lanes)[l] > last[l];
             if (moved)
                 assert_near(o.stage[l], damped(1 + (double)l, 0.05, t[l]), 3e-7);
-            last[l] = lanes_time(lanes, l);
+            last[l] = lanes_times(lanes)[l];
         }
     }
     lanes_destroy(&lanes);
@@ -123,14 +123,14 @@ static void carry(size_t lane, enum simd simd, bool company, double *y, size_t *
     for (size_t l = 0; l < LANES && company; l++)
         begin(lanes, &o, l, 0.3 + 5 * (double)l, 1, 1 + 3 * (double)l, 1e-9);
     begin(lanes, &o, lane, 2, 0.3, 7, 1e-7);
-    while (lanes_state(lanes, lane) == LANE_MOVING)
+    while (lanes_states(lanes)[lane] == LANE_MOVING)
         lanes_step(lanes);
     lanes_values(lanes, lane, y);
     y[0] += 1; /* a jump, and on */
     lanes_jump(lanes, lane, y);
     o.u[lane] = 3;
     lanes_go(lanes, lane, 11);
-    while (lanes_state(lanes, lane) == LANE_MOVING)
+    while (lanes_states(lanes)[lane] == LANE_MOVING)
         lanes_step(lanes);
     lanes_values(lanes, lane, y);
     *steps = lanes_steps(lanes, lane);
@@ -163,10 +163,10 @@ static void lanes__fail_one_by_one(void **state)
     begin(lanes, &o, 3, NAN, 0, 5, 1e-7);
     for (size_t i = 0; i < 300; i++)
         lanes_step(lanes);
-    assert_int_equal(lanes_state(lanes, 0), LANE_IDLE);
-    assert_int_equal(lanes_state(lanes, 1), LANE_FAILED);
-    assert_int_equal(lanes_state(lanes, 2), LANE_ARRIVED);
-    assert_int_equal(lanes_state(lanes, 3), LANE_FAILED);
+    assert_int_equal(lanes_states(lanes)[0], LANE_IDLE);
+    assert_int_equal(lanes_states(lanes)[1], LANE_FAILED);
+    assert_int_equal(lanes_states(lanes)[2], LANE_ARRIVED);
+    assert_int_equal(lanes_states(lanes)[3], LANE_FAILED);
     double y[2];
     lanes_values(lanes, 2, y);
     assert_near(y[0], damped(1, 0.5, 5), 1e-5);
@@ -201,9 +201,9 @@ static void lanes__test_every_group(void **state)
     double y[2] = {0, 0}, absolute[2] = {1e-9, 1e-9};
     lanes_begin(lanes, 4, 0, y, absolute);
     lanes_go(lanes, 4, 100);
-    while (lanes_state(lanes, 4) == LANE_MOVING)
+    while (lanes_states(lanes)[4] == LANE_MOVING)
         lanes_step(lanes);
-    assert_int_equal(lanes_state(lanes, 4), LANE_ARRIVED);
+    assert_int_equal(lanes_states(lanes)[4], LANE_ARRIVED);
     lanes_values(lanes, 4, y);
     assert_near(y[1], 0.01, 1e-7);
     lanes_destroy(&lanes);

@@ -82,7 +82,10 @@ static void exact__sums_plain_vectors_and_refuses_what_is_too_large(void **state
                                      CENSORED_NOT, 0));
         assert_ok(twin_new(model, &layout, records[i], &twin));
         assert_ok(fit_new(engine, twin, prior, &fit));
-        assert_ok(update_vector(engine, twin, prior, fit, &statistic, vector));
+        struct moments *moments;
+        assert_ok(fit_moments(engine, twin, prior, fit, &moments));
+        assert_ok(update_vector(twin, prior, fit, moments, &statistic, vector));
+        moments_destroy(&moments);
         for (size_t j = 0; j < statistic.dimension; j++)
             plain[j] += vector[j];
         fit_destroy(&fit);

@@ -1,0 +1,373 @@
+#include "search.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "numerics/linalg.h"
+
+#define EVALUATIONS_MAX 200 /* of one descent */
+
+/* First steps are at most this many prior standard deviations long: a longer one can land
+ * where a large prediction with its proportional error explains everything a little. */
+#define RADIUS_START 2.0
+#define RADIUS_LEAST 1e-7
+#define RATIO_ACCEPT 1e-4
+/* A look around a mode that finds a place lower by this starts the search anew there. */
+#define LOWER_ENOUGH 1e-6
+#define RESTARTS_MAX 4
+
+/* A search that comes this near to a known mode, in its posterior standard deviations, is
+ * taken to end there. */
+#define NEAR_MODE 0.1
+
+#define CURVATURE_LEAST 0.05
+
+/* A mode is found when a step promises less of O than this: the square of its length in
+ * posterior standard deviations. Coarser answers cannot tell as much. */
+#define PROMISE_DONE 1e-12
+#define PROMISE_COARSE(tolerance) ((tolerance)*fmin(1, 1e6 * (tolerance)))
+/* Where rounding in the solver stops progress earlier, this still counts as found. */
+#define PROMISE_ENOUGH 1e-6
+
+/* Where a parameter moves doses or switches in time, once more from one and two prior
+ * standard deviations of it to either side; the lowest mode counts. */
+static const double shifts[] = {-1, 1, -2, 2};
+#define SHIFTS (sizeof shifts / sizeof shifts[0])
+
+/* --- the quadratic model -----------------------------------------------------------
+ *
+ * Around a point, in the eigenvectors of its Hessian: H = A + B, where B is what secants
+ * have shown A to lack (Dennis, Gay, Welsch 1981: NL2SOL). */
+
+struct bowl {
+    size_t p;
+    double value[MODEL_PARAMETERS_MAX]; /* eigenvalues, ascending */
+    double vector[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    double slope[MODEL_PARAMETERS_MAX]; /* half gradient in eigenvectors */
+};
+
+static enum err bowl_init(struct bowl *bowl, size_t p, const struct point *point,
+                          double *lack)
+{
+    double hessian[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    bowl->p = p;
+    for (size_t i = 0; i < p * p; i++)
+        hessian[i] = point->curvature[i] + lack[i];
+    enum err err = linalg_eigen(p, hessian, bowl->value, bowl->vector);
+    /* A is at least the identity; a sum that is not even near it is not to be trusted. */
+    if (err == ERR_OK && p && bowl->value[0] < CURVATURE_LEAST) {
+        memset(lack, 0, p * p * sizeof *lack);
+        err = linalg_eigen(p, point->curvature, bowl->value, bowl->vector);
+    }
+    if (err == ERR_OK)
+        linalg_multiply_tn(p, p, 1, bowl->vector, point->gradient, bowl->slope);
+    return err;
+}
+
+/* Length of the step with damping, and its derivative by it. */
+static double bowl_length(const struct bowl *bowl, double damping, double *derivative)
+{
+    double square = 0, change = 0;
+    for (size_t i = 0; i < bowl->p; i++) {
+        double t = bowl->slope[i] / (bowl->value[i] + damping);
+        square += t * t;
+        change -= t * t / (bowl->value[i] + damping);
+    }
+    double length = sqrt(square);
+    *derivative = length > 0 ? change / length : 0;
+    return length;
+}
+
+/* The minimiser of the quadratic within `radius` (Newton on the secular equation, More
+ * and Sorensen 1983); the decrease of O it promises. */
+static double bowl_step(const struct bowl *bowl, double radius, double *step,
+                        double *length)
+{
+    double damping = 0, derivative, promise = 0;
+    *length = bowl_length(bowl, 0, &derivative);
+    for (int i = 0; i < 30 && *length > radius * 1.01; i++) {
+        damping += (*length / radius - 1) * *length / -derivative;
+        *length = bowl_length(bowl, damping, &derivative);
+    }
+    memset(step, 0, bowl->p * sizeof *step);
+    for (size_t i = 0; i < bowl->p; i++) {
+        double t = -bowl->slope[i] / (bowl->value[i] + damping);
+        promise -= t * (2 * bowl->slope[i] + bowl->value[i] * t);
+        for (size_t a = 0; a < bowl->p; a++)
+            step[a] += bowl->vector[a * bowl->p + i] * t;
+    }
+    return promise;
+}
+
+/* --- the way -----------------------------------------------------------------------
+ *
+ * settle_from asks for O where a descent is to begin; descent_step asks for a trial,
+ * again and again; look_around asks for the neighbours of where it ended; shift_next
+ * begins again elsewhere. Each of the take_* hears the answer and asks the next. */
+
+enum asked { ASKED_START, ASKED_TRIAL, ASKED_AROUND };
+
+struct way {
+    const struct prior *prior;
+    size_t p;
+    double promise_done;
+    enum asked asked;
+
+    double *z; /* where the descent stands, and O there */
+    struct point here;
+    double *lack, *step; /* B [p][p]; the step being tried [p] */
+    double radius, promise, length;
+    size_t limit, restarts;
+
+    bool *moving; /* of the first descent */
+    size_t shift; /* begun from so many places but the first */
+};
+
+static void swap_points(struct point *a, struct point *b)
+{
+    struct point kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+static bool ask_point(struct search *search, enum asked asked, const double *z)
+{
+    search->count = 1;
+    search->derivatives = true;
+    memmove(search->z, z, search->way->p * sizeof *z);
+    search->way->asked = asked;
+    search->evaluations++;
+    return true;
+}
+
+static bool settle_from(struct search *search, const double *z)
+{
+    search->way->restarts = 0;
+    return ask_point(search, ASKED_START, z);
+}
+
+/* From the next of the shifted places; false when there is none left. */
+static bool shift_next(struct search *search)
+{
+    struct way *way = search->way;
+    size_t p = way->p;
+    while (way->shift < SHIFTS * p) {
+        size_t a = way->shift / SHIFTS;
+        double start[MODEL_PARAMETERS_MAX] = {0};
+        double by = shifts[way->shift++ % SHIFTS];
+        start[a] = by * sqrt(way->prior->omega[a * (p + 1)]);
+        if (way->moving[a] && linalg_solve(p, way->prior->factor, 1, start) == ERR_OK)
+            return settle_from(search, start);
+    }
+    return false;
+}
+
+/* A search from one place is over; the lowest mode counts. */
+static bool settle_ended(struct search *search, bool found)
+{
+    struct way *way = search->way;
+    bool first = way->shift == 0;
+    if (first)
+        memcpy(way->moving, search->moving, way->p * sizeof *way->moving);
+    if (found && (!search->found ||
+                  way->here.objective < search->at_mode.objective - LOWER_ENOUGH)) {
+        memcpy(search->mode, way->z, way->p * sizeof *way->z);
+        swap_points(&search->at_mode, &way->here);
+        search->found = true;
+    }
+    return shift_next(search);
+}
+
+/* Is z within NEAR_MODE, in its posterior sds, of the mode that is known already? */
+static bool is_known(const struct search *search, const double *z)
+{
+    size_t p = search->way->p;
+    double square = 0;
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            square += (z[a] - search->mode[a]) * search->at_mode.curvature[a * p + b] *
+                      (z[b] - search->mode[b]);
+    return search->found && square < NEAR_MODE * NEAR_MODE;
+}
+
+/* Asks for the points sqrt 3 posterior standard deviations from the mode along each
+ * eigenvector of the curvature. */
+static bool look_around(struct search *search)
+{
+    struct way *way = search->way;
+    size_t p = way->p;
+    double value[MODEL_PARAMETERS_MAX];
+    double vector[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    if (p == 0 || linalg_eigen(p, way->here.curvature, value, vector) != ERR_OK)
+        return settle_ended(search, true);
+    for (size_t i = 0; i < 2 * p; i++) {
+        double h = (i % 2 ? -1 : 1) * sqrt(3 / value[i / 2]);
+        for (size_t a = 0; a < p; a++)
+            search->z[i * p + a] = way->z[a] + h * vector[a * p + i / 2];
+    }
+    search->count = 2 * p;
+    search->derivatives = false;
+    way->asked = ASKED_AROUND;
+    return true;
+}
+
+static bool descent_ended(struct search *search, bool found)
+{
+    return found ? look_around(search) : settle_ended(search, false);
+}
+
+/* The next trial of the trust-region search. It came to rest where the promise vanishes,
+ * at a smooth minimum, whose last step is taken on trust, or where the radius does, at a
+ * kink (a lag time crossing a measurement). It ends early, without a find, on the way
+ * into a mode that is known. */
+static bool descent_step(struct search *search)
+{
+    struct way *way = search->way;
+    size_t p = way->p;
+    struct bowl bowl;
+    double trial[MODEL_PARAMETERS_MAX];
+    if (search->evaluations >= way->limit ||
+        bowl_init(&bowl, p, &way->here, way->lack) != ERR_OK)
+        return descent_ended(search, false);
+    way->promise = bowl_step(&bowl, way->radius, way->step, &way->length);
+    if (way->promise < way->promise_done) {
+        for (size_t a = 0; a < p; a++)
+            way->z[a] += way->step[a];
+        way->here.objective -= way->promise;
+        return descent_ended(search, true);
+    }
+    if (is_known(search, way->z))
+        return descent_ended(search, false);
+    for (size_t a = 0; a < p; a++)
+        trial[a] = way->z[a] + way->step[a];
+    return ask_point(search, ASKED_TRIAL, trial);
+}
+
+static bool take_start(struct search *search)
+{
+    struct way *way = search->way;
+    if (search->answer.err != ERR_OK)
+        return search->evaluations > 1 && settle_ended(search, false);
+    memcpy(way->z, search->z, way->p * sizeof *way->z);
+    swap_points(&way->here, &search->answer);
+    memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
+    way->radius = RADIUS_START;
+    way->limit = search->evaluations + EVALUATIONS_MAX;
+    return descent_step(search);
+}
+
+/* Symmetric rank one: B (new) s = y - A (new) s. */
+static void learn_lack(struct way *way, const struct point *after)
+{
+    size_t p = way->p;
+    const double *step = way->step;
+    double rest[MODEL_PARAMETERS_MAX], along = 0, rest_norm = 0, step_norm = 0;
+    for (size_t a = 0; a < p; a++) {
+        rest[a] = after->gradient[a] - way->here.gradient[a];
+        for (size_t b = 0; b < p; b++)
+            rest[a] -= (after->curvature[a * p + b] + way->lack[a * p + b]) * step[b];
+        along += rest[a] * step[a];
+        rest_norm += rest[a] * rest[a];
+        step_norm += step[a] * step[a];
+    }
+    if (!(fabs(along) > 1e-8 * sqrt(rest_norm * step_norm)))
+        return;
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            way->lack[a * p + b] += rest[a] * rest[b] / along;
+}
+
+static bool take_trial(struct search *search)
+{
+    struct way *way = search->way;
+    bool known = search->answer.err == ERR_OK, rests = false;
+    double ratio = known ? (way->here.objective - search->answer.objective) / way->promise
+                         : -INFINITY;
+    if (known && isfinite(ratio))
+        learn_lack(way, &search->answer);
+    if (ratio > RATIO_ACCEPT) {
+        memcpy(way->z, search->z, way->p * sizeof *way->z);
+        swap_points(&way->here, &search->answer);
+    } else if (way->promise < fmax(PROMISE_ENOUGH, way->promise_done)) {
+        rests = true;
+    }
+    if (ratio < 0.25)
+        way->radius = way->length / 4;
+    else if (ratio > 0.75)
+        way->radius = fmax(way->radius, 2 * way->length);
+    if (rests || way->radius < RADIUS_LEAST)
+        return descent_ended(search, true);
+    return descent_step(search);
+}
+
+/* Once more from the lowest of what is around, if it is lower. */
+static bool take_around(struct search *search)
+{
+    struct way *way = search->way;
+    size_t lowest = 0;
+    for (size_t i = 1; i < search->count; i++)
+        if (search->objectives[i] < search->objectives[lowest])
+            lowest = i;
+    if (!(search->objectives[lowest] <= way->here.objective - LOWER_ENOUGH) ||
+        way->restarts++ == RESTARTS_MAX)
+        return settle_ended(search, true);
+    return ask_point(search, ASKED_START, search->z + lowest * way->p);
+}
+
+/* --- from outside ------------------------------------------------------------------ */
+
+void search_begin(struct search *search, const struct prior *prior, double tolerance)
+{
+    size_t p = prior->p, most = p ? 2 * p : 1;
+    struct way *way = mem_new(1, sizeof *way);
+    *search = (struct search){.way = way,
+                              .z = mem_new(most * p, sizeof(double)),
+                              .answer = point_new(p),
+                              .moving = mem_new(p + prior->q, sizeof(bool)),
+                              .objectives = mem_new(most, sizeof(double)),
+                              .mode = mem_new(p, sizeof(double)),
+                              .at_mode = point_new(p)};
+    way->prior = prior;
+    way->p = p;
+    way->promise_done = fmax(PROMISE_DONE, PROMISE_COARSE(tolerance));
+    way->z = mem_new(p, sizeof(double));
+    way->here = point_new(p);
+    way->lack = mem_new(p * p, sizeof(double));
+    way->step = mem_new(p, sizeof(double));
+    way->moving = mem_new(p, sizeof(bool));
+    settle_from(search, way->z);
+}
+
+bool search_go_on(struct search *search)
+{
+    switch (search->way->asked) {
+    case ASKED_START:
+        return take_start(search);
+    case ASKED_TRIAL:
+        return take_trial(search);
+    case ASKED_AROUND:
+        return take_around(search);
+    }
+    return false;
+}
+
+void search_clear(struct search *search)
+{
+    struct way *way = search->way;
+    if (!way)
+        return;
+    mem_free(search->z);
+    mem_free(search->moving);
+    mem_free(search->objectives);
+    mem_free(search->mode);
+    point_clear(&search->answer);
+    point_clear(&search->at_mode);
+    mem_free(way->z);
+    point_clear(&way->here);
+    mem_free(way->lack);
+    mem_free(way->step);
+    mem_free(way->moving);
+    mem_free(way);
+    search->way = NULL;
+}

@@ -1,0 +1,43 @@
+#ifndef MODEL_SEARCH_H
+#define MODEL_SEARCH_H
+
+#include "model/prior.h"
+#include "target.h"
+
+/* search - the way to the mode of one patient, as questions and answers.
+ *
+ * It wants to know O at places z and says which; somebody finds out (model/fit, from
+ * engines that carry many patients at once) and lets it go on. What it asks next depends
+ * on nothing but the answers. From z = 0: a trust-region descent on the expected
+ * curvature and what secants show it to lack; at its end a look around, and once more
+ * from the lowest place of that if it is lower; where parameters move doses or switches
+ * in time, all that again from both sides. A failed search is an end as well. Called by
+ * fit. */
+
+struct search {
+    /* The question: O at `count` places z [count][p]. With derivatives it is one place,
+     * whose answer is `answer` and, in `moving` [p + q], what twin_point says of it;
+     * else the answers are objectives [count], +inf where there is none. */
+    size_t count;
+    bool derivatives;
+    double *z;
+    struct point answer;
+    bool *moving;
+    double *objectives;
+
+    /* Once it has ended: */
+    bool found;
+    double *mode; /* [p] */
+    struct point at_mode;
+    size_t evaluations;
+
+    struct way *way; /* its own affair */
+};
+
+/* `tolerance` of the answers, relative: how near to the mode it can hope to come. */
+void search_begin(struct search *search, const struct prior *prior, double tolerance);
+/* After the answer: true with the next question, false at the end. */
+bool search_go_on(struct search *search);
+void search_clear(struct search *search);
+
+#endif

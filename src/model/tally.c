@@ -1,0 +1,198 @@
+#include "tally.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "numerics/elementary.h"
+
+#define LOG_2_PI 1.8378770664093454836
+
+struct tally {
+    enum simd simd;
+    size_t directions;
+    double *sums; /* [TALLY_SUMS][LANES] */
+    const struct tally_subject *subjects[LANES];
+    /* Of the measurements being added: */
+    double value[LANES], constant[LANES], linear[LANES], square[LANES];
+    double takes[LANES]; /* 1 or 0 */
+    double likelihood[LANES], slope[LANES], information[LANES];
+};
+
+void tally_error(const struct residual *residual, struct tally_error *error)
+{
+    double a = residual->additive, b = residual->proportional;
+    *error = (struct tally_error){.residual = *residual, .ordinary = true};
+    switch (residual->kind) {
+    case RESIDUAL_ADDITIVE:
+        error->constant = a * a;
+        break;
+    case RESIDUAL_PROPORTIONAL:
+        error->square = b * b;
+        break;
+    case RESIDUAL_COMBINED1: /* (a + b |f|)^2 */
+        error->constant = a * a;
+        error->linear = 2 * a * b;
+        error->square = b * b;
+        break;
+    case RESIDUAL_COMBINED2:
+        error->constant = a * a;
+        error->square = b * b;
+        break;
+    case RESIDUAL_LOGNORMAL:
+    case RESIDUAL_BERNOULLI:
+        error->ordinary = false;
+        break;
+    }
+}
+
+/* --- one alone -------------------------------------------------------------------------
+ */
+
+void tally_add_one(const struct tally_subject *subject, size_t index, double f,
+                   const double *slopes, size_t directions, double *sums)
+{
+    const struct twin_measurement *y = &subject->measurements[index];
+    struct observed o;
+    if (observe(&subject->errors[y->observation].residual, y->value, y->censoring, f,
+                &o) != ERR_OK)
+        o = (struct observed){NAN, NAN, NAN, {0}, {0}, {0}, {0}, 0};
+    sums[0] += o.minus2_log_likelihood;
+    double *information = sums + TALLY_INFORMATION(directions);
+    for (size_t a = 0; a < directions; a++) {
+        sums[TALLY_SLOPE + a] += 0.5 * o.d_prediction * slopes[a];
+        for (size_t b = 0; b <= a; b++)
+            *information++ += o.information * slopes[a] * slopes[b];
+    }
+}
+
+/* --- in lanes --------------------------------------------------------------------------
+ */
+
+/* Values with a normal error, of the variance v = constant + linear |f| + square f^2:
+ * observe's `quantified`, for all lanes. */
+LANES_INLINE void weigh_rows(struct tally *tally, const double *f)
+{
+    ROW_LANES
+    {
+        double at = tally->takes[l] != 0 ? f[l] : 0, size = fabs(at);
+        double v =
+            tally->constant[l] + size * (tally->linear[l] + size * tally->square[l]);
+        double steepness = tally->linear[l] + 2 * size * tally->square[l];
+        double d_v = at < 0 ? -steepness : steepness;
+        double w = 1 / v, r = tally->value[l] - at, h = d_v * w, chi = r * r * w;
+        double likelihood = LOG_2_PI + elementary_log(v) + chi;
+        double slope = 0.5 * h * (1 - chi) - r * w;
+        double information = w + 0.5 * h * h;
+        tally->likelihood[l] = tally->takes[l] != 0 ? likelihood : 0;
+        tally->slope[l] = tally->takes[l] != 0 ? slope : 0;
+        tally->information[l] = tally->takes[l] != 0 ? information : 0;
+    }
+}
+
+/* Slopes of lanes that do not take part count as zeros, whatever they are. */
+LANES_INLINE void add_rows(struct tally *tally, const double *const *slopes)
+{
+    size_t d = tally->directions;
+    double *sums = tally->sums, *information = sums + TALLY_INFORMATION(d) * LANES;
+    double scaled[LANES], one[LANES];
+    ROW_LANES sums[l] += tally->likelihood[l];
+    for (size_t a = 0; a < d; a++) {
+        const double *row = slopes[a];
+        double *slope = sums + (TALLY_SLOPE + a) * LANES;
+        ROW_LANES
+        {
+            one[l] = tally->takes[l] != 0 ? row[l] : 0;
+            slope[l] = fma(tally->slope[l], one[l], slope[l]);
+            scaled[l] = tally->information[l] * one[l];
+        }
+        for (size_t b = 0; b <= a; b++, information += LANES) {
+            const double *other = slopes[b];
+            ROW_LANES
+            {
+                double by = tally->takes[l] != 0 ? other[l] : 0;
+                information[l] = fma(scaled[l], by, information[l]);
+            }
+        }
+    }
+}
+
+LANES_KINDS(weigh, tally->simd, (struct tally * tally, const double *f), tally, f)
+LANES_KINDS(add, tally->simd, (struct tally * tally, const double *const *slopes), tally,
+            slopes)
+
+struct tally *tally_new(size_t directions, enum simd simd)
+{
+    struct tally *out = mem_new(1, sizeof *out);
+    out->simd = simd < simd_best() ? simd : simd_best();
+    out->directions = directions;
+    out->sums = lanes_rows_new(TALLY_SUMS(directions));
+    return out;
+}
+
+void tally_destroy(struct tally **tally)
+{
+    if (!*tally)
+        return;
+    lanes_rows_free((*tally)->sums);
+    mem_free(*tally);
+    *tally = NULL;
+}
+
+void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject)
+{
+    tally->subjects[lane] = subject;
+    for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
+        tally->sums[i * LANES + lane] = 0;
+}
+
+/* Everything but an uncensored value with a normal error. */
+static void weigh_one(struct tally *tally, size_t lane, const struct tally_error *error,
+                      const struct twin_measurement *y, double f)
+{
+    struct observed o;
+    if (observe(&error->residual, y->value, y->censoring, f, &o) != ERR_OK)
+        o = (struct observed){NAN, NAN, NAN, {0}, {0}, {0}, {0}, 0};
+    tally->likelihood[lane] = o.minus2_log_likelihood;
+    tally->slope[lane] = 0.5 * o.d_prediction;
+    tally->information[lane] = o.information;
+}
+
+void tally_add(struct tally *tally, const bool *takes, const size_t *index,
+               const double *f, const double *const *slopes)
+{
+    bool ordinary[LANES];
+    for (size_t lane = 0; lane < LANES; lane++) {
+        const struct tally_subject *subject = tally->subjects[lane];
+        tally->takes[lane] = takes[lane] ? 1 : 0;
+        tally->constant[lane] = 1;
+        tally->linear[lane] = tally->square[lane] = tally->value[lane] = 0;
+        ordinary[lane] = true;
+        if (!takes[lane])
+            continue;
+        const struct twin_measurement *y = &subject->measurements[index[lane]];
+        const struct tally_error *error = &subject->errors[y->observation];
+        ordinary[lane] = error->ordinary && y->censoring == CENSORED_NOT;
+        if (!ordinary[lane])
+            continue;
+        tally->value[lane] = y->value;
+        tally->constant[lane] = error->constant;
+        tally->linear[lane] = error->linear;
+        tally->square[lane] = error->square;
+    }
+    weigh(tally, f);
+    for (size_t lane = 0; lane < LANES; lane++) {
+        const struct tally_subject *subject = tally->subjects[lane];
+        if (ordinary[lane])
+            continue;
+        const struct twin_measurement *y = &subject->measurements[index[lane]];
+        weigh_one(tally, lane, &subject->errors[y->observation], y, f[lane]);
+    }
+    add(tally, slopes);
+}
+
+void tally_end(const struct tally *tally, size_t lane, double *sums)
+{
+    for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
+        sums[i] = tally->sums[i * LANES + lane];
+}

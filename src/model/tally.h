@@ -1,0 +1,55 @@
+#ifndef MODEL_TALLY_H
+#define MODEL_TALLY_H
+
+#include "model/observe.h"
+#include "model/twin.h"
+#include "numerics/lanes.h"
+
+/* tally - what a search wants to know of many predictions: their likelihood, its slope
+ * and its information, summed up measurement by measurement, so that no row of
+ * derivatives is ever kept.
+ *
+ * In lanes, one individual in each (tally_add), and for one alone (tally_add_one). An
+ * uncensored value with a normal error is weighed for all lanes at once; whatever else
+ * there is goes lane by lane through observe. The two forms agree to rounding; each gives
+ * the same bits whatever is in the other lanes and whatever the machine has. What cannot
+ * be used (not finite, no variance) makes the sums no numbers. Called by ensemble and
+ * twin. */
+
+/* The variance of an observation's error at a prediction f: constant + linear |f| +
+ * square f^2. `ordinary`: an uncensored value needs no more than that. */
+struct tally_error {
+    struct residual residual;
+    double constant, linear, square;
+    bool ordinary;
+};
+void tally_error(const struct residual *residual, struct tally_error *error);
+
+/* One individual's measurements, and the errors of all observations. */
+struct tally_subject {
+    const struct twin_measurement *measurements;
+    const struct tally_error *errors;
+};
+
+/* Sums: of -2 log L; of half its slope along each of d directions; of its information,
+ * the lower triangle row by row. */
+#define TALLY_SUMS(d) (1 + (d) + (d) * ((d) + 1) / 2)
+#define TALLY_SLOPE 1
+#define TALLY_INFORMATION(d) (1 + (d))
+
+/* Measurement `index`, predicted f with slopes [directions]. */
+void tally_add_one(const struct tally_subject *subject, size_t index, double f,
+                   const double *slopes, size_t directions, double *sums);
+
+struct tally;
+struct tally *tally_new(size_t directions, enum simd simd);
+void tally_destroy(struct tally **tally);
+void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject);
+
+/* One measurement of one observation in each lane that `takes`: their indices, the
+ * predictions f [LANES] and slopes [directions] of [LANES]. */
+void tally_add(struct tally *tally, const bool *takes, const size_t *index,
+               const double *f, const double *const *slopes);
+void tally_end(const struct tally *tally, size_t lane, double *sums);
+
+#endif

@@ -1,0 +1,146 @@
+#include "target.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "numerics/linalg.h"
+
+void target_init(struct target *target, struct engine *engine, const struct twin *twin,
+                 const struct prior *prior)
+{
+    const struct model *model = engine_model(engine);
+    const struct prior_layout *layout = engine_layout(engine);
+    size_t p = prior->p, observations = model_observations(model);
+    *target =
+        (struct target){model, layout, prior, twin, p, prior->q, twin_measurements(twin),
+                        NULL,  NULL,   {0}};
+    target->centre = mem_new(p, sizeof(double));
+    linalg_multiply(p, prior->k, 1, prior->effects, twin_x(twin), target->centre);
+    target->errors = mem_new(observations, sizeof *target->errors);
+    for (size_t o = 0; o < observations; o++) {
+        struct residual residual;
+        prior_residual(model, layout, prior, o, &residual);
+        tally_error(&residual, &target->errors[o]);
+    }
+    target->subject = (struct tally_subject){twin_measured(twin), target->errors};
+}
+
+void target_clear(struct target *target)
+{
+    mem_free(target->centre);
+    mem_free(target->errors);
+}
+
+void target_phi(const struct target *target, const double *z, double *phi)
+{
+    linalg_multiply(target->p, target->p, 1, target->prior->factor, z, phi);
+    for (size_t a = 0; a < target->p; a++)
+        phi[a] += target->centre[a];
+}
+
+enum err target_whiten(const struct target *target, double *phi)
+{
+    for (size_t a = 0; a < target->p; a++)
+        phi[a] -= target->centre[a];
+    return target->p ? linalg_solve(target->p, target->prior->factor, 1, phi) : ERR_OK;
+}
+
+struct point point_new(size_t p)
+{
+    return (struct point){.gradient = mem_new(p, sizeof(double)),
+                          .curvature = mem_new(p * p, sizeof(double))};
+}
+
+void point_clear(struct point *point)
+{
+    mem_free(point->gradient);
+    mem_free(point->curvature);
+}
+
+double target_objective(const struct target *target, const double *z, const double *sums)
+{
+    double total = sums[0];
+    for (size_t a = 0; a < target->p; a++)
+        total += z[a] * z[a];
+    return total;
+}
+
+/* Sums are by phi = B x + L z: the slope by z is L' times theirs, the information L' I L;
+ * the prior adds z and the identity. */
+void target_point(const struct target *target, const double *z, const double *sums,
+                  struct point *point)
+{
+    size_t p = target->p, d = p + target->q;
+    const double *factor = target->prior->factor;
+    double by_phi[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    const double *packed = sums + TALLY_INFORMATION(d);
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b <= a; b++)
+            by_phi[a * p + b] = by_phi[b * p + a] = *packed++;
+    point->objective = target_objective(target, z, sums);
+    linalg_multiply_tn(p, p, 1, factor, sums + TALLY_SLOPE, point->gradient);
+    linalg_multiply(p, p, p, by_phi, factor, half);
+    linalg_multiply_tn(p, p, p, factor, half, point->curvature);
+    for (size_t a = 0; a < p; a++) {
+        point->gradient[a] += z[a];
+        point->curvature[a * p + a] += 1;
+        for (size_t b = 0; b < a; b++) /* to the last bit */
+            point->curvature[b * p + a] = point->curvature[a * p + b];
+    }
+    point->err = ERR_OK;
+}
+
+struct detail detail_new(const struct target *target)
+{
+    size_t d = target->p + target->q, n = target->n;
+    return (struct detail){
+        .point = point_new(target->p),
+        .f = mem_new(n, sizeof(double)),
+        .jacobian = mem_new(n * d, sizeof(double)),
+        .observed = mem_new(n, sizeof(struct observed)),
+    };
+}
+
+void detail_clear(struct detail *detail)
+{
+    point_clear(&detail->point);
+    mem_free(detail->f);
+    mem_free(detail->jacobian);
+    mem_free(detail->observed);
+}
+
+enum err target_detail(const struct target *target, const double *z,
+                       struct detail *detail)
+{
+    size_t p = target->p, d = p + target->q;
+    double by_z[MODEL_PARAMETERS_MAX];
+    struct point *point = &detail->point;
+    point->objective = 0;
+    memset(point->curvature, 0, p * p * sizeof(double));
+    for (size_t a = 0; a < p; a++) {
+        point->objective += z[a] * z[a];
+        point->gradient[a] = z[a];
+        point->curvature[a * p + a] = 1;
+    }
+    for (size_t j = 0; j < target->n; j++) {
+        const struct twin_measurement *y = twin_measurement(target->twin, j);
+        struct observed *o = &detail->observed[j];
+        if (observe(&target->errors[y->observation].residual, y->value, y->censoring,
+                    detail->f[j], o) != ERR_OK)
+            return err_code();
+        double *row = detail->jacobian + j * d;
+        linalg_multiply(1, p, p, row, target->prior->factor, by_z);
+        memcpy(row, by_z, p * sizeof(double));
+        point->objective += o->minus2_log_likelihood;
+        for (size_t a = 0; a < p; a++) {
+            point->gradient[a] += 0.5 * o->d_prediction * row[a];
+            for (size_t b = 0; b < p; b++)
+                point->curvature[a * p + b] += o->information * row[a] * row[b];
+        }
+    }
+    if (!isfinite(point->objective))
+        return err_set(ERR_NUMERIC, "the objective is not finite");
+    return ERR_OK;
+}

@@ -1,0 +1,21 @@
+#ifndef MODEL_TWIN_IMPL_H
+#define MODEL_TWIN_IMPL_H
+
+#include "ensemble.h"
+#include "model/twin.h"
+
+/* twin, as model/fit sees it: what an engine is asked about a twin, and an engine at work
+ * on whatever comes. */
+
+/* The times and observations of the twin's measurements, and its schedule. What is wanted
+ * of them, and parameters, are the caller's to add. */
+struct request twin_request(const struct twin *twin);
+const struct twin_measurement *twin_measured(const struct twin *twin);
+
+double engine_tolerance(const struct engine *engine);
+
+/* Answers requests until there are none: in lanes where there are any, by CVODES what is
+ * too stiff for them. After a failure err_text() says why while `done` is called. */
+void engine_run(struct engine *engine, bool derivatives, const struct supply *supply);
+
+#endif

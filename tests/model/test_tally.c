@@ -1,0 +1,131 @@
+#include "tally.h"
+
+#include <math.h>
+
+#include "check.h"
+
+#define DIRECTIONS 3
+#define MEASUREMENTS 24
+
+static const struct residual residuals[] = {
+    {RESIDUAL_ADDITIVE, 0.7, 0},    {RESIDUAL_PROPORTIONAL, 0, 0.2},
+    {RESIDUAL_COMBINED1, 0.4, 0.1}, {RESIDUAL_COMBINED2, 0.4, 0.1},
+    {RESIDUAL_LOGNORMAL, 0.3, 0},   {RESIDUAL_BERNOULLI, 0, 0}};
+#define KINDS (sizeof residuals / sizeof residuals[0])
+
+/* Measurements of every kind and censoring, predicted somehow. */
+struct scene {
+    struct twin_measurement measurements[MEASUREMENTS];
+    struct tally_error errors[KINDS];
+    struct tally_subject subject;
+    double f[MEASUREMENTS], slopes[MEASUREMENTS][DIRECTIONS];
+};
+
+static void scene_init(struct scene *scene, double shift)
+{
+    static const enum censoring censorings[] = {CENSORED_NOT, CENSORED_NOT,
+                                                CENSORED_BELOW, CENSORED_ABOVE};
+    for (size_t o = 0; o < KINDS; o++)
+        tally_error(&residuals[o], &scene->errors[o]);
+    for (size_t i = 0; i < MEASUREMENTS; i++) {
+        bool binary = residuals[i % KINDS].kind == RESIDUAL_BERNOULLI;
+        scene->measurements[i] = (struct twin_measurement){
+            (double)i, binary ? (double)(i % 4 < 2) : 1 + 0.3 * (double)i + shift,
+            i % KINDS, binary ? CENSORED_NOT : censorings[i / KINDS]};
+        scene->f[i] = binary ? 0.3 + shift : 1.5 + 0.25 * (double)i;
+        for (size_t a = 0; a < DIRECTIONS; a++)
+            scene->slopes[i][a] = sin((double)(i * DIRECTIONS + a) + shift);
+    }
+    scene->f[2] = -1.2; /* |f| has two sides */
+    scene->subject = (struct tally_subject){scene->measurements, scene->errors};
+}
+
+/* Each lane takes another subject's measurements, and lane 5 none at all. */
+static void tally_all(const struct scene *scenes, enum simd simd,
+                      double sums[LANES][TALLY_SUMS(DIRECTIONS)])
+{
+    struct tally *tally = tally_new(DIRECTIONS, simd);
+    for (size_t l = 0; l < LANES; l++)
+        tally_begin(tally, l, &scenes[l].subject);
+    for (size_t i = 0; i < MEASUREMENTS; i++) {
+        double f[LANES], rows[DIRECTIONS][LANES];
+        const double *slopes[DIRECTIONS];
+        size_t index[LANES];
+        bool takes[LANES];
+        for (size_t l = 0; l < LANES; l++) {
+            index[l] = i;
+            takes[l] = l != 5;
+            f[l] = takes[l] ? scenes[l].f[i] : NAN;
+            for (size_t a = 0; a < DIRECTIONS; a++)
+                rows[a][l] = takes[l] ? scenes[l].slopes[i][a] : INFINITY;
+        }
+        for (size_t a = 0; a < DIRECTIONS; a++)
+            slopes[a] = rows[a];
+        tally_add(tally, takes, index, f, slopes);
+    }
+    for (size_t l = 0; l < LANES; l++)
+        tally_end(tally, l, sums[l]);
+    tally_destroy(&tally);
+}
+
+static void tally__is_the_sum_of_observe(void **state)
+{
+    (void)state;
+    struct scene scenes[LANES];
+    double sums[LANES][TALLY_SUMS(DIRECTIONS)], first[LANES][TALLY_SUMS(DIRECTIONS)];
+    for (size_t l = 0; l < LANES; l++)
+        scene_init(&scenes[l], 0.05 * (double)l);
+    for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++) {
+        tally_all(scenes, simd, sums);
+        for (size_t l = 0; l < LANES; l++) {
+            double one[TALLY_SUMS(DIRECTIONS)] = {0}, by_hand = 0;
+            for (size_t i = 0; l != 5 && i < MEASUREMENTS; i++) {
+                struct observed o;
+                const struct twin_measurement *y = &scenes[l].measurements[i];
+                tally_add_one(&scenes[l].subject, i, scenes[l].f[i], scenes[l].slopes[i],
+                              DIRECTIONS, one);
+                assert_ok(observe(&residuals[y->observation], y->value, y->censoring,
+                                  scenes[l].f[i], &o));
+                by_hand +=
+                    o.information * scenes[l].slopes[i][2] * scenes[l].slopes[i][1];
+            }
+            for (size_t i = 0; i < TALLY_SUMS(DIRECTIONS); i++)
+                assert_near(sums[l][i], one[i], 1e-12 * (1 + fabs(one[i])));
+            assert_near(sums[l][TALLY_INFORMATION(DIRECTIONS) + 4], by_hand,
+                        1e-12 * (1 + fabs(by_hand)));
+        }
+        if (simd == SIMD_SCALAR)
+            memcpy(first, sums, sizeof first);
+        assert_memory_equal(first, sums, sizeof first);
+    }
+}
+
+static void tally__of_what_cannot_be_used_is_no_number(void **state)
+{
+    (void)state;
+    struct scene scenes[LANES];
+    double sums[LANES][TALLY_SUMS(DIRECTIONS)], one[TALLY_SUMS(DIRECTIONS)] = {0};
+    for (size_t l = 0; l < LANES; l++)
+        scene_init(&scenes[l], 0);
+    scenes[0].f[0] = NAN;
+    scenes[1].f[1] = 0;  /* no variance */
+    scenes[2].f[4] = -1; /* no logarithm */
+    scenes[3].f[5] = 1;  /* no probability */
+    scenes[4].slopes[3][1] = INFINITY;
+    tally_all(scenes, simd_best(), sums);
+    for (size_t l = 0; l < 4; l++)
+        assert_false(isfinite(sums[l][0]) != 0);
+    assert_false(isfinite(sums[4][TALLY_SLOPE + 1]) != 0);
+    assert_true(isfinite(sums[6][0]) != 0);
+    tally_add_one(&scenes[2].subject, 4, -1, scenes[2].slopes[4], DIRECTIONS, one);
+    assert_false(isfinite(one[0]) != 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tally__is_the_sum_of_observe),
+        cmocka_unit_test(tally__of_what_cannot_be_used_is_no_number),
+    };
+    return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}
