@@ -46,7 +46,7 @@ const char *simd_name(enum simd simd);
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
-    __attribute__((target("avx2"))) static void name##_avx2 parameters                   \
+    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters                   \
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
@@ -116,8 +116,9 @@ const double *lanes_times(const struct lanes *lanes);
 size_t lanes_steps(const struct lanes *lanes, size_t lane); /* of its problem so far */
 void lanes_values(const struct lanes *lanes, size_t lane, double *y /* [rows] */);
 
-/* Into `stage`: every lane at a time of its own in its last step; where that is not
- * before the step's end, the values there. */
-void lanes_between(struct lanes *lanes, const double *t /* [LANES] */);
+/* These rows [count] into `stage`: every lane at a time of its own in its last step;
+ * where that is not before the step's end, the values there. */
+void lanes_between(struct lanes *lanes, const double *t /* [LANES] */, const size_t *rows,
+                   size_t count);
 
 #endif

@@ -20,6 +20,8 @@ struct ensemble {
     double *inflow;    /* [rows][LANES] */
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
     double *column;                /* [rows] of one lane */
+    size_t *all_states, *observed; /* rows that readings look at: everything's, or */
+    size_t observed_count;         /* only what observations are made of */
 
     struct flow flows[LANES];
     struct run runs[LANES];
@@ -72,6 +74,30 @@ static size_t groups_of(const struct ensemble *ensemble, size_t *end)
     return groups;
 }
 
+/* The rows of y that a stream reads. */
+static size_t rows_read(const struct ensemble *ensemble, const struct stream *stream,
+                        size_t *rows)
+{
+    uint32_t first = ensemble->program->states;
+    bool *read = mem_new(ensemble->rows, sizeof *read);
+    size_t count = 0;
+    for (size_t i = 0; i < stream->count; i++) {
+        const struct instruction *one = &stream->instructions[i];
+        const uint32_t operands[] = {one->a, one->b, one->c};
+        for (size_t k = 0; k < 3; k++)
+            if (operands[k] >= first && operands[k] - first < ensemble->rows)
+                read[operands[k] - first] = true;
+    }
+    for (size_t i = 0; i < stream->result_count; i++)
+        if (stream->results[i] >= first && stream->results[i] - first < ensemble->rows)
+            read[stream->results[i] - first] = true;
+    for (size_t r = 0; r < ensemble->rows; r++)
+        if (read[r])
+            rows[count++] = r;
+    mem_free(read);
+    return count;
+}
+
 struct ensemble *ensemble_new(const struct model *model, bool derivatives,
                               double tolerance, enum simd simd)
 {
@@ -90,6 +116,13 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
         EACH_LANE out->registers[i * LANES + l] = program->image[i];
     out->inflow = lanes_rows_new(out->rows);
     out->column = mem_new(out->rows, sizeof(double));
+    out->all_states = mem_new(out->states, sizeof(size_t));
+    for (size_t i = 0; i < out->states; i++)
+        out->all_states[i] = i;
+    out->observed = mem_new(out->rows, sizeof(size_t));
+    out->observed_count =
+        rows_read(out, out->directions ? &program->observe_slopes : &program->observe,
+                  out->observed);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
     struct lanes_system system = {
@@ -116,6 +149,8 @@ void ensemble_destroy(struct ensemble **ensemble)
     lanes_rows_free(gone->registers);
     lanes_rows_free(gone->inflow);
     mem_free(gone->column);
+    mem_free(gone->all_states);
+    mem_free(gone->observed);
     tally_destroy(&gone->tally);
     mem_free(gone);
     *ensemble = NULL;
@@ -254,6 +289,9 @@ static enum err happen(struct ensemble *ensemble, size_t lane)
 /* Brings a lane to where it moves, wants a reading (then true) or is idle. */
 static bool attend(struct ensemble *ensemble, size_t lane)
 {
+    if (ensemble->requests[lane] && run_reads(&ensemble->runs[lane]) &&
+        ensemble->next[lane] <= lanes_times(ensemble->lanes)[lane])
+        return true;
     for (;;) {
         ensemble->next[lane] = INFINITY;
         take_next(ensemble, lane);
@@ -366,17 +404,28 @@ static void read_observations(struct ensemble *ensemble, const bool *wants)
 /* One reading of every lane that wants one, each at its own time. */
 static void read_all(struct ensemble *ensemble, const bool *wants)
 {
-    double t[LANES];
+    const double *now = lanes_times(ensemble->lanes);
+    double *t = row(ensemble, ensemble->program->time);
     bool everything = false;
-    EACH_LANE t[l] = wants[l] ? ensemble->next[l] : lanes_times(ensemble->lanes)[l];
-    lanes_between(ensemble->lanes, t);
-    memcpy(row(ensemble, ensemble->program->time), t, sizeof t);
-    EACH_LANE everything |= wants[l] && !ensemble->requests[l]->observation;
-    if (everything)
+    EACH_LANE
+    {
+        t[l] = wants[l] ? ensemble->next[l] : now[l];
+        everything |= wants[l] && !ensemble->requests[l]->observation;
+    }
+    if (everything) {
+        lanes_between(ensemble->lanes, t, ensemble->all_states, ensemble->states);
         read_everything(ensemble, wants);
-    else
+    } else {
+        lanes_between(ensemble->lanes, t, ensemble->observed, ensemble->observed_count);
         read_observations(ensemble, wants);
-    EACH_LANE ensemble->runs[l].read += wants[l];
+    }
+    for (size_t lane = 0; lane < LANES; lane++) {
+        struct run *run = &ensemble->runs[lane];
+        if (!wants[lane])
+            continue;
+        run->read++;
+        ensemble->next[lane] = run_ended(run) ? -INFINITY : run_next(run);
+    }
 }
 
 /* --- the whole
@@ -392,8 +441,8 @@ void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
         bool any_wants = false, any_moves = false;
         EACH_LANE
         {
-            bool moves = state[l] == LANE_MOVING && ensemble->next[l] > now[l];
-            wants[l] = !moves && attend(ensemble, l);
+            bool due = ensemble->next[l] <= now[l] || state[l] != LANE_MOVING;
+            wants[l] = due && attend(ensemble, l);
             any_wants |= wants[l];
             any_moves |= state[l] == LANE_MOVING;
         }

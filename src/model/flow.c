@@ -160,6 +160,15 @@ static bool read_precedes(const struct run *run, size_t read, const struct stop 
            run->read_order[read] < stop->order;
 }
 
+/* The readings before the next stop. */
+static void run_look_ahead(struct run *run)
+{
+    while (run->read_until < run->read_count &&
+           (run->stop == run->stop_count ||
+            read_precedes(run, run->read_until, &run->stops[run->stop])))
+        run->read_until++;
+}
+
 static void run_schedule(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
@@ -186,6 +195,7 @@ static void run_schedule(struct run *run)
                  read_precedes(run, run->read_count - 1, &run->stops[n - 1])))
         n--;
     run->stop_count = n;
+    run_look_ahead(run);
 }
 
 enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
@@ -199,29 +209,6 @@ enum err run_plan(struct run *run, const double *reads, const size_t *read_order
     if (err == ERR_OK)
         run_schedule(run);
     return err;
-}
-
-bool run_ended(const struct run *run)
-{
-    return run->stop == run->stop_count && run->read == run->read_count;
-}
-
-bool run_reads(const struct run *run)
-{
-    return run->read < run->read_count &&
-           (run->stop == run->stop_count ||
-            read_precedes(run, run->read, &run->stops[run->stop]));
-}
-
-double run_wall(const struct run *run)
-{
-    return run->stop < run->stop_count ? run->stops[run->stop].time
-                                       : run->reads[run->read_count - 1];
-}
-
-double run_next(const struct run *run)
-{
-    return run_reads(run) ? run->reads[run->read] : run_wall(run);
 }
 
 void run_clear(struct run *run)
@@ -346,6 +333,7 @@ enum err run_stop(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
     const struct stop *stop = &run->stops[run->stop++];
+    run_look_ahead(run);
     run->flow->settled = false;
     switch (stop->kind) {
     case STOP_DOSE:

@@ -87,6 +87,7 @@ struct run {
     const size_t *read_order;
     size_t read_count;
     size_t stop, read; /* the next of each */
+    size_t read_until; /* the first reading that does not come before the next stop */
     double start, last;
     struct delivery *deliveries;
     double *derivatives; /* what the deliveries point into */
@@ -106,12 +107,30 @@ enum err run_begin(struct run *run, struct flow *flow, const struct schedule *sc
  * time). */
 enum err run_plan(struct run *run, const double *reads, const size_t *read_order,
                   size_t read_count);
-bool run_ended(const struct run *run);
+static inline bool run_ended(const struct run *run)
+{
+    return run->stop == run->stop_count && run->read == run->read_count;
+}
+
 /* Is a reading the next thing? Its caller moves `read` on. */
-bool run_reads(const struct run *run);
-double run_next(const struct run *run); /* when the next thing is, stop or reading */
+static inline bool run_reads(const struct run *run)
+{
+    return run->read < run->read_until;
+}
+
 /* When the system next changes, or the last reading is: no step goes beyond. */
-double run_wall(const struct run *run);
+static inline double run_wall(const struct run *run)
+{
+    return run->stop < run->stop_count ? run->stops[run->stop].time
+                                       : run->reads[run->read_count - 1];
+}
+
+/* When the next thing is, stop or reading. */
+static inline double run_next(const struct run *run)
+{
+    return run_reads(run) ? run->reads[run->read] : run_wall(run);
+}
+
 /* What the next stop does to the flow, which is at its time. */
 enum err run_stop(struct run *run);
 void run_clear(struct run *run);

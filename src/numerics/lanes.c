@@ -67,40 +67,59 @@ struct lanes {
     double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
     double h[LANES], wall[LANES];      /* to try next; where to stop */
     double error[LANES];               /* square of the norm */
+    double factor[LANES];              /* of h, by that */
     size_t steps[LANES];
     enum lane_state state[LANES];
-    bool stepped[LANES]; /* `next` and the last rate are what comes after y and the first
-                          */
-    bool jumped[LANES];  /* the first rate is not known */
-    bool sized[LANES];   /* h means something */
-    bool refused[LANES]; /* the last step did not stand */
+    double stepped[LANES]; /* 1: `next` and the last rate come after y and the first */
+    bool jumped[LANES];    /* the first rate is not known */
+    bool sized[LANES];     /* h means something */
+    bool refused[LANES];   /* the last step did not stand */
 };
 
 /* --- loops over rows, once for each kind of machine ------------------------------------
  *
  * Each function stands three times, compiled for what the machine has. There is no
- * arithmetic across lanes and no contraction, so that all three give the same bits. */
+ * arithmetic across lanes, and products are fused with sums where fma() says so and
+ * nowhere else, so that all three give the same bits. */
 
-/* Sums over the rates, written out so that they stay in registers: w_j k_j for j < n. */
-#define SUM1(w, k, at) (w[0] * k[0][at])
-#define SUM2(w, k, at) (SUM1(w, k, at) + w[1] * k[1][at])
-#define SUM3(w, k, at) (SUM2(w, k, at) + w[2] * k[2][at])
-#define SUM4(w, k, at) (SUM3(w, k, at) + w[3] * k[3][at])
-#define SUM5(w, k, at) (SUM4(w, k, at) + w[4] * k[4][at])
-#define SUM6(w, k, at) (SUM5(w, k, at) + w[5] * k[5][at])
-#define SUM7(w, k, at) (SUM6(w, k, at) + w[6] * k[6][at])
+/* start + sum over j < n of w_j k_j, written out so that it stays in registers. */
+#define SUM1(start, w, k, at) fma(w[0], k[0][at], start)
+#define SUM2(start, w, k, at) fma(w[1], k[1][at], SUM1(start, w, k, at))
+#define SUM3(start, w, k, at) fma(w[2], k[2][at], SUM2(start, w, k, at))
+#define SUM4(start, w, k, at) fma(w[3], k[3][at], SUM3(start, w, k, at))
+#define SUM5(start, w, k, at) fma(w[4], k[4][at], SUM4(start, w, k, at))
+#define SUM6(start, w, k, at) fma(w[5], k[5][at], SUM5(start, w, k, at))
+#define SUM7(start, w, k, at) fma(w[6], k[6][at], SUM6(start, w, k, at))
 
-/* stage = y + h sum_(j < count) w_j k_j */
+/* The same with a weight of each lane's own. */
+#define LANE_SUM1(start, w, k, at, l) fma(w[0][l], k[0][at], start)
+#define LANE_SUM2(start, w, k, at, l)                                                    \
+    fma(w[1][l], k[1][at], LANE_SUM1(start, w, k, at, l))
+#define LANE_SUM3(start, w, k, at, l)                                                    \
+    fma(w[2][l], k[2][at], LANE_SUM2(start, w, k, at, l))
+#define LANE_SUM4(start, w, k, at, l)                                                    \
+    fma(w[3][l], k[3][at], LANE_SUM3(start, w, k, at, l))
+#define LANE_SUM5(start, w, k, at, l)                                                    \
+    fma(w[4][l], k[4][at], LANE_SUM4(start, w, k, at, l))
+#define LANE_SUM6(start, w, k, at, l)                                                    \
+    fma(w[5][l], k[5][at], LANE_SUM5(start, w, k, at, l))
+#define LANE_SUM7(start, w, k, at, l)                                                    \
+    fma(w[6][l], k[6][at], LANE_SUM6(start, w, k, at, l))
+
+/* stage = y + h sum over j < count of w_j k_j; the last is the step's result as well. */
 LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_t count,
-                               const double *w, double *stage)
+                               const double *weights, double *stage)
 {
     const double *k[STAGES], *y = lanes->y;
+    double *next = lanes->next, w[STAGES - 1][LANES];
     for (size_t j = 0; j < STAGES; j++)
         k[j] = lanes->k[j];
+    for (size_t j = 0; j < STAGES - 1; j++)
+        ROW_LANES w[j][l] = h[l] * weights[j];
 #define COMBINE(n)                                                                       \
     case n:                                                                              \
         for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)                   \
-            ROW_LANES stage[i + l] = y[i + l] + h[l] * SUM##n(w, k, i + l);              \
+            ROW_LANES stage[i + l] = LANE_SUM##n(y[i + l], w, k, i + l, l);              \
         break
     switch (count) {
         COMBINE(1);
@@ -108,9 +127,26 @@ LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_
         COMBINE(3);
         COMBINE(4);
         COMBINE(5);
-        COMBINE(6);
+    default:
+        for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
+            ROW_LANES
+            {
+                double end = LANE_SUM6(y[i + l], w, k, i + l, l);
+                stage[i + l] = end;
+                next[i + l] = end;
+            }
     }
 #undef COMBINE
+}
+
+/* 1 / x to 2e-4, for positive x: a guess by the exponent, and twice Newton's iteration. A
+ * division takes as long as all else in a row of the error. */
+LANES_INLINE double about_inverse(double x)
+{
+    double guess =
+        elementary_from_bits((uint64_t)0x7fde6238502484ba - elementary_bits(x));
+    guess = guess * fma(-x, guess, 2);
+    return guess * fma(-x, guess, 2);
 }
 
 /* Largest group's mean square of error over tolerance. */
@@ -132,9 +168,9 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
                 size_t at = r * LANES + l;
                 double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
-                double sum = SUM7(error_weight, k, at);
-                double e = h[l] * sum / (absolute[at] + relative * size);
-                square[l] += e * e;
+                double allowed = fma(relative, size, absolute[at]);
+                double e = SUM7(0, error_weight, k, at) * about_inverse(allowed);
+                square[l] = fma(e, e, square[l]);
             }
         }
         ROW_LANES
@@ -144,14 +180,23 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
             poison[l] += 0 * mean; /* what is no number stays none */
         }
     }
-    ROW_LANES lanes->error[l] = largest[l] + poison[l];
+    ROW_LANES
+    {
+        double square = h[l] * h[l] * largest[l] + poison[l];
+        double factor = SAFETY * elementary_exp(-0.1 * elementary_log(square));
+        factor = factor < GROW_MOST ? factor : GROW_MOST;
+        factor = factor > SHRINK_MOST ? factor : SHRINK_MOST;
+        lanes->error[l] = square;
+        lanes->factor[l] = square < INFINITY ? factor : SHRINK_BLIND;
+    }
 }
 
 /* The step that stands becomes the past of the next. */
-LANES_INLINE void commit_rows(struct lanes *lanes, const double *stands)
+LANES_INLINE void commit_rows(struct lanes *lanes)
 {
     double *y = lanes->y, *first = lanes->k[0];
     const double *next = lanes->next, *last = lanes->k[STAGES - 1];
+    const double *stands = lanes->stepped;
     for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
         ROW_LANES
         {
@@ -160,27 +205,29 @@ LANES_INLINE void commit_rows(struct lanes *lanes, const double *stands)
         }
 }
 
-LANES_INLINE void between_rows(struct lanes *lanes, const double *theta, double *out)
+LANES_INLINE void between_rows(struct lanes *lanes, const double *theta,
+                               const size_t *rows, size_t count)
 {
-    double share[STAGES][LANES], stepped[LANES];
+    double share[STAGES][LANES], *out = lanes->system.stage;
     const double *k[STAGES], *y = lanes->y, *next = lanes->next;
+    const double *stepped = lanes->stepped;
     for (size_t j = 0; j < STAGES; j++)
         k[j] = lanes->k[j];
-    EACH_LANE stepped[l] = lanes->stepped[l] ? 1 : 0;
     for (size_t j = 0; j < STAGES; j++) {
         const double *c = inside[j];
-        ROW_LANES share[j][l] =
-            lanes->taken[l] * theta[l] *
-            (c[0] + theta[l] * (c[1] + theta[l] * (c[2] + theta[l] * c[3])));
+        ROW_LANES
+        {
+            double cubic =
+                fma(theta[l], fma(theta[l], fma(theta[l], c[3], c[2]), c[1]), c[0]);
+            share[j][l] = lanes->taken[l] * theta[l] * cubic;
+        }
     }
-    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES) {
+    for (size_t n = 0; n < count; n++) {
+        size_t i = rows[n] * LANES;
         ROW_LANES
         {
             double end = stepped[l] != 0 ? next[i + l] : y[i + l];
-            double within = y[i + l] + share[0][l] * k[0][i + l] +
-                            share[1][l] * k[1][i + l] + share[2][l] * k[2][i + l] +
-                            share[3][l] * k[3][i + l] + share[4][l] * k[4][i + l] +
-                            share[5][l] * k[5][i + l] + share[6][l] * k[6][i + l];
+            double within = LANE_SUM7(y[i + l], share, k, i + l, l);
             out[i + l] = theta[l] < 1 ? within : end;
         }
     }
@@ -191,10 +238,10 @@ LANES_KINDS(combine, lanes->simd,
              double *stage),
             lanes, h, count, w, stage)
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
-LANES_KINDS(commit, lanes->simd, (struct lanes * lanes, const double *stands), lanes,
-            stands)
+LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(between, lanes->simd,
-            (struct lanes * lanes, const double *theta, double *out), lanes, theta, out)
+            (struct lanes * lanes, const double *theta, const size_t *rows, size_t count),
+            lanes, theta, rows, count)
 
 enum simd simd_best(void)
 {
@@ -202,7 +249,7 @@ enum simd simd_best(void)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         return SIMD_AVX512;
-    if (__builtin_cpu_supports("avx2"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return SIMD_AVX2;
 #endif
     return SIMD_SCALAR;
@@ -287,7 +334,7 @@ void lanes_jump(struct lanes *lanes, size_t lane, const double *y)
 {
     for (size_t r = 0; r < lanes->system.rows; r++)
         lanes->y[r * LANES + lane] = y[r];
-    lanes->stepped[lane] = false;
+    lanes->stepped[lane] = 0;
     lanes->jumped[lane] = true;
     lanes->refused[lane] = false;
 }
@@ -301,7 +348,8 @@ void lanes_go(struct lanes *lanes, size_t lane, double wall)
 void lanes_rest(struct lanes *lanes, size_t lane)
 {
     lanes->state[lane] = LANE_IDLE;
-    lanes->jumped[lane] = lanes->stepped[lane] = false;
+    lanes->jumped[lane] = false;
+    lanes->stepped[lane] = 0;
     for (size_t r = 0; r < lanes->system.rows; r++)
         lanes->y[r * LANES + lane] = lanes->k[0][r * LANES + lane] = 0;
 }
@@ -323,7 +371,7 @@ size_t lanes_steps(const struct lanes *lanes, size_t lane)
 
 void lanes_values(const struct lanes *lanes, size_t lane, double *y)
 {
-    const double *from = lanes->stepped[lane] ? lanes->next : lanes->y;
+    const double *from = lanes->stepped[lane] != 0 ? lanes->next : lanes->y;
     for (size_t r = 0; r < lanes->system.rows; r++)
         y[r] = from[r * LANES + lane];
 }
@@ -331,11 +379,23 @@ void lanes_values(const struct lanes *lanes, size_t lane, double *y)
 /* --- a step ----------------------------------------------------------------------------
  */
 
+static void swap_rows(double **a, double **b)
+{
+    double *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
 static void take_past(struct lanes *lanes)
 {
-    double stands[LANES];
-    EACH_LANE stands[l] = lanes->stepped[l] ? 1 : 0;
-    commit(lanes, stands);
+    bool all = true;
+    EACH_LANE all &= lanes->stepped[l] != 0;
+    if (all) {
+        swap_rows(&lanes->y, &lanes->next);
+        swap_rows(&lanes->k[0], &lanes->k[STAGES - 1]);
+    } else {
+        commit(lanes);
+    }
     memset(lanes->stepped, 0, sizeof lanes->stepped);
 }
 
@@ -386,21 +446,14 @@ static void take_stages(struct lanes *lanes, const double *h, const double *end)
         double at[LANES];
         EACH_LANE at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
         combine(lanes, h, i, weight[i], system->stage);
-        if (i == STAGES - 1)
-            memcpy(lanes->next, system->stage, system->rows * LANES * sizeof(double));
         system->rate(system->context, at, lanes->k[i]);
     }
 }
 
 static void judge(struct lanes *lanes, size_t l, double h, double end)
 {
-    double square = lanes->error[l];
-    bool stands = square <= 1;
-    double factor = SAFETY * elementary_exp(-0.1 * elementary_log(square));
-    factor = factor < GROW_MOST ? factor : GROW_MOST;
-    factor = factor > SHRINK_MOST ? factor : SHRINK_MOST;
-    if (!(square < INFINITY))
-        factor = SHRINK_BLIND;
+    bool stands = lanes->error[l] <= 1;
+    double factor = lanes->factor[l];
     if (lanes->refused[l] && factor > 1)
         factor = 1;
     lanes->steps[l]++;
@@ -414,7 +467,7 @@ static void judge(struct lanes *lanes, size_t l, double h, double end)
         lanes->begun[l] = lanes->t[l];
         lanes->taken[l] = h;
         lanes->t[l] = end;
-        lanes->stepped[l] = true;
+        lanes->stepped[l] = 1;
     }
     double least = STEP_ULPS * DBL_EPSILON * fabs(lanes->t[l]) + DBL_MIN;
     if (stands && end == lanes->wall[l])
@@ -443,13 +496,13 @@ void lanes_step(struct lanes *lanes)
         judge(lanes, l, h[l], end[l]);
 }
 
-void lanes_between(struct lanes *lanes, const double *t)
+void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, size_t count)
 {
     double theta[LANES];
     EACH_LANE
     {
-        bool in = lanes->stepped[l] && t[l] < lanes->t[l];
+        bool in = lanes->stepped[l] != 0 && t[l] < lanes->t[l];
         theta[l] = in ? (t[l] - lanes->begun[l]) / lanes->taken[l] : 1;
     }
-    between(lanes, theta, lanes->system.stage);
+    between(lanes, theta, rows, count);
 }

@@ -104,7 +104,7 @@ static void lanes__are_right_between_the_ends_of_a_step(void **state)
             double share = (double)((i + l) % 9) / 8;
             t[l] = last[l] + share * (lanes_times(lanes)[l] - last[l]);
         }
-        lanes_between(lanes, t);
+        lanes_between(lanes, t, &(size_t){0}, 1);
         for (size_t l = 0; l < LANES; l++) {
             bool moved = lanes_times(lanes)[l] > last[l];
             if (moved)
