@@ -85,9 +85,9 @@ static const char standard_headers[] =
     "sys/syscall.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h linux/landlock.h ";
 
 /* Below the programs these may print: log to its stream, memory when there is none left,
- * front because it is what people look at. */
+ * front because it is what people look at, a program of the build. */
 static const char *const printers[] = {"src/base/log.c", "src/base/memory.c",
-                                       "src/front/"};
+                                       "src/front/", "src/model/generate_main.c"};
 static const char printing_calls[] =
     "printf fprintf vprintf vfprintf puts putchar fputs fputc "
     "putc perror psignal dprintf vdprintf warn warnx";

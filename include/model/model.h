@@ -42,6 +42,13 @@ const char *model_time_unit(const struct model *model);
 const char *model_canonical(const struct model *model);
 void model_hash(const struct model *model, uint8_t hash[HASH_BYTES]);
 
+/* What runs its program in lanes: C that the build made of it, for the models that came with
+ * this one, or the interpreter, for all others. The results are the same to every bit. */
+enum execution { EXECUTION_INTERPRETER, EXECUTION_GENERATED };
+enum execution model_execution(const struct model *model);
+const char *execution_name(enum execution execution); /* "interpreter", "generated" */
+void model_interpret(struct model *model); /* from now on; for measurements and tests */
+
 /* The page of a numbered error: "E2003" to a paragraph; NULL for an unknown one. */
 const char *model_explain(const char *number);
 

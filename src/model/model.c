@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "generated.h"
 #include "model_impl.h"
 
 /* --- loading -------------------------------------------------------------------- */
@@ -24,6 +25,7 @@ enum err model_parse(const char *text, size_t size, const char *file_name,
     }
     out->canonical = syntax_print(out->syntax);
     bytes_hash("gemel.model", out->canonical, strlen(out->canonical), out->hash);
+    generated_attach(out, generated_models);
     *model = out;
     return ERR_OK;
 }
@@ -175,6 +177,27 @@ const struct model_range *model_range(const struct model *model, size_t index)
     return &model->ranges[index];
 }
 
+/* --- execution ------------------------------------------------------------------- */
+
+enum execution model_execution(const struct model *model)
+{
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        if (program_stream(model->program, i)->generated)
+            return EXECUTION_GENERATED;
+    return EXECUTION_INTERPRETER;
+}
+
+const char *execution_name(enum execution execution)
+{
+    return execution == EXECUTION_GENERATED ? "generated" : "interpreter";
+}
+
+void model_interpret(struct model *model)
+{
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        program_stream(model->program, i)->generated = NULL;
+}
+
 /* --- transforms ----------------------------------------------------------------- */
 
 double transform_forward(const struct model_parameter *parameter, double theta)
@@ -286,6 +309,10 @@ char *model_describe(const struct model *model, bool program)
     listing_add(&listing, "%s version %u, time in %s\n%s%s", model_name(model),
                 (unsigned)model_version(model), model_time_unit(model),
                 model_title(model), *model_title(model) ? "\n" : "");
+    listing_add(&listing, "runs as %s\n",
+                model_execution(model) == EXECUTION_GENERATED
+                    ? "C that was made of it when this program was built"
+                    : "instructions, by the interpreter");
     say_parameters(&listing, model);
     say_outputs(&listing, "states", model->states, model_states(model));
     say_inputs(&listing, model);

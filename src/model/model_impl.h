@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "model/unit.h"
+#include "numerics/lanes.h"
 
 /* model_impl - the stages behind model/model.h, in the order a text passes them:
  *
@@ -24,6 +25,7 @@
  *   switching.c  when conditions on time alone switch
  *   program.c    formulas and their derivatives to streams of instructions
  *   listing.c    a program for people
+ *   generated.c  finds the C that the build made of a program (generate.c)
  *   evaluator.c  runs a program for one patient
  *   model.c      loads, answers, explains
  *
@@ -502,12 +504,16 @@ struct instruction {
     uint32_t to, a, b, c;
 };
 
+/* What a stream does to registers [registers][LANES], as C: results only, and what rests. */
+typedef void generated_stream(double *registers, enum simd simd);
+
 /* Instructions in the order in which they run, and where their results then are. */
 struct stream {
     struct instruction *instructions;
     size_t count;
     uint32_t *results; /* registers */
     size_t result_count;
+    generated_stream *generated; /* NULL: it is interpreted */
 };
 
 /* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,
@@ -566,8 +572,13 @@ struct program {
     size_t switching_count;
 };
 
+#define PROGRAM_STREAMS 14
+
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
+/* Its streams, for whoever goes over all of them; names as in struct program. */
+struct stream *program_stream(struct program *program, size_t index);
+const char *program_stream_name(size_t index);
 void program_print(const struct model *model, struct bytes *listing);
 
 /* --- evaluator ------------------------------------------------------------------ */

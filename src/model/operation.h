@@ -4,73 +4,85 @@
 #include <math.h>
 
 #include "model_impl.h"
+#include "numerics/elementary.h"
 
-/* operation - the value of every operation of a program.
+/* operation - the value of every operation of a program, said once.
  *
- * Inline, because the evaluator's loop lives on it; dag.c folds constants with the same
- * values. Leaves are not its business. Conditions are 0 or 1. */
+ * Of the one table below are made the evaluator's switch (operation_value, which also
+ * folds the constants of dag.c), the vector interpreter's loops and the functions that
+ * generated C calls, so that none of them can compute something else: all give the same
+ * bits. Branch-free, so that a loop over them becomes vector code. Conditions are 1 and
+ * 0. Leaves have no value here. */
+
+#define OPERATION_INLINE static inline __attribute__((always_inline))
+
+/* A product in which any factor times 0 is 0. */
+OPERATION_INLINE double steep(double a, double b)
+{
+    return elementary_if((a == 0) | (b == 0), 0, a * b);
+}
+
+/* What is no number stays none. */
+OPERATION_INLINE double least(double a, double b)
+{
+    return elementary_if((a < b) | (a != a), a, b);
+}
+
+OPERATION_INLINE double most(double a, double b)
+{
+    return elementary_if((a > b) | (a != a), a, b);
+}
+
+#define OPERATION_IF(...) elementary_if(__VA_ARGS__, 1, 0)
+
+#define OPERATIONS(X)                                                                    \
+    X(NEGATE, -a)                                                                        \
+    X(EXP, elementary_exp(a))                                                            \
+    X(LN, elementary_log(a))                                                             \
+    X(LOG10, log10(a))                                                                   \
+    X(SQRT, sqrt(a))                                                                     \
+    X(ABS, fabs(a))                                                                      \
+    X(TANH, tanh(a))                                                                     \
+    X(SIN, sin(a))                                                                       \
+    X(COS, cos(a))                                                                       \
+    X(FLOOR, elementary_floor(a))                                                        \
+    X(LOGIT, log(a) - log1p(-a))                                                         \
+    X(EXPIT, 1 / (1 + elementary_exp(-a)))                                               \
+    X(NOT, OPERATION_IF(a == 0))                                                         \
+    X(ADD, a + b)                                                                        \
+    X(SUBTRACT, a - b)                                                                   \
+    X(MULTIPLY, a *b)                                                                    \
+    X(DIVIDE, a / b)                                                                     \
+    X(POWER, elementary_power(a, b))                                                     \
+    X(MOD, a - b * elementary_floor(a / b))                                              \
+    X(LESS, OPERATION_IF(a < b))                                                         \
+    X(LESS_EQUAL, OPERATION_IF(a <= b))                                                  \
+    X(EQUAL, OPERATION_IF(a == b))                                                       \
+    X(UNEQUAL, OPERATION_IF(a != b))                                                     \
+    X(AND, OPERATION_IF((a != 0) & (b != 0)))                                            \
+    X(OR, OPERATION_IF((a != 0) | (b != 0)))                                             \
+    X(MIN, least(a, b))                                                                  \
+    X(MAX, most(a, b))                                                                   \
+    X(STEEP, steep(a, b))                                                                \
+    X(SELECT, elementary_if(a != 0, b, c))
+
+#define OPERATION_FUNCTION(name, ...)                                                    \
+    OPERATION_INLINE double operation_##name(double a, double b, double c)               \
+    {                                                                                    \
+        (void)a, (void)b, (void)c;                                                       \
+        return __VA_ARGS__;                                                              \
+    }
+OPERATIONS(OPERATION_FUNCTION)
+#undef OPERATION_FUNCTION
 
 static inline double operation_value(enum op op, double a, double b, double c)
 {
     switch (op) {
-    case OP_NEGATE:
-        return -a;
-    case OP_EXP:
-        return exp(a);
-    case OP_LN:
-        return log(a);
-    case OP_LOG10:
-        return log10(a);
-    case OP_SQRT:
-        return sqrt(a);
-    case OP_ABS:
-        return fabs(a);
-    case OP_TANH:
-        return tanh(a);
-    case OP_SIN:
-        return sin(a);
-    case OP_COS:
-        return cos(a);
-    case OP_FLOOR:
-        return floor(a);
-    case OP_LOGIT:
-        return log(a) - log1p(-a);
-    case OP_EXPIT:
-        return 1 / (1 + exp(-a));
-    case OP_NOT:
-        return a == 0;
-    case OP_ADD:
-        return a + b;
-    case OP_SUBTRACT:
-        return a - b;
-    case OP_MULTIPLY:
-        return a * b;
-    case OP_DIVIDE:
-        return a / b;
-    case OP_POWER:
-        return pow(a, b);
-    case OP_MOD:
-        return a - b * floor(a / b);
-    case OP_LESS:
-        return a < b;
-    case OP_LESS_EQUAL:
-        return a <= b;
-    case OP_EQUAL:
-        return a == b;
-    case OP_UNEQUAL:
-        return a != b;
-    case OP_AND:
-        return a != 0 && b != 0;
-    case OP_OR:
-        return a != 0 || b != 0;
-    case OP_MIN: /* a NaN stays one */
-        return a < b || isnan(a) ? a : b;
-    case OP_MAX:
-        return a > b || isnan(a) ? a : b;
-    case OP_STEEP:
-        return a == 0 || b == 0 ? 0 : a * b;
-    case OP_SELECT:
-        return a != 0 ? b : c;
+#define OPERATION_CASE(name, ...)                                                        \
+    case OP_##name:                                                                      \
+        return operation_##name(a, b, c);
+        OPERATIONS(OPERATION_CASE)
+#undef OPERATION_CASE
     default:
         return NAN;
     }

@@ -9,6 +9,7 @@
 #include "dag.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Nodes of the graph that the program promises to whoever runs it. */
@@ -833,6 +834,42 @@ enum err program_new(const struct model *model, struct program **program)
     return ERR_OK;
 }
 
+/* --- its streams ------------------------------------------------------------------ */
+
+#define STREAM(name)                                                                     \
+    {                                                                                    \
+        offsetof(struct program, name), #name                                            \
+    }
+static const struct {
+    size_t at;
+    const char *name;
+} streams[PROGRAM_STREAMS] = {
+    STREAM(individual),
+    STREAM(covariate),
+    STREAM(individual_slopes),
+    STREAM(covariate_slopes),
+    STREAM(init),
+    STREAM(init_slopes),
+    STREAM(input),
+    STREAM(input_slopes),
+    STREAM(rate),
+    STREAM(rate_slopes),
+    STREAM(jacobian),
+    STREAM(observe),
+    STREAM(observe_slopes),
+    STREAM(derive),
+};
+
+struct stream *program_stream(struct program *program, size_t index)
+{
+    return (struct stream *)(void *)((char *)program + streams[index].at);
+}
+
+const char *program_stream_name(size_t index)
+{
+    return streams[index].name;
+}
+
 static void stream_clear(struct stream *stream)
 {
     mem_free(stream->instructions);
@@ -844,22 +881,8 @@ void program_destroy(struct program **program)
     struct program *gone = *program;
     if (!gone)
         return;
-    struct stream *const streams[] = {&gone->individual,
-                                      &gone->covariate,
-                                      &gone->individual_slopes,
-                                      &gone->covariate_slopes,
-                                      &gone->init,
-                                      &gone->init_slopes,
-                                      &gone->input,
-                                      &gone->input_slopes,
-                                      &gone->rate,
-                                      &gone->rate_slopes,
-                                      &gone->jacobian,
-                                      &gone->observe,
-                                      &gone->observe_slopes,
-                                      &gone->derive};
-    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
-        stream_clear(streams[i]);
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        stream_clear(program_stream(gone, i));
     mem_free(gone->image);
     mem_free(gone->sensitivity);
     mem_free(gone->jacobian_entry);

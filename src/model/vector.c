@@ -1,110 +1,34 @@
 #include "vector.h"
 
-#include "numerics/elementary.h"
 #include "operation.h"
 
-/* A run of one operation, decided upon once. */
-#define EACH_IN_RUN                                                                      \
-    double *to = r + at->to * (size_t)LANES;                                             \
-    const double *a = r + at->a * (size_t)LANES, *b = r + at->b * (size_t)LANES;         \
-    const double *c = r + at->c * (size_t)LANES;                                         \
-    (void)a, (void)b, (void)c;
+/* --- the interpreter ---------------------------------------------------------------
+ *
+ * A run of one operation is decided upon once. */
 
-#define RUN(...)                                                                         \
-    for (; at < end; at++) {                                                             \
-        EACH_IN_RUN                                                                      \
-        ROW_LANES to[l] = __VA_ARGS__;                                                   \
-    }                                                                                    \
-    break
-
-/* Conditions as 1 and 0. */
-#define IF(...) ((__VA_ARGS__) ? 1.0 : 0.0)
-
-LANES_INLINE double steep(double a, double b)
-{
-    double product = a == 0 ? 0 : a * b;
-    return b == 0 ? 0 : product;
-}
-
-LANES_INLINE double least(double a, double b)
-{
-    double smaller = a < b ? a : b;
-    return a != a ? a : smaller;
-}
-
-LANES_INLINE double most(double a, double b)
-{
-    double larger = a > b ? a : b;
-    return a != a ? a : larger;
-}
-
-LANES_INLINE void run_functions(const struct instruction *at,
-                                const struct instruction *end, double *r)
-{
-    enum op op = at->op;
-    switch (op) {
-    case OP_NEGATE:
-        RUN(-a[l]);
-    case OP_EXP:
-        RUN(elementary_exp(a[l]));
-    case OP_LN:
-        RUN(elementary_log(a[l]));
-    case OP_SQRT:
-        RUN(sqrt(a[l]));
-    case OP_ABS:
-        RUN(fabs(a[l]));
-    case OP_FLOOR:
-        RUN(floor(a[l]));
-    case OP_EXPIT:
-        RUN(1 / (1 + elementary_exp(-a[l])));
-    case OP_SELECT:
-        RUN(a[l] != 0 ? b[l] : c[l]);
-    default: /* seldom asked for */
-        RUN(operation_value(op, a[l], b[l], c[l]));
-    }
-}
-
-LANES_INLINE void run_pairs(const struct instruction *at, const struct instruction *end,
-                            double *r)
-{
-    switch (at->op) {
-    case OP_ADD:
-        RUN(a[l] + b[l]);
-    case OP_SUBTRACT:
-        RUN(a[l] - b[l]);
-    case OP_MULTIPLY:
-        RUN(a[l] * b[l]);
-    case OP_DIVIDE:
-        RUN(a[l] / b[l]);
-    case OP_STEEP:
-        RUN(steep(a[l], b[l]));
-    case OP_POWER:
-        RUN(elementary_power(a[l], b[l]));
-    case OP_MOD:
-        RUN(a[l] - b[l] * floor(a[l] / b[l]));
-    case OP_LESS:
-        RUN(IF(a[l] < b[l]));
-    case OP_LESS_EQUAL:
-        RUN(IF(a[l] <= b[l]));
-    case OP_EQUAL:
-        RUN(IF(a[l] == b[l]));
-    case OP_UNEQUAL:
-        RUN(IF(a[l] != b[l]));
-    case OP_MIN:
-        RUN(least(a[l], b[l]));
-    case OP_MAX:
-        RUN(most(a[l], b[l]));
-    default:
-        run_functions(at, end, r);
-    }
-}
-
-LANES_INLINE void run_rows(const struct stream *stream, double *registers, enum simd simd)
+LANES_INLINE void run_rows(const struct stream *stream, double *r, enum simd simd)
 {
     (void)simd; /* has been obeyed */
-    const struct instruction *at = stream->instructions, *end = at + stream->count;
-    for (; at < end; at += at->run)
-        run_pairs(at, at + at->run, registers);
+    const struct instruction *at = stream->instructions, *all = at + stream->count, *end;
+    while (at < all) {
+        end = at + at->run;
+        switch (at->op) {
+#define RUN(name, ...)                                                                   \
+    case OP_##name:                                                                      \
+        for (; at < end; at++) {                                                         \
+            double *to = r + at->to * (size_t)LANES;                                     \
+            const double *a = r + at->a * (size_t)LANES;                                 \
+            const double *b = r + at->b * (size_t)LANES;                                 \
+            const double *c = r + at->c * (size_t)LANES;                                 \
+            ROW_LANES to[l] = operation_##name(a[l], b[l], c[l]);                        \
+        }                                                                                \
+        break;
+            OPERATIONS(RUN)
+#undef RUN
+        default: /* no other is ever in a stream */
+            at = end;
+        }
+    }
 }
 
 LANES_KINDS(run, simd, (const struct stream *stream, double *registers, enum simd simd),
@@ -112,7 +36,10 @@ LANES_KINDS(run, simd, (const struct stream *stream, double *registers, enum sim
 
 void vector_run(const struct stream *stream, double *registers, enum simd simd)
 {
-    run(stream, registers, simd);
+    if (stream->generated)
+        stream->generated(registers, simd);
+    else
+        run(stream, registers, simd);
 }
 
 LANES_INLINE void results_rows(const struct stream *stream, const double *registers,

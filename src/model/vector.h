@@ -5,11 +5,12 @@
 #include "numerics/lanes.h"
 
 /* vector - runs a stream for LANES individuals at once, over registers
- * [registers][LANES].
+ * [registers][LANES]: as C where the build made some of it (generated.h), else by
+ * interpreting its instructions.
  *
- * The same instructions as the evaluator's, in the same order, with this house's own exp,
- * log and power (numerics/elementary.h) instead of the C library's: the same to rounding,
- * and the same bits for every `simd`. Lanes never mix. */
+ * The same operations as the evaluator's (operation.h), and the same bits, whichever of
+ * the two it is and for every `simd`; but a NaN's sign. Lanes never mix. C leaves in
+ * registers only what outlives a stream: its results, and what rests. */
 
 void vector_run(const struct stream *stream, double *registers, enum simd simd);
 

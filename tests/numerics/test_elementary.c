@@ -75,9 +75,27 @@ static void elementary__edges_are_those_of_c(void **state)
     assert_true(isnan(elementary_power(2, NAN)));
 }
 
+static void elementary__floor_is_the_c_librarys(void **state)
+{
+    (void)state;
+    static const double x[] = {
+        0,        -0.0,         0.5,           -0.5,         1,
+        -1,       0x1p51 + 0.5, -0x1p51 - 0.5, 0x1p52 - 0.5, 0x1p53,
+        -0x1p53,  1e308,        5e-324,        -5e-324,      INFINITY,
+        -INFINITY};
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        assert_true(same(elementary_floor(x[i]), floor(x[i])));
+    for (size_t i = 0; i < 1000000; i++) {
+        double y = ldexp(2 * spread(i) - 1, (int)(i % 60));
+        assert_true(same(elementary_floor(y), floor(y)));
+    }
+    assert_true(isnan(elementary_floor(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(elementary__floor_is_the_c_librarys),
         cmocka_unit_test(elementary__exp_and_log_are_right_to_an_ulp_and_a_half),
         cmocka_unit_test(elementary__power_errs_as_it_says),
         cmocka_unit_test(elementary__edges_are_those_of_c),

@@ -1,0 +1,185 @@
+#include "generate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "dag.h"
+#include "generated.h"
+#include "operation.h"
+
+#define NOWHERE UINT32_MAX
+
+static const char *const operations[OP_COUNT] = {
+#define NAME(name, ...) [OP_##name] = "operation_" #name,
+    OPERATIONS(NAME)
+#undef NAME
+};
+
+/* One stream on its way to a function. */
+struct writer {
+    const struct program *program;
+    const struct stream *stream;
+    uint32_t (*made_by)[3]; /* the instruction that makes each argument, or NOWHERE */
+    bool *kept;             /* its value goes to its register: a result, or it rests */
+    bool *written;
+    struct bytes *out;
+};
+
+/* --- what comes from where -----------------------------------------------------------
+ */
+
+static void find_makers(struct writer *writer)
+{
+    const struct stream *stream = writer->stream;
+    size_t registers = writer->program->registers;
+    uint32_t *holds = mem_new(registers, sizeof *holds);
+    memset(holds, 0xff, registers * sizeof *holds);
+    for (size_t i = 0; i < stream->count; i++) {
+        const struct instruction *at = &stream->instructions[i];
+        writer->made_by[i][0] = holds[at->a];
+        writer->made_by[i][1] = holds[at->b];
+        writer->made_by[i][2] = holds[at->c];
+        holds[at->to] = (uint32_t)i;
+        writer->kept[i] = stream->result_count == 0;
+    }
+    for (size_t i = 0; i < stream->result_count; i++)
+        if (holds[stream->results[i]] != NOWHERE)
+            writer->kept[holds[stream->results[i]]] = true;
+    mem_free(holds);
+}
+
+/* --- lines ----------------------------------------------------------------------------
+ */
+
+static void say_constant(double value, struct bytes *out)
+{
+    if (isfinite(value))
+        listing_add(out, "%a", value);
+    else if (isnan(value))
+        listing_add(out, "NAN");
+    else
+        listing_add(out, value > 0 ? "INFINITY" : "-INFINITY");
+}
+
+static void say_argument(const struct writer *writer, uint32_t at, uint32_t made_by)
+{
+    if (made_by != NOWHERE)
+        listing_add(writer->out, "v%u", (unsigned)made_by);
+    else if (at < writer->program->constant_count)
+        say_constant(writer->program->image[at], writer->out);
+    else
+        listing_add(writer->out, "r[%u * LANES + l]", (unsigned)at);
+}
+
+static void say_line(const struct writer *writer, uint32_t i)
+{
+    const struct instruction *at = &writer->stream->instructions[i];
+    const uint32_t arguments[] = {at->a, at->b, at->c};
+    listing_add(writer->out, "        const double v%u = %s(", (unsigned)i,
+                operations[at->op]);
+    for (size_t k = 0; k < 3; k++) {
+        listing_add(writer->out, k ? ", " : "");
+        if (k < op_arity(at->op))
+            say_argument(writer, arguments[k], writer->made_by[i][k]);
+        else
+            listing_add(writer->out, "0");
+    }
+    listing_add(writer->out, ");\n");
+    if (writer->kept[i])
+        listing_add(writer->out, "        r[%u * LANES + l] = v%u;\n", (unsigned)at->to,
+                    (unsigned)i);
+}
+
+/* A value after what it is made of, depth first. */
+static void say_value(struct writer *writer, uint32_t value, uint32_t *stack)
+{
+    size_t depth = 0;
+    stack[depth++] = value;
+    while (depth > 0) {
+        uint32_t i = stack[depth - 1];
+        size_t before = depth;
+        for (size_t k = op_arity(writer->stream->instructions[i].op); k-- > 0;) {
+            uint32_t needs = writer->made_by[i][k];
+            if (!writer->written[i] && needs != NOWHERE && !writer->written[needs])
+                stack[depth++] = needs;
+        }
+        if (depth > before)
+            continue;
+        if (!writer->written[i])
+            say_line(writer, i);
+        writer->written[i] = true;
+        depth--;
+    }
+}
+
+static void say_function(const struct program *program, const struct stream *stream,
+                         const char *name, struct bytes *out)
+{
+    size_t count = stream->count;
+    struct writer writer = {program,
+                            stream,
+                            mem_new(count, sizeof *writer.made_by),
+                            mem_new(count, sizeof(bool)),
+                            mem_new(count, sizeof(bool)),
+                            out};
+    uint32_t *stack = mem_new(3 * count + 1, sizeof *stack);
+    find_makers(&writer);
+    listing_add(out,
+                "LANES_INLINE void %s_rows(double *r, enum simd simd)\n{\n"
+                "    (void)simd;\n    ROW_LANES\n    {\n",
+                name);
+    for (uint32_t i = 0; i < count; i++)
+        if (writer.kept[i])
+            say_value(&writer, i, stack);
+    listing_add(out,
+                "    }\n}\nLANES_KINDS(%s, simd, (double *r, enum simd simd), r, "
+                "simd)\n\n",
+                name);
+    mem_free(writer.made_by);
+    mem_free(writer.kept);
+    mem_free(writer.written);
+    mem_free(stack);
+}
+
+/* --- the whole
+ * -------------------------------------------------------------------------- */
+
+static void say_hash(const char *field, const uint8_t hash[HASH_BYTES], struct bytes *out)
+{
+    listing_add(out, "    .%s = {", field);
+    for (size_t i = 0; i < HASH_BYTES; i++)
+        listing_add(out, "%s0x%02x", i ? ", " : "", hash[i]);
+    listing_add(out, "},\n");
+}
+
+static bool is_short(const struct stream *stream)
+{
+    return stream->count > 0 && stream->count <= GENERATE_INSTRUCTIONS_MAX;
+}
+
+void generate(const struct model *model, const char *symbol, struct bytes *source)
+{
+    uint8_t hash[HASH_BYTES];
+    struct program *program = model->program;
+    listing_add(source,
+                "/* %s version %u as C, made by the build. */\n\n"
+                "#include \"generated.h\"\n#include \"operation.h\"\n\n",
+                model_name(model), (unsigned)model_version(model));
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        if (is_short(program_stream(program, i)))
+            say_function(program, program_stream(program, i), program_stream_name(i),
+                         source);
+    listing_add(source,
+                "extern const struct generated %s;\nconst struct generated %s = {\n",
+                symbol, symbol);
+    model_hash(model, hash);
+    say_hash("model", hash, source);
+    program_hash(program, hash);
+    say_hash("program", hash, source);
+    listing_add(source, "    .streams = {");
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        listing_add(source, "%s, ",
+                    is_short(program_stream(program, i)) ? program_stream_name(i)
+                                                         : "NULL");
+    listing_add(source, "},\n};\n");
+}

@@ -1,0 +1,34 @@
+#include "generated.h"
+
+#include <string.h>
+
+void program_hash(const struct program *program, uint8_t hash[HASH_BYTES])
+{
+    struct bytes bytes = {0};
+    bytes_u64(&bytes, program->registers);
+    bytes_u64(&bytes, program->rest);
+    bytes_field(&bytes, program->image, program->constant_count * sizeof(double));
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+        const struct stream *stream = program_stream((struct program *)program, i);
+        bytes_field(&bytes, stream->instructions,
+                    stream->count * sizeof *stream->instructions);
+        bytes_field(&bytes, stream->results,
+                    stream->result_count * sizeof *stream->results);
+    }
+    bytes_hash("gemel.program", bytes.data, bytes.size, hash);
+    bytes_free(&bytes);
+}
+
+void generated_attach(struct model *model, const struct generated *const *among)
+{
+    uint8_t hash[HASH_BYTES];
+    while (*among && memcmp((*among)->model, model->hash, HASH_BYTES) != 0)
+        among++;
+    if (!*among)
+        return;
+    program_hash(model->program, hash);
+    if (memcmp((*among)->program, hash, HASH_BYTES) != 0)
+        return;
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        program_stream(model->program, i)->generated = (*among)->streams[i];
+}

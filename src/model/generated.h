@@ -1,0 +1,28 @@
+#ifndef MODEL_GENERATED_H
+#define MODEL_GENERATED_H
+
+#include "model_impl.h"
+
+/* generated - finds the C that the build made of a model's streams (generate.h).
+ *
+ * A model is looked for by the hash of its canonical text, and then its program has to
+ * be, instruction by instruction and constant by constant, the one that the C was made
+ * of: whatever differs (a text that changed, another C library that folds a constant to
+ * another last bit) runs in the interpreter, with the same results to every bit. Called
+ * by model.c. */
+
+struct generated {
+    uint8_t model[HASH_BYTES];   /* of the canonical text */
+    uint8_t program[HASH_BYTES]; /* program_hash when the C was made */
+    generated_stream *streams[PROGRAM_STREAMS];
+};
+
+/* The models of models/ and bench/, as built; NULL ends it. */
+extern const struct generated *const generated_models[];
+
+void program_hash(const struct program *program, uint8_t hash[HASH_BYTES]);
+
+/* Lets the model's streams run as C where `among` has it. */
+void generated_attach(struct model *model, const struct generated *const *among);
+
+#endif

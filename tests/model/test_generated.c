@@ -1,0 +1,171 @@
+#include "generated.h"
+
+#include <dirent.h>
+#include <math.h>
+
+#include "base/file.h"
+#include "check.h"
+#include "vector.h"
+
+/* --- the same bits -------------------------------------------------------------------
+ */
+
+static uint64_t chance_state = 88172645463325252u;
+
+static uint64_t chance(void)
+{
+    chance_state ^= chance_state << 13;
+    chance_state ^= chance_state >> 7;
+    chance_state ^= chance_state << 17;
+    return chance_state;
+}
+
+/* Sizes that models meet, and now and then what they should not. */
+static double any_value(void)
+{
+    static const double odd[] = {0, -0.0, INFINITY, -INFINITY, NAN, 1, 5e-324, -1};
+    if (chance() % 64 == 0)
+        return odd[chance() % 8];
+    double size = exp((double)(chance() % 2000) / 100 - 12);
+    return chance() % 8 == 0 ? -size : size;
+}
+
+static bool same(double x, double y)
+{
+    return isnan(x) ? isnan(y) : memcmp(&x, &y, sizeof x) == 0;
+}
+
+/* Results, or, of a stream that has none, everything it writes. */
+static void compare(const struct stream *stream, const double *ours, const double *theirs)
+{
+    for (size_t i = 0; i < stream->result_count; i++)
+        for (size_t at = stream->results[i] * (size_t)LANES, l = 0; l < LANES; l++)
+            assert_true(same(ours[at + l], theirs[at + l]));
+    for (size_t i = 0; stream->result_count == 0 && i < stream->count; i++)
+        for (size_t at = stream->instructions[i].to * (size_t)LANES, l = 0; l < LANES;
+             l++)
+            assert_true(same(ours[at + l], theirs[at + l]));
+}
+
+static void compare_stream(const struct program *p, const struct stream *stream)
+{
+    struct stream interpreted = *stream;
+    size_t size = p->registers * LANES;
+    interpreted.generated = NULL;
+    double *registers = lanes_rows_new(p->registers),
+           *ours = lanes_rows_new(p->registers);
+    for (size_t round = 0; round < 40; round++) {
+        for (size_t i = 0; i < size; i++)
+            registers[i] =
+                i < p->constant_count * LANES ? p->image[i / LANES] : any_value();
+        for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++) {
+            memcpy(ours, registers, size * sizeof *ours);
+            vector_run(stream, ours, simd);
+            double *theirs = mem_copy(registers, size * sizeof *registers);
+            vector_run(&interpreted, theirs, SIMD_SCALAR);
+            compare(stream, ours, theirs);
+            mem_free(theirs);
+        }
+    }
+    lanes_rows_free(registers);
+    lanes_rows_free(ours);
+}
+
+static size_t compare_folder(const char *folder)
+{
+    size_t models = 0;
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
+    for (const struct dirent *entry; (entry = readdir(directory));) {
+        struct model *model;
+        if (!strstr(entry->d_name, ".twin"))
+            continue;
+        char *path = mem_format("%s/%s", folder, entry->d_name);
+        assert_ok(model_load(path, &model));
+        assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+        for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+            const struct stream *stream = program_stream(model->program, i);
+            assert_int_equal(stream->generated != NULL, stream->count > 0);
+            if (stream->generated)
+                compare_stream(model->program, stream);
+        }
+        models++;
+        mem_free(path);
+        model_destroy(&model);
+    }
+    closedir(directory);
+    return models;
+}
+
+static void generated__gives_the_interpreters_bits(void **state)
+{
+    (void)state;
+    assert_true(compare_folder(SOURCE_DIR "/models") >= 13);
+    assert_true(compare_folder(SOURCE_DIR "/bench") >= 1);
+}
+
+/* --- and only for what it was made of
+ * ------------------------------------------------------ */
+
+static struct model *changed(const char *from, const char *to)
+{
+    struct bytes text = {0};
+    struct model *model;
+    assert_ok(file_read(SOURCE_DIR "/models/theophylline.twin", MODEL_TEXT_MAX, &text));
+    bytes_append(&text, "", 1);
+    const char *at = strstr((const char *)text.data, from);
+    assert_non_null(at);
+    char *other = mem_format("%.*s%s%s", (int)(at - (const char *)text.data),
+                             (const char *)text.data, to, at + strlen(from));
+    assert_ok(model_parse(other, strlen(other), "changed", &model));
+    mem_free(other);
+    bytes_free(&text);
+    return model;
+}
+
+static void generated__is_found_by_what_a_text_means(void **state)
+{
+    (void)state;
+    struct model *model = changed("[doses]", "# a comment\n\n[doses]");
+    assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+    assert_non_null(strstr(execution_name(model_execution(model)), "generated"));
+    model_interpret(model);
+    assert_int_equal(model_execution(model), EXECUTION_INTERPRETER);
+    generated_attach(model, generated_models);
+    assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+    model_destroy(&model);
+    model = changed("d/dt(depot)   = -", "d/dt(depot)   = -1.5*");
+    assert_int_equal(model_execution(model), EXECUTION_INTERPRETER);
+    model_destroy(&model);
+}
+
+/* As if another library had folded a constant otherwise. */
+static void generated__is_not_run_for_another_program(void **state)
+{
+    (void)state;
+    struct model *model = changed("[doses]", "[doses]");
+    struct program *p = model->program;
+    model_interpret(model);
+    assert_true(p->constant_count > 1);
+    p->image[1] = nextafter(p->image[1], INFINITY);
+    generated_attach(model, generated_models);
+    assert_int_equal(model_execution(model), EXECUTION_INTERPRETER);
+    p->image[1] = nextafter(p->image[1], -INFINITY);
+    generated_attach(model, generated_models);
+    assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+    model_interpret(model);
+    p->rate.instructions[0].op = OP_ADD;
+    generated_attach(model, generated_models);
+    assert_int_equal(model_execution(model), EXECUTION_INTERPRETER);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(generated__gives_the_interpreters_bits),
+        cmocka_unit_test(generated__is_found_by_what_a_text_means),
+        cmocka_unit_test(generated__is_not_run_for_another_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
