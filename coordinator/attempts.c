@@ -254,6 +254,28 @@ enum err attempts_next(struct coordinator *c, const uint8_t study[STUDY_BYTES],
                          (unsigned long long)round, WIRE_ATTEMPTS_MAX);
 }
 
+enum err attempts_summed(struct coordinator *c, const uint8_t study[STUDY_BYTES],
+                         uint64_t round, struct bytes *keys)
+{
+    struct query *query;
+    bool row;
+    if (store_query(c->store,
+                    "SELECT summed FROM attempts WHERE study = ? AND round = ?"
+                    " AND length(summed) > 0 ORDER BY attempt DESC LIMIT 1",
+                    &query) != ERR_OK)
+        return err_code();
+    query_blob(query, 1, study, STUDY_BYTES);
+    query_int(query, 2, (int64_t)round);
+    enum err result = query_step(query, &row);
+    if (result == ERR_OK && row) {
+        size_t size;
+        const void *data = query_get_blob(query, 0, &size);
+        bytes_append(keys, data, size);
+    }
+    query_reset(query);
+    return result;
+}
+
 enum err attempts_left(const struct coord_attempt *attempt,
                        const uint8_t member[KEY_BYTES], enum reason why,
                        const uint8_t *accused)
@@ -299,13 +321,19 @@ static enum err update_end(const struct coord_attempt *attempt, const char *stat
 {
     struct query *query;
     struct store *store = attempt->coordinator->store;
-    if (store_query(store, "UPDATE attempts SET state = ? WHERE hash = ?", &query) !=
-        ERR_OK)
+    struct bytes summed = {0};
+    if (store_query(store, "UPDATE attempts SET state = ?, summed = ? WHERE hash = ?",
+                    &query) != ERR_OK)
         return err_code();
+    if (!collection_succeeded(attempt->collection))
+        collection_summed(attempt->collection, &summed);
     query_text(query, 1, state);
-    query_blob(query, 2, collection_context(attempt->collection), HASH_BYTES);
-    if (query_run(query) != ERR_OK)
-        return err_code();
+    query_blob(query, 2, summed.data, summed.size);
+    query_blob(query, 3, collection_context(attempt->collection), HASH_BYTES);
+    enum err result = query_run(query);
+    bytes_free(&summed);
+    if (result != ERR_OK)
+        return result;
     if (store_query(store, "DELETE FROM collected WHERE plan = ?", &query) != ERR_OK)
         return err_code();
     query_blob(query, 1, collection_context(attempt->collection), HASH_BYTES);

@@ -46,6 +46,13 @@ enum err attempts_past(struct coordinator *coordinator, const uint8_t study[STUD
 enum err attempts_next(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],
                        uint64_t round, uint32_t *attempt);
 
+/* The keys of those whom every further attempt at the round has to have, and no others,
+ * because members may have given shares for their sum in one that was given up; nothing
+ * appended: whoever has joined. */
+enum err attempts_summed(struct coordinator *coordinator,
+                         const uint8_t study[STUDY_BYTES], uint64_t round,
+                         struct bytes *keys);
+
 /* Note the end ("published", "abandoned") and delete its messages, together; in the
  * caller's transaction or one of its own. */
 enum err attempts_end(struct coord_attempt *attempt, const char *state);

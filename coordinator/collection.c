@@ -122,6 +122,13 @@ const uint8_t *collection_survivors(const struct collection *c)
     return c->survivors;
 }
 
+void collection_summed(const struct collection *c, struct bytes *keys)
+{
+    for (size_t i = 0; c->answers[PHASE_CONFIRM].size && i < c->plan.participants.count; i++)
+        if (collection_came(c, i, PHASE_MASK))
+            bytes_append(keys, collection_key(c, i), KEY_BYTES);
+}
+
 const size_t *collection_blamed(const struct collection *c, size_t *count)
 {
     *count = c->blamed_count;

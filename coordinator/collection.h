@@ -83,6 +83,10 @@ const uint64_t *collection_sum(const struct collection *collection);
 size_t collection_survivor_count(const struct collection *collection);
 const uint8_t *collection_survivors(const struct collection *collection); /* h3 */
 
+/* The keys, ascending, of those whose sum may be out: since a quorum's confirmations were
+ * handed on, members may have given shares for it. Nothing before that. */
+void collection_summed(const struct collection *collection, struct bytes *keys);
+
 /* Members whose shares were found wrong, or who dealt another secret than they committed
  * to, by place; caller does not free. */
 const size_t *collection_blamed(const struct collection *collection, size_t *count);

@@ -66,8 +66,12 @@ static const char schema_rotations[] = "ALTER TABLE requests ADD COLUMN replaces
 static const char schema_heads[] =
     "ALTER TABLE joined ADD COLUMN heads BLOB NOT NULL DEFAULT x'';";
 
-static const char *const migrations[] = {schema_first, schema_phases, AUDIT_SCHEMA,
-                                         schema_rotations, schema_heads};
+/* Of an attempt that was given up: the keys of those whose sum may be out all the same
+ * (attempts_summed). */
+static const char schema_sums[] = "ALTER TABLE attempts ADD COLUMN summed BLOB;";
+
+static const char *const migrations[] = {schema_first,     schema_phases, AUDIT_SCHEMA,
+                                         schema_rotations, schema_heads,  schema_sums};
 static const struct store_schema schema = {"gemel-coord", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-coordinator", settings,

@@ -32,6 +32,38 @@ enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
     return result;
 }
 
+/* Who is called, and how many of them must stay. */
+struct call {
+    struct bytes keys;
+    uint32_t stay;
+    bool again;     /* the sum of exactly these once more */
+    size_t missing; /* of the keys: they have not joined, or are not in the roster */
+};
+
+/* Whoever has joined; where shares for a sum at this round may have left in an attempt
+ * that was given up, exactly those who were in it: another sum beside that one would have
+ * the difference of the two be seen, so no node would enter (node/sums). */
+static enum err choose_call(struct coordinator *c, const struct coord_study *study,
+                            struct call *call)
+{
+    struct bytes summed = {0};
+    *call = (struct call){.stay = study->terms.hospitals_min};
+    enum err result = rounds_joined(c, study, &call->keys);
+    if (result == ERR_OK)
+        result = attempts_summed(c, study->terms.study, study->chain.length + 1, &summed);
+    if (result == ERR_OK && summed.size) {
+        const struct keys joined = {call->keys.data, call->keys.size / KEY_BYTES};
+        call->again = true;
+        call->stay = (uint32_t)(summed.size / KEY_BYTES);
+        for (size_t i = 0; i < call->stay; i++)
+            call->missing += !terms_include(&joined, summed.data + i * KEY_BYTES);
+        call->keys.size = 0;
+        bytes_append(&call->keys, summed.data, summed.size);
+    }
+    bytes_free(&summed);
+    return result;
+}
+
 /* Whether it is too early for another attempt after one that failed. The first time it is
  * never, then for a phase's time longer each time, up to a round's: hospitals may be away
  * for days, and no round has more than WIRE_ATTEMPTS_MAX attempts. */
@@ -46,11 +78,29 @@ static bool is_paused(const struct coordinator *c, const struct clock *clock,
     return clock_steady_ms(clock) - last->phase_since_ms < (pause < most ? pause : most);
 }
 
+/* The study's next attempt waits for people, not for an answer. */
+static enum err tell_call(struct coordinator *c, const struct coord_study *study,
+                          char text[256])
+{
+    struct call call;
+    enum err result = choose_call(c, study, &call);
+    if (call.missing)
+        snprintf(text, 256,
+                 "round %llu: shares for its sum may have left, so that it can only be "
+                 "repeated with the same %u hospitals, of whom %zu are not in the roster; "
+                 "else close the study",
+                 (unsigned long long)study->chain.length + 1, call.stay, call.missing);
+    else
+        snprintf(text, 256, "%zu of %zu hospitals have approved the study",
+                 call.keys.size / KEY_BYTES, study->terms.participants.count);
+    bytes_free(&call.keys);
+    return result;
+}
+
 enum err rounds_waiting(struct coordinator *c, const struct clock *clock,
                         const struct coord_study *study, char text[256])
 {
     struct coord_attempt *attempt;
-    struct bytes joined = {0};
     enum err result = ERR_OK;
     if (!study->open) {
         snprintf(text, 256, "the study is %s", study->state);
@@ -71,11 +121,8 @@ enum err rounds_waiting(struct coordinator *c, const struct clock *clock,
                  (unsigned long long)plan->round, study->terms.rounds, plan->attempt,
                  reason_sentence(collection_reason(attempt->collection)));
     } else if (result == ERR_OK || result == ERR_NOT_FOUND) {
-        result = rounds_joined(c, study, &joined);
-        snprintf(text, 256, "%zu of %zu hospitals have approved the study",
-                 joined.size / KEY_BYTES, study->terms.participants.count);
+        result = tell_call(c, study, text);
     }
-    bytes_free(&joined);
     return result;
 }
 
@@ -109,13 +156,13 @@ static enum err gather_commitments(struct coordinator *c, const struct coord_stu
     return ERR_OK;
 }
 
-/* Numbers that follow from who takes part: the honest survivors' noises together are the
- * round's multiplier, so each adds the less the more there are. */
-static enum err plan_numbers(const struct terms *terms, struct plan *plan)
+/* Numbers that follow from who takes part and how many must stay: the honest survivors'
+ * noises together are the round's multiplier, so each adds the less the more there are. */
+static enum err plan_numbers(const struct terms *terms, uint32_t stay, struct plan *plan)
 {
     struct quorum quorum;
-    if (quorum_choose((uint32_t)plan->participants.count, terms->colluders,
-                      terms->hospitals_min, &quorum) != ERR_OK)
+    if (quorum_choose((uint32_t)plan->participants.count, terms->colluders, stay,
+                      &quorum) != ERR_OK)
         return err_code();
     plan->colluders = quorum.colluders;
     plan->quorum = quorum.quorum;
@@ -131,7 +178,7 @@ static enum err plan_numbers(const struct terms *terms, struct plan *plan)
 }
 
 static enum err open_attempt(struct coordinator *c, const struct clock *clock,
-                             const struct coord_study *study, const struct bytes *joined,
+                             const struct coord_study *study, const struct call *call,
                              char told[256])
 {
     const struct terms *terms = &study->terms;
@@ -142,7 +189,7 @@ static enum err open_attempt(struct coordinator *c, const struct clock *clock,
         .dimension = terms->dimension,
         .noise_log2 = terms->noise_log2,
         .deadline = clock_wall(clock) + time,
-        .participants = {joined->data, joined->size / KEY_BYTES},
+        .participants = {call->keys.data, call->keys.size / KEY_BYTES},
     };
     struct bytes bytes = {0}, commitments = {0};
     struct coord_attempt *attempt;
@@ -153,7 +200,7 @@ static enum err open_attempt(struct coordinator *c, const struct clock *clock,
     memcpy(plan.chain_head, study->chain.head, HASH_BYTES);
     enum err result = attempts_next(c, terms->study, plan.round, &plan.attempt);
     if (result == ERR_OK)
-        result = plan_numbers(terms, &plan);
+        result = plan_numbers(terms, call->stay, &plan);
     if (result == ERR_OK && plan.degree < plan.participants.count - 1)
         result = gather_commitments(c, study, &plan.participants, &commitments);
     plan.commitments = codec_view(&commitments);
@@ -172,19 +219,19 @@ static enum err maybe_open(struct coordinator *c, const struct clock *clock,
                            const struct coord_study *study, enum rounds_outcome *outcome,
                            char told[256])
 {
-    struct bytes joined = {0};
+    struct call call;
     const struct terms *terms = &study->terms;
-    enum err result = rounds_joined(c, study, &joined);
-    size_t count = joined.size / KEY_BYTES;
+    enum err result = choose_call(c, study, &call);
+    size_t count = call.keys.size / KEY_BYTES;
     uint64_t patience = (uint64_t)conf_integer(c->conf, "gather_seconds");
-    bool ready = count >= terms->hospitals_min &&
-                 (count == terms->participants.count || study->chain.length > 0 ||
-                  clock_wall(clock) >= terms->issued + patience);
+    bool gathered = count == terms->participants.count || study->chain.length > 0 ||
+                   clock_wall(clock) >= terms->issued + patience;
+    bool ready = call.again ? call.missing == 0 : count >= terms->hospitals_min && gathered;
     if (result == ERR_OK && ready) {
-        result = open_attempt(c, clock, study, &joined, told);
+        result = open_attempt(c, clock, study, &call, told);
         *outcome = ROUNDS_OPENED;
     }
-    bytes_free(&joined);
+    bytes_free(&call.keys);
     return result;
 }
 

@@ -255,3 +255,10 @@ const uint8_t *attempt_survivors(const struct attempt *a)
 {
     return a->survivors;
 }
+
+void attempt_survivor_keys(const struct attempt *a, struct bytes *keys)
+{
+    for (size_t i = 0; a->survivor && i < a->count; i++)
+        if (a->survivor[i])
+            bytes_append(keys, a->adverts[i].member, KEY_BYTES);
+}

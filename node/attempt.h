@@ -100,5 +100,7 @@ bool attempt_succeeded(const struct attempt *attempt); /* ended by a receipt */
 /* Whose inputs are in the sum (h3), once confirmed: what the published link must repeat.
  * Zeros before. */
 const uint8_t *attempt_survivors(const struct attempt *attempt);
+/* Their keys, ascending, once confirmed. */
+void attempt_survivor_keys(const struct attempt *attempt, struct bytes *keys);
 
 #endif

@@ -87,10 +87,14 @@ static const char schema_attempts[] =
     " SELECT study, round, attempt, plan, 0 FROM outbox;"
     "DROP TABLE outbox;";
 
+/* Of an attempt at the round last entered: the keys of those whose sum may be out
+ * (node/sums). */
+static const char schema_sums[] = "ALTER TABLE attempts ADD COLUMN summed BLOB;";
+
 static const char *const migrations[] = {
     schema_first, LEDGER_SCHEMA,   schema_attempts, CONSENT_SCHEMA,
     AUDIT_SCHEMA, POLICIES_SCHEMA, KEYRING_SCHEMA,  NODE_HEADS_SCHEMA,
-    LEDGER_SCHEMA_REANCHORS};
+    LEDGER_SCHEMA_REANCHORS, schema_sums};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,

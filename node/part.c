@@ -11,6 +11,7 @@
 #include "node/patients.h"
 #include "node/policies.h"
 #include "node/restore.h"
+#include "node/sums.h"
 #include "privacy/accountant.h"
 #include "privacy/noise.h"
 #include "privacy/random.h"
@@ -312,6 +313,8 @@ enum err part_new(struct node *node, const struct clock *clock,
     if (result == ERR_OK)
         result = check_attempts(p);
     if (result == ERR_OK)
+        result = sums_check(node, &p->plan);
+    if (result == ERR_OK)
         result = choose_crowd(p);
     if (result == ERR_OK)
         result = random_new(&p->random);
@@ -410,8 +413,11 @@ enum err part_take(struct part *part, const struct node_exchange *exchange,
         note_wait(envelope.body, arena, told);
     if (result == ERR_OK)
         result = attempt_take(part->attempt, envelope.kind, envelope.body);
-    if (result == ERR_OK && envelope.kind == MESSAGE_SURVIVORS) {
-        result = note_survivors(part);
+    if (result == ERR_OK &&
+        (envelope.kind == MESSAGE_SURVIVORS || envelope.kind == MESSAGE_CONFIRMS)) {
+        result = envelope.kind == MESSAGE_SURVIVORS
+                     ? note_survivors(part)
+                     : sums_note(part->node, part->attempt);
         if (result != ERR_OK)
             attempt_abandon(part->attempt);
     }

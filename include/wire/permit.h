@@ -28,6 +28,12 @@ enum reason permit_plan(const struct policy *policy, const struct plan *plan);
 enum reason permit_patients(const struct policy *policy, size_t patients);
 enum reason permit_attempts(const struct policy *policy, uint64_t round, size_t charged);
 
+/* A sum that the plan can end with differs by `apart` hospitals, at the least, from that
+ * of attempt `other` at the same round, which may be out: none, or as many as any sum has
+ * to have, two of them honest. */
+enum reason permit_difference(const struct policy *policy, const struct plan *plan,
+                              uint32_t other, size_t apart);
+
 /* The mu^2 that the caps allow releases whose correction for the lattice is `lattice`
  * together: all of them, and those of one period. ERR_RANGE when the correction alone is
  * more. */

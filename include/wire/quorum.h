@@ -16,6 +16,9 @@
 #define QUORUM_MEMBERS_MAX 1024 /* WIRE_PARTICIPANTS_MAX of wire/codec.h */
 #define QUORUM_COMPLETE_MAX 256 /* so many members mask with everybody */
 
+/* Inputs of honest members in every sum: one alone would not be hidden. */
+#define QUORUM_HONEST_MIN 2
+
 struct quorum {
     uint32_t members;   /* n: participants of the plan */
     uint32_t colluders; /* c: may collude with the coordinator, >= 1 */

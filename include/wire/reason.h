@@ -62,7 +62,9 @@
     X(REASON_ABANDONED, 41, ERR_STATE, "the attempt was given up")                       \
     X(REASON_NO_POLICY, 42, ERR_DENIED, "the hospital has no policy in force")           \
     X(REASON_POLICY_EXPIRED, 43, ERR_DENIED, "the hospital's policy has expired")        \
-    X(REASON_WITHHELD, 44, ERR_VERIFY, "a prior that another member holds was withheld")
+    X(REASON_WITHHELD, 44, ERR_VERIFY, "a prior that another member holds was withheld") \
+    X(REASON_DIFFERENCE, 45, ERR_DENIED,                                                 \
+      "it could end with a sum that differs from another by too few hospitals")
 
 enum reason {
 #define REASON_CODE(code, number, err, sentence) code = number,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wire/quorum.h"
+
 #define CLAIM_TOLERANCE 1e-6
 
 /* --- sentences
@@ -251,6 +253,23 @@ enum reason permit_attempts(const struct policy *policy, uint64_t round, size_t 
     below(policy, "attempts_max", whose, (double)charged);
     err_hint("ask the operator why attempts fail before you permit more");
     return REASON_POLICY;
+}
+
+enum reason permit_difference(const struct policy *policy, const struct plan *plan,
+                              uint32_t other, size_t apart)
+{
+    const struct conf *lines = policy_lines(policy);
+    size_t least = plan->colluders + QUORUM_HONEST_MIN;
+    if (least < (size_t)conf_integer(lines, "survivors_min"))
+        least = (size_t)conf_integer(lines, "survivors_min");
+    if (apart == 0 || apart >= least)
+        return REASON_NONE;
+    err_set(ERR_DENIED,
+            "policy line %zu: two sums of a round differ by at least %zu hospitals or by "
+            "none; the plan's and attempt %u's, which may be out, could differ by %zu",
+            conf_line(lines, "survivors_min"), least, other, apart);
+    err_hint("only the same hospitals, all of whom must stay, can be summed once more");
+    return REASON_DIFFERENCE;
 }
 
 /* --- caps

@@ -4,7 +4,6 @@
 
 /* With fewer honest inputs in a sum, who sees it subtracts their way to one hospital's.
  */
-#define HONEST_MIN 2
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -26,17 +25,17 @@ static enum err check_members(uint32_t members, uint32_t colluders)
         return err_hint(
             "A hospital that sees the sum can subtract its own part; count it.");
     }
-    if (members < HONEST_MIN + 1) {
+    if (members < QUORUM_HONEST_MIN + 1) {
         err_set(ERR_RANGE, "%u member%s, expected at least %u", members,
-                members == 1 ? "" : "s", HONEST_MIN + 1);
+                members == 1 ? "" : "s", QUORUM_HONEST_MIN + 1);
         return err_hint("With fewer than two others, who sees the sum sees one "
                         "hospital's part; find another hospital.");
     }
-    if (colluders > members - HONEST_MIN) {
+    if (colluders > members - QUORUM_HONEST_MIN) {
         err_set(ERR_RANGE, "%u colluders among %u members leave fewer than %u honest",
-                colluders, members, HONEST_MIN);
+                colluders, members, QUORUM_HONEST_MIN);
         return err_hint("Allow for at most %u colluders, or find more hospitals.",
-                        members - HONEST_MIN);
+                        members - QUORUM_HONEST_MIN);
     }
     return ERR_OK;
 }
@@ -123,10 +122,10 @@ enum err quorum_check(const struct quorum *quorum)
     if (survivors > members)
         return err_set(ERR_DENIED, "at least %u survivors of %u members",
                        quorum->survivors, quorum->members);
-    if (survivors < colluders + HONEST_MIN)
+    if (survivors < colluders + QUORUM_HONEST_MIN)
         return err_set(ERR_DENIED,
                        "at least %u survivors with %u colluders among them, "
                        "expected %u more than colluders",
-                       quorum->survivors, quorum->colluders, HONEST_MIN);
+                       quorum->survivors, quorum->colluders, QUORUM_HONEST_MIN);
     return check_graph(quorum);
 }

@@ -150,12 +150,19 @@ static void rounds__phases_end_by_time(void **state)
         assert_int_equal(centre_advance(s), ROUNDS_OPENED);
         assert_int_equal(centre_plan(s)->round, 1);
     }
-    for (size_t i = 0; i < HOSPITALS; i++)
+    /* Two had given their shares for a sum of four: these four again, all of whom stay. */
+    const struct plan *plan = centre_plan(s);
+    assert_int_equal(plan->participants.count, 4);
+    assert_memory_equal(plan->participants.items, s->c->keys, 4 * KEY_BYTES);
+    assert_int_equal(plan->survivors, 4);
+    for (size_t i = 0; i < 4; i++)
         centre_enter(s, i);
     for (enum phase phase = 0; phase < PHASE_END; phase++)
-        centre_phase(s, least_of(phase));
+        centre_phase(s, 4);
     assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
     assert_published(s, 1, 4);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED); /* the next round is everybody's */
+    assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
     assert_int_equal(s->hospitals[0].charged, 4); /* in all that got to the inputs */
     assert_int_equal(s->hospitals[4].charged, 0);
 }
@@ -424,6 +431,35 @@ static void rounds__a_member_struck_off_is_not_waited_for(void **state)
     assert_memory_equal(plan->roster, roster_hash(s->coordinator->roster), HASH_BYTES);
 }
 
+/* Shares have left for a sum that is lost; one whose input was in it is struck off before
+ * it can be made again. Any other sum would give that one away, so none is asked for. */
+static void rounds__never_ask_for_a_sum_beside_one_that_may_be_out(void **state)
+{
+    struct centre *s = *state;
+    struct said said = {0};
+    centre_opened(s);
+    for (size_t i = 0; i < HOSPITALS; i++)
+        centre_enter(s, i);
+    for (enum phase phase = 0; phase < PHASE_UNMASK; phase++)
+        centre_phase(s, HOSPITALS);
+    centre_say(s, 0, &said);
+    s->steady_ms += time_of(PHASE_UNMASK);
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+    assert_int_equal(centre_advance(s), ROUNDS_ABANDONED);
+    centre_roster(s, 2, HOSPITALS - 1);
+    centre_restart(s);
+    for (int i = 0; i < 3; i++) {
+        s->steady_ms += 86400000;
+        assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
+    }
+    assert_non_null(strstr(waiting(s), "with the same 5 hospitals, of whom 1 are not"));
+    centre_roster(s, 3, HOSPITALS);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
+    assert_int_equal(centre_plan(s)->survivors, HOSPITALS);
+    said_clear(&said);
+}
+
 /* --- killed between any two writes
  * ---------------------------------------------------------------- */
 
@@ -525,6 +561,7 @@ int main(void)
         IN_CENTRE(rounds__survive_a_restart_and_a_dropout),
         IN_CENTRE(rounds__the_last_one_finishes_the_study),
         IN_CENTRE(rounds__a_member_struck_off_is_not_waited_for),
+        IN_CENTRE(rounds__never_ask_for_a_sum_beside_one_that_may_be_out),
         IN_CENTRE(rounds__publish_all_or_nothing),
         IN_CENTRE(rounds__close_each_phase_once),
     };

@@ -186,7 +186,7 @@ static void exchange__a_refusal_says_why_and_changes_nothing(void **state)
             take_refused(h, &asked, (enum reason)number);
             assert_non_null(strstr(err_text(), "the coordinator refused: such is life"));
         } else { /* not in the table: shown as it is */
-            assert_refused(ERR_RANGE, "45",
+            assert_refused(ERR_RANGE, "46",
                            node_exchange_take(h->node, &h->clock, &asked.exchange, NULL,
                                               &asked.answer, &asked.news));
         }

@@ -8,6 +8,7 @@
 
 #include "node/attempt_impl.h"
 #include "privacy/identity.h"
+#include "verified.h"
 
 /* A member that is told this in its present phase ends its part for this reason, keeps no
  * secret and says nothing more. */

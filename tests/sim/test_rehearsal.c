@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "verified.h"
 
 static struct rehearsal *consortium_of(uint32_t members, uint32_t colluders,
                                        uint32_t dimension)

@@ -1,7 +1,8 @@
 /* reopen - a coordinator that opens rounds again: the same attempt with other numbers,
  * one that has ended, and attempt after attempt among hospitals that differ by one, so
  * that their sums could be compared. A node gives one answer to an attempt, pays for
- * every input that leaves, never sends the same noise twice, and stops. */
+ * every input that leaves, never sends the same noise twice, gives shares for sums of one
+ * round over the same hospitals only, and stops. */
 
 #include <math.h>
 
@@ -164,13 +165,11 @@ static void reopen__an_attempt_is_answered_once(void **state)
 
 enum { SCHEDULES = 20, ATTEMPTS = 7, ATTEMPTS_MAX = 5 };
 
-/* Without hospital `missing` (0: with all), whose numbers follow from the others'. */
+/* Without hospital `missing`, all others of which must stay. */
 static struct plan plan_without(const struct hospital *h, size_t missing, uint8_t *keys)
 {
     struct plan plan = hospital_plan(h);
     size_t count = 0;
-    if (missing == 0)
-        return plan;
     for (size_t i = 0; i < HOSPITALS; i++)
         if (i != missing)
             memcpy(keys + KEY_BYTES * count++, h->c->keys + i * KEY_BYTES, KEY_BYTES);
@@ -184,7 +183,7 @@ static struct plan plan_without(const struct hospital *h, size_t missing, uint8_
  * has this hospital's noise of its own. */
 struct differences {
     double squares;
-    size_t count;
+    size_t count, refused;
 };
 
 static void compare(const int64_t *one, const int64_t *other, size_t count,
@@ -195,7 +194,8 @@ static void compare(const int64_t *one, const int64_t *other, size_t count,
     differences->count += count;
 }
 
-/* One schedule: whom to leave out and when to give up, attempt after attempt. */
+/* One schedule: whom to leave out and when to give up, attempt after attempt. Once shares
+ * have left, a sum over others is refused, and the same ones are asked for instead. */
 static size_t schedule(struct hospital *h, size_t which, struct differences *differences)
 {
     static const enum phase lasts[] = {PHASE_END, PHASE_MASK, PHASE_END, PHASE_SHARE,
@@ -204,17 +204,26 @@ static size_t schedule(struct hospital *h, size_t which, struct differences *dif
     int64_t *own[2] = {mem_new(h->c->terms.dimension, sizeof(int64_t)),
                        mem_new(h->c->terms.dimension, sizeof(int64_t))};
     uint64_t inputs = 0;
-    size_t sums = 0;
+    size_t sums = 0, told = 0; /* whom the sum leaves out that may be out; 0: none yet */
     for (uint32_t attempt = 1; attempt <= ATTEMPTS; attempt++) {
-        struct plan plan = plan_without(h, (which + attempt) % HOSPITALS, keys);
+        size_t left_out = 1 + (which + attempt) % (HOSPITALS - 1);
+        struct plan plan = plan_without(h, left_out, keys);
         enum phase last = lasts[(which / HOSPITALS + attempt) % 5];
         plan.attempt = attempt;
         if (inputs == ATTEMPTS_MAX) {
             refuses(h, &plan, "attempts at a round at most 5");
             continue;
         }
+        if (told && told != left_out) {
+            refuses(h, &plan, "could differ by 2");
+            plan = plan_without(h, told, keys);
+            plan.attempt = attempt;
+            differences->refused++;
+        }
         bool summed = play_until(h, &plan, last, own[0]);
         inputs += last >= PHASE_MASK;
+        if (last >= PHASE_UNMASK && !told)
+            told = left_out;
         assert_int_equal(ledger_length(h->node->ledger), inputs);
         if (!summed)
             continue;
@@ -230,7 +239,7 @@ static size_t schedule(struct hospital *h, size_t which, struct differences *dif
     return sums;
 }
 
-static void reopen__sums_that_differ_by_a_hospital_are_paid_and_end(void **state)
+static void reopen__sums_of_a_round_are_paid_and_of_the_same_hospitals(void **state)
 {
     (void)state;
     size_t sums = 0;
@@ -248,7 +257,7 @@ static void reopen__sums_that_differ_by_a_hospital_are_paid_and_end(void **state
     double variance = all.squares / (double)all.count;
     print_message("%d schedules, %zu sums; variance of %zu differences: %.2f\n",
                   SCHEDULES, sums, all.count, variance);
-    assert_true(sums >= 2 * SCHEDULES && all.count >= 250);
+    assert_true(sums >= 2 * SCHEDULES && all.count >= 250 && all.refused >= SCHEDULES);
     /* Twice one noise's, with fresh draws: off by so much once in 10^8. */
     assert_near(variance, 2, 2 * 5.7 * sqrt(2.0 / (double)all.count));
 }
@@ -257,7 +266,7 @@ int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(reopen__an_attempt_is_answered_once),
-        cmocka_unit_test(reopen__sums_that_differ_by_a_hospital_are_paid_and_end),
+        cmocka_unit_test(reopen__sums_of_a_round_are_paid_and_of_the_same_hospitals),
     };
     if (count > 1)
         cmocka_set_test_filter(arguments[1]);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "verified.h"
 #include "wire/phase.h"
 
 /* --- lists that failed once

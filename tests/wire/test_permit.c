@@ -185,6 +185,26 @@ static void permit__patients_and_attempts(void **state)
     policy_destroy(&policy);
 }
 
+/* A difference of two sums is a sum: over none, or over as many as any. */
+static void permit__differences_of_sums(void **state)
+{
+    struct consortium *c = *state;
+    struct plan plan = c->plan;
+    struct policy *policy = with_line(c, "survivors_min", "4", NULL);
+    assert_int_equal(plan.colluders, 1);
+    assert_int_equal(permit_difference(policy, &plan, 1, 0), REASON_NONE);
+    assert_int_equal(permit_difference(policy, &plan, 1, 4), REASON_NONE);
+    refuses(policy, REASON_DIFFERENCE, permit_difference(policy, &plan, 7, 3),
+            "survivors_min", "attempt 7's, which may be out, could differ by 3");
+    refuses(policy, REASON_DIFFERENCE, permit_difference(policy, &plan, 7, 1),
+            "survivors_min", "at least 4 hospitals");
+    plan.colluders = 3; /* two of the difference have to be honest */
+    assert_int_equal(permit_difference(policy, &plan, 1, 5), REASON_NONE);
+    refuses(policy, REASON_DIFFERENCE, permit_difference(policy, &plan, 7, 4),
+            "survivors_min", "at least 5 hospitals");
+    policy_destroy(&policy);
+}
+
 /* The correction for the lattice counts: what it leaves of epsilon 1 is what may be
  * spent. */
 static void permit__caps_leave_room_for_the_lattice(void **state)
@@ -221,6 +241,7 @@ int main(void)
         IN_CONSORTIUM(permit__terms_that_cost_more_than_they_state),
         IN_CONSORTIUM(permit__plans_on_every_floor),
         IN_CONSORTIUM(permit__patients_and_attempts),
+        IN_CONSORTIUM(permit__differences_of_sums),
         IN_CONSORTIUM(permit__caps_leave_room_for_the_lattice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
