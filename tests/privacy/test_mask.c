@@ -5,7 +5,7 @@
 #include "check.h"
 #include "privacy/random.h"
 
-#define BLOCK 4096 /* words */
+#define BLOCK 512 /* words */
 
 static uint64_t *zeros(size_t count)
 {
