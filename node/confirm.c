@@ -4,12 +4,9 @@
 
 /* A survivor is a member that dealt and signed its input under the same plan, bundle and
  * dealers as this one; who saw others cannot be in the same sum. */
-static enum err read_survivor(struct attempt *a, struct view bytes, struct arena *arena,
-                              struct input *input)
+static enum err read_survivor(struct attempt *a, struct view bytes,
+                              const struct input *input)
 {
-    enum reason reason = phase_open_input(bytes, a->context, arena, input);
-    if (reason != REASON_NONE)
-        return attempt_refuse(a, reason);
     size_t index = attempt_find(a, input->member);
     if (index == a->count || !a->dealer[index])
         return attempt_refuse(a, REASON_NOT_PARTICIPANT);
@@ -30,9 +27,10 @@ static enum err read_survivors(struct attempt *a, const struct views *inputs,
         return attempt_refuse(a, REASON_TOO_FEW);
     a->survivor = mem_new(a->count, sizeof *a->survivor);
     struct input *read = mem_new(inputs->count, sizeof *read);
-    enum err result = ERR_OK;
+    enum reason reason = phase_open_all_input(inputs, a->context, arena, read);
+    enum err result = reason == REASON_NONE ? ERR_OK : attempt_refuse(a, reason);
     for (size_t i = 0; result == ERR_OK && i < inputs->count; i++) {
-        result = read_survivor(a, inputs->items[i], arena, &read[i]);
+        result = read_survivor(a, inputs->items[i], &read[i]);
         if (result == ERR_OK && i > 0 &&
             memcmp(read[i - 1].member, read[i].member, KEY_BYTES) >= 0)
             result = attempt_refuse(a, REASON_MALFORMED);

@@ -82,16 +82,17 @@ static enum err draw_graph(struct attempt *a)
 static enum err verify_neighbours(struct attempt *a, const struct bundle *bundle,
                                   struct arena *arena)
 {
-    size_t count;
-    const uint32_t *neighbours = graph_neighbours(a->graph, a->self, &count);
-    struct advert advert;
-    for (size_t i = 0; i < count; i++) {
-        enum reason reason = phase_open_advert(bundle->adverts.items[neighbours[i]],
-                                               a->context, arena, &advert);
-        if (reason != REASON_NONE)
-            return attempt_refuse(a, reason);
-    }
-    return ERR_OK;
+    struct views adverts;
+    const uint32_t *neighbours = graph_neighbours(a->graph, a->self, &adverts.count);
+    struct view *views = mem_new(adverts.count, sizeof *views);
+    struct advert *read = mem_new(adverts.count, sizeof *read);
+    for (size_t i = 0; i < adverts.count; i++)
+        views[i] = bundle->adverts.items[neighbours[i]];
+    adverts.items = views;
+    enum reason reason = phase_open_all_advert(&adverts, a->context, arena, read);
+    mem_free(views);
+    mem_free(read);
+    return reason == REASON_NONE ? ERR_OK : attempt_refuse(a, reason);
 }
 
 /* --- dealing

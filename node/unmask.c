@@ -2,33 +2,36 @@
 
 #include "node/attempt_impl.h"
 
+static enum reason check_confirm(const struct attempt *a, const struct confirm *confirm)
+{
+    if (!terms_include(&a->plan.participants, confirm->member))
+        return REASON_NOT_PARTICIPANT;
+    if (memcmp(confirm->bundle, a->bundle, HASH_BYTES) != 0)
+        return REASON_WRONG_BUNDLE;
+    if (memcmp(confirm->dealers, a->dealers, HASH_BYTES) != 0)
+        return REASON_WRONG_DEALERS;
+    if (memcmp(confirm->survivors, a->survivors, HASH_BYTES) != 0)
+        return REASON_WRONG_SURVIVORS;
+    return REASON_NONE;
+}
+
 /* A quorum of all participants saw the same: two quorums share an honest member, and an
  * honest member confirms once, so no other set of survivors can be confirmed. */
 static enum err check_confirms(struct attempt *a, const struct views *confirms,
                                struct arena *arena)
 {
-    uint8_t last[KEY_BYTES] = {0};
     if (confirms->count < a->plan.quorum)
         return attempt_refuse(a, REASON_TOO_FEW);
-    for (size_t i = 0; i < confirms->count; i++) {
-        struct confirm confirm;
-        enum reason reason =
-            phase_open_confirm(confirms->items[i], a->context, arena, &confirm);
-        if (reason != REASON_NONE)
-            return attempt_refuse(a, reason);
-        if (!terms_include(&a->plan.participants, confirm.member))
-            return attempt_refuse(a, REASON_NOT_PARTICIPANT);
-        if (i > 0 && memcmp(last, confirm.member, KEY_BYTES) >= 0)
-            return attempt_refuse(a, REASON_MALFORMED);
-        if (memcmp(confirm.bundle, a->bundle, HASH_BYTES) != 0)
-            return attempt_refuse(a, REASON_WRONG_BUNDLE);
-        if (memcmp(confirm.dealers, a->dealers, HASH_BYTES) != 0)
-            return attempt_refuse(a, REASON_WRONG_DEALERS);
-        if (memcmp(confirm.survivors, a->survivors, HASH_BYTES) != 0)
-            return attempt_refuse(a, REASON_WRONG_SURVIVORS);
-        memcpy(last, confirm.member, KEY_BYTES);
+    struct confirm *read = mem_new(confirms->count, sizeof *read);
+    enum reason reason = phase_open_all_confirm(confirms, a->context, arena, read);
+    for (size_t i = 0; reason == REASON_NONE && i < confirms->count; i++) {
+        reason = check_confirm(a, &read[i]);
+        if (reason == REASON_NONE && i > 0 &&
+            memcmp(read[i - 1].member, read[i].member, KEY_BYTES) >= 0)
+            reason = REASON_MALFORMED;
     }
-    return ERR_OK;
+    mem_free(read);
+    return reason == REASON_NONE ? ERR_OK : attempt_refuse(a, reason);
 }
 
 /* For every member that dealt, this one's share of exactly one of its two secrets. */

@@ -10,8 +10,8 @@
 /* identity - a member's long-term keys: Ed25519 for signatures, X25519 for CURVE.
  *
  * The secrets live in locked memory; a program keeps them in its encrypted store, the
- * governance's in a file of its own away from every server. It is not the store key and not
- * a round's one-time keys. Called by wire/, node/, coordinator/ and sim/. */
+ * governance's in a file of its own away from every server. It is not the store key and
+ * not a round's one-time keys. Called by wire/, node/, coordinator/ and sim/. */
 
 #define IDENTITY_KEY_BYTES 32
 #define IDENTITY_SIGNATURE_BYTES 64
@@ -41,8 +41,21 @@ enum err identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
                          const void *data, size_t size,
                          const uint8_t signature[IDENTITY_SIGNATURE_BYTES]);
 
-/* A key file of its own (0400, armoured "IDENTITY"): for governance and officers. Creating
- * refuses an existing file (ERR_STATE); opening one that others may read is ERR_KEY. */
+/* A signature by `key` over field(tag) || field(data), as above. */
+struct identity_claim {
+    const uint8_t *key, *data, *signature;
+    size_t size; /* of data */
+};
+
+/* Whether all of them hold, in a third of the time that one after the other takes when
+ * there are many (src/privacy/PROOFS.md). ERR_VERIFY for the first that does not, which
+ * is then `*wrong`; ERR_RANGE as above. */
+enum err identity_verify_all(const char *tag, const struct identity_claim *claims,
+                             size_t count, size_t *wrong);
+
+/* A key file of its own (0400, armoured "IDENTITY"): for governance and officers.
+ * Creating refuses an existing file (ERR_STATE); opening one that others may read is
+ * ERR_KEY. */
 enum err identity_file_create(const char *path, const struct identity *identity);
 enum err identity_file_open(const char *path, struct identity **identity);
 

@@ -46,11 +46,12 @@ enum err phase_sign(const struct identity *identity, enum shape shape, const voi
 enum err phase_read(enum shape shape, struct view bytes, struct arena *arena,
                     void *value);
 
-/* Read one and believe it: of this plan (WRONG_PLAN), signed by its member
- * (BAD_SIGNATURE). Whether the member may speak is the caller's to know. */
-enum reason phase_open(enum shape shape, struct view bytes,
-                       const uint8_t context[HASH_BYTES], struct arena *arena,
-                       void *value);
+/* Read all of a list into `values` [as many] and believe them: each of this plan
+ * (WRONG_PLAN), signed by its member (BAD_SIGNATURE). Whether the member may speak is the
+ * caller's to know. Refused, `values` mean nothing. */
+enum reason phase_open_all(enum shape shape, const struct views *list,
+                           const uint8_t context[HASH_BYTES], struct arena *arena,
+                           void *values);
 
 #define PHASE_TYPED(code, type)                                                          \
     static inline enum err phase_sign_##type(                                            \
@@ -63,17 +64,25 @@ enum reason phase_open(enum shape shape, struct view bytes,
     {                                                                                    \
         return phase_read(SHAPE_##code, bytes, arena, value);                            \
     }                                                                                    \
+    static inline enum reason phase_open_all_##type(                                     \
+        const struct views *list, const uint8_t context[HASH_BYTES],                     \
+        struct arena *arena, struct type *values)                                        \
+    {                                                                                    \
+        return phase_open_all(SHAPE_##code, list, context, arena, values);               \
+    }                                                                                    \
     static inline enum reason phase_open_##type(struct view bytes,                       \
                                                 const uint8_t context[HASH_BYTES],       \
                                                 struct arena *arena, struct type *value) \
     {                                                                                    \
-        return phase_open(SHAPE_##code, bytes, context, arena, value);                   \
+        const struct views list = {&bytes, 1};                                           \
+        return phase_open_all(SHAPE_##code, &list, context, arena, value);               \
     }
 PHASE_SIGNED_LIST(PHASE_TYPED)
 #undef PHASE_TYPED
 
-/* Append the body of the receipt that ends an attempt for a member: of its input's plan, and
- * countersigning the ledger that the input showed. `message`: hash of the question answered. */
+/* Append the body of the receipt that ends an attempt for a member: of its input's plan,
+ * and countersigning the ledger that the input showed. `message`: hash of the question
+ * answered. */
 enum err phase_receipt(const struct input *input, const uint8_t message[HASH_BYTES],
                        struct bytes *body);
 

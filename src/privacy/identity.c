@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "privacy/edwards.h"
 
 /* The whole struct is locked memory, so that no key ever lies anywhere else for long. */
 struct identity {
@@ -110,6 +111,98 @@ enum err identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
     bytes_free(&message);
     return code;
 }
+
+/* --- many signatures
+ * ------------------------------------------------------------------------------ */
+
+#define TOGETHER_MAX 64 /* signatures a sum: two points each, and the base */
+#define TOGETHER_MIN 3  /* fewer take longer than one after the other */
+#define FACTOR_BYTES 16
+
+_Static_assert(2 * TOGETHER_MAX + 1 <= EDWARDS_TERMS_MAX, "terms of a sum");
+_Static_assert(crypto_core_ed25519_SCALARBYTES == EDWARDS_BYTES, "a scalar");
+_Static_assert(crypto_core_ed25519_NONREDUCEDSCALARBYTES == crypto_hash_sha512_BYTES,
+               "SHA-512 is reduced");
+
+/* The number that a signature's equation multiplies the key with (RFC 8032 5.1.7). */
+static enum err challenge(const char *tag, const struct identity_claim *claim,
+                          uint8_t scalar[EDWARDS_BYTES])
+{
+    struct bytes message = {0};
+    uint8_t hash[crypto_hash_sha512_BYTES];
+    bytes_append(&message, claim->signature, EDWARDS_BYTES);
+    bytes_append(&message, claim->key, IDENTITY_KEY_BYTES);
+    enum err code = message_build(tag, claim->data, claim->size, &message);
+    crypto_hash_sha512(hash, message.data, message.size);
+    crypto_core_ed25519_scalar_reduce(scalar, hash);
+    bytes_free(&message);
+    return code;
+}
+
+/* Its second half, if that is a number below L. */
+static bool take_scalar(const struct identity_claim *claim, uint8_t scalar[EDWARDS_BYTES])
+{
+    uint8_t padded[crypto_core_ed25519_NONREDUCEDSCALARBYTES] = {0};
+    memcpy(padded, claim->signature + EDWARDS_BYTES, EDWARDS_BYTES);
+    crypto_core_ed25519_scalar_reduce(scalar, padded);
+    return memcmp(scalar, padded, EDWARDS_BYTES) == 0;
+}
+
+/* With R, A, S and h of each signature and unpredictable factors z: whether the sum of
+ * z R + z h A - z S B is neutral, up to small order. */
+static bool hold_together(const char *tag, const struct identity_claim *claims,
+                          size_t count)
+{
+    struct edwards_term terms[2 * TOGETHER_MAX + 1];
+    uint8_t factors[TOGETHER_MAX][FACTOR_BYTES], scalar[EDWARDS_BYTES];
+    struct edwards_term *base = &terms[2 * count];
+    randombytes_buf(factors, sizeof factors);
+    *base = (struct edwards_term){.point = edwards_base};
+    for (size_t i = 0; i < count; i++) {
+        struct edwards_term *r = &terms[2 * i], *a = r + 1;
+        *r = (struct edwards_term){.point = claims[i].signature};
+        *a = (struct edwards_term){.point = claims[i].key};
+        memcpy(r->scalar, factors[i], FACTOR_BYTES);
+        if (challenge(tag, &claims[i], scalar) != ERR_OK)
+            return false;
+        crypto_core_ed25519_scalar_mul(a->scalar, r->scalar, scalar);
+        if (!take_scalar(&claims[i], scalar))
+            return false;
+        crypto_core_ed25519_scalar_mul(scalar, r->scalar, scalar);
+        crypto_core_ed25519_scalar_sub(base->scalar, base->scalar, scalar);
+    }
+    return edwards_cancel(terms, 2 * count + 1);
+}
+
+static enum err verify_each(const char *tag, const struct identity_claim *claims,
+                            size_t count, size_t *wrong)
+{
+    for (*wrong = 0; *wrong < count; ++*wrong) {
+        const struct identity_claim *claim = &claims[*wrong];
+        if (identity_verify(claim->key, tag, claim->data, claim->size,
+                            claim->signature) != ERR_OK)
+            return err_code();
+    }
+    return ERR_OK;
+}
+
+enum err identity_verify_all(const char *tag, const struct identity_claim *claims,
+                             size_t count, size_t *wrong)
+{
+    for (size_t at = 0, next; at < count; at = next) {
+        next = count - at > TOGETHER_MAX ? at + TOGETHER_MAX : count;
+        if (next - at >= TOGETHER_MIN && hold_together(tag, claims + at, next - at))
+            continue;
+        if (verify_each(tag, claims + at, next - at, wrong) != ERR_OK) {
+            *wrong += at;
+            return err_code();
+        }
+    }
+    return ERR_OK;
+}
+
+/* --- the key file
+ * --------------------------------------------------------------------------------- */
 
 /* The file: the armoured fields (secret, hash of secret), the hash so that a damaged file
  * is noticed instead of being another identity. */

@@ -80,36 +80,57 @@ enum err phase_read(enum shape shape, struct view bytes, struct arena *arena, vo
     return codec_decode(shape, parts.object, arena, value);
 }
 
-enum reason phase_open(enum shape shape, struct view bytes,
-                       const uint8_t context[HASH_BYTES], struct arena *arena,
-                       void *value)
+/* Read one: what it says, and what is signed of it. */
+static enum reason read_claim(enum shape shape, struct view bytes,
+                              const uint8_t context[HASH_BYTES], struct arena *arena,
+                              void *value, struct signed_bytes *parts)
 {
-    struct signed_bytes parts;
-    union {
-        struct claim claim;
-#define ROOM(code, type) struct type type;
-        PHASE_SIGNED_LIST(ROOM)
-#undef ROOM
-    } read;
-    enum reason reason = REASON_NONE;
-    if (codec_decode_signed_bytes(bytes, arena, &parts) != ERR_OK ||
-        codec_decode(shape, parts.object, arena, &read) != ERR_OK) {
+    const struct claim *claim = value;
+    if (codec_decode_signed_bytes(bytes, arena, parts) != ERR_OK ||
+        codec_decode(shape, parts->object, arena, value) != ERR_OK) {
         err_wrap("%s", reason_sentence(REASON_MALFORMED));
         return REASON_MALFORMED;
     }
-    if (memcmp(read.claim.plan, context, HASH_BYTES) != 0)
-        reason = REASON_WRONG_PLAN;
-    else if (identity_verify(read.claim.member, tag_of(shape), parts.object.data,
-                             parts.object.size, parts.signature) != ERR_OK)
+    if (memcmp(claim->plan, context, HASH_BYTES) == 0)
+        return REASON_NONE;
+    reason_set(REASON_WRONG_PLAN);
+    return REASON_WRONG_PLAN;
+}
+
+static size_t size_of(enum shape shape)
+{
+    switch (shape) {
+#define SIZE(code, type)                                                                 \
+    case SHAPE_##code:                                                                   \
+        return sizeof(struct type);
+        PHASE_SIGNED_LIST(SIZE)
+#undef SIZE
+    default:
+        return 0;
+    }
+}
+
+enum reason phase_open_all(enum shape shape, const struct views *list,
+                           const uint8_t context[HASH_BYTES], struct arena *arena,
+                           void *values)
+{
+    struct signed_bytes *parts = mem_new(list->count, sizeof *parts);
+    struct identity_claim *claims = mem_new(list->count, sizeof *claims);
+    enum reason reason = REASON_NONE;
+    size_t wrong;
+    for (size_t i = 0; reason == REASON_NONE && i < list->count; i++) {
+        struct claim *claim = (struct claim *)((char *)values + i * size_of(shape));
+        reason = read_claim(shape, list->items[i], context, arena, claim, &parts[i]);
+        claims[i] = (struct identity_claim){claim->member, parts[i].object.data,
+                                            parts[i].signature, parts[i].object.size};
+    }
+    if (reason == REASON_NONE &&
+        identity_verify_all(tag_of(shape), claims, list->count, &wrong) != ERR_OK) {
         reason = REASON_BAD_SIGNATURE;
-    if (reason != REASON_NONE)
         reason_set(reason);
-    else
-        memcpy(value, &read,
-               shape == SHAPE_ADVERT    ? sizeof read.advert
-               : shape == SHAPE_DEALING ? sizeof read.dealing
-               : shape == SHAPE_INPUT   ? sizeof read.input
-                                        : sizeof read.confirm);
+    }
+    mem_free(parts);
+    mem_free(claims);
     return reason;
 }
 

@@ -161,6 +161,142 @@ static void identity__refuses_keys_of_small_order_or_not_canonical(void **state)
     }
 }
 
+/* --- many at once
+ * --------------------------------------------------------------------------------- */
+
+#define CROWD 150
+
+struct crowd {
+    struct identity *members[CROWD];
+    uint8_t keys[CROWD][IDENTITY_KEY_BYTES], data[CROWD][CROWD],
+        signatures[CROWD][IDENTITY_SIGNATURE_BYTES];
+    struct identity_claim claims[CROWD];
+};
+
+static struct crowd *crowd_new(void)
+{
+    struct crowd *crowd = mem_new(1, sizeof *crowd);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_ok(identity_new(&crowd->members[i]));
+        identity_public(crowd->members[i], crowd->keys[i]);
+        memset(crowd->data[i], (int)i, sizeof crowd->data[i]);
+        assert_ok(identity_sign(crowd->members[i], TAG, crowd->data[i], i,
+                                crowd->signatures[i]));
+        crowd->claims[i] = (struct identity_claim){crowd->keys[i], crowd->data[i],
+                                                   crowd->signatures[i], i};
+    }
+    return crowd;
+}
+
+static void crowd_free(struct crowd *crowd)
+{
+    for (size_t i = 0; i < CROWD; i++)
+        identity_destroy(&crowd->members[i]);
+    mem_free(crowd);
+}
+
+static void expect_wrong(const struct crowd *crowd, size_t count, size_t first)
+{
+    size_t wrong = CROWD;
+    assert_refused(ERR_VERIFY, TAG,
+                   identity_verify_all(TAG, crowd->claims, count, &wrong));
+    assert_int_equal(wrong, first);
+}
+
+static void identity__many_hold_together_when_each_holds(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_new();
+    size_t wrong;
+    for (size_t count = 0; count <= CROWD; count++)
+        assert_ok(identity_verify_all(TAG, crowd->claims, count, &wrong));
+    assert_refused(ERR_VERIFY, "other",
+                   identity_verify_all("other", crowd->claims, CROWD, &wrong));
+    assert_refused(ERR_RANGE, "tag",
+                   identity_verify_all("", crowd->claims, CROWD, &wrong));
+    for (size_t count = 1; count <= CROWD; count += 1 + count / 8)
+        for (size_t i = 0; i < count; i += 1 + count / 8) {
+            uint8_t *spoilt[] = {crowd->keys[i], crowd->signatures[i],
+                                 crowd->signatures[i] + 32, crowd->data[i]};
+            for (size_t k = 0; k < (i > 0 ? 4 : 3); k++) {
+                *spoilt[k] ^= 4;
+                expect_wrong(crowd, count, i);
+                *spoilt[k] ^= 4;
+            }
+        }
+    crowd_free(crowd);
+}
+
+/* What one takes too much the other takes too little: a plain sum of them would hold. */
+static void identity__many_do_not_make_up_for_each_other(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_new();
+    const uint8_t more[32] = {1};
+    for (int tries = 0; tries < 32; tries++) {
+        uint8_t *one = crowd->signatures[7] + 32, *other = crowd->signatures[23] + 32;
+        crypto_core_ed25519_scalar_add(one, one, more);
+        crypto_core_ed25519_scalar_sub(other, other, more);
+        expect_wrong(crowd, 30, 7);
+    }
+    crowd_free(crowd);
+}
+
+static void identity__many_refuse_what_one_refuses(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_new();
+    uint8_t *signature = crowd->signatures[9];
+    sodium_add(signature + 32, order, sizeof order);
+    expect_wrong(crowd, 20, 9);
+    /* A neutral, R = S B: holds whatever h is */
+    memset(crowd->keys[9], 0, IDENTITY_KEY_BYTES);
+    crowd->keys[9][0] = 1;
+    memset(signature, 0, IDENTITY_SIGNATURE_BYTES);
+    signature[32] = 5;
+    assert_int_equal(crypto_scalarmult_ed25519_base_noclamp(signature, signature + 32),
+                     0);
+    expect_wrong(crowd, 20, 9);
+    crowd_free(crowd);
+}
+
+/* Where its signer adds a part of small order to R, RFC 8032 5.1.7 leaves open whether a
+ * signature holds: 8 S B = 8 R + 8 h A, as of many, or S B = R + h A, as of one. */
+static void identity__many_follow_the_equation_with_the_cofactor(void **state)
+{
+    (void)state;
+    struct crowd *crowd = crowd_new();
+    uint8_t minus_one[32]; /* y of the point of order 2 */
+    uint8_t hash[64], secret[64], nonce[32] = {77}, product[32];
+    uint8_t *signature = crowd->signatures[9];
+    size_t wrong;
+    assert_ok(
+        bytes_from_hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                       minus_one, 32));
+    crypto_hash_sha512(secret, identity_secret(crowd->members[9]), 32);
+    secret[0] &= 248;
+    secret[31] &= 127;
+    secret[31] |= 64;
+    memset(secret + 32, 0, 32);
+    crypto_core_ed25519_scalar_reduce(secret, secret);
+    assert_int_equal(crypto_scalarmult_ed25519_base_noclamp(signature, nonce), 0);
+    assert_int_equal(crypto_core_ed25519_add(signature, signature, minus_one), 0);
+    struct bytes message = {0};
+    bytes_append(&message, signature, 32);
+    bytes_append(&message, crowd->keys[9], IDENTITY_KEY_BYTES);
+    bytes_text(&message, TAG);
+    bytes_field(&message, crowd->data[9], 9);
+    crypto_hash_sha512(hash, message.data, message.size);
+    bytes_free(&message);
+    crypto_core_ed25519_scalar_reduce(product, hash);
+    crypto_core_ed25519_scalar_mul(product, product, secret);
+    crypto_core_ed25519_scalar_add(signature + 32, nonce, product);
+    assert_ok(identity_verify_all(TAG, crowd->claims, 20, &wrong));
+    assert_refused(ERR_VERIFY, TAG,
+                   identity_verify(crowd->keys[9], TAG, crowd->data[9], 9, signature));
+    crowd_free(crowd);
+}
+
 static void identity__fresh_ones_differ_and_read_back(void **state)
 {
     (void)state;
@@ -260,6 +396,10 @@ int main(void)
         cmocka_unit_test(identity__any_changed_bit_is_noticed),
         cmocka_unit_test(identity__refuses_a_scalar_that_is_not_canonical),
         cmocka_unit_test(identity__refuses_keys_of_small_order_or_not_canonical),
+        cmocka_unit_test(identity__many_hold_together_when_each_holds),
+        cmocka_unit_test(identity__many_do_not_make_up_for_each_other),
+        cmocka_unit_test(identity__many_refuse_what_one_refuses),
+        cmocka_unit_test(identity__many_follow_the_equation_with_the_cofactor),
         cmocka_unit_test(identity__fresh_ones_differ_and_read_back),
 #ifndef __SANITIZE_ADDRESS__
         cmocka_unit_test(identity__secrets_are_locked),
