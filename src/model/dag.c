@@ -157,6 +157,31 @@ void dag_need(const struct dag *dag, const uint32_t *roots, size_t count, bool *
     }
 }
 
+/* a + b or a - b, of which `product` is b if `right`, else a. */
+static void fuse(struct node *sum, const struct node *product, bool right)
+{
+    enum op difference = right ? OP_FNMA : OP_FMS;
+    sum->op = sum->op == OP_ADD ? OP_FMA : difference;
+    sum->c = right ? sum->a : sum->b;
+    sum->a = product->a;
+    sum->b = product->b;
+}
+
+/* Of two products the later one: sums grow to the right, and then each step fuses. */
+void dag_fuse(struct dag *dag, size_t formulas)
+{
+    for (size_t i = 0; i < dag->count; i++) {
+        struct node *sum = &dag->nodes[i];
+        if (sum->op != OP_ADD && sum->op != OP_SUBTRACT)
+            continue;
+        bool left = dag->nodes[sum->a].op == OP_MULTIPLY;
+        bool right = dag->nodes[sum->b].op == OP_MULTIPLY;
+        bool later = right && (!left || sum->b > sum->a);
+        if ((left || right) && !(left && right && i < formulas))
+            fuse(sum, &dag->nodes[later ? sum->b : sum->a], later);
+    }
+}
+
 /* --- simplification
  * ---------------------------------------------------------------------
  *

@@ -57,6 +57,12 @@ bool dag_is_number(const struct dag *dag, uint32_t at, double value);
 /* How many of a, b, c an operation reads. */
 size_t op_arity(enum op op);
 
+/* Sums with a product become one operation that rounds once, wherever they are; but a sum
+ * or difference of two products among the first `formulas` nodes, which are a text's own: of
+ * a a - b b, one product would be rounded and the other not, and its root be no number at
+ * a = b. The graph is complete: nothing can be built on it afterwards. */
+void dag_fuse(struct dag *dag, size_t formulas);
+
 /* Marks what the roots need, themselves included, in needed [dag->count]. */
 void dag_need(const struct dag *dag, const uint32_t *roots, size_t count, bool *needed);
 

@@ -48,10 +48,31 @@ static void say_register(const struct model *model, uint32_t at, struct bytes *l
     }
 }
 
+/* r1 * r2 + r3, r1 * r2 - r3, r3 - r1 * r2. */
+static void say_fused(const struct model *model, const struct instruction *at,
+                      struct bytes *listing)
+{
+    if (at->op == OP_FNMA) {
+        say_register(model, at->c, listing);
+        listing_add(listing, " - ");
+    }
+    say_register(model, at->a, listing);
+    listing_add(listing, " * ");
+    say_register(model, at->b, listing);
+    if (at->op != OP_FNMA) {
+        listing_add(listing, at->op == OP_FMA ? " + " : " - ");
+        say_register(model, at->c, listing);
+    }
+}
+
 /* exp(r1), r1 + 2, if(r1, r2, r3). */
 static void say_operation(const struct model *model, const struct instruction *at,
                           struct bytes *listing)
 {
+    if (at->op == OP_FMA || at->op == OP_FMS || at->op == OP_FNMA) {
+        say_fused(model, at, listing);
+        return;
+    }
     const uint32_t arguments[] = {at->a, at->b, at->c};
     const char *function = at->op == OP_STEEP ? "steep" : function_name(at->op);
     bool infix = op_arity(at->op) == 2 && at->op != OP_MIN && at->op != OP_MAX &&

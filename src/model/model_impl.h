@@ -261,6 +261,10 @@ enum op {
     OP_STEEP, /* derivatives only: a product in which any factor times 0 is 0 */
     /* three: condition, then, else */
     OP_SELECT, /* syntax: if() */
+    /* programs only: a b + c, a b - c and c - a b, rounded once */
+    OP_FMA,
+    OP_FMS,
+    OP_FNMA,
     /* syntax only */
     OP_GREATER,
     OP_GREATER_EQUAL,

@@ -36,17 +36,17 @@ OPERATION_INLINE double most(double a, double b)
 #define OPERATION_IF(...) elementary_if(__VA_ARGS__, 1, 0)
 
 #define OPERATIONS(X)                                                                    \
-    X(NEGATE, -a)                                                                        \
+    X(NEGATE, elementary_negative(a))                                                    \
     X(EXP, elementary_exp(a))                                                            \
     X(LN, elementary_log(a))                                                             \
-    X(LOG10, log10(a))                                                                   \
+    X(LOG10, elementary_log10(a))                                                        \
     X(SQRT, sqrt(a))                                                                     \
     X(ABS, fabs(a))                                                                      \
-    X(TANH, tanh(a))                                                                     \
-    X(SIN, sin(a))                                                                       \
-    X(COS, cos(a))                                                                       \
+    X(TANH, elementary_tanh(a))                                                          \
+    X(SIN, elementary_sin(a))                                                            \
+    X(COS, elementary_cos(a))                                                            \
     X(FLOOR, elementary_floor(a))                                                        \
-    X(LOGIT, log(a) - log1p(-a))                                                         \
+    X(LOGIT, elementary_logit(a))                                                        \
     X(EXPIT, 1 / (1 + elementary_exp(-a)))                                               \
     X(NOT, OPERATION_IF(a == 0))                                                         \
     X(ADD, a + b)                                                                        \
@@ -64,7 +64,10 @@ OPERATION_INLINE double most(double a, double b)
     X(MIN, least(a, b))                                                                  \
     X(MAX, most(a, b))                                                                   \
     X(STEEP, steep(a, b))                                                                \
-    X(SELECT, elementary_if(a != 0, b, c))
+    X(SELECT, elementary_if(a != 0, b, c))                                               \
+    X(FMA, fma(a, b, c))                                                                 \
+    X(FMS, fma(a, b, -c))                                                                \
+    X(FNMA, fma(-a, b, c))
 
 #define OPERATION_FUNCTION(name, ...)                                                    \
     OPERATION_INLINE double operation_##name(double a, double b, double c)               \

@@ -533,16 +533,17 @@ static void place_resting(struct compiler *compiler, const bool *needed,
 /* --- the order of a stream -------------------------------------------------------------
  *
  * Whatever can run next and has the operation of the last goes on; when there is nothing,
- * the operation that most can run of comes. Runs of one operation are decided upon once,
- * and their instructions do not wait for each other. */
+ * the operation that most can run of comes. Runs of one operation are decided upon once.
+ * What can run first runs first: the steps of one sum stand far apart, between them those
+ * of others, and do not wait for each other. */
 
 struct order {
     uint32_t *nodes; /* in which they run */
     size_t count;
     uint32_t *waits_for;       /* [dag->count] arguments that have not run */
     uint32_t *first, *users;   /* users of node i: users[first[i] .. first[i + 1]) */
-    uint32_t *ready[OP_COUNT]; /* by operation */
-    size_t ready_count[OP_COUNT], ready_room[OP_COUNT];
+    uint32_t *ready[OP_COUNT]; /* by operation, a queue */
+    size_t ready_first[OP_COUNT], ready_end[OP_COUNT], ready_room[OP_COUNT];
 };
 
 static bool runs(const struct compiler *compiler, const bool *needed, uint32_t at)
@@ -583,15 +584,20 @@ static void order_users(const struct compiler *compiler, const bool *needed,
 static void order_ready(const struct compiler *compiler, struct order *order, uint32_t at)
 {
     enum op op = compiler->dag->nodes[at].op;
-    MEM_GROW(order->ready[op], order->ready_count[op] + 1, &order->ready_room[op]);
-    order->ready[op][order->ready_count[op]++] = at;
+    MEM_GROW(order->ready[op], order->ready_end[op] + 1, &order->ready_room[op]);
+    order->ready[op][order->ready_end[op]++] = at;
+}
+
+static size_t ready_count(const struct order *order, enum op op)
+{
+    return order->ready_end[op] - order->ready_first[op];
 }
 
 static enum op order_next(const struct order *order, enum op last)
 {
     enum op best = last;
-    for (enum op op = 0; order->ready_count[last] == 0 && op < OP_COUNT; op++)
-        if (order->ready_count[op] > order->ready_count[best])
+    for (enum op op = 0; ready_count(order, last) == 0 && op < OP_COUNT; op++)
+        if (ready_count(order, op) > ready_count(order, best))
             best = op;
     return best;
 }
@@ -609,9 +615,9 @@ static void order_make(const struct compiler *compiler, const bool *needed,
             order_ready(compiler, order, i);
     for (enum op op = 0;;) {
         op = order_next(order, op);
-        if (order->ready_count[op] == 0)
+        if (ready_count(order, op) == 0)
             break;
-        uint32_t at = order->ready[op][--order->ready_count[op]];
+        uint32_t at = order->ready[op][order->ready_first[op]++];
         order->nodes[order->count++] = at;
         for (uint32_t k = order->first[at]; k < order->first[at + 1]; k++)
             if (--order->waits_for[order->users[k]] == 0)
@@ -812,11 +818,14 @@ enum err program_new(const struct model *model, struct program **program)
     roots_init(&compiler, syntax);
     compile_all(&compiler, syntax);
     find_switchings(&compiler);
+    size_t formulas = dag.count;
     derive_all(&compiler);
     find_sensitivities(&compiler);
     bool fits = !dag.full;
-    if (fits)
+    if (fits) {
+        dag_fuse(&dag, formulas);
         place_all(&compiler, syntax);
+    }
     roots_clear(&compiler.roots);
     mem_free(compiler.conditions);
     mem_free(compiler.quantities);

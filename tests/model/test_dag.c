@@ -23,7 +23,7 @@ static void dag__computes_shared_parts_once(void **unused)
     struct expr *loss = two(OP_MULTIPLY, one(OP_NEGATE, par(0)), state(0));
     p = compiled(two(OP_ADD, loss, one(OP_EXP, kx)));
     assert_int_equal(count_of(&p->rate, OP_MULTIPLY), 1);
-    assert_int_equal(count_of(&p->rate, OP_SUBTRACT), 1);
+    assert_int_equal(count_of(&p->rate, OP_FNMA), 1);
     assert_int_equal(count_of(&p->rate, OP_NEGATE), 0);
 }
 
@@ -96,6 +96,37 @@ static void dag__gathers_factors_that_rest(void **unused)
     assert_int_equal(count_of(&p->rate, OP_DIVIDE), 1);
 }
 
+/* With the product rounded on one side only, x x - y y at x = y would not be 0. */
+static void dag__fuses_sums_but_no_difference_of_two_products(void **unused)
+{
+    (void)unused;
+    struct expr *x = state(0), *y = state(1), *sine = one(OP_SIN, x);
+    const struct program *p = compiled(two(OP_ADD, two(OP_MULTIPLY, x, y), sine));
+    assert_int_equal(count_of(&p->rate, OP_FMA), 1);
+    assert_int_equal(p->rate.count, 2);
+    p = compiled(two(OP_SUBTRACT, two(OP_MULTIPLY, x, y), sine));
+    assert_int_equal(count_of(&p->rate, OP_FMS), 1);
+    p = compiled(two(OP_SUBTRACT, sine, two(OP_MULTIPLY, x, y)));
+    assert_int_equal(count_of(&p->rate, OP_FNMA), 1);
+    struct expr *squares =
+        two(OP_SUBTRACT, two(OP_MULTIPLY, x, x), two(OP_MULTIPLY, y, y));
+    p = compiled(two(OP_ADD, squares, two(OP_MULTIPLY, par(0), par(1))));
+    assert_int_equal(count_of(&p->rate, OP_MULTIPLY), 2);
+    assert_int_equal(count_of(&p->rate, OP_SUBTRACT), 1);
+    /* What nobody wrote: S' = 2 x Sx - 2 y Sy + p0 p1. */
+    assert_int_equal(count_of(&p->rate_slopes, OP_FMA) +
+                             count_of(&p->rate_slopes, OP_FNMA) +
+                             count_of(&p->rate_slopes, OP_FMS) >
+                         0,
+                     1);
+    struct evaluator *evaluator = evaluator_new(model, false);
+    double parameters[4] = {0, 0, 0, 0}, covariates[3] = {0}, dxdt[2];
+    evaluator_individual(evaluator, parameters, covariates);
+    assert_int_equal(evaluator_rate(evaluator, 0, (double[]){0.1, 0.1}, dxdt), 0);
+    assert_true(dxdt[0] == 0);
+    evaluator_destroy(&evaluator);
+}
+
 static void dag__stops_at_its_bound(void **unused)
 {
     (void)unused;
@@ -116,6 +147,7 @@ int main(void)
         TEST(dag__folds_constants_and_drops_what_does_nothing),
         TEST(dag__makes_products_of_small_whole_powers),
         TEST(dag__gathers_factors_that_rest),
+        TEST(dag__fuses_sums_but_no_difference_of_two_products),
         TEST(dag__stops_at_its_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
