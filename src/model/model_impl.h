@@ -15,6 +15,9 @@
 /* model_impl - the stages behind model/model.h, in the order a text passes them:
  *
  *   token.c      text to tokens; every refusal with number, place and caret
+ *   parser.c     what statements are made of: names, numbers, units (parser.h)
+ *   formula.c    expressions
+ *   statement.c  a line of each section
  *   parse.c      tokens to a syntax tree
  *   print.c      the tree back to its canonical text
  *   names.c      what names stand for, in which order quantities come

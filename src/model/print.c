@@ -126,7 +126,7 @@ static void flush_columns(struct bytes *out, struct bytes *lines)
 
 /* --- formulas ------------------------------------------------------------------- */
 
-/* Binding strengths as in the grammar (parse.c): a part that binds less than its place
+/* Binding strengths as in the grammar (formula.c): a part that binds less than its place
  * asks for is put in parentheses. */
 static int strength(const struct expr *expr)
 {

@@ -1,5 +1,5 @@
 /* token - the first stage: characters to tokens, and the one place where a refusal gets
- * its number, its place and its caret. It knows no grammar. Called by parse.c and
+ * its number, its place and its caret. It knows no grammar. Called by parser.h and
  * check.c. */
 
 #include "model_impl.h"
