@@ -900,11 +900,12 @@ enum err codec_encode(enum shape shape, const void *value, struct bytes *bytes)
         uint8_t *packed_bytes = mem_new(size, 1);
         protobuf_c_message_pack(message, packed_bytes);
         result = walk_message(shape, (struct view){packed_bytes, size}, 0);
-        bytes_reserve(bytes, size);
-        if (result == ERR_OK)
+        if (result == ERR_OK) {
+            bytes_reserve(bytes, size);
             bytes_append(bytes, packed_bytes, size);
-        else
+        } else {
             result = err_set(ERR_RANGE, "%s", err_text());
+        }
         mem_free(packed_bytes);
     }
     arena_destroy(&arena);
