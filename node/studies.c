@@ -217,11 +217,36 @@ static enum err keep_offer(struct node *node, const struct node_study *study,
     return store_leave(node->store, own, result);
 }
 
+/* Whether one more would be too many to wait for a decision; if so, it is on record. */
+static enum err check_room(struct node *node, const struct node_study *study,
+                           uint64_t wall, bool *room)
+{
+    struct query *query;
+    bool row;
+    *room = false;
+    if (store_query(node->store, "SELECT count(*) FROM studies WHERE state = 'offered'",
+                    &query) != ERR_OK ||
+        query_step(query, &row) != ERR_OK)
+        return err_code();
+    *room = row && query_get_int(query, 0) < STUDIES_OFFERED_MAX;
+    query_reset(query);
+    if (*room)
+        return ERR_OK;
+    const struct audit_entry entry = {
+        .wall = wall, .study = study->terms.study, .object = study->hash};
+    char *sentence =
+        mem_format("%s is not taken: %d other offers wait for a decision",
+                   study->terms.name, STUDIES_OFFERED_MAX);
+    enum err result = audit_refuse(node->store, &entry, sentence);
+    mem_free(sentence);
+    return result;
+}
+
 enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_t wall,
                             bool *fresh)
 {
     struct node_study *study;
-    bool before;
+    bool before, room = false;
     *fresh = false;
     if (study_read(node, signed_terms, &study) != ERR_OK)
         return err_code();
@@ -232,9 +257,11 @@ enum err node_studies_offer(struct node *node, struct view signed_terms, uint64_
         result = err_set(ERR_DENIED, "this hospital is not a participant of the study %s",
                          study->terms.name);
     if (result == ERR_OK && !before)
+        result = check_room(node, study, wall, &room);
+    if (result == ERR_OK && room)
         result = keep_offer(node, study, signed_terms, wall);
     node_study_destroy(&study);
-    *fresh = result == ERR_OK && !before;
+    *fresh = result == ERR_OK && room;
     return result;
 }
 

@@ -32,6 +32,11 @@ struct node_study {
     struct prior *prior; /* of the chain's head, or the terms' */
 };
 
+/* Offers that may wait for a decision: an offer beyond is left with the coordinator, which
+ * makes it again, and noted in the audit record. Its terms take WIRE_TERMS_MAX bytes at
+ * most, so that offers fill no disk. */
+#define STUDIES_OFFERED_MAX 64
+
 /* Store an offer: signature, consortium, membership, model, prior and dimension must
  * hold. The same again is fine; other terms under a known study's number are ERR_VERIFY.
  */

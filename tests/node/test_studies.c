@@ -48,6 +48,31 @@ static void studies__an_offer_is_kept_once_and_waits_for_a_person(void **state)
     node_study_destroy(&study);
 }
 
+/* So many wait for a decision; the next is left where it is, on record once however often
+ * it is made, and taken when there is room. */
+static void studies__offers_fill_no_disk(void **state)
+{
+    struct hospital *h = *state;
+    for (int i = 0; i < STUDIES_OFFERED_MAX; i++) {
+        h->c->terms.study[1] = (uint8_t)i;
+        assert_ok(offer_signed(h, h->c->coordinator));
+    }
+    assert_int_equal(studies_held(h), STUDIES_OFFERED_MAX);
+    for (uint8_t beyond = 1; beyond <= 3; beyond++) {
+        h->c->terms.study[1] = 0xff - beyond;
+        for (int again = 0; again < 2; again++)
+            assert_ok(offer_signed(h, h->c->coordinator));
+        assert_int_equal(studies_held(h), STUDIES_OFFERED_MAX);
+        assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), beyond);
+    }
+    uint8_t number[STUDY_BYTES];
+    memcpy(number, h->c->terms.study, STUDY_BYTES);
+    number[1] = 7;
+    assert_ok(node_studies_decide(h->node, number, STUDY_DECLINED, NOW));
+    assert_ok(offer_signed(h, h->c->coordinator));
+    assert_int_equal(studies_held(h), STUDIES_OFFERED_MAX + 1);
+}
+
 static void studies__other_terms_under_a_known_number_are_refused(void **state)
 {
     struct hospital *h = *state;
@@ -301,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(studies__an_offer_is_kept_once_and_waits_for_a_person),
+        IN_HOSPITAL(studies__offers_fill_no_disk),
         IN_HOSPITAL(studies__other_terms_under_a_known_number_are_refused),
         IN_HOSPITAL(studies__terms_it_could_not_carry_out_are_not_kept),
         IN_HOSPITAL(studies__are_found_by_name_and_number),
