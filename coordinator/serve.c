@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "coordinator/exchange.h"
 #include "coordinator/front.h"
+#include "coordinator/refusals.h"
 
 /* How long a wait for frames lasts at most before deadlines are looked at. */
 #define WAIT_MS 500
@@ -30,6 +31,7 @@ struct service {
     struct front *front;
     struct question *held;
     size_t count, capacity;
+    struct refusals *refused;
 };
 
 static void allow_members(struct coordinator *c, struct front *front)
@@ -40,12 +42,17 @@ static void allow_members(struct coordinator *c, struct front *front)
     bytes_free(&curves);
 }
 
-static void log_outcome(const struct coord_exchange_outcome *outcome)
+static void log_outcome(const struct service *s,
+                        const struct coord_exchange_outcome *outcome)
 {
     char *member = log_quote(outcome->member), *accused = log_quote(outcome->accused);
-    if (outcome->reason != REASON_NONE)
-        log_event(LOG_LEVEL_WARNING, "refused", "member=%s kind=%u reason=%s", member,
-                  outcome->kind, reason_name(outcome->reason));
+    uint64_t times = outcome->reason != REASON_NONE
+                         ? refusals_count(s->refused, outcome->member, outcome->reason)
+                         : 0;
+    if (times > 0)
+        log_event(LOG_LEVEL_WARNING, "refused", "member=%s kind=%u reason=%s times=%llu",
+                  member, outcome->kind, reason_name(outcome->reason),
+                  (unsigned long long)times);
     else if (outcome->gave_up != REASON_NONE)
         log_event(LOG_LEVEL_WARNING, "attempt.left", "member=%s reason=%s accused=%s",
                   member, reason_name(outcome->gave_up), accused);
@@ -126,7 +133,7 @@ static enum err take_frame(struct service *s, struct batch *batch,
         bytes_free(&answer);
         return result;
     }
-    log_outcome(&outcome);
+    log_outcome(s, &outcome);
     forget_peer(s, peer);
     if (outcome.waiting) {
         hold(s, peer, frame);
@@ -232,6 +239,7 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
     enum err result = open_front(c, &s.front);
     if (result != ERR_OK)
         return result;
+    s.refused = refusals_new();
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d endpoint=%s", (int)getpid(),
               front_endpoint(s.front));
     cli_say(cli, "serving %s at %s", c->name, front_endpoint(s.front));
@@ -266,6 +274,7 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
     while (s.count)
         release(&s, 0);
     mem_free(s.held);
+    refusals_destroy(&s.refused);
     front_destroy(&s.front);
     return result;
 }

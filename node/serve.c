@@ -26,6 +26,8 @@ struct service {
     struct node *node;
     struct cli *cli;
     struct link_client *link;
+    char *endpoint; /* the link's */
+    bool invited;   /* it is the invitation's */
     struct control *control;
     bool lost;         /* the coordinator did not answer last time */
     char refusal[256]; /* said last: the same is not said every turn */
@@ -82,15 +84,41 @@ static void write_status(struct service *s, const char *study, const char *waiti
     json_destroy(&json);
 }
 
-static enum err connect_link(struct node *node, struct link_client **link)
+/* Where the coordinator is: by the roster, or by the invitation taken last, which is how a
+ * hospital hears of a move that it slept through. */
+static const char *endpoint_of(const struct node *node, bool invited)
+{
+    const struct node_consortium *c = &node->consortium;
+    return c->roster && !invited ? roster_fields(c->roster)->endpoint : c->endpoint;
+}
+
+static enum err connect_link(struct node *node, bool invited, struct link_client **link)
 {
     const struct node_consortium *c = &node->consortium;
     if (!c->known) {
         err_set(ERR_STATE, "this node belongs to no consortium yet");
         return err_hint("take an invitation: gemel-node enrol FILE");
     }
-    const char *endpoint = c->roster ? roster_fields(c->roster)->endpoint : c->endpoint;
-    return link_client_new(endpoint, c->coordinator_curve, node->identity, link);
+    return link_client_new(endpoint_of(node, invited), c->coordinator_curve,
+                           node->identity, link);
+}
+
+/* Whoever is lost at one address is looked for at the other one; a new roster may have
+ * another as well. */
+static enum err follow(struct service *s)
+{
+    struct link_client *link;
+    const char *endpoint = endpoint_of(s->node, s->invited);
+    if (strcmp(endpoint, s->endpoint) == 0)
+        return ERR_OK;
+    if (connect_link(s->node, s->invited, &link) != ERR_OK)
+        return err_code();
+    link_client_destroy(&s->link);
+    s->link = link;
+    mem_free(s->endpoint);
+    s->endpoint = mem_text(endpoint);
+    log_event(LOG_LEVEL_INFO, "coordinator.address", "endpoint=%s", endpoint);
+    return ERR_OK;
 }
 
 static unsigned deadline_ms(const struct node *node)
@@ -125,9 +153,16 @@ enum err node_serve_fetch(struct node *node, size_t *studies)
 {
     struct link_client *link;
     struct node_exchange_news news = {0};
-    if (connect_link(node, &link) != ERR_OK)
+    if (connect_link(node, false, &link) != ERR_OK)
         return err_code();
     enum err result = converse(node, link, NULL, &news);
+    if (result == ERR_GONE &&
+        strcmp(endpoint_of(node, true), endpoint_of(node, false)) != 0) {
+        link_client_destroy(&link);
+        result = connect_link(node, true, &link);
+        if (result == ERR_OK)
+            result = converse(node, link, NULL, &news);
+    }
     if (result == ERR_GONE)
         err_hint("is the coordinator running, and is this hospital in its roster?");
     if (result == ERR_OK)
@@ -353,6 +388,7 @@ static enum err survive(struct service *s, enum err result)
         if (!s->lost)
             log_error(LOG_LEVEL_WARNING, "coordinator.lost");
         s->lost = true;
+        s->invited = !s->invited;
         s->pause_ms = PAUSE_AFTER_LOSS_MS;
         return ERR_OK;
     }
@@ -380,7 +416,9 @@ static enum err turn(struct service *s)
     s->progressed = false;
     s->unfinished = 0;
     s->pause_ms = (unsigned)conf_integer(s->node->conf, "poll_seconds") * 1000;
-    enum err result = survive(s, converse(s->node, s->link, NULL, &news));
+    enum err result = follow(s);
+    if (result == ERR_OK)
+        result = survive(s, converse(s->node, s->link, NULL, &news));
     if (news.studies)
         log_event(LOG_LEVEL_INFO, "study.offered", "count=%zu", news.studies);
     node_exchange_news_clear(&news);
@@ -397,10 +435,12 @@ static enum err turn(struct service *s)
 enum err node_serve_run(struct node *node, struct cli *cli, bool once)
 {
     struct service s = {.node = node, .cli = cli};
-    if (newest_check(node) != ERR_OK || connect_link(node, &s.link) != ERR_OK)
+    if (newest_check(node) != ERR_OK || connect_link(node, false, &s.link) != ERR_OK)
         return err_code();
+    s.endpoint = mem_text(endpoint_of(node, false));
     if (control_new(node, cli, &s.control) != ERR_OK) {
         link_client_destroy(&s.link);
+        mem_free(s.endpoint);
         return err_code();
     }
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d", (int)getpid());
@@ -421,6 +461,7 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     mem_free(path);
     control_destroy(&s.control);
     link_client_destroy(&s.link);
+    mem_free(s.endpoint);
     for (size_t i = 0; i < s.places; i++)
         part_destroy(&s.running[i].part);
     mem_free(s.running);

@@ -745,11 +745,14 @@ static bool is_connected(void *dealer)
 }
 
 /* Send, then receive, until the deadline or until woken. A question whose connection was lost
- * is sent again over the next one: its answer would have come over the old one. */
+ * is sent again over the next one: its answer would have come over the old one. A socket that
+ * has met somebody who speaks something else never connects again (libzmq ends its session),
+ * so that one which is not connected after the time for a handshake is made anew. */
 static enum wait exchange(struct link_client *client, const struct bytes *frame,
                           uint64_t until, int wake_fd, bool *sent, struct bytes *answer)
 {
     bool waiting = *sent = false;
+    uint64_t alone = now_ms(); /* since when */
     for (;;) {
         uint64_t look = now_ms() + LOOK_MS;
         enum wait wait = wait_for(client->dealer, waiting ? ZMQ_POLLIN : ZMQ_POLLOUT,
@@ -761,8 +764,16 @@ static enum wait exchange(struct link_client *client, const struct bytes *frame,
         if (wait == WAIT_READY && !waiting)
             waiting = *sent =
                 zmq_send(client->dealer, frame->data, frame->size, ZMQ_DONTWAIT) >= 0;
+        if (waiting)
+            alone = now_ms();
         if (wait == WAIT_OVER && waiting)
             waiting = is_connected(client->dealer);
+        if (now_ms() - alone >= LINK_HANDSHAKE_MS) {
+            close_dealer(client);
+            if (connect_client(client) != ERR_OK)
+                return WAIT_OVER;
+            alone = now_ms();
+        }
         if (now_ms() >= until)
             return WAIT_OVER;
     }

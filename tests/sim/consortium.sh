@@ -288,6 +288,17 @@ done
 learned peace 3 5
 for h in "${hospitals[@]}"; do same "releases of $h" "$(budget "$h" releases)" 3; done
 
+# --- the coordinator moves ----------------------------------------------------------------------
+
+# A roster names its next address while it is still at this one. Nodes look for it at the one and the
+# other, by the roster and by their invitation, until it has moved, in the first round below.
+moved=$(free_port $((port + 100)))
+set_up coordinator endpoint "\"tcp:\/\/127.0.0.1:$moved\""
+set_up coordinator listen "\"tcp:\/\/127.0.0.1:$port\""
+gemel-coordinator roster draft -o moved.draft -C coordinator --quiet >/dev/null
+gemel-coordinator roster sign moved.draft --key governance.key -o moved.signed --quiet
+gemel-coordinator roster install moved.signed -C coordinator --quiet >/dev/null
+
 # --- a study under kill -9 ---------------------------------------------------------------------
 
 # Whoever is killed has lost its part in an attempt, and an attempt that loses two of five opens
@@ -337,6 +348,7 @@ for round in {1..8}; do
     until_opened "$round"
     strike "${after[round - 1]}" "${hospitals[round % 5]}"
     strike "${after[(7 * round) % 8]}" front
+    [ "$round" != 1 ] || set_up coordinator listen "\"tcp:\/\/127.0.0.1:$moved\""
     strike "${after[(3 * round) % 8]}" coordinator
     strike "${after[(2 * round) % 8]}" front
     strike "${after[(5 * round) % 8]}" "${hospitals[(round + 1) % 5]}"
@@ -355,6 +367,16 @@ summed=$(sed -n 's/^round.* hospitals \([0-9]*\), .*/\1/p' shown | awk '{ sum +=
 entered=$(cat ./*.log | grep -c 'attempt.enter')
 [ $paid -ge "$summed" ] || fail "$summed inputs were summed, $paid were paid for"
 [ $paid -le "$entered" ] || fail "$paid were paid for, $entered entered"
+
+# Whoever looked at the next address first has found it at the one before, or there had been no
+# round. A hospital that slept hears of the address by an invitation.
+gemel-coordinator invite -o moved.invite -C coordinator --quiet
+for h in "${hospitals[@]}"; do
+    grep -q "coordinator.address endpoint=tcp://127.0.0.1:$port" "$h.log" ||
+        fail "$h was not at the coordinator's address before the move"
+    gemel-node enrol moved.invite -C "$h" --quiet
+done
+port=$moved
 
 # --- many rounds in bad weather ----------------------------------------------------------------
 
