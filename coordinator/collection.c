@@ -124,7 +124,8 @@ const uint8_t *collection_survivors(const struct collection *c)
 
 void collection_summed(const struct collection *c, struct bytes *keys)
 {
-    for (size_t i = 0; c->answers[PHASE_CONFIRM].size && i < c->plan.participants.count; i++)
+    for (size_t i = 0; c->answers[PHASE_CONFIRM].size && i < c->plan.participants.count;
+         i++)
         if (collection_came(c, i, PHASE_MASK))
             bytes_append(keys, collection_key(c, i), KEY_BYTES);
 }

@@ -85,11 +85,12 @@ static enum err tell_call(struct coordinator *c, const struct coord_study *study
     struct call call;
     enum err result = choose_call(c, study, &call);
     if (call.missing)
-        snprintf(text, 256,
-                 "round %llu: shares for its sum may have left, so that it can only be "
-                 "repeated with the same %u hospitals, of whom %zu are not in the roster; "
-                 "else close the study",
-                 (unsigned long long)study->chain.length + 1, call.stay, call.missing);
+        snprintf(
+            text, 256,
+            "round %llu: shares for its sum may have left, so that it can only be "
+            "repeated with the same %u hospitals, of whom %zu are not in the roster; "
+            "else close the study",
+            (unsigned long long)study->chain.length + 1, call.stay, call.missing);
     else
         snprintf(text, 256, "%zu of %zu hospitals have approved the study",
                  call.keys.size / KEY_BYTES, study->terms.participants.count);
@@ -157,7 +158,8 @@ static enum err gather_commitments(struct coordinator *c, const struct coord_stu
 }
 
 /* Numbers that follow from who takes part and how many must stay: the honest survivors'
- * noises together are the round's multiplier, so each adds the less the more there are. */
+ * noises together are the round's multiplier, so each adds the less the more there are.
+ */
 static enum err plan_numbers(const struct terms *terms, uint32_t stay, struct plan *plan)
 {
     struct quorum quorum;
@@ -225,8 +227,9 @@ static enum err maybe_open(struct coordinator *c, const struct clock *clock,
     size_t count = call.keys.size / KEY_BYTES;
     uint64_t patience = (uint64_t)conf_integer(c->conf, "gather_seconds");
     bool gathered = count == terms->participants.count || study->chain.length > 0 ||
-                   clock_wall(clock) >= terms->issued + patience;
-    bool ready = call.again ? call.missing == 0 : count >= terms->hospitals_min && gathered;
+                    clock_wall(clock) >= terms->issued + patience;
+    bool ready =
+        call.again ? call.missing == 0 : count >= terms->hospitals_min && gathered;
     if (result == ERR_OK && ready) {
         result = open_attempt(c, clock, study, &call, told);
         *outcome = ROUNDS_OPENED;

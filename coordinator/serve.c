@@ -153,8 +153,7 @@ static enum err receive_batch(struct service *s)
     struct front_peer peer;
     struct bytes frame = {0};
     size_t taken = 0;
-    enum err heard =
-        front_receive(s->front, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
+    enum err heard = front_receive(s->front, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
     enum err result = heard == ERR_OK ? store_begin(s->c->store) : ERR_OK;
     while (result == ERR_OK && heard == ERR_OK) {
         result = take_frame(s, &batch, &peer, &frame);
@@ -267,8 +266,8 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
         if (until_finished && !open && now - finished_at > FAREWELL_MS)
             break;
     }
-    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d fronts=%llu", cli_interrupted(),
-              (unsigned long long)front_restarts(s.front) + 1);
+    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d fronts=%llu",
+              cli_interrupted(), (unsigned long long)front_restarts(s.front) + 1);
     if (result == ERR_OK)
         result = audit_write_alone(c->store, &stop, "the daemon stops");
     while (s.count)

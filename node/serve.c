@@ -84,8 +84,8 @@ static void write_status(struct service *s, const char *study, const char *waiti
     json_destroy(&json);
 }
 
-/* Where the coordinator is: by the roster, or by the invitation taken last, which is how a
- * hospital hears of a move that it slept through. */
+/* Where the coordinator is: by the roster, or by the invitation taken last, which is how
+ * a hospital hears of a move that it slept through. */
 static const char *endpoint_of(const struct node *node, bool invited)
 {
     const struct node_consortium *c = &node->consortium;

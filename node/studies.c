@@ -234,9 +234,8 @@ static enum err check_room(struct node *node, const struct node_study *study,
         return ERR_OK;
     const struct audit_entry entry = {
         .wall = wall, .study = study->terms.study, .object = study->hash};
-    char *sentence =
-        mem_format("%s is not taken: %d other offers wait for a decision",
-                   study->terms.name, STUDIES_OFFERED_MAX);
+    char *sentence = mem_format("%s is not taken: %d other offers wait for a decision",
+                                study->terms.name, STUDIES_OFFERED_MAX);
     enum err result = audit_refuse(node->store, &entry, sentence);
     mem_free(sentence);
     return result;

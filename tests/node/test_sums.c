@@ -9,14 +9,16 @@
 
 static const char too_near[] = "could differ by ";
 
-/* Play `plan` until shares are about to leave for it, or, `confirmed` only, just before. */
+/* Play `plan` until shares are about to leave for it, or, `confirmed` only, just before.
+ */
 static void play(struct hospital *h, const struct plan *plan, bool confirmed)
 {
     struct part *part;
     struct others others;
     assert_ok(enter(h, plan, &part));
     others_enter(h, plan, &others);
-    for (enum phase phase = 0; phase < (confirmed ? PHASE_CONFIRM : PHASE_UNMASK); phase++)
+    for (enum phase phase = 0; phase < (confirmed ? PHASE_CONFIRM : PHASE_UNMASK);
+         phase++)
         assert_ok(play_phase(h, part, &others));
     part_destroy(&part);
     others_leave(&others);

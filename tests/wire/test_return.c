@@ -50,8 +50,8 @@ enum fault {
 };
 
 static const char *const names[FAULTS] = {
-    "nobody",       "accepts only",    "hangs up", "greets only", "greets garbage",
-    "speaks HTTP",  "200 and silence", "ZAP 300",  "ZAP 400",     "ZAP 500",
+    "nobody",      "accepts only",    "hangs up", "greets only", "greets garbage",
+    "speaks HTTP", "200 and silence", "ZAP 300",  "ZAP 400",     "ZAP 500",
     "ZAP garbage", "ZAP silence",     "impostor"};
 
 /* When it begins: before the first question, after one was answered, or while one waits
@@ -101,8 +101,8 @@ static int listen_at(uint16_t port)
 static void greet(int fd, enum fault fault)
 {
     static const char http[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
-    uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1,
-                            'C',  'U', 'R', 'V', 'E'};
+    uint8_t greeting[64] = {0xff, 0, 0, 0,   0,   0,   0,   0,  1,
+                            0x7f, 3, 1, 'C', 'U', 'R', 'V', 'E'};
     if (fault == GREETS_GARBAGE)
         memset(greeting, 0xa5, sizeof greeting);
     const void *said = fault == SPEAKS_HTTP ? (const void *)http : greeting;
@@ -243,7 +243,7 @@ static void *serve_nobody(void *argument)
 
 static void *(*server_of(enum fault fault))(void *)
 {
-    return fault == NOBODY                ? serve_nobody
+    return fault == NOBODY               ? serve_nobody
            : fault < ZAP_200_AND_SILENCE ? serve_bytes
                                          : serve_door;
 }
