@@ -178,21 +178,17 @@ static struct fit *fit_on_prior(const struct target *target, const char *reason)
     return fit;
 }
 
-/* V = L A^-1 L', and log det A. */
-static double covariance_at(const struct target *target, const double *curvature,
-                            double *covariance)
+/* V = L A^-1 L'. */
+static void covariance_at(const struct target *target, const double *curvature,
+                          double *covariance)
 {
     size_t p = target->p;
     double inverse[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
     double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
-    if (p == 0)
-        return 0;
-    if (linalg_spd_inverse(p, curvature, inverse) != ERR_OK)
-        return NAN;
+    if (p == 0 || linalg_spd_inverse(p, curvature, inverse) != ERR_OK)
+        return;
     linalg_multiply(p, p, p, target->prior->factor, inverse, half);
     linalg_multiply_nt(p, p, p, half, target->prior->factor, covariance);
-    memcpy(half, curvature, p * p * sizeof(double));
-    return linalg_cholesky(p, half) == ERR_OK ? linalg_lower_log_det(p, half) : NAN;
 }
 
 static struct fit *fit_found(const struct target *target, const struct search *search,
@@ -207,9 +203,8 @@ static struct fit *fit_found(const struct target *target, const struct search *s
         return out;
     target_phi(target, search->mode, out->phi);
     out->objective = search->at_mode.objective;
-    out->minus2_log_likelihood =
-        out->objective +
-        covariance_at(target, search->at_mode.curvature, out->covariance);
+    out->minus2_log_likelihood = search_mass(target->p, &search->at_mode);
+    covariance_at(target, search->at_mode.curvature, out->covariance);
     return out;
 }
 

@@ -17,6 +17,11 @@
 #define LOWER_ENOUGH 1e-6
 #define RESTARTS_MAX 4
 
+/* O rises by 3 to every place of that look if it is quadratic. Where it rises by less
+ * than half of that, another mode may lie beyond, and a search starts twice as far out.
+ */
+#define RISES_LITTLE 1.5
+
 /* A search that comes this near to a known mode, in its posterior standard deviations, is
  * taken to end there. */
 #define NEAR_MODE 0.1
@@ -31,7 +36,7 @@
 #define PROMISE_ENOUGH 1e-6
 
 /* Where a parameter moves doses or switches in time, once more from one and two prior
- * standard deviations of it to either side; the lowest mode counts. */
+ * standard deviations of it to either side. */
 static const double shifts[] = {-1, 1, -2, 2};
 #define SHIFTS (sizeof shifts / sizeof shifts[0])
 
@@ -56,7 +61,7 @@ static enum err bowl_init(struct bowl *bowl, size_t p, const struct point *point
         hessian[i] = point->curvature[i] + lack[i];
     enum err err = linalg_eigen(p, hessian, bowl->value, bowl->vector);
     /* A is at least the identity; a sum that is not even near it is not to be trusted. */
-    if (err == ERR_OK && p && bowl->value[0] < CURVATURE_LEAST) {
+    if (err == ERR_OK && bowl->value[0] < CURVATURE_LEAST) {
         memset(lack, 0, p * p * sizeof *lack);
         err = linalg_eigen(p, point->curvature, bowl->value, bowl->vector);
     }
@@ -103,8 +108,8 @@ static double bowl_step(const struct bowl *bowl, double radius, double *step,
 /* --- the way -----------------------------------------------------------------------
  *
  * settle_from asks for O where a descent is to begin; descent_step asks for a trial,
- * again and again; look_around asks for the neighbours of where it ended; shift_next
- * begins again elsewhere. Each of the take_* hears the answer and asks the next. */
+ * again and again; look_around asks for the neighbours of where it ended; elsewhere
+ * begins again. Each of the take_* hears the answer and asks the next. */
 
 enum asked { ASKED_START, ASKED_TRIAL, ASKED_AROUND };
 
@@ -120,8 +125,10 @@ struct way {
     double radius, promise, length;
     size_t limit, restarts;
 
-    bool *moving; /* of the first descent */
-    size_t shift; /* begun from so many places but the first */
+    bool *moving;          /* of the first descent */
+    bool later;            /* that one is over */
+    double *beyond;        /* [beyonds][p] of what its last look saw rising little */
+    size_t beyonds, shift; /* not begun from yet; begun from so many shifted places */
 };
 
 static void swap_points(struct point *a, struct point *b)
@@ -147,11 +154,14 @@ static bool settle_from(struct search *search, const double *z)
     return ask_point(search, ASKED_START, z);
 }
 
-/* From the next of the shifted places; false when there is none left. */
-static bool shift_next(struct search *search)
+/* From another place: beyond what rose little, then the shifted ones; false when there is
+ * none left. */
+static bool elsewhere(struct search *search)
 {
     struct way *way = search->way;
     size_t p = way->p;
+    if (way->beyonds)
+        return settle_from(search, way->beyond + --way->beyonds * p);
     while (way->shift < SHIFTS * p) {
         size_t a = way->shift / SHIFTS;
         double start[MODEL_PARAMETERS_MAX] = {0};
@@ -163,20 +173,21 @@ static bool shift_next(struct search *search)
     return false;
 }
 
-/* A search from one place is over; the lowest mode counts. */
+/* A search from one place is over; the mode around which most lies counts. */
 static bool settle_ended(struct search *search, bool found)
 {
     struct way *way = search->way;
-    bool first = way->shift == 0;
-    if (first)
+    if (!way->later)
         memcpy(way->moving, search->moving, way->p * sizeof *way->moving);
-    if (found && (!search->found ||
-                  way->here.objective < search->at_mode.objective - LOWER_ENOUGH)) {
+    way->later = true;
+    if (found &&
+        (!search->found || search_mass(way->p, &way->here) <
+                               search_mass(way->p, &search->at_mode) - LOWER_ENOUGH)) {
         memcpy(search->mode, way->z, way->p * sizeof *way->z);
         swap_points(&search->at_mode, &way->here);
         search->found = true;
     }
-    return shift_next(search);
+    return elsewhere(search);
 }
 
 /* Is z within NEAR_MODE, in its posterior sds, of the mode that is known already? */
@@ -227,6 +238,8 @@ static bool descent_step(struct search *search)
     size_t p = way->p;
     struct bowl bowl;
     double trial[MODEL_PARAMETERS_MAX];
+    if (p == 0) /* nothing differs between patients */
+        return descent_ended(search, true);
     if (search->evaluations >= way->limit ||
         bowl_init(&bowl, p, &way->here, way->lack) != ERR_OK)
         return descent_ended(search, false);
@@ -301,6 +314,19 @@ static bool take_trial(struct search *search)
     return descent_step(search);
 }
 
+/* Where to begin again later: beyond what rose little. */
+static void keep_beyond(struct search *search)
+{
+    struct way *way = search->way;
+    size_t p = way->p;
+    for (size_t i = 0; i < search->count; i++) {
+        for (size_t a = 0; a < p; a++)
+            way->beyond[way->beyonds * p + a] = 2 * search->z[i * p + a] - way->z[a];
+        if (search->objectives[i] < way->here.objective + RISES_LITTLE)
+            way->beyonds++;
+    }
+}
+
 /* Once more from the lowest of what is around, if it is lower. */
 static bool take_around(struct search *search)
 {
@@ -310,12 +336,26 @@ static bool take_around(struct search *search)
         if (search->objectives[i] < search->objectives[lowest])
             lowest = i;
     if (!(search->objectives[lowest] <= way->here.objective - LOWER_ENOUGH) ||
-        way->restarts++ == RESTARTS_MAX)
+        way->restarts++ == RESTARTS_MAX) {
+        if (!way->later)
+            keep_beyond(search);
         return settle_ended(search, true);
+    }
     return ask_point(search, ASKED_START, search->z + lowest * way->p);
 }
 
 /* --- from outside ------------------------------------------------------------------ */
+
+double search_mass(size_t p, const struct point *mode)
+{
+    double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    memcpy(half, mode->curvature, p * p * sizeof *half);
+    if (p == 0)
+        return mode->objective;
+    if (linalg_cholesky(p, half) != ERR_OK)
+        return NAN;
+    return mode->objective + linalg_lower_log_det(p, half);
+}
 
 void search_begin(struct search *search, const struct prior *prior, double tolerance)
 {
@@ -336,6 +376,7 @@ void search_begin(struct search *search, const struct prior *prior, double toler
     way->lack = mem_new(p * p, sizeof(double));
     way->step = mem_new(p, sizeof(double));
     way->moving = mem_new(p, sizeof(bool));
+    way->beyond = mem_new((most + 1) * p, sizeof(double));
     settle_from(search, way->z);
 }
 
@@ -368,6 +409,7 @@ void search_clear(struct search *search)
     mem_free(way->lack);
     mem_free(way->step);
     mem_free(way->moving);
+    mem_free(way->beyond);
     mem_free(way);
     search->way = NULL;
 }

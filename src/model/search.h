@@ -10,9 +10,11 @@
  * engines that carry many patients at once) and lets it go on. What it asks next depends
  * on nothing but the answers. From z = 0: a trust-region descent on the expected
  * curvature and what secants show it to lack; at its end a look around, and once more
- * from the lowest place of that if it is lower; where parameters move doses or switches
- * in time, all that again from both sides. A failed search is an end as well. Called by
- * fit. */
+ * from the lowest place of that if it is lower. All that again beyond places of the look
+ * where O rises little, and, where parameters move doses or switches in time, from both
+ * sides. Of the modes so found the one counts around which, by Laplace, the most
+ * probability lies: where two are equal the likelihood is then continuous, which it is not
+ * if the higher one counts. A failed search is an end as well. Called by fit. */
 
 struct search {
     /* The question: O at `count` places z [count][p]. With derivatives it is one place,
@@ -39,5 +41,9 @@ void search_begin(struct search *search, const struct prior *prior, double toler
 /* After the answer: true with the next question, false at the end. */
 bool search_go_on(struct search *search);
 void search_clear(struct search *search);
+
+/* -2 log of the probability that Laplace's approximation finds around a mode, but for
+ * constants: O + log det A. */
+double search_mass(size_t p, const struct point *mode);
 
 #endif

@@ -171,6 +171,44 @@ static void fit__finds_the_mode_on_the_other_side_of_a_measurement(void **state)
     trial_clear(&trial);
 }
 
+/* Two modes with different curvatures: as the typical value moves, -2 log L goes from the
+ * one to the other without a jump, because the one that holds more probability counts.
+ * By the higher mode it would jump by 0.7. */
+static void fit__passes_from_one_mode_to_another_without_a_jump(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_model(&trial, "model two version 1 \"t\"\ntime h\n[parameters]\n"
+                        "a = 0 1 (-99, 99) normal sd 1\n"
+                        "[equations]\nf = if(a > 0, a^2/2, a^2)\n"
+                        "[observations]\nseen : f ~ add(0.5 1)\n");
+    struct record *record = record_new("1", "a");
+    assert_ok(record_measurement(record, 0, "seen", NULL, 1, CENSORED_NOT, 0));
+    trial_take(&trial, record);
+    struct prior *prior;
+    assert_ok(prior_from_model(trial.model, &prior));
+    double before = NAN, mode = NAN, most = 0;
+    size_t jumps = 0;
+    for (double typical = -0.995; typical < 1; typical += 0.01) {
+        struct fit *fit;
+        prior->effects[0] = typical;
+        assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+        assert_true(fit->converged);
+        if (isfinite(mode)) {
+            most = fmax(most, fabs(fit->minus2_log_likelihood - before));
+            jumps += fabs(fit->phi[0] - mode) > 1;
+        }
+        before = fit->minus2_log_likelihood;
+        mode = fit->phi[0];
+        fit_destroy(&fit);
+    }
+    assert_int_equal(jumps, 1);
+    assert_true(most < 0.05);
+    prior_destroy(&prior);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
 static void fit__that_fails_stays_on_the_prior_and_says_so(void **state)
 {
     (void)state;
@@ -359,6 +397,7 @@ int main(void)
         cmocka_unit_test(fit__without_measurements_is_the_prior),
         cmocka_unit_test(fit__of_theophylline_agrees_with_another_program),
         cmocka_unit_test(fit__finds_the_mode_on_the_other_side_of_a_measurement),
+        cmocka_unit_test(fit__passes_from_one_mode_to_another_without_a_jump),
         cmocka_unit_test(fit__that_fails_stays_on_the_prior_and_says_so),
         cmocka_unit_test(fit__of_a_patient_depends_on_nobody_else),
         cmocka_unit_test(fit__crowds_can_be_given_up),
