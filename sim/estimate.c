@@ -212,7 +212,7 @@ static enum err judge(struct run *run)
     if (err != ERR_OK)
         return err_wrap("likelihood");
     const double *block = sum + statistic.offset[STATISTIC_LIKELIHOOD];
-    e->minus2_log_likelihood = block[0];
+    e->minus2_log_likelihood = all.stayed < e->patients ? block[0] : NAN;
     e->skew = block[1] / (double)e->patients;
     e->measurements = all.measurements;
     e->failed = all.stayed;

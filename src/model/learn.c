@@ -43,6 +43,15 @@ static struct prior *hold(const struct prior *prior, struct learn_report *report
     return prior_copy(prior);
 }
 
+/* Has no round a patient whose fit came to rest? */
+static bool nobody_was_fitted(const struct history *history)
+{
+    bool nobody = true;
+    for (size_t i = 0; i < history->count; i++)
+        nobody &= history->views[i].failed >= history->views[i].patients;
+    return nobody;
+}
+
 enum err learn_step(const struct model *model, const struct prior_layout *layout,
                     const struct statistic *statistic, const struct learn_round *rounds,
                     size_t count, const struct learn_options *options,
@@ -70,6 +79,9 @@ enum err learn_step(const struct model *model, const struct prior_layout *layout
         report->laplace_doubtful = report->skew > LEARN_SKEW_MAX;
         if (view->patients < chosen.patients_min) {
             *next = hold(view->prior, report, "too few patients to learn from");
+            report->stalled = true;
+        } else if (nobody_was_fitted(&history)) {
+            *next = hold(view->prior, report, "no patient could be fitted");
             report->stalled = true;
         } else if (learn_exactly(&history, chosen.tolerance, next, report) != ERR_OK) {
             err_wrap("nothing can be learned from these sums");

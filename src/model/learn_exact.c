@@ -9,14 +9,16 @@
 #include "numerics/linalg.h"
 
 /* The end is near when the step is shorter than a third of a standard error in every
- * number, squared and on average: there the likelihood is as good as quadratic, its
- * curvature is believed, and rounds no farther than that from each other tell more of it
- * by the secants between them, of which at most so many are used. */
+ * number, squared and on average: there the likelihood is as good as quadratic and its
+ * curvature is believed. Rounds no farther than that from each other tell more of it by
+ * the secants between them, of which at most so many are used. */
 #define NEAR 0.1
 #define SECANTS_MAX 6
 
 /* In no direction is it believed to be less or more than so many times the expected
- * information. */
+ * information; secants may show more. Where two parameters can be exchanged, as two rates
+ * of absorption, the expected information has nothing of what tells them apart, and the
+ * likelihood has. */
 #define CURVATURE_LEAST 0.2
 #define CURVATURE_MOST 5.0
 
@@ -32,6 +34,14 @@
 #define FARTHEST_SDS 30.0
 #define FARTHEST_ITSELF 3.0
 #define DAMPING_MAX 1e12
+
+/* What is not transformed counts as moved by its own size when it has gone this share of
+ * that way: five between-patient sds, or half itself. */
+#define SIZE_UNTRANSFORMED (1.0 / 6)
+
+/* A step that may not be long is damped from here up, by this factor at a time. */
+#define DAMPING_LEAST 1e-4
+#define DAMPING_MORE 2.0
 #define HALVINGS_MAX 40
 
 /* Information added to every number, relative to its size: nothing where anything is
@@ -45,6 +55,7 @@
 /* How far a step may pass the limit of a variance, as moving sets it, before it is
  * solved again with that variance at the limit. */
 #define LIMIT_SLACK 0.02
+#define BOUND_SLACK 1e-9 /* and a typical value its bound: rounding */
 
 /* An entry of the diagonal of the covariance's factor is not made less than this share of
  * its spread: a correlation of 1 - 5e-9 is as good as 1. */
@@ -56,9 +67,9 @@
 #define FACTOR_NEAR_LEAST 20.0
 
 /* A step from the best round after one that was worse goes at most this share of the way
- * that one went, in the metric of the information. After so many in a row there is
- * nothing lower to be found: the last of them went less than a hundredth of the first's
- * way. */
+ * that one went, and after one that was better no farther than as much more, for as long
+ * as that binds. After so many worse ones in a row there is nothing lower to be found:
+ * the last of them went less than a hundredth of the first's way. */
 #define SHORTER 0.4
 #define STALLED_ROUNDS 7
 
@@ -68,12 +79,16 @@
 
 #define RESIDUAL_GONE 9.0 /* of the logarithm: to an eight-thousandth */
 
-/* In comparing rounds a failed fit weighs as much as this in -2 log L. */
+/* In comparing rounds a failed fit weighs as much in -2 log L as the average of the
+ * others, and this more. */
 #define FAILED_COST 100.0
 
 static double cost(const struct view *view)
 {
-    return view->likelihood + FAILED_COST * view->failed;
+    double fitted = view->patients - view->failed;
+    if (fitted <= 0)
+        return INFINITY;
+    return view->likelihood + view->failed * (view->likelihood / fitted + FAILED_COST);
 }
 
 /* One BFGS correction of the curvature b, by a step s and the drop y of the score along
@@ -117,8 +132,7 @@ static bool secant(const struct history *history, size_t base, const double *cur
     for (size_t e = 0; e < n; e++)
         for (size_t f = 0; f < n; f++)
             expected += s[e] * curvature[e * n + f] * s[f];
-    return expected < NEAR * (double)n && drop > CURVATURE_LEAST * expected &&
-           drop < CURVATURE_MOST * expected;
+    return expected < NEAR * (double)n && drop > CURVATURE_LEAST * expected;
 }
 
 /* Correct the curvature at the base by all usable secants of the last rounds, oldest
@@ -136,18 +150,31 @@ static void use_secants(const struct history *history, size_t base, double *curv
     mem_free(expected);
 }
 
+/* Of a typical value or effect, or a population parameter. */
+static const struct model_parameter *parameter_of(const struct history *history,
+                                                  const struct number *one)
+{
+    const struct prior_layout *layout = history->space.layout;
+    return model_parameter(history->model, one->kind == NUMBER_EFFECT
+                                               ? layout->individual[one->a]
+                                               : layout->population[one->a]);
+}
+
+/* Is that a logarithm or logit? */
+static bool transformed(const struct history *history, const struct number *one)
+{
+    return history->model && parameter_of(history, one)->transform != TRANSFORM_IDENTITY;
+}
+
 /* How far one step may carry a number whose size the guards of moving do not bound: a
  * typical value or effect, a population parameter. Infinite for the others. */
 static double farthest(const struct history *history, const struct prior *prior, size_t e)
 {
     const struct number *one = &history->space.numbers[e];
-    const struct prior_layout *layout = history->space.layout;
     bool effect = one->kind == NUMBER_EFFECT;
     if (!effect && one->kind != NUMBER_POPULATION)
         return INFINITY;
-    size_t parameter = effect ? layout->individual[one->a] : layout->population[one->a];
-    if (history->model &&
-        model_parameter(history->model, parameter)->transform != TRANSFORM_IDENTITY)
+    if (transformed(history, one))
         return FARTHEST_TRANSFORMED;
     double itself = FARTHEST_ITSELF * fabs(*space_place(&history->space, prior, e));
     return effect
@@ -155,20 +182,41 @@ static double farthest(const struct history *history, const struct prior *prior,
                : fmax(itself, FARTHEST_ITSELF);
 }
 
-/* b plus what bounds a step: a trace that makes directions regular of which nothing is
- * known, and `damping` against the numbers that would go too far. */
-static void bounded(const struct history *history, const struct prior *prior,
-                    double damping, const double *b, double *out)
+/* The square of a number's size, in which the length of a way is measured: of logarithms
+ * and logits what one step may carry them, of what is not transformed a share of that; of
+ * covariances their sds, of log residuals 1. */
+static double square_size(const struct history *history, const struct prior *prior,
+                          size_t e)
 {
-    size_t n = history->space.count, p = prior->p;
+    const struct number *one = &history->space.numbers[e];
+    if (one->kind == NUMBER_COVARIANCE)
+        return prior->omega[one->a * (prior->p + 1)] *
+               prior->omega[one->b * (prior->p + 1)];
+    if (one->kind == NUMBER_RESIDUAL)
+        return 1;
+    double size = farthest(history, prior, e) *
+                  (transformed(history, one) ? 1 : SIZE_UNTRANSFORMED);
+    return size * size;
+}
+
+/* How much a step is held back: against the numbers that would go too far, and against
+ * every way from the base. */
+struct damping {
+    double far, all;
+};
+
+/* b plus what bounds a step: a trace that makes directions regular of which nothing is
+ * known, and the damping. */
+static void bounded(const struct history *history, const struct prior *prior,
+                    struct damping damping, const double *b, double *out)
+{
+    size_t n = history->space.count;
     memcpy(out, b, n * n * sizeof *out);
     for (size_t e = 0; e < n; e++) {
-        const struct number *one = &history->space.numbers[e];
-        double size = farthest(history, prior, e), scale = 1;
-        if (one->kind == NUMBER_COVARIANCE)
-            scale = prior->omega[one->a * (p + 1)] * prior->omega[one->b * (p + 1)];
+        double far = pow(farthest(history, prior, e), 2),
+               size = square_size(history, prior, e);
         out[e * (n + 1)] +=
-            isfinite(size) ? (REGULAR + damping) / (size * size) : REGULAR / scale;
+            REGULAR / fmin(size, far) + damping.far / far + damping.all / size;
     }
 }
 
@@ -274,6 +322,38 @@ static bool limit_residual(const struct history *history, const double *step,
     return false;
 }
 
+/* A bound of the model's text, transformed. */
+static double bound_of(const struct model_parameter *parameter, double bound)
+{
+    if (parameter->transform == TRANSFORM_IDENTITY)
+        return bound;
+    return parameter->transform == TRANSFORM_LOG && bound > 0 ? log(bound)
+           : bound == parameter->high                         ? INFINITY
+                                                              : -INFINITY;
+}
+
+/* The same for a typical value that would leave its bounds. */
+static bool limit_typical(const struct history *history, const struct prior *prior,
+                          const double *step, struct limits *limits)
+{
+    const struct space *space = &history->space;
+    for (size_t e = 0; history->model && e < space->count; e++) {
+        const struct number *one = &space->numbers[e];
+        bool typical = one->kind == NUMBER_EFFECT && one->b == 0;
+        if (!typical && one->kind != NUMBER_POPULATION)
+            continue;
+        const struct model_parameter *parameter = parameter_of(history, one);
+        double to = *space_place(space, prior, e) + step[e];
+        double low = bound_of(parameter, parameter->low),
+               high = bound_of(parameter, parameter->high);
+        if (to < low - BOUND_SLACK || to > high + BOUND_SLACK) {
+            limits_add(limits, (to < low ? low : high) - to + step[e])[e] = 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Can correlations run to 1, where steps of the covariance itself get stuck? Only blocks
  * have a factor with the same zeros. */
 static bool has_factor(const struct prior_layout *layout)
@@ -327,9 +407,10 @@ static enum err solve_factor(const struct history *history, size_t base, const d
     for (double damping = 0; err == ERR_OK && far && damping < DAMPING_MAX;) {
         struct limits limits = {.n = n};
         err = solve_within(&limits, held, turned, step);
-        while (err == ERR_OK && limits.count < p + prior->m &&
+        while (err == ERR_OK && limits.count < n &&
                (limit_factor(&factor, prior, step, &limits) ||
-                limit_residual(history, step, &limits)))
+                limit_residual(history, step, &limits) ||
+                limit_typical(history, prior, step, &limits)))
             err = solve_within(&limits, held, turned, step);
         double more = fmax(1, 3 * damping);
         far = false;
@@ -388,7 +469,7 @@ static bool goes_far(const struct history *history, const struct prior *prior,
 /* The damped step. Variances that would pass their limits stop there, and the others take
  * it into account. */
 static enum err damped(const struct history *history, size_t base, const double *b,
-                       const double *score, double damping, struct step *step)
+                       const double *score, struct damping damping, struct step *step)
 {
     const struct prior *prior = history->views[base].prior;
     size_t n = history->space.count;
@@ -401,9 +482,10 @@ static enum err damped(const struct history *history, size_t base, const double 
                      limit_covariance(history, base, step->along, &limits);
     if (step->factored)
         err = solve_factor(history, base, held, score, step->along);
-    while (err == ERR_OK && !step->factored && limits.count < 2 * prior->p + prior->m &&
+    while (err == ERR_OK && !step->factored && limits.count < n &&
            (limit_covariance(history, base, step->along, &limits) ||
-            limit_residual(history, step->along, &limits)))
+            limit_residual(history, step->along, &limits) ||
+            limit_typical(history, prior, step->along, &limits)))
         if (solve_within(&limits, held, score, step->along) != ERR_OK)
             break; /* limits that contradict each other: moving will see to it */
     step->far = err == ERR_OK && goes_far(history, prior, step->along);
@@ -446,14 +528,16 @@ static enum err held_to(size_t n, const double *information, double *curvature)
 static enum err straight(const struct history *history, size_t base, const double *b,
                          struct step *step)
 {
+    const struct prior *prior = history->views[base].prior;
     size_t n = history->space.count;
     struct limits limits = {.n = n};
     enum err err = solve_within(&limits, b, history->scores + base * n, step->along);
     step->factored = step->far = false;
     for (int i = 0; err == ERR_OK && i < HALVINGS_MAX &&
-                    (goes_far(history, history->views[base].prior, step->along) ||
+                    (goes_far(history, prior, step->along) ||
                      limit_covariance(history, base, step->along, &limits) ||
-                     limit_residual(history, step->along, &limits));
+                     limit_residual(history, step->along, &limits) ||
+                     limit_typical(history, prior, step->along, &limits));
          i++)
         for (size_t e = 0; e < n; e++)
             step->along[e] /= 2;
@@ -462,18 +546,26 @@ static enum err straight(const struct history *history, size_t base, const doubl
     return err;
 }
 
-/* The step of effects alone, [p][k], damped until nothing goes farther than it may. */
+/* The step, damped more until nothing goes farther than it may. */
+static enum err held_back(const struct history *history, size_t base, const double *b,
+                          const double *score, struct damping *damping, struct step *step)
+{
+    enum err err = damped(history, base, b, score, *damping, step);
+    while (err == ERR_OK && step->far && damping->far < DAMPING_MAX) {
+        damping->far = fmax(1, 4 * damping->far);
+        err = damped(history, base, b, score, *damping, step);
+    }
+    return err;
+}
+
+/* The step of effects alone, [p][k]. */
 static enum err move_effects(const struct history *history, size_t base,
-                             const double *information, double *damping,
+                             const double *information, struct damping *damping,
                              struct step *step, double *effects)
 {
     const struct space *space = &history->space;
     const double *score = history->scores + base * space->count;
-    enum err err = damped(history, base, information, score, *damping, step);
-    while (err == ERR_OK && step->far && *damping < DAMPING_MAX) {
-        *damping = fmax(1, 4 * *damping);
-        err = damped(history, base, information, score, *damping, step);
-    }
+    enum err err = held_back(history, base, information, score, damping, step);
     for (size_t e = 0; e < space->first[NUMBER_COVARIANCE]; e++)
         effects[space->numbers[e].a * history->views[base].prior->k +
                 space->numbers[e].b] = step->along[e];
@@ -481,26 +573,28 @@ static enum err move_effects(const struct history *history, size_t base,
 }
 
 /* The step, covariances and residuals as they will be once the effects have moved
- * (docs/statistics.md, profile). From afar by the expected information, which does not
- * depend on how far, with what curvature says of effects and covariances together; near
- * the end by the curvature. */
+ * (docs/statistics.md, profile), and what it was solved by, b [n][n]. From afar that is
+ * the expected information, which does not depend on how far, with what curvature says of
+ * effects and covariances together; near the end the curvature. */
 static enum err newton(const struct history *history, size_t base,
-                       const double *information, struct step *step)
+                       const double *information, double *b, struct step *step)
 {
     const struct space *space = &history->space;
     const struct view *view = &history->views[base];
     const double *score = history->scores + base * space->count;
     size_t n = space->count;
     double *effects = mem_new(view->prior->p * view->prior->k, sizeof *effects);
-    double *profiled = mem_copy(score, n * sizeof *profiled), damping = 0;
-    double *b = mem_copy(information, n * n * sizeof *b);
+    double *profiled = mem_copy(score, n * sizeof *profiled);
+    struct damping damping = {0};
+    memcpy(b, information, n * n * sizeof *b);
     enum err err = move_effects(history, base, information, &damping, step, effects);
     fisher_profile(space, view, effects, profiled);
     fisher_cross(space, view, effects, b);
     if (err == ERR_OK)
         err = held_to(n, information, b);
+    use_secants(history, base, b);
     if (err == ERR_OK)
-        err = damped(history, base, b, profiled, damping, step);
+        err = held_back(history, base, b, profiled, &damping, step);
     if (err == ERR_OK && along(n, profiled, step->along) < NEAR * (double)n) {
         if (step->factored) /* at a bound the scores of the covariance are not nothing */
             memcpy(b, information, n * n * sizeof *b);
@@ -509,40 +603,51 @@ static enum err newton(const struct history *history, size_t base,
         err = held_to(n, information, b);
         use_secants(history, base, b);
         if (err == ERR_OK)
-            err = damped(history, base, b, profiled, damping, step);
+            err = held_back(history, base, b, profiled, &damping, step);
     }
     if (err == ERR_OK && along(n, score, step->along) < 0) /* the profile led astray */
-        err = damped(history, base, information, score, damping, step);
+        err = held_back(history, base, information, score, &damping, step);
     mem_free(effects);
     mem_free(profiled);
-    mem_free(b);
     return err;
 }
 
-/* s' B s */
-static double square_length(size_t n, const double *b, const double *s)
+/* The length of a step from the base, in sizes. */
+static double length_of(const struct history *history, size_t base, const double *step)
 {
     double sum = 0;
-    for (size_t e = 0; e < n; e++)
-        for (size_t f = 0; f < n; f++)
-            sum += s[e] * b[e * n + f] * s[f];
-    return sum;
+    for (size_t e = 0; e < history->space.count; e++)
+        sum += step[e] * step[e] / square_size(history, history->rounds[base].prior, e);
+    return sqrt(sum);
 }
 
-/* Shorten the step to less than the way the last round went from the better base. */
-static void shorten(const struct history *history, size_t base, const double *b,
-                    double *step)
+/* The length of the way from one round to another. */
+static double way(const struct history *history, size_t from, size_t to)
 {
     const struct space *space = &history->space;
-    size_t n = space->count;
-    double *gone = mem_new(n, sizeof *gone);
-    for (size_t e = 0; e < n; e++)
-        gone[e] = *space_place(space, history->rounds[history->count - 1].prior, e) -
-                  *space_place(space, history->rounds[base].prior, e);
-    double share = SHORTER * sqrt(square_length(n, b, gone) / square_length(n, b, step));
-    for (size_t e = 0; share < 1 && e < n; e++)
-        step[e] *= share;
+    double *gone = mem_new(space->count, sizeof *gone);
+    for (size_t e = 0; e < space->count; e++)
+        gone[e] = *space_place(space, history->rounds[to].prior, e) -
+                  *space_place(space, history->rounds[from].prior, e);
+    double length = length_of(history, from, gone);
     mem_free(gone);
+    return length;
+}
+
+/* The step damped until it is no longer than that (Levenberg and Marquardt): what is
+ * known least gives way first. */
+static enum err nearer(const struct history *history, size_t base, const double *b,
+                       double longest, struct step *step)
+{
+    const double *score = history->scores + base * history->space.count;
+    struct damping damping = {.all = DAMPING_LEAST};
+    enum err err = ERR_OK;
+    while (err == ERR_OK && damping.all < DAMPING_MAX &&
+           (step->far || length_of(history, base, step->along) > longest)) {
+        err = damped(history, base, b, score, damping, step);
+        damping.all *= DAMPING_MORE;
+    }
+    return err;
 }
 
 static enum err go(const struct history *history, size_t base, const struct step *step,
@@ -603,6 +708,19 @@ static bool crawls(const struct history *history)
     return isfinite(before) && before - now < CRAWL_LEAST;
 }
 
+/* How long the next step may be: a share of the last one that made it worse, and after
+ * each that did not as much more again. */
+static double trusted(const struct history *history, double tolerance)
+{
+    double longest = INFINITY;
+    for (size_t i = 1; i < history->count; i++) {
+        size_t base = best_round(history, i, tolerance);
+        bool worse = cost(&history->views[i]) > cost(&history->views[base]) + tolerance;
+        longest = worse ? SHORTER * way(history, base, i) : longest / SHORTER;
+    }
+    return longest;
+}
+
 /* The step of the whole promise first, which says how far the end is; then as much of it
  * as may be gone. */
 static enum err step_from(const struct history *history, size_t base, double tolerance,
@@ -611,7 +729,8 @@ static enum err step_from(const struct history *history, size_t base, double tol
 {
     size_t n = history->space.count, worse = history->count - 1 - base;
     struct step step = {.along = mem_new(n, sizeof(double))};
-    enum err err = newton(history, base, information, &step);
+    double *b = mem_new(n * n, sizeof *b);
+    enum err err = newton(history, base, information, b, &step);
     if (err == ERR_OK)
         err = go(history, base, &step, next);
     if (err == ERR_OK && promise(history, base, *next) < 0) {
@@ -628,10 +747,13 @@ static enum err step_from(const struct history *history, size_t base, double tol
         report->stalled =
             (worse >= STALLED_ROUNDS || crawls(history)) && !report->converged;
     }
-    if (err == ERR_OK && report->stepped_back) {
+    double longest = trusted(history, tolerance);
+    if (err == ERR_OK && !report->converged &&
+        length_of(history, base, step.along) > longest) {
         prior_destroy(next);
-        shorten(history, base, information, step.along);
-        err = go(history, base, &step, next);
+        err = nearer(history, base, b, longest, &step);
+        if (err == ERR_OK)
+            err = go(history, base, &step, next);
     }
     if (err == ERR_OK && report->stalled) {
         prior_destroy(next);
@@ -639,11 +761,12 @@ static enum err step_from(const struct history *history, size_t base, double tol
         (*next)->patients = history->views[base].patients;
         snprintf(report->reason, sizeof report->reason,
                  "the last %zu rounds found %s better than round %zu, around which the "
-                 "likelihood is not smooth",
+                 "likelihood is not smooth or hardly changes",
                  worse >= STALLED_ROUNDS ? worse : (size_t)CRAWL_ROUNDS,
                  worse >= STALLED_ROUNDS ? "nothing" : "hardly anything", base + 1);
     }
     mem_free(step.along);
+    mem_free(b);
     return err;
 }
 
@@ -684,7 +807,8 @@ enum err learn_exactly(const struct history *history, double tolerance,
     double *inverse = mem_new(n * n, sizeof *inverse);
     report->best = base;
     fisher_information(&history->space, &history->views[base], information);
-    bounded(history, history->views[base].prior, 0, information, inverse);
+    bounded(history, history->views[base].prior, (struct damping){0}, information,
+            inverse);
     memcpy(information, inverse, n * n * sizeof *inverse);
     enum err err = inverse_of(n, information, inverse);
     if (err == ERR_OK)

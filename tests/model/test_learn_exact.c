@@ -179,6 +179,48 @@ static void learn_exact__takes_a_spread_to_nothing(void **state)
         record_destroy(&records[i]);
 }
 
+/* Of volume and availability only the ratio is known, and the start has an availability
+ * of 0.9: no round goes past 1 with it, or farther than it may, and the ratio is found.
+ */
+static void learn_exact__keeps_to_bounds_what_is_not_identified(void **state)
+{
+    (void)state;
+    struct study study;
+    memset(&study, 0, sizeof study);
+    trial_model(&study.trial, "model share version 1 \"t\"\ntime h\n[parameters]\n"
+                              "V = 60 1 (0.1, 999) lognormal sd 0.3\n"
+                              "F = 0.9 1 (0, 1) estimated\n"
+                              "[equations]\nf = 100*F/V*exp(-time/(4 h))\n"
+                              "[observations]\nseen : f ~ lognormal(0.3)\n");
+    statistic_layout(&study.trial.layout, true, &study.statistic);
+    assert_ok(prior_from_model(study.trial.model, &study.prior));
+    struct record *records[9];
+    for (size_t i = 0; i < 9; i++) {
+        double level = log(5) + 0.1 * ((double)i - 4);
+        records[i] = record_new("x", "h");
+        for (size_t j = 0; j < 5; j++)
+            assert_ok(record_measurement(
+                records[i], (double)j, "seen", NULL,
+                exp(level - (double)j / 4 + 0.1 * (double)((j + i) % 3) - 0.1),
+                CENSORED_NOT, j));
+        trial_take(&study.trial, records[i]);
+    }
+    study_run(&study, 20);
+    assert_true(study.report.converged);
+    for (size_t i = 0; i < study.count; i++) {
+        const struct prior *prior = study.rounds[i].prior,
+                           *next = i + 1 < study.count ? study.rounds[i + 1].prior
+                                                       : study.prior;
+        assert_true(next->population[0] < 1e-6);
+        assert_true(fabs(next->population[0] - prior->population[0]) < 1.6);
+        assert_true(fabs(next->effects[0] - prior->effects[0]) < 1.6);
+    }
+    assert_near(study.prior->population[0] - study.prior->effects[0], log(0.05), 0.02);
+    study_end(&study);
+    for (size_t i = 0; i < 9; i++)
+        record_destroy(&records[i]);
+}
+
 /* Keep of the patients the first twelve whose index modulo 400 is `from` or the next. */
 static void keep_twelve(struct trial *trial, size_t from)
 {
@@ -232,6 +274,7 @@ int main(void)
         cmocka_unit_test(learn_exact__gives_the_best_prior_back_when_nothing_is_better),
         cmocka_unit_test(learn_exact__does_not_crawl_on),
         cmocka_unit_test(learn_exact__takes_a_spread_to_nothing),
+        cmocka_unit_test(learn_exact__keeps_to_bounds_what_is_not_identified),
         cmocka_unit_test(learn_exact__reaches_a_correlation_of_one),
     };
     return cmocka_run_group_tests_name("learn_exact", tests, NULL, NULL);

@@ -330,21 +330,60 @@ static void estimate__returns_the_best_of_its_rounds(void **state)
     model_destroy(&model);
 }
 
+/* Nothing differs between patients: the likelihood is that of least squares over all
+ * readings. */
+static void estimate__without_differences_is_least_squares(void **state)
+{
+    (void)state;
+    struct model *model = parse("model same version 1 \"t\"\ntime a\n[parameters]\n"
+                                "level = 75 cm (-999, 999) estimated\n"
+                                "slope = 13 cm (-99, 99) estimated\n"
+                                "[equations]\nf = level + slope*time/(1 a)\n"
+                                "[observations]\nheight : f ~ add(1 cm)\n");
+    struct dataset *dataset = table(model, OXBOYS "data.csv");
+    size_t alone[26] = {0};
+    struct estimate_options o = options(30);
+    struct estimate e;
+    assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
+    assert_true(e.converged);
+    double n = 0, t = 0, y = 0, tt = 0, ty = 0, yy = 0;
+    for (size_t i = 0; i < dataset_patients(dataset); i++) {
+        const struct record *record = dataset_record(dataset, i);
+        for (size_t j = 0; j < record->measurement_count; j++) {
+            const struct record_measurement *one = &record->measurements[j];
+            n++;
+            t += one->time;
+            y += one->value;
+            tt += one->time * one->time;
+            ty += one->time * one->value;
+            yy += one->value * one->value;
+        }
+    }
+    double slope = (ty - t * y / n) / (tt - t * t / n), level = (y - slope * t) / n;
+    double variance = (yy - level * y - slope * ty) / n;
+    assert_relative(e.prior->population[0], level, 1e-4);
+    assert_relative(e.prior->population[1], slope, 1e-3);
+    assert_relative(e.minus2_log_likelihood, n * (log(2 * M_PI * variance) + 1), 1e-6);
+    estimate_clear(&e);
+    dataset_destroy(&dataset);
+    model_destroy(&model);
+}
+
 /* A table of a few people's heights, and what becomes of its fit. */
-static struct estimate fit_table(const char *rows)
+static struct estimate fit_table(const char *text, const char *rows)
 {
     char path[] = "/tmp/estimate_XXXXXX";
     FILE *file = fdopen(mkstemp(path), "w");
     fprintf(file, "ID,TIME,height\n%s", rows);
     fclose(file);
-    struct model *model = parse(boys_text);
+    struct model *model = parse(text);
     struct dataset *dataset = table(model, path);
     unlink(path); /* read, and gone whatever fails below */
     size_t alone[8] = {0};
     struct estimate_options o = options(30);
     struct estimate e;
     assert_ok(estimate_run(model, dataset, alone, 1, &o, &nobody, &e));
-    assert_true(isfinite(e.minus2_log_likelihood));
+    assert_true(isfinite(e.minus2_log_likelihood) == (e.failed < e.patients));
     dataset_destroy(&dataset);
     model_destroy(&model);
     return e;
@@ -355,22 +394,32 @@ static struct estimate fit_table(const char *rows)
 static void estimate__poor_records_end_in_a_sentence(void **state)
 {
     (void)state;
-    struct estimate e = fit_table("1,0,150\n1,1,156\n1,2,162\n"); /* one patient */
+    struct estimate e =
+        fit_table(boys_text, "1,0,150\n1,1,156\n1,2,162\n"); /* one patient */
     assert_int_equal(e.rounds, 1);
     assert_string_equal(e.last.reason, "too few patients to learn from");
     assert_false(e.converged);
     estimate_clear(&e);
-    e = fit_table("1,0,150\n2,0,155\n3,0,149\n4,0,160\n"); /* one value each */
+    e = fit_table(boys_text, "1,0,150\n2,0,155\n3,0,149\n4,0,160\n"); /* one value each */
     assert_true(e.converged);
     estimate_clear(&e);
-    e = fit_table("1,0,150\n2,0,155\n"); /* two values */
+    e = fit_table(boys_text, "1,0,150\n2,0,155\n"); /* two values */
     assert_true(e.converged);
     estimate_clear(&e);
-    e = fit_table("1,0,150\n1,1,156\n1,2,162\n2,0,140\n2,1,147\n2,2,154\n"
-                  "3,0,145\n3,1,150\n3,2,155\n"); /* on their lines exactly */
+    e = fit_table(boys_text, "1,0,150\n1,1,156\n1,2,162\n2,0,140\n2,1,147\n2,2,154\n"
+                             "3,0,145\n3,1,150\n3,2,155\n"); /* on their lines exactly */
     assert_false(e.converged);
     assert_non_null(strstr(e.last.reason, "goes to nothing"));
     assert_true(e.rounds < 30);
+    estimate_clear(&e);
+    e = fit_table("model bad version 1 \"t\"\ntime a\n[parameters]\n"
+                  "a = 2 1 (0.01, 9) lognormal sd 0.3\n"
+                  "[equations]\nf = ln(a - 9*time/(1 a))\n"
+                  "[observations]\nheight : f ~ add(1 1)\n",
+                  "1,1,150\n2,1,155\n3,1,149\n"); /* cannot be evaluated */
+    assert_int_equal(e.failed, 3);
+    assert_false(e.converged);
+    assert_string_equal(e.last.reason, "no patient could be fitted");
     estimate_clear(&e);
 }
 
@@ -460,6 +509,7 @@ int main(void)
         cmocka_unit_test(estimate__theophylline_reaches_the_published_fit),
         cmocka_unit_test(estimate__emax_agrees_with_importance_sampling),
         cmocka_unit_test(estimate__returns_the_best_of_its_rounds),
+        cmocka_unit_test(estimate__without_differences_is_least_squares),
         cmocka_unit_test(estimate__poor_records_end_in_a_sentence),
         cmocka_unit_test(estimate__noise_costs_what_equal_rounds_would),
         cmocka_unit_test(estimate__refuses_or_copes),
