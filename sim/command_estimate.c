@@ -39,7 +39,7 @@ static enum err say_result(struct cli *cli, const struct model *model,
         return err_code();
     if (individuals && result_individuals(individuals, model, dataset, e) != ERR_OK)
         return err_code();
-    result_warn(cli, e, options->noise_multiplier > 0);
+    result_warn(cli, model, e, options->noise_multiplier > 0);
     cli_result(cli, result_json(model, e, options->delta));
     if (!cli_is_json(cli))
         result_print(cli, model, e, options->delta);

@@ -13,6 +13,10 @@
 #define LOG_2_PI 1.8378770664093454836
 #define NORMAL_95 1.9599639845400545
 
+/* A logarithm or logit of a larger standard error is said not to be identified: its 95 %
+ * interval spans a factor of 2,500, or of the odds. */
+#define UNIDENTIFIED 2.0
+
 /* Rows are the individual parameters, then the population ones. */
 static size_t row_count(const struct estimate *e)
 {
@@ -44,6 +48,14 @@ static double row_se(const struct prior *prior, size_t row)
                           : prior->standard_error[prior->p * prior->k + row - prior->p];
 }
 
+/* Do the records say next to nothing of where it is? */
+static bool row_unidentified(const struct model *model, const struct estimate *e,
+                             size_t row)
+{
+    return row_parameter(model, e, row)->transform != TRANSFORM_IDENTITY &&
+           row_se(e->prior, row) > UNIDENTIFIED;
+}
+
 static double correlation(const struct prior *prior, size_t a, size_t b)
 {
     return a == b ? 1
@@ -72,6 +84,15 @@ static struct json *parameters_json(const struct model *model, const struct esti
         json_set(parameters, parameter->name, one);
     }
     return parameters;
+}
+
+static struct json *unidentified_json(const struct model *model, const struct estimate *e)
+{
+    struct json *names = json_new_array();
+    for (size_t row = 0; row < row_count(e); row++)
+        if (row_unidentified(model, e, row))
+            json_add(names, json_new_text(row_parameter(model, e, row)->name));
+    return names;
 }
 
 static struct json *effects_json(const struct model *model, const struct estimate *e)
@@ -148,6 +169,7 @@ struct json *result_json(const struct model *model, const struct estimate *e,
                         : "none: simulation without noise");
     json_set_boolean(json, "laplace_doubtful", e->last.laplace_doubtful);
     json_set_real(json, "skew", e->skew);
+    json_set(json, "not_identified", unidentified_json(model, e));
     json_set_text(json, "note", e->last.reason);
     json_set_integer(json, "hospitals", (int64_t)e->hospitals);
     json_set_integer(json, "patients", (int64_t)e->patients);
@@ -258,7 +280,26 @@ void result_print(struct cli *cli, const struct model *model, const struct estim
     print_residuals(model, e);
 }
 
-void result_warn(struct cli *cli, const struct estimate *e, bool noisy)
+static void warn_unidentified(struct cli *cli, const struct model *model,
+                              const struct estimate *e)
+{
+    char names[MODEL_PARAMETERS_MAX * (MODEL_NAME_MAX + 2)] = "";
+    size_t used = 0;
+    for (size_t row = 0; row < row_count(e); row++)
+        if (row_unidentified(model, e, row))
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 used ? ", " : "", row_parameter(model, e, row)->name);
+    if (used)
+        cli_say(
+            cli,
+            "warning: not identified: %s. Of this the records say next to nothing, or "
+            "only of several together; values far from these fit as well",
+            names);
+}
+
+void result_warn(struct cli *cli, const struct model *model, const struct estimate *e,
+                 bool noisy)
 {
     if (!noisy && !e->converged)
         cli_say(cli,
@@ -274,6 +315,7 @@ void result_warn(struct cli *cli, const struct estimate *e, bool noisy)
                 "warning: Laplace's approximation is doubtful here (skew %.2g): the "
                 "estimates may be biased",
                 e->skew);
+    warn_unidentified(cli, model, e);
     if (*e->last.reason)
         cli_say(cli, "note: %s", e->last.reason);
 }
@@ -295,8 +337,7 @@ static void append(struct bytes *text, const char *part)
 }
 
 static void add_individual(const struct model *model, const struct estimate *e,
-                           const char *patient, const struct fit *fit,
-                           struct bytes *text)
+                           const char *patient, const struct fit *fit, struct bytes *text)
 {
     double values[MODEL_PARAMETERS_MAX];
     char *id = csv_quote(patient);

@@ -15,8 +15,9 @@ void result_print(struct cli *cli, const struct model *model,
                   const struct estimate *estimate, double delta);
 
 /* What should stop a reader from believing it, on stderr: Laplace known to fail, fits
- * that failed, no convergence. */
-void result_warn(struct cli *cli, const struct estimate *estimate, bool noisy);
+ * that failed, no convergence, parameters that the records do not identify. */
+void result_warn(struct cli *cli, const struct model *model,
+                 const struct estimate *estimate, bool noisy);
 
 /* The prior in the form that `gemel-node forecast --prior` reads. */
 enum err result_prior(const char *path, const struct estimate *estimate);
