@@ -85,6 +85,18 @@ static const struct figure figures[] = {
     {DRIP_ONCE, VALUE, 12, 1, 12, 5112.1, 0.05, 0},
     {DRIP_ONCE, HALF_LIFE, 40, 20, 60, 11.751, 5e-4, 0},
     {DRIP_DAILY, AREA, 336, 0.01, 360, 444444, 50, 0},
+    /* Remifentanil, Minto 1997: 2.6 ug/min keeps 1 ug/L at a clearance of 2.6 L/min, and
+     * a milligramme has the area dose / clearance. */
+    {"remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000, 1,
+     5000, 1, 1e-5, 0},
+    {"remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", AREA, 0, 0.05, 1500,
+     1000 / 2.6, 0.05, 0},
+    /* Paclitaxel at clearance 471 L/h: its area, and a system that comes back. */
+    {"leucocytes", "V1I=545 V2I=909 CLI=471", "paclitaxel 410 umol @ 0 h", "Cp", AREA, 0,
+     0.01, 200, 410 / 471.0, 1e-4, 0},
+    {"leucocytes", "", "", "circ", VALUE, 1000, 1, 1000, 7.21, 1e-6, 0},
+    {"leucocytes", "", "paclitaxel 410 umol @ 0 h", "circ", VALUE, 4000, 1, 4000, 7.21,
+     1e-2, 0},
     /* Glucose: ReplayBG with its code's values, 70 kg, 1 U/h. */
     {GLUCOSE, "", "G", VALUE, 1440, 1, 1440, 119.13, 1e-7, 0},
     {GLUCOSE, "insulin 1 U @ 0 min", "X", AREA, 0, 1, 1440, 0.5948, 0.006, 0},
@@ -246,10 +258,18 @@ static const struct {
      "meal 60 g @ 0 min; insulin 4 U @ 10 min; meal 20 g @ 100 min for 5 min",
      {4, 9, 30, 60, 101, 180, 360}},
     {"growth", "", "", {0.3, 1}},
+    {"leucocytes",
+     "V1I=545 V2I=909 CLI=471",
+     "paclitaxel 410 umol @ 0 h; paclitaxel 300 umol @ 504 h for 24 h",
+     {1, 3, 24, 192, 330, 510, 700}},
     {"neutropenia",
      "FEMALE=1 AAG=1.6",
      "docetaxel 150 mg @ 0 h; docetaxel 90 mg @ 240 h for 0.5 h",
      {0.5, 1, 2, 24, 120, 240.25, 330}},
+    {"remifentanil",
+     "",
+     "infusion 108 ug @ 0 min for 1.5 min; infusion 600 ug @ 2 min for 10 min",
+     {0.5, 1.5, 3, 10, 13, 30, 90}},
     {"two_compartment_saturable", "", "bolus 40 mg @ 0 h", {0.25, 4, 24, 72}},
     {"one_compartment_oral", "", "oral 60 mg @ 0 h", {0.25, 2, 12, 48}},
     {"theophylline",
@@ -294,15 +314,21 @@ static void models__every_model_has_a_course(void **state)
     assert_int_equal(models, COURSES);
 }
 
-/* What twin_predict takes: transformed parameters in the layout's order, at 0.9 of a
+/* Parameter `a` of the layout's order, individual ones first, then the population's. */
+static size_t learned(const struct course *course, size_t a)
+{
+    const struct prior_layout *layout = &course->layout;
+    return a < layout->p ? layout->individual[a] : layout->population[a - layout->p];
+}
+
+/* What twin_predict takes: transformed parameters in the layout's order [p + q], 0.3 of a
  * spread from the typical ones. */
 static void transformed(const struct course *course, double *phi)
 {
-    const struct prior_layout *layout = &course->layout;
-    for (size_t a = 0; a < layout->p; a++) {
+    for (size_t a = 0; a < course->layout.p + course->layout.q; a++) {
         const struct model_parameter *one =
-            model_parameter(course->model, layout->individual[a]);
-        phi[a] = transform_forward(one, course->parameters[layout->individual[a]]) +
+            model_parameter(course->model, learned(course, a));
+        phi[a] = transform_forward(one, course->parameters[learned(course, a)]) +
                  (a % 2 ? -0.3 : 0.3) * one->between_sd;
     }
 }
@@ -311,7 +337,6 @@ static void transformed(const struct course *course, double *phi)
 static void oracle_difference(const struct course *course, const double *phi, size_t a,
                               const double *times, size_t count, long double *out)
 {
-    const struct prior_layout *layout = &course->layout;
     size_t n = count * model_observations(course->model);
     long double at[MODEL_PARAMETERS_MAX], h = 2e-4L * (1 + fabsl((long double)phi[a]));
     long double *f = mem_new(n, sizeof *f);
@@ -320,8 +345,8 @@ static void oracle_difference(const struct course *course, const double *phi, si
         static const long double weights[] = {1, -8, 0, 8, -1};
         for (size_t i = 0; i < model_parameters(course->model); i++)
             at[i] = course->parameters[i];
-        for (size_t i = 0; i < layout->p; i++)
-            at[layout->individual[i]] = phi[i] + (i == a ? side * h : 0);
+        for (size_t i = 0; i < course->layout.p + course->layout.q; i++)
+            at[learned(course, i)] = phi[i] + (i == a ? side * h : 0);
         if (side == 0)
             continue;
         oracle_run(course, at, times, count, f);
@@ -347,30 +372,29 @@ static void read_all_outputs(struct course *course, const double *times, size_t 
  * thousandth of the prediction per unit of the parameter's logarithm. */
 static void check_course(struct course *course, const double *times, size_t count)
 {
-    size_t p = course->layout.p, n = count * model_observations(course->model);
-    double *f = mem_new(n, sizeof *f), *jacobian = mem_new(n * p, sizeof *jacobian);
+    size_t p = course->layout.p, d = p + course->layout.q;
+    size_t n = count * model_observations(course->model);
+    double *f = mem_new(n, sizeof *f), *jacobian = mem_new(n * d, sizeof *jacobian);
     long double *slope = mem_new(n, sizeof *slope);
     double phi[MODEL_PARAMETERS_MAX] = {0};
-    assert_int_equal(course->layout.q, 0);
     transformed(course, phi);
     read_all_outputs(course, times, count);
     assert_int_equal(twin_measurements(course->twin), n);
-    assert_ok(twin_predict(course->engine, course->twin, phi, NULL, f, jacobian));
+    assert_ok(twin_predict(course->engine, course->twin, phi, phi + p, f, jacobian));
     double largest = 0; /* below its twelfth decimal the oracle has noise of its own */
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(f[i]));
-    for (size_t a = 0; a < p; a++) {
+    for (size_t a = 0; a < d; a++) {
         oracle_difference(course, phi, a, times, count, slope);
         for (size_t i = 0; i < n; i++) {
             double expected = (double)slope[i];
             double allowed =
                 1e-6 * (fabs(expected) + 1e-3 * fabs(f[i])) + 1e-12 * largest;
-            if (!(fabs(jacobian[i * p + a] - expected) <= allowed))
-                fail_msg(
-                    "%s: d f[%zu] by %s is %.12g, differences say %.12g",
-                    model_name(course->model), i,
-                    model_parameter(course->model, course->layout.individual[a])->name,
-                    jacobian[i * p + a], expected);
+            if (!(fabs(jacobian[i * d + a] - expected) <= allowed))
+                fail_msg("%s: d f[%zu] by %s is %.12g, differences say %.12g",
+                         model_name(course->model), i,
+                         model_parameter(course->model, learned(course, a))->name,
+                         jacobian[i * d + a], expected);
         }
     }
     mem_free(f);
@@ -399,7 +423,8 @@ static void models__derivatives_agree_with_differences_in_extended_precision(voi
  * every course. */
 static void compare_solvers(struct course *course, const double *times, size_t count)
 {
-    size_t p = course->layout.p, n = count * model_observations(course->model);
+    size_t p = course->layout.p, d = p + course->layout.q;
+    size_t n = count * model_observations(course->model);
     double *f[2], *jacobian[2], phi[MODEL_PARAMETERS_MAX] = {0}, largest = 0;
     transformed(course, phi);
     read_all_outputs(course, times, count);
@@ -407,17 +432,17 @@ static void compare_solvers(struct course *course, const double *times, size_t c
         struct engine_options options = {i ? ENGINE_BDF : ENGINE_LANES, 1e-11};
         struct engine *engine = engine_new(course->model, &course->layout, &options);
         f[i] = mem_new(n, sizeof(double));
-        jacobian[i] = mem_new(n * p, sizeof(double));
-        assert_ok(twin_predict(engine, course->twin, phi, NULL, f[i], jacobian[i]));
+        jacobian[i] = mem_new(n * d, sizeof(double));
+        assert_ok(twin_predict(engine, course->twin, phi, phi + p, f[i], jacobian[i]));
         engine_destroy(&engine);
     }
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(f[0][i]));
     for (size_t i = 0; i < n; i++) {
         assert_near(f[0][i], f[1][i], 1e-8 * fabs(f[1][i]) + 1e-11 * largest);
-        for (size_t a = 0; a < p; a++)
-            assert_near(jacobian[0][i * p + a], jacobian[1][i * p + a],
-                        1e-7 * (fabs(jacobian[1][i * p + a]) + fabs(f[1][i])) +
+        for (size_t a = 0; a < d; a++)
+            assert_near(jacobian[0][i * d + a], jacobian[1][i * d + a],
+                        1e-7 * (fabs(jacobian[1][i * d + a]) + fabs(f[1][i])) +
                             1e-10 * largest);
     }
     for (size_t i = 0; i < 2; i++) {
@@ -458,8 +483,8 @@ static void own_parameters(struct own *own, double *parameters)
     const struct course *course = own->course;
     for (size_t i = 0; i < model_parameters(course->model); i++)
         parameters[i] = course->parameters[i];
-    for (size_t a = 0; a < course->layout.p; a++) {
-        size_t at = course->layout.individual[a];
+    for (size_t a = 0; a < course->layout.p + course->layout.q; a++) {
+        size_t at = learned(course, a);
         parameters[at] = transform_back(model_parameter(course->model, at), own->phi[a]);
     }
 }
@@ -566,7 +591,7 @@ static void our_run(struct own *own, size_t n, size_t d, double t, double to,
 
 static void compare_with_own(struct course *course, double t, double to)
 {
-    size_t n = model_states(course->model), d = course->layout.p;
+    size_t n = model_states(course->model), d = course->layout.p + course->layout.q;
     struct own own = {.course = course, .evaluator = evaluator_new(course->model, true)};
     double *x0 = mem_new(n, sizeof *x0), *theirs = mem_new(n * d, sizeof *theirs);
     double *ours = mem_new(n * d, sizeof *ours);
@@ -578,8 +603,10 @@ static void compare_with_own(struct course *course, double t, double to)
     for (size_t i = 0; i < model_covariates(course->model); i++)
         own.covariates[i] = model_covariate(course->model, i)->default_value;
     transformed(course, own.phi);
-    for (size_t a = 0; a < d; a++)
+    for (size_t a = 0; a < d; a++) {
+        assert_int_equal(model_direction(course->model, a), learned(course, a));
         own.scale[a] = 1;
+    }
     double largest = 0;
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(x0[i]));
