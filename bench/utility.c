@@ -2,7 +2,7 @@
  * population learned from virtual patients, beside the error without privacy on the same
  * patients and the frontier of the study the house was planned on.
  *
- *   build/bench/utility [--studies N] [--json]
+ *   build/bench/utility [--studies N] [--cell C] [--json]
  *
  * The whole path: twins, fits, private vectors, integer clipping, exact discrete Gaussian
  * noise, ten rounds that share epsilon geometrically (delta 1e-6), learning. Patients
@@ -130,24 +130,40 @@ struct study {
     size_t patients;
 };
 
-static void add_patient(const struct study *study, const struct prior *prior, size_t i,
-                        double step, uint64_t norm_max, double *vector, int64_t *integers,
-                        int64_t *sum)
+/* One round of a study, patient by patient. */
+struct round {
+    const struct study *study;
+    const struct prior *prior;
+    size_t next;
+    double step;
+    uint64_t norm_max;
+    double *vector;
+    int64_t *integers, *sum;
+};
+
+static bool next_patient(void *context, struct fit_patient *patient)
 {
-    const struct statistic *s = &study->statistic;
-    struct fit *fit;
-    struct moments *moments = NULL;
-    check(fit_new(study->engine, study->twins[i], prior, &fit));
-    if (!fit->converged ||
-        fit_moments(study->engine, study->twins[i], prior, fit, &moments) != ERR_OK ||
-        update_vector(study->twins[i], prior, fit, moments, s, vector) != ERR_OK)
-        update_uninformed(s, twin_x(study->twins[i]), vector);
-    moments_destroy(&moments);
-    fit_destroy(&fit);
-    check(clip_quantise(vector, s->dimension, step, norm_max, s->factor[STATISTIC_COUNT],
-                        integers));
+    struct round *round = context;
+    if (round->next == round->study->patients)
+        return false;
+    *patient = (struct fit_patient){.twin = round->study->twins[round->next++]};
+    return true;
+}
+
+static bool patient_done(void *context, struct fit_patient *patient)
+{
+    struct round *round = context;
+    const struct statistic *s = &round->study->statistic;
+    if (!patient->moments || update_vector(patient->twin, round->prior, patient->fit,
+                                           patient->moments, s, round->vector) != ERR_OK)
+        update_uninformed(s, twin_x(patient->twin), round->vector);
+    check(clip_quantise(round->vector, s->dimension, round->step, round->norm_max,
+                        s->factor[STATISTIC_COUNT], round->integers));
     for (size_t d = 0; d < s->dimension; d++)
-        sum[d] += integers[d];
+        round->sum[d] += round->integers[d];
+    moments_destroy(&patient->moments);
+    fit_destroy(&patient->fit);
+    return true;
 }
 
 /* One round as its hospitals would add it up, with the noise; [dimension]. */
@@ -155,20 +171,21 @@ static double *round_sum(const struct study *study, const struct prior *prior,
                          double multiplier, struct random *random)
 {
     size_t dimension = study->statistic.dimension;
-    double step, *vector = mem_new(dimension, sizeof *vector);
-    int64_t *integers = mem_new(dimension, sizeof *integers);
-    int64_t *sum = mem_new(dimension, sizeof *sum);
-    uint64_t norm_max;
-    check(noise_step(multiplier, &step)); /* the clipping norm is 1 */
-    check(noise_norm_max(multiplier, 1, &norm_max));
-    check(noise_fill(random, NOISE_LOG2, dimension, sum));
-    for (size_t i = 0; i < study->patients; i++)
-        add_patient(study, prior, i, step, norm_max, vector, integers, sum);
+    struct round round = {.study = study,
+                          .prior = prior,
+                          .vector = mem_new(dimension, sizeof(double)),
+                          .integers = mem_new(dimension, sizeof(int64_t)),
+                          .sum = mem_new(dimension, sizeof(int64_t))};
+    const struct fit_crowd crowd = {prior, true, next_patient, patient_done, &round};
+    check(noise_step(multiplier, &round.step)); /* the clipping norm is 1 */
+    check(noise_norm_max(multiplier, 1, &round.norm_max));
+    check(noise_fill(random, NOISE_LOG2, dimension, round.sum));
+    fit_crowd(study->engine, &crowd);
     for (size_t d = 0; d < dimension; d++)
-        vector[d] = (double)sum[d] * step;
-    mem_free(integers);
-    mem_free(sum);
-    return vector;
+        round.vector[d] = (double)round.sum[d] * round.step;
+    mem_free(round.integers);
+    mem_free(round.sum);
+    return round.vector;
 }
 
 static void study_patients(struct study *study, struct random *random, double *y)
@@ -322,49 +339,61 @@ static void print_cell(const struct cell *cell, const struct outcome *mean,
     fflush(stdout);
 }
 
-int main(int argc, char **argv)
+/* The studies of one cell. */
+static void run_cell(size_t c, size_t studies, bool json, bool last)
 {
-    bool json = false;
-    size_t studies = STUDIES;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--studies") == 0 && i + 1 < argc) {
-            long asked = strtol(argv[++i], NULL, 10);
-            studies = asked > 0 && asked <= 10000 ? (size_t)asked : STUDIES;
-        } else {
-            fprintf(stderr, "usage: utility [--studies N] [--json]\n");
-            return 2;
-        }
-    }
     /* Drawn once, after the private form's constants were settled, on other cells. */
-    static const uint8_t seed[RANDOM_SEED_BYTES] = "reach settled, drawn once";
+    uint8_t seed[RANDOM_SEED_BYTES] = "reach settled, drawn once";
+    seed[RANDOM_SEED_BYTES - 1] = (uint8_t)c;
     struct random *random = random_new_seeded(seed);
     double *values[4];
     for (int i = 0; i < 4; i++)
         values[i] = mem_new(studies, sizeof *values[i]);
-    printf(json ? "[\n"
-                : "parameters patients epsilon  of            here             "
-                  "frontier          without  excess            verdict\n");
-    for (size_t c = 0; c < CELLS; c++) {
-        for (size_t i = 0; i < studies; i++) {
-            struct errors with, without;
-            run(&cells[c], random, &with, &without);
-            values[0][i] = with.mean;
-            values[1][i] = with.covariance;
-            values[2][i] = without.mean;
-            values[3][i] = without.covariance;
-        }
-        struct outcome mean =
-            outcome_of(values[0], values[2], studies, cells[c].frontier_mean);
-        struct outcome covariance =
-            outcome_of(values[1], values[3], studies, cells[c].frontier_covariance);
-        print_cell(&cells[c], &mean, &covariance, json, c + 1 == CELLS);
+    for (size_t i = 0; i < studies; i++) {
+        struct errors with, without;
+        run(&cells[c], random, &with, &without);
+        values[0][i] = with.mean;
+        values[1][i] = with.covariance;
+        values[2][i] = without.mean;
+        values[3][i] = without.covariance;
     }
-    if (json)
-        printf("]\n");
+    struct outcome mean =
+        outcome_of(values[0], values[2], studies, cells[c].frontier_mean);
+    struct outcome covariance =
+        outcome_of(values[1], values[3], studies, cells[c].frontier_covariance);
+    print_cell(&cells[c], &mean, &covariance, json, last);
     for (int i = 0; i < 4; i++)
         mem_free(values[i]);
     random_destroy(&random);
+}
+
+int main(int argc, char **argv)
+{
+    bool json = false, bad = false;
+    size_t studies = STUDIES, only = 0;
+    for (int i = 1; i < argc && !bad; i++) {
+        bool number = i + 1 < argc;
+        if (strcmp(argv[i], "--json") == 0)
+            json = true;
+        else if (number && strcmp(argv[i], "--studies") == 0)
+            bad = (studies = strtoul(argv[++i], NULL, 10)) - 2 > 9998;
+        else if (number && strcmp(argv[i], "--cell") == 0)
+            bad = (only = strtoul(argv[++i], NULL, 10)) - 1 >= CELLS;
+        else
+            bad = true;
+    }
+    if (bad) {
+        fprintf(stderr, "usage: utility [--studies 2..10000] [--cell 1..%zu] [--json]\n",
+                CELLS);
+        return 2;
+    }
+    printf(json ? "[\n"
+                : "parameters patients epsilon  of            here             "
+                  "frontier          without  excess            verdict\n");
+    for (size_t c = 0; c < CELLS; c++)
+        if (!only || c + 1 == only)
+            run_cell(c, studies, json, only || c + 1 == CELLS);
+    if (json)
+        printf("]\n");
     return 0;
 }
