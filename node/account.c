@@ -94,43 +94,91 @@ static enum err spent_json(struct node *node, struct json *json)
 
 /* --- what left --- */
 
+/* A charge; of one that two officers claimed nobody knows the study, the bytes and whom
+ * it named. */
+static struct json *release_json(uint64_t number, const struct ledger_entry *entry,
+                                 uint64_t patients)
+{
+    struct json *json = json_new_object();
+    bool claimed = patients == LEDGER_EVERYBODY;
+    json_set_integer(json, "number", (int64_t)number);
+    set_time(json, "time", entry->wall);
+    json_set_boolean(json, "claimed", claimed);
+    if (!claimed) {
+        char study[2 * LEDGER_STUDY_BYTES + 1];
+        bytes_to_hex(entry->study, LEDGER_STUDY_BYTES, study);
+        json_set_text(json, "study", study);
+        json_set_integer(json, "round", (int64_t)entry->round);
+        json_set_integer(json, "attempt", entry->attempt);
+    }
+    json_set_real(json, "noise_multiplier", entry->noise_multiplier);
+    json_set_integer(json, "numbers", (int64_t)entry->dimension);
+    if (!claimed) {
+        json_set_integer(json, "bytes", (int64_t)entry->dimension * 8);
+        json_set_integer(json, "patients", (int64_t)patients);
+    }
+    return json;
+}
+
+static enum err list_release(void *context, const struct audit_row *row)
+{
+    if (row->entry.kind != AUDIT_RELEASE)
+        return ERR_OK;
+    struct json *json = json_new_object();
+    json_set_integer(json, "entry", (int64_t)row->number);
+    json_set_text(json, "sentence", row->sentence);
+    json_add(context, json);
+    return ERR_OK;
+}
+
+/* What the audit record says of each release: as node.c has checked, its releases are the
+ * latest charges of the ledger that are no claims, one by one. */
+static enum err tell_releases(struct node *node, struct json *releases)
+{
+    struct json *told = json_new_array();
+    enum err result = audit_each(node->store, 1, list_release, told);
+    size_t at = json_count(releases), left = json_count(told);
+    while (result == ERR_OK && at-- > 0 && left > 0) {
+        struct json *release = json_at(releases, at);
+        if (!json_get_text(release, "study"))
+            continue; /* claimed */
+        const struct json *one = json_at(told, --left);
+        json_set_integer(release, "entry", (int64_t)json_get_real(one, "entry"));
+        json_set_text(release, "sentence", json_get_text(one, "sentence"));
+    }
+    json_destroy(&told);
+    return result;
+}
+
 /* Every release, with what a patient who was in all of them so far has spent: nobody has
  * spent more. */
 static enum err releases_json(struct node *node, struct json *json)
 {
     struct json *list = json_new_array();
     struct discretisation lattice = {0, 0}, more;
+    struct ledger_entry entry;
+    struct privacy_loss loss = {0};
+    uint64_t patients;
     double mu2 = 0;
     enum err result = ERR_OK;
     for (uint64_t i = 0; result == ERR_OK && i < ledger_count(node->ledger); i++) {
-        struct ledger_entry entry;
-        struct privacy_loss loss;
-        uint64_t patients;
-        if (ledger_read(node->ledger, i, &entry, &patients) != ERR_OK ||
-            accountant_discretisation(entry.dimension, entry.noise_log2, 1, &more) !=
-                ERR_OK) {
-            result = err_code();
+        result = ledger_read(node->ledger, i, &entry, &patients);
+        if (result == ERR_OK)
+            result =
+                accountant_discretisation(entry.dimension, entry.noise_log2, 1, &more);
+        if (result != ERR_OK)
             break;
-        }
         mu2 = accountant_sum(mu2, accountant_cost(entry.noise_multiplier));
         lattice.epsilon += more.epsilon;
         lattice.log_delta += more.log_delta;
         result = accountant_loss(mu2, &lattice, policies_delta(node), &loss);
-        struct json *one = json_new_object();
-        char study[2 * LEDGER_STUDY_BYTES + 1];
-        bytes_to_hex(entry.study, LEDGER_STUDY_BYTES, study);
-        json_set_integer(one, "number", (int64_t)i + 1);
-        set_time(one, "time", entry.wall);
-        json_set_text(one, "study", study);
-        json_set_integer(one, "round", (int64_t)entry.round);
-        json_set_integer(one, "attempt", entry.attempt);
-        json_set_real(one, "noise_multiplier", entry.noise_multiplier);
-        json_set_integer(one, "numbers", (int64_t)entry.dimension);
-        json_set_integer(one, "bytes", (int64_t)entry.dimension * 8);
-        json_set_integer(one, "patients", (int64_t)patients);
-        json_set_real(one, "epsilon_at_most", result == ERR_OK ? loss.epsilon : NAN);
+        struct json *one =
+            release_json(ledger_number(node->ledger, i), &entry, patients);
+        json_set_real(one, "epsilon_at_most", loss.epsilon);
         json_add(list, one);
     }
+    if (result == ERR_OK)
+        result = tell_releases(node, list);
     json_set(json, "releases", list);
     return result;
 }

@@ -10,6 +10,7 @@
 #include "node/questions.h"
 
 #define RELEASES_LISTED ((size_t)60)
+#define SAMPLE_LISTED ((size_t)5)
 #define CELL 40 /* bytes of a number as text */
 
 static const char *number(double value, char cell[CELL])
@@ -150,10 +151,52 @@ static void put_study(struct report *report, const struct json *study)
              json_get_real(study, "epsilon_spent_most"));
 }
 
+/* Nobody knows of a lost release what two officers claimed in its place. */
+static const char *known(const struct json *release, const char *key, char cell[CELL])
+{
+    double value = json_get_real(release, key);
+    snprintf(cell, CELL, isfinite(value) ? "%.0f" : "unknown", value);
+    return cell;
+}
+
+static void put_release(struct report *report, const struct json *one)
+{
+    char cells[6][CELL], study[9];
+    const char *number_of = json_get_text(one, "study");
+    snprintf(study, sizeof study, "%s", number_of ? number_of : "lost");
+    report_row(report, (const char *const[]){
+                           known(one, "number", cells[0]), json_get_text(one, "time"),
+                           study, known(one, "round", cells[1]),
+                           known(one, "attempt", cells[2]),
+                           number(json_get_real(one, "noise_multiplier"), cells[3]),
+                           known(one, "bytes", cells[4]),
+                           number_of ? known(one, "patients", cells[5]) : "everybody"});
+}
+
+/* As the audit record has them: what is said here stands in its chain. */
+static void put_sample(struct report *report, const struct json *releases)
+{
+    size_t count = json_count(releases);
+    report_table(report, "As they left: what the audit record keeps of the latest",
+                 (const struct report_column[]){
+                     {"number", true}, {"audit entry", true}, {"", false}},
+                 3);
+    for (size_t i = count > SAMPLE_LISTED ? count - SAMPLE_LISTED : 0; i < count; i++) {
+        char cells[2][CELL];
+        const struct json *one = json_at(releases, i);
+        report_row(report, (const char *const[]){
+                               known(one, "number", cells[0]),
+                               known(one, "entry", cells[1]),
+                               text_or(one, "sentence", "from before the record began, "
+                                                        "or lost with an older store")});
+    }
+}
+
 static void put_releases(struct report *report, const struct json *account)
 {
     const struct json *releases = json_get(account, "releases");
-    size_t count = json_count(releases), first = 0;
+    size_t count = json_count(releases),
+           first = count > RELEASES_LISTED ? count - RELEASES_LISTED : 0;
     report_heading(report, "What left");
     report_paragraph(
         report,
@@ -161,10 +204,10 @@ static void put_releases(struct report *report, const struct json *account)
         "this hospital's noise and masks in every one; besides it, keys, shares "
         "and signatures, whose number and size depend on no record.",
         count);
-    if (count > RELEASES_LISTED) {
-        first = count - RELEASES_LISTED;
+    if (!count)
+        return;
+    if (first > 0)
         report_paragraph(report, "The latest %zu:", RELEASES_LISTED);
-    }
     report_table(report, NULL,
                  (const struct report_column[]){{"number", true},
                                                 {"when", false},
@@ -175,19 +218,9 @@ static void put_releases(struct report *report, const struct json *account)
                                                 {"bytes", true},
                                                 {"patients", true}},
                  8);
-    for (size_t i = first; i < count; i++) {
-        const struct json *one = json_at(releases, i);
-        static const char *const reals[] = {"number",           "round", "attempt",
-                                            "noise_multiplier", "bytes", "patients"};
-        char cells[6][CELL], study[9];
-        for (size_t j = 0; j < 6; j++)
-            snprintf(cells[j], CELL, j == 3 ? "%.4g" : "%.0f",
-                     json_get_real(one, reals[j]));
-        snprintf(study, sizeof study, "%s", json_get_text(one, "study"));
-        report_row(report, (const char *const[]){cells[0], json_get_text(one, "time"),
-                                                 study, cells[1], cells[2], cells[3],
-                                                 cells[4], cells[5]});
-    }
+    for (size_t i = first; i < count; i++)
+        put_release(report, json_at(releases, i));
+    put_sample(report, releases);
 }
 
 /* --- the record --- */

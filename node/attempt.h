@@ -33,8 +33,10 @@ struct attempt_world {
     /* The hospital's integers with its own noise, modulo 2^64, into sum [dimension]. */
     enum err (*input)(void *context, uint64_t *sum);
 
-    /* Charge for the attempt in a transaction, which stays open; the ledger after it. */
-    enum err (*charge)(void *context, uint64_t *length, uint8_t head[HASH_BYTES]);
+    /* Charge for the attempt in a transaction, which stays open; the ledger after it. The
+     * masked numbers [dimension], as they will leave, for the record of it. */
+    enum err (*charge)(void *context, const uint64_t *masked, uint64_t *length,
+                       uint8_t head[HASH_BYTES]);
     /* Make the charge durable, with the hash of the body it is for: before that
      * message exists outside the attempt. Or take the charge back. */
     enum err (*commit)(void *context, const uint8_t message[HASH_BYTES]);

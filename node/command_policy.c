@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/keyring.h"
 #include "node/policies.h"
 #include "wire/amendment.h"
@@ -352,6 +353,9 @@ enum err command_policy_show(struct cli *cli)
     struct policy *policy = NULL;
     struct node *node;
     if (cli_argument(cli, 0)) {
+        if (node_is_lent(NULL))
+            return err_set(ERR_DENIED, "the daemon opens no file for others: %s",
+                           cli_argument(cli, 0));
         if (read_policy(cli_argument(cli, 0), &policy) != ERR_OK)
             return err_code();
         show(cli, policy);
@@ -359,7 +363,7 @@ enum err command_policy_show(struct cli *cli)
         return ERR_OK;
     }
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     enum err result = ERR_OK;
     if (node->policy)
         show(cli, node->policy);
@@ -464,6 +468,10 @@ enum err command_policy_install(struct cli *cli)
     if (file_read(path, POLICY_BYTES_MAX, &file) != ERR_OK)
         return err_code();
     enum err result = node_open(cli_directory(cli), &node);
+    if (result == ERR_LOCKED)
+        err_hint("a policy is put in force while the daemon is stopped: gemel-node stop "
+                 "-C %s, install, and serve again",
+                 cli_directory(cli));
     if (result == ERR_OK) {
         bool first = !node->policy;
         result = policies_install(node, path, file.data, file.size,

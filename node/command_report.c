@@ -11,20 +11,58 @@
 
 #define REPORT_TAG "gemel/report/1"
 
-static enum err write_line(struct json *json, const char *path)
+#define FILES_MAX 3 /* the report, its signature, the deployments */
+
+/* What is to be written, all or nothing. */
+struct files {
+    struct bytes bytes[FILES_MAX];
+    char *paths[FILES_MAX];
+    size_t count;
+};
+
+/* A place for the content of another file. */
+static struct bytes *files_add(struct files *files, const char *path, const char *ending)
 {
-    char *line = json_format(json), *text = mem_format("%s\n", line);
-    enum err result = file_write(path, text, strlen(text), 0600);
-    mem_free(text);
+    files->paths[files->count] = mem_format("%s%s", path, ending);
+    return &files->bytes[files->count++];
+}
+
+static void files_clear(struct files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        bytes_free(&files->bytes[i]);
+        mem_free(files->paths[i]);
+    }
+}
+
+static enum err files_write(const struct files *files)
+{
+    struct file_content contents[FILES_MAX];
+    for (size_t i = 0; i < files->count; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(files->paths[i], files->paths[j]) == 0)
+                return err_set(ERR_USAGE, "two files would be written to %s",
+                               files->paths[i]);
+        contents[i] = (struct file_content){files->paths[i], files->bytes[i].data,
+                                            files->bytes[i].size};
+    }
+    return file_write_all(contents, files->count, 0600);
+}
+
+/* Takes the object. */
+static void put_line(struct json *json, struct bytes *bytes)
+{
+    char *line = json_format(json);
+    bytes_append(bytes, line, strlen(line));
+    bytes_u8(bytes, '\n');
     mem_free(line);
     json_destroy(&json);
-    return result;
 }
 
 /* FILE.sig beside FILE: the node's signature over the file's bytes, one JSON object
  * (docs/formats.md, "Officer's report"). */
-static enum err write_signature(struct node *node, const struct bytes *file,
-                                const char *path)
+static enum err put_signature(struct node *node, const struct bytes *file,
+                              struct bytes *beside)
 {
     uint8_t signature[IDENTITY_SIGNATURE_BYTES];
     char key[2 * KEY_BYTES + 1], digits[2 * IDENTITY_SIGNATURE_BYTES + 1];
@@ -37,33 +75,20 @@ static enum err write_signature(struct node *node, const struct bytes *file,
     json_set_text(json, "format", REPORT_TAG);
     json_set_text(json, "key", key);
     json_set_text(json, "signature", digits);
-    char *beside = mem_format("%s.sig", path);
-    enum err result = write_line(json, beside);
-    mem_free(beside);
-    return result;
+    put_line(json, beside);
+    return ERR_OK;
 }
 
 /* What is signed is what is written. */
-static enum err write_page(struct node *node, const struct json *account, uint64_t wall,
-                           const char *path)
+static enum err put_page(struct node *node, const struct json *account, uint64_t wall,
+                         const char *path, struct files *files)
 {
     struct report *page = account_page(account);
-    struct bytes file = {0};
-    enum err result = pdf_or_html(page, wall, path, &file);
+    struct bytes *file = files_add(files, path, ""),
+                 *beside = files_add(files, path, ".sig");
+    enum err result = pdf_or_html(page, wall, path, file);
     report_destroy(&page);
-    if (result == ERR_OK)
-        result = file_write(path, file.data, file.size, 0600);
-    if (result == ERR_OK)
-        result = write_signature(node, &file, path);
-    bytes_free(&file);
-    return result;
-}
-
-static enum err write_deployments(const struct json *account, const char *path)
-{
-    struct json *json = json_new_object();
-    json_set(json, "deployments", account_deployments(account));
-    return write_line(json, path);
+    return result == ERR_OK ? put_signature(node, file, beside) : result;
 }
 
 static enum err write_files(struct cli *cli, struct node *node,
@@ -71,14 +96,21 @@ static enum err write_files(struct cli *cli, struct node *node,
 {
     const char *path = cli_text(cli, "output", NULL),
                *deployments = cli_text(cli, "deployments", NULL);
-    if (deployments && write_deployments(account, deployments) != ERR_OK)
-        return err_code();
-    if (!path)
-        return ERR_OK;
-    if (write_page(node, account, wall, path) != ERR_OK)
-        return err_code();
-    cli_say(cli, "report: %s, signed by this node in %s.sig", path, path);
-    return ERR_OK;
+    struct files files = {0};
+    enum err result = ERR_OK;
+    if (path)
+        result = put_page(node, account, wall, path, &files);
+    if (deployments) {
+        struct json *json = json_new_object();
+        json_set(json, "deployments", account_deployments(account));
+        put_line(json, files_add(&files, deployments, ""));
+    }
+    if (result == ERR_OK)
+        result = files_write(&files);
+    files_clear(&files);
+    if (result == ERR_OK && path)
+        cli_say(cli, "report: %s, signed by this node in %s.sig", path, path);
+    return result;
 }
 
 static void print_account(const struct json *account)

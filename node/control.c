@@ -42,6 +42,7 @@ static const struct control_verb verbs[] = {
     {"study preview", CONTROL_OFFICER},
     {"study approve", CONTROL_OFFICER},
     {"study decline", CONTROL_OFFICER},
+    {"policy show", ALL},
     {"budget show", ALL},
     {"audit show", CONTROL_OFFICER},
 };

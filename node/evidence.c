@@ -85,18 +85,19 @@ static void put_charged(uint64_t number, const struct bytes *list, struct bytes 
     }
 }
 
+/* Charge `index` of the ledger, which is an entry of its chain and no claim. */
 static enum err put_charge(struct node *node, uint64_t index, struct bytes *file)
 {
     struct ledger_entry entry;
     struct bytes list = {0};
-    uint64_t patients;
+    uint64_t patients, number = ledger_number(node->ledger, index);
     uint8_t head[HASH_BYTES];
     if (ledger_read(node->ledger, index, &entry, &patients) != ERR_OK ||
-        ledger_head_at(node->ledger, index + 1, head) != ERR_OK ||
+        ledger_head_at(node->ledger, number, head) != ERR_OK ||
         ledger_patients(node->ledger, index, &list) != ERR_OK)
         return err_code();
     struct json *json = json_new_object();
-    json_set_integer(json, "ledger", (int64_t)index + 1);
+    json_set_integer(json, "ledger", (int64_t)number);
     set_hex(json, "study", entry.study, LEDGER_STUDY_BYTES);
     json_set_integer(json, "round", (int64_t)entry.round);
     json_set_integer(json, "attempt", entry.attempt);
@@ -108,9 +109,77 @@ static enum err put_charge(struct node *node, uint64_t index, struct bytes *file
     set_hex(json, "nonce", entry.nonce, LEDGER_NONCE_BYTES);
     set_hex(json, "hash", head, HASH_BYTES);
     put_line(file, json);
-    put_charged(index + 1, &list, file);
+    put_charged(number, &list, file);
     bytes_free(&list);
     return ERR_OK;
+}
+
+static void put_reanchor(const struct reanchor *reanchor, const uint8_t head[HASH_BYTES],
+                         struct bytes *file)
+{
+    struct json *json = json_new_object();
+    json_set_integer(json, "reanchor", (int64_t)reanchor->number);
+    set_hex(json, "node", reanchor->node, IDENTITY_KEY_BYTES);
+    json_set_integer(json, "issued", (int64_t)reanchor->issued);
+    json_set_integer(json, "claims", (int64_t)reanchor->claim_count);
+    set_hex(json, "hash", head, HASH_BYTES);
+    put_line(file, json);
+    for (size_t i = 0; i < reanchor->claim_count; i++) {
+        const struct reanchor_claim *claim = &reanchor->claims[i];
+        json = json_new_object();
+        json_set_integer(json, "claimed", (int64_t)claim->length);
+        json_set_real(json, "noise_multiplier", claim->noise_multiplier);
+        json_set_integer(json, "dimension", (int64_t)claim->dimension);
+        json_set_integer(json, "noise_log2", claim->noise_log2);
+        set_hex(json, "hash", claim->head, HASH_BYTES);
+        put_line(file, json);
+    }
+    for (size_t i = 0; i < reanchor->signature_count; i++) {
+        json = json_new_object();
+        set_hex(json, "officer", reanchor->signatures[i].key, IDENTITY_KEY_BYTES);
+        set_hex(json, "signature", reanchor->signatures[i].signature,
+                IDENTITY_SIGNATURE_BYTES);
+        put_line(file, json);
+    }
+}
+
+/* Those behind entry `*at` and before entry `before`, which `*at` becomes. */
+static enum err put_reanchors(struct node *node, uint64_t *at, uint64_t before,
+                              struct bytes *file)
+{
+    struct reanchor reanchor = {0};
+    uint8_t head[HASH_BYTES];
+    enum err result = ERR_OK;
+    while (*at + 1 < before &&
+           (result = ledger_reanchored(node->ledger, *at, &reanchor, head)) == ERR_OK &&
+           reanchor.number < before) {
+        *at = reanchor.number;
+        put_reanchor(&reanchor, head, file);
+        reanchor_clear(&reanchor);
+    }
+    reanchor_clear(&reanchor);
+    *at = before;
+    return result;
+}
+
+/* Every entry of the chain in order of number; what was claimed stands with the
+ * re-anchoring that claimed it. */
+static enum err put_ledger(struct node *node, struct bytes *file)
+{
+    struct ledger_entry entry;
+    uint64_t patients, at = 0;
+    enum err result = ERR_OK;
+    for (uint64_t i = 0; result == ERR_OK && i < ledger_count(node->ledger); i++) {
+        result = ledger_read(node->ledger, i, &entry, &patients);
+        if (result != ERR_OK || patients == LEDGER_EVERYBODY)
+            continue;
+        result = put_reanchors(node, &at, ledger_number(node->ledger, i), file);
+        if (result == ERR_OK)
+            result = put_charge(node, i, file);
+    }
+    return result == ERR_OK
+               ? put_reanchors(node, &at, ledger_length(node->ledger) + 1, file)
+               : result;
 }
 
 enum err evidence_write(struct node *node, bool with_ledger, uint64_t wall,
@@ -118,15 +187,11 @@ enum err evidence_write(struct node *node, bool with_ledger, uint64_t wall,
 {
     struct bytes lines = {0};
     uint8_t signature[IDENTITY_SIGNATURE_BYTES];
-    if (with_ledger && ledger_count(node->ledger) != ledger_length(node->ledger))
-        return err_set(ERR_STATE, "the ledger was re-anchored: entries of it are not here, "
-                                  "and it is exported without --ledger only");
     enum err result = put_first(node, with_ledger, wall, &lines);
     if (result == ERR_OK)
         result = audit_each(node->store, 1, put_audit, &lines);
-    uint64_t charges = with_ledger ? ledger_length(node->ledger) : 0;
-    for (uint64_t i = 0; result == ERR_OK && i < charges; i++)
-        result = put_charge(node, i, &lines);
+    if (result == ERR_OK && with_ledger)
+        result = put_ledger(node, &lines);
     if (result == ERR_OK)
         result =
             identity_sign(node->identity, FILE_TAG, lines.data, lines.size, signature);

@@ -122,7 +122,7 @@ static enum err charge(struct attempt *a, const uint64_t *vector)
 {
     const struct attempt_world *world = &a->world;
     uint8_t hash[HASH_BYTES];
-    if (world->charge(world->context, &a->ledger_length, a->ledger_head) != ERR_OK)
+    if (world->charge(world->context, vector, &a->ledger_length, a->ledger_head) != ERR_OK)
         return err_code();
     enum err result = write_message(a, vector);
     if (result != ERR_OK) {

@@ -120,7 +120,7 @@ void node_lend(struct node *node)
 
 bool node_is_lent(const struct node *node)
 {
-    return node == lent;
+    return node ? node == lent : lent != NULL;
 }
 
 void node_destroy(struct node **node)
@@ -268,28 +268,58 @@ static enum err check_releases(const struct node *node)
     return audit_each(node->store, 1, match_release, &releases);
 }
 
+/* Who began the rotation that put the store under another key; nobody: NULL. */
+static enum err read_rotator(struct node *node, uint32_t *user, const uint32_t **rotator)
+{
+    struct bytes kept = {0};
+    *rotator = NULL;
+    enum err result = home_get(node->home, HOME_ROTATOR, &kept);
+    struct cursor cursor = {kept.data, kept.size, 0};
+    if (result == ERR_OK && (result = cursor_u32(&cursor, user)) == ERR_OK)
+        *rotator = user;
+    bytes_free(&kept);
+    return result == ERR_NOT_FOUND ? ERR_OK : result;
+}
+
+/* In the caller's transaction. */
+static enum err enter_store_key(struct node *node, const uint8_t name[SEAL_NAME_BYTES],
+                                bool first, const uint32_t *rotator)
+{
+    const struct audit_entry entry = {.kind = AUDIT_KEY, .user = rotator};
+    enum err result = home_set(node->home, "store_key_name", name, SEAL_NAME_BYTES);
+    return result == ERR_OK ? audit_write(node->store, &entry, "the store %s",
+                                          first     ? "is under its first key"
+                                          : rotator ? "was put under another key"
+                                                    : "is under another key, and no "
+                                                      "rotation was begun here")
+                            : result;
+}
+
 /* A key can be changed by a process that was killed right after, or by hand: whoever
- * opens the store first under another one enters it. */
+ * opens the store first under another one enters it, in the name of whoever began it. A
+ * rotation that did not come so far is forgotten. */
 static enum err note_store_key(struct node *node)
 {
     uint8_t name[SEAL_NAME_BYTES];
+    uint32_t user;
+    const uint32_t *rotator;
     struct bytes known = {0};
-    const struct audit_entry entry = {.kind = AUDIT_KEY};
     seal_key_name(home_key(node->home), name);
     enum err result = home_get(node->home, "store_key_name", &known);
+    bool first = result == ERR_NOT_FOUND;
     bool same = result == ERR_OK && known.size == sizeof name &&
                 memcmp(known.data, name, sizeof name) == 0;
     bytes_free(&known);
-    if (same || (result != ERR_OK && result != ERR_NOT_FOUND))
-        return result;
-    bool first = result == ERR_NOT_FOUND;
+    if ((result != ERR_OK && !first) || read_rotator(node, &user, &rotator) != ERR_OK)
+        return err_code();
+    if (same && !rotator)
+        return ERR_OK;
     if (store_begin(node->store) != ERR_OK)
         return err_code();
-    result = home_set(node->home, "store_key_name", name, sizeof name);
-    if (result == ERR_OK)
-        result =
-            audit_write(node->store, &entry, "the store %s",
-                        first ? "is under its first key" : "was put under another key");
+    result = same ? ERR_OK : enter_store_key(node, name, first, rotator);
+    if (result == ERR_OK && rotator)
+        result = store_execute(node->store,
+                               "DELETE FROM named WHERE name = '" HOME_ROTATOR "'");
     if (result == ERR_OK)
         return store_commit(node->store);
     store_rollback(node->store);

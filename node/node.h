@@ -58,7 +58,7 @@ void node_destroy(struct node **node);
 /* A daemon that runs commands for others lends them its node: node_open gives this one
  * out, and node_destroy leaves it alone, until it is lent no more (NULL). */
 void node_lend(struct node *node);
-bool node_is_lent(const struct node *node);
+bool node_is_lent(const struct node *node); /* NULL: is any? */
 
 /* The settings alone, for commands that must work beside a running daemon. */
 enum err node_settings(const char *folder, struct conf **conf);

@@ -173,17 +173,21 @@ static struct audit_entry about(const struct part *part)
                                 .object = part->hash};
 }
 
-static enum err note_release(const struct part *part)
+/* With a sample of what leaves: what the coordinator gets can be held against it. */
+static enum err note_release(const struct part *part, const uint64_t *masked)
 {
     const struct audit_entry entry = about(part);
     const struct plan *plan = &part->plan;
     return audit_write(part->node->store, &entry,
                        "%u noised and masked numbers of %zu patients, charged at noise "
-                       "multiplier %g",
-                       plan->dimension, part->crowd.paying_count, plan->noise_multiplier);
+                       "multiplier %g; as they left they begin %016llx %016llx %016llx",
+                       plan->dimension, part->crowd.paying_count, plan->noise_multiplier,
+                       (unsigned long long)masked[0], (unsigned long long)masked[1],
+                       (unsigned long long)masked[2]);
 }
 
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
+static enum err charge(void *context, const uint64_t *masked, uint64_t *length,
+                       uint8_t head[HASH_BYTES])
 {
     struct part *part = context;
     struct node *node = part->node;
@@ -192,7 +196,7 @@ static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES]
         return err_code();
     enum err result = crowd_charge(node, &entry, &part->crowd);
     if (result == ERR_OK)
-        result = note_release(part);
+        result = note_release(part, masked);
     if (result != ERR_OK) {
         cancel(part);
         return result;

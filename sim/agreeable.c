@@ -15,9 +15,11 @@ static enum err input(void *context, uint64_t *sum)
     return agreeable->input ? agreeable->input(agreeable->context, sum) : ERR_OK;
 }
 
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
+static enum err charge(void *context, const uint64_t *masked, uint64_t *length,
+                       uint8_t head[HASH_BYTES])
 {
     struct agreeable *agreeable = context;
+    (void)masked;
     *length = ++agreeable->charged;
     memset(head, 0, HASH_BYTES);
     return ERR_OK;

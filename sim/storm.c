@@ -193,8 +193,10 @@ static enum err input(void *context, uint64_t *sum)
     return ERR_OK;
 }
 
-static enum err charge(void *context, uint64_t *length, uint8_t head[HASH_BYTES])
+static enum err charge(void *context, const uint64_t *masked, uint64_t *length,
+                       uint8_t head[HASH_BYTES])
 {
+    (void)masked;
     struct node *node = context;
     bool poor = node->poor;
     node->poor = false;

@@ -17,6 +17,7 @@ import re
 import statistics
 import struct
 import sys
+import time
 from fractions import Fraction
 
 EXIT = {"held": 0, "failed": 1, "usage": 2, "not there": 4, "refused": 6}
@@ -35,7 +36,15 @@ LEDGER = {"ledger": "number", "study": 16, "round": "number", "attempt": "number
           "noise_log2": "number", "patients": "number",
           "nonce": 16, "hash": 32}
 CHARGED = {"charged": "number", "part": "number", "pseudonyms": "bytes"}
+REANCHOR = {"reanchor": "number", "node": 32, "issued": "number", "claims": "number", "hash": 32}
+CLAIMED = {"claimed": "number", "noise_multiplier": "cost", "dimension": "number",
+           "noise_log2": "number", "hash": 32}
+OFFICER = {"officer": 32, "signature": 64}
 SIGNATURE = {"signature": 64}
+LISTED = 100  # refusals and decisions that a report tells
+REFUSALS = {"refusal", "omitted", "distrust"}
+DECISIONS = {"decision", "policy", "key", "settings", "consortium", "roster", "anchor", "restore",
+             "backup"}
 
 
 class Refused(Exception):
@@ -140,8 +149,9 @@ def value_text(kind, value):
     if kind == "number":
         plain = isinstance(value, int) and not isinstance(value, bool)
         return str(value) if plain and 0 <= value < 2 ** 63 else None
-    if kind == "real":
-        return number_text(value) if isinstance(value, float) and value > 0 else None
+    if kind in ("real", "cost"):  # of a claim that costs nothing it is 0
+        least = isinstance(value, float) and (value > 0 or (kind == "cost" and value == 0))
+        return number_text(value) if least else None
     digits = isinstance(value, str) and re.fullmatch(r"(?:[0-9a-f]{2})*", value)
     fits = digits and (kind == "bytes" or len(value) == 2 * kind)
     return '"%s"' % value if fits else None
@@ -171,14 +181,20 @@ class File:
         lines = data.decode("utf-8", "replace").split("\n")
         require(len(lines) > 2 and lines[-1] == "", "the signature's line does not end")
         self.lines, self.at = lines[:-1], 0
-        self.audit_heads, self.ledger_heads = [bytes(32)], [bytes(32)]
-        self.audit, self.ledger, self.spent = [], [], {}
+        self.audit_heads = {0: bytes(32)}  # by number, of which a re-anchored ledger skips some
+        self.ledger_heads = {0: bytes(32)}
+        self.audit, self.ledger, self.reanchors = [], [], []
+        self.charges = []  # entries and claims that cost something, in the ledger's order
+        self.spent, self.everybody = {}, Fraction(0)  # mu^2; claims are charged to everybody
         self.header = self.next("the first line", HEADER)
         require(self.header["format"] == FORMAT, "the first line names another format")
         while len(self.audit) < self.header["audit_entries"] or self.peek('{"audit": '):
             self.take_audit()
-        while self.charges_due() or self.peek('{"ledger": '):
-            self.take_ledger()
+        while self.charges_due() or self.peek('{"ledger": ') or self.peek('{"reanchor": '):
+            if self.peek('{"reanchor": '):
+                self.take_reanchor()
+            else:
+                self.take_ledger()
         self.body = data.rindex(b"\n", 0, len(data) - 1) + 1
         self.signature = self.next("the signature", SIGNATURE)["signature"]
         require(self.at == len(self.lines), "line %d follows the signature" % (self.at + 1))
@@ -187,7 +203,11 @@ class File:
 
     def charges_due(self):
         stated = self.header["ledger_entries"] if self.header["ledger_included"] else 0
-        return len(self.ledger) < stated
+        return self.last() < stated
+
+    def last(self):
+        """The number of the ledger's last entry so far."""
+        return next(reversed(self.ledger_heads))
 
     def peek(self, start):
         return self.at < len(self.lines) and self.lines[self.at].startswith(start)
@@ -199,19 +219,20 @@ class File:
         return line_read(self.lines[self.at - 1], where, shape)
 
     def take_audit(self):
-        what = "audit entry %d" % len(self.audit_heads)
+        number = len(self.audit_heads)
+        what = "audit entry %d" % number
         row = self.next(what, AUDIT)
-        require(row["audit"] == len(self.audit_heads),
+        require(row["audit"] == number,
                 "%s is missing or not in its place (line %d)" % (what, self.at))
         body = b"".join((
-            self.audit_heads[-1], struct.pack("<QQ", row["audit"], row["wall"]),
+            self.audit_heads[number - 1], struct.pack("<QQ", number, row["wall"]),
             field(row["kind"].encode()), struct.pack("<I", row["user"] & 0xFFFFFFFF),
             row["study"], struct.pack("<QI", row["round"], row["attempt"] & 0xFFFFFFFF),
             row["patient"], row["object"], field(row["sentence"].encode())))
         require(row["user"] < 2 ** 32 and row["attempt"] < 2 ** 32 and re.fullmatch("[a-z]+", row["kind"]) and
                 hashed(b"gemel/audit/1", body) == row["hash"],
                 "%s (line %d): its hash does not hold" % (what, self.at))
-        self.audit_heads.append(row["hash"])
+        self.audit_heads[number] = row["hash"]
         self.audit.append(row)
 
     def take_list(self, count, number):
@@ -230,7 +251,7 @@ class File:
         return names, pseudonyms
 
     def take_ledger(self):
-        number = len(self.ledger_heads)
+        number = self.last() + 1
         what = "ledger entry %d" % number
         row = self.next(what, LEDGER)
         line = self.at
@@ -238,7 +259,7 @@ class File:
                 "%s is missing or not in its place (line %d)" % (what, line))
         names, pseudonyms = self.take_list(row["patients"], number)
         body = b"".join((
-            self.ledger_heads[-1], struct.pack("<Q", number), row["study"],
+            self.ledger_heads[number - 1], struct.pack("<Q", number), row["study"],
             struct.pack("<QI", row["round"], row["attempt"] & 0xFFFFFFFF),
             struct.pack("<d", row["noise_multiplier"]),
             struct.pack("<QQ", row["wall"], row["dimension"]),
@@ -250,59 +271,114 @@ class File:
         require(row["attempt"] < 2 ** 32 and row["noise_log2"] < 2 ** 32 and
                 hashed(tag, body) == row["hash"],
                 "%s (line %d): its hash does not hold" % (what, line))
-        self.ledger_heads.append(row["hash"])
+        self.ledger_heads[number] = row["hash"]
+        row["names"] = names
         self.ledger.append(row)
+        self.charges.append(row)
         cost = 1 / Fraction(row["noise_multiplier"]) ** 2
         for name in names:
             self.spent[name] = self.spent.get(name, 0) + cost
 
+    def take_reanchor(self):
+        """What two officers signed (docs/formats.md, "Re-anchoring"): claims, then signatures."""
+        after = self.last()
+        what = "the re-anchoring after ledger entry %d" % after
+        row = self.next(what, REANCHOR)
+        line, number = self.at, row["reanchor"]
+        claims = [self.next(what, CLAIMED) for _ in range(row["claims"])]
+        officers = [self.next(what, OFFICER) for _ in range(2)]
+        statement = b"".join((
+            row["node"], struct.pack("<Q", after), self.ledger_heads[after],
+            struct.pack("<QQQ", number, row["issued"], len(claims))))
+        for claim in claims:
+            statement += struct.pack("<Q", claim["claimed"]) + claim["hash"] + struct.pack(
+                "<dQI", claim["noise_multiplier"], claim["dimension"],
+                claim["noise_log2"] & 0xFFFFFFFF)
+        written = statement + b"\x02" + b"".join(
+            officer["officer"] + officer["signature"] for officer in officers)
+        body = self.ledger_heads[after] + struct.pack("<Q", number) + field(written)
+        due = 1 + max([after] + [claim["claimed"] for claim in claims])
+        require(number == due and all(claim["noise_log2"] < 2 ** 32 for claim in claims) and
+                hashed(b"gemel/ledger-reanchor/1", body) == row["hash"],
+                "ledger entry %d, a re-anchoring (line %d): its hash does not hold" % (due, line))
+        self.ledger_heads[number] = row["hash"]
+        self.reanchors.append(dict(row, claims=claims, officers=officers, statement=statement))
+        for claim in claims:
+            if claim["noise_multiplier"]:
+                self.everybody += 1 / Fraction(claim["noise_multiplier"]) ** 2
+                self.charges.append(claim)
+
     def check_ends(self):
         """The first line's counts and heads are those of the lines."""
         header = self.header
-        for chain, heads, there in (("audit", self.audit_heads, True),
-                                    ("ledger", self.ledger_heads, header["ledger_included"])):
-            if not there:
-                require(len(heads) == 1, "ledger entries in a file that says it has none")
-                continue
+        require(header["ledger_included"] or self.last() == 0,
+                "ledger entries in a file that says it has none")
+        ends = [("audit", len(self.audit), self.audit_heads[len(self.audit)])]
+        if header["ledger_included"]:
+            ends.append(("ledger", self.last(), self.ledger_heads[self.last()]))
+        for chain, last, head in ends:
             stated = header[chain + "_entries"]
-            require(len(heads) - 1 >= stated, "%s entry %d is missing: there were %d" %
-                    (chain, len(heads), stated))
-            require(len(heads) - 1 == stated, "%s entry %d: the first line says there are %d" %
+            require(last >= stated, "%s entry %d is missing: there were %d" %
+                    (chain, last + 1, stated))
+            require(last == stated, "%s entry %d: the first line says there are %d" %
                     (chain, stated + 1, stated))
-            require(heads[-1] == header[chain + "_head"],
+            require(head == header[chain + "_head"],
                     "the first line's %s head is not that of entry %d" % (chain, stated))
 
     def check_releases(self):
         """From where the record begins, releases and charges are the same, one by one."""
         releases = [row for row in self.audit if row["kind"] == "release"]
-        before = self.header["ledger_entries"] - len(releases)
-        require(before >= 0, "the audit record has %d releases, the ledger %d entries" %
+        require(len(releases) <= self.header["ledger_entries"],
+                "the audit record has %d releases, the ledger %d entries" %
                 (len(releases), self.header["ledger_entries"]))
         if not self.header["ledger_included"]:
             return
         begin = self.audit[0]["object"] if self.audit else bytes(32)
-        require(self.ledger_heads[before] == begin,
-                "ledger entry %d has no release in the audit record" % (before or 1))
-        for row, charge in zip(releases, self.ledger[before:]):
+        before = next((number for number, head in self.ledger_heads.items() if head == begin),
+                      self.last())
+        charges = [row for row in self.ledger if row["ledger"] > before]
+        for row, charge in zip(releases, charges):
             require(all(row[name] == charge[name] for name in ("study", "round", "attempt")),
                     "audit entry %d is not the release of ledger entry %d" %
                     (row["audit"], charge["ledger"]))
+        if len(charges) > len(releases):
+            raise Refused("ledger entry %d has no release in the audit record" %
+                          charges[len(releases)]["ledger"])
+        if len(releases) > len(charges):
+            raise Refused("audit entry %d is a release that the ledger does not have" %
+                          releases[len(charges)]["audit"])
+        anchored = {row["object"] for row in self.audit if row["kind"] == "anchor"}
+        for row in self.reanchors:
+            require(row["reanchor"] <= before or row["hash"] in anchored,
+                    "ledger entry %d, a re-anchoring, is not in the audit record" %
+                    row["reanchor"])
 
     def check_signature(self, data):
         message = field(b"gemel/audit-file/1") + field(data[:self.body])
         require(signature_holds(self.header["key"], message, self.signature),
                 "the signature does not hold: the first line or the signature was changed")
 
+    def check_officers(self):
+        """Every re-anchoring was signed by two."""
+        for row in self.reanchors:
+            message = field(b"gemel/reanchor/1") + field(row["statement"])
+            keys = [officer["officer"] for officer in row["officers"]]
+            require(keys[0] != keys[1] and all(
+                signature_holds(officer["officer"], message, officer["signature"])
+                for officer in row["officers"]),
+                    "ledger entry %d, a re-anchoring: two officers' signatures do not hold" %
+                    row["reanchor"])
+
     def identity(self):
         return fingerprint(self.header["key"] + self.header["curve"])
 
     # --- what was spent
 
-    def lattice(self):
+    def lattice(self, charges):
         """What integer noise costs beyond continuous noise, all releases together: what to add
         to epsilon, and the logarithm of what to multiply delta with (docs/privacy.md, claim 3)."""
         epsilon, log_delta = 0.0, 0.0
-        for row in self.ledger:
+        for row in charges:
             d, s2 = row["dimension"], 4.0 ** row["noise_log2"]
             spread = d / (24 * s2)
             norm = math.sqrt(s2 * (d + 2 * math.sqrt(200 * d) + 400)) + math.sqrt(d) / 2
@@ -311,11 +387,23 @@ class File:
             log_delta += spread
         return epsilon, log_delta
 
-    def loss(self, mu2, delta):
-        """(mu, epsilon) of a patient, with the lattice of all releases counted for everybody."""
-        more, log_delta = self.lattice()
+    def loss(self, mu2, delta, charges=None):
+        """(mu, epsilon) of a patient, with the lattice of all releases (or of some charges)
+        counted for everybody."""
+        more, log_delta = self.lattice(self.charges if charges is None else charges)
         mu = math.sqrt(mu2)
         return mu, epsilon_of(mu, delta * math.exp(-log_delta)) + more
+
+    def most(self, study=None):
+        """mu^2 of the patient who has spent most, in all or in one study."""
+        if study is None:
+            return self.everybody + max(self.spent.values(), default=Fraction(0))
+        sums = {}
+        for row in self.ledger:
+            if row["study"] == study:
+                for name in row["names"]:
+                    sums[name] = sums.get(name, 0) + 1 / Fraction(row["noise_multiplier"]) ** 2
+        return max(sums.values(), default=Fraction(0))
 
 
 def below(x):
@@ -356,6 +444,7 @@ def verify(data):
     """The file, everything in it having been checked; Refused otherwise."""
     file = File(data)
     file.check_signature(data)
+    file.check_officers()
     return file
 
 
@@ -366,14 +455,14 @@ def check_before(file, older):
     keys = [older.header["key"]] + [row["object"] for row in since if row["kind"] == "key"]
     require(file.header["key"] in keys, "the older file is another node's")
     for chain in ("audit", "ledger"):
-        heads, count = getattr(file, chain + "_heads"), older.header[chain + "_entries"]
+        count, head = older.header[chain + "_entries"], older.header[chain + "_head"]
         require(count <= file.header[chain + "_entries"],
                 "the older file has %d %s entries, this one fewer" % (count, chain))
         if chain == "ledger" and not file.header["ledger_included"]:
             continue
-        if heads[count] != older.header[chain + "_head"]:
-            theirs = getattr(older, chain + "_heads")
-            first = next((i for i, (a, b) in enumerate(zip(heads, theirs)) if a != b), count)
+        heads, theirs = getattr(file, chain + "_heads"), getattr(older, chain + "_heads")
+        if heads.get(count) != head:
+            first = next((i for i in theirs if heads.get(i) != theirs[i]), count)
             raise Refused("%s entry %d is not the one of the older file" % (chain, first))
 
 
@@ -399,36 +488,85 @@ def near(stated, computed, relative):
     return isinstance(stated, (int, float)) and abs(stated - computed) <= relative * computed
 
 
+def check_loss(file, stated, mu2, delta, what, charges=None):
+    mu, epsilon = file.loss(mu2, delta, charges)
+    if "mu_spent_most" in stated:
+        require(near(stated["mu_spent_most"], mu, 1e-9), "%smu_spent_most is %.12g" % (what, mu))
+    require(near(stated["epsilon_spent_most"], epsilon, 1e-7),
+            "%sepsilon_spent_most at delta %g is %.12g" % (what, delta, epsilon))
+
+
 def check_figures(file, account):
-    """What `report officer --json` says was spent is what the ledger gives."""
-    most = max(file.spent.values(), default=Fraction(0))
-    mu, epsilon = file.loss(most, account["delta"])
-    require(near(account["mu_spent_most"], mu, 1e-9), "mu_spent_most is %.12g" % mu)
-    require(near(account["epsilon_spent_most"], epsilon, 1e-7),
-            "epsilon_spent_most is %.12g" % epsilon)
+    """What `report officer --json` says was spent is what the ledger gives, in all and by study."""
+    most = file.most()
+    check_loss(file, account, most, account["delta"], "")
+    mu = math.sqrt(most)
     require(near(account["attack_auc"], below(mu / math.sqrt(2)), 1e-9), "attack_auc")
     found = below(statistics.NormalDist().inv_cdf(0.01) + mu)
     require(near(account["attack_tpr_at_1pc_fpr"], found, 1e-9), "attack_tpr_at_1pc_fpr")
     for loss in account["losses"]:
-        epsilon = file.loss(most, loss["delta"])[1]
-        require(near(loss["epsilon_spent_most"], epsilon, 1e-7),
-                "epsilon_spent_most at delta %g is %.12g" % (loss["delta"], epsilon))
+        check_loss(file, loss, most, loss["delta"], "")
+    for study in account["studies"]:
+        check_loss(file, study, file.most(bytes.fromhex(study["study"])), study["delta"],
+                   "study %s: " % study["name"])
+
+
+def check_permitted(file, account):
+    """The policy is the one that the record says is in force; the caps in mu follow from it."""
+    installed = [row["object"].hex() for row in file.audit if row["kind"] == "policy"]
+    policy = account["policy"]
+    require((policy["hash"] if policy else None) == (installed[-1] if installed else None),
+            "the policy is not the last one in the audit record")
+    if not policy:
+        return
+    lines = {line["name"]: line["value"] for line in policy["lines"]}
+    require(account["epsilon_max"] == float(lines["epsilon_max"]) and
+            account["delta"] == float(lines["delta"]), "epsilon_max or delta is not the policy's")
+    for loss in [account] + account["losses"]:
+        epsilon = file.loss(account["mu_max"] ** 2, loss["delta"])[1]
+        require(near(loss["epsilon_max"], epsilon, 1e-7),
+                "mu_max %.12g is epsilon %.12g at delta %g" %
+                (account["mu_max"], epsilon, loss["delta"]))
+
+
+def time_text(wall):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall))
+
+
+def release_of(row, issued):
+    """What a report must say of an entry of the ledger, or of a claim, whose patients nobody
+    knows."""
+    if "claimed" in row:
+        return {"number": row["claimed"], "time": time_text(issued), "claimed": True,
+                "noise_multiplier": row["noise_multiplier"], "numbers": row["dimension"]}
+    return {"number": row["ledger"], "time": time_text(row["wall"]), "claimed": False,
+            "study": row["study"].hex(), "round": row["round"], "attempt": row["attempt"],
+            "noise_multiplier": row["noise_multiplier"], "numbers": row["dimension"],
+            "bytes": 8 * row["dimension"], "patients": row["patients"]}
+
+
+def check_releases(file, account):
+    """One by one those of the ledger, and what a patient who was in all has spent by then."""
+    releases, total = account["releases"], Fraction(0)
+    told = dict(zip((row["ledger"] for row in reversed(file.ledger)),
+                    (row for row in reversed(file.audit) if row["kind"] == "release")))
+    issued = {claim["hash"]: row["issued"] for row in file.reanchors for claim in row["claims"]}
+    require(len(releases) == len(file.charges), "there are %d releases" % len(file.charges))
+    for at, (stated, row) in enumerate(zip(releases, file.charges)):
+        for name, value in release_of(row, issued.get(row["hash"])).items():
+            require(stated[name] == value, "release %d: %s is %s" % (at + 1, name, value))
+        entry = told.get(row.get("ledger"), {"audit": None, "sentence": None})
+        require((stated.get("entry"), stated.get("sentence")) ==
+                (entry["audit"], entry["sentence"]),
+                "release %d is not as audit entry %s has it" % (at + 1, entry["audit"]))
+        total += 1 / Fraction(row["noise_multiplier"]) ** 2
+        bound = file.loss(total, account["delta"], file.charges[:at + 1])[1]
+        require(near(stated["epsilon_at_most"], bound, 1e-7),
+                "release %d: epsilon_at_most is %.12g" % (at + 1, bound))
 
 
 def check_lists(file, account):
-    """Its releases are the ledger's; what it counts of the audit record is there."""
-    releases, total = account["releases"], Fraction(0)
-    require(len(releases) == len(file.ledger), "there are %d releases" % len(file.ledger))
-    for stated, row in zip(releases, file.ledger):
-        for name, value in (("study", row["study"].hex()), ("round", row["round"]),
-                            ("attempt", row["attempt"]), ("numbers", row["dimension"]),
-                            ("noise_multiplier", row["noise_multiplier"]),
-                            ("bytes", 8 * row["dimension"]), ("patients", row["patients"])):
-            require(stated[name] == value, "release %d: %s is %s" % (row["ledger"], name, value))
-        total += 1 / Fraction(row["noise_multiplier"]) ** 2
-        bound = epsilon_of(math.sqrt(total), account["delta"])
-        require(near(stated["epsilon_at_most"], bound, 1e-6),
-                "release %d: epsilon_at_most is %.12g" % (row["ledger"], bound))
+    """What it counts and tells of the audit record is there."""
     checked = account["verified"]
     entries = file.audit[:checked["audit_entries"]]
     require(len(entries) == checked["audit_entries"] and
@@ -437,6 +575,10 @@ def check_lists(file, account):
     for kind in {row["kind"] for row in entries} | set(account["audit"]):
         count = sum(row["kind"] == kind for row in entries)
         require(account["audit"].get(kind, 0) == count, "there are %d entries %s" % (count, kind))
+    for name, kinds in (("refusals", REFUSALS), ("decisions", DECISIONS)):
+        latest = [{"number": row["audit"], "time": time_text(row["wall"]), "kind": row["kind"],
+                   "sentence": row["sentence"]} for row in entries if row["kind"] in kinds]
+        require(account[name] == latest[-LISTED:], "the %s are not the latest of the record" % name)
 
 
 def check_account(file, path):
@@ -444,10 +586,13 @@ def check_account(file, path):
         account = json.loads(read(path))
         checked = account["verified"]
         require(file.header["ledger_included"], "the file has no ledger: export with --ledger")
-        require(checked["ledger_head"] == file.header["ledger_head"].hex(),
+        require(checked["ledger_head"] == file.header["ledger_head"].hex() and
+                checked["ledger_entries"] == file.header["ledger_entries"],
                 "%s is of %s ledger entries, the file has %d" %
-                (path, checked["ledger_entries"], len(file.ledger)))
+                (path, checked["ledger_entries"], file.header["ledger_entries"]))
         check_figures(file, account)
+        check_permitted(file, account)
+        check_releases(file, account)
         check_lists(file, account)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("%s is not what `report officer --json` prints: %s" % (path, error)) from None
@@ -458,15 +603,16 @@ def check_account(file, path):
 
 def report(file, arguments):
     header, delta = file.header, arguments.delta or file.header["delta"]
-    spent = {name: file.loss(mu2, delta) for name, mu2 in file.spent.items()}
+    spent = {name: file.loss(file.everybody + mu2, delta) for name, mu2 in file.spent.items()}
+    mu_most, epsilon_most = file.loss(file.most(), delta)
     result = {
         "program": header["program"], "name": header["name"], "identity": file.identity(),
         "audit_entries": header["audit_entries"], "audit_head": header["audit_head"].hex(),
         "ledger_entries": header["ledger_entries"], "ledger_head": header["ledger_head"].hex(),
         "ledger_included": header["ledger_included"], "delta": delta,
         "patients_charged": len(spent),
-        "mu_spent_most": max((mu for mu, _ in spent.values()), default=0.0),
-        "epsilon_spent_most": max((epsilon for _, epsilon in spent.values()), default=0.0),
+        "claims": sum(len(row["claims"]) for row in file.reanchors),
+        "mu_spent_most": mu_most, "epsilon_spent_most": epsilon_most,
     }
     if arguments.patients:
         result["patients"] = [{"pseudonym": name.hex(), "mu": mu, "epsilon": epsilon}
@@ -482,6 +628,9 @@ def show(result, named):
     if result["ledger_included"]:
         print("ledger     %d entries, every hash holds; every release has its charge" %
               result["ledger_entries"])
+        if result["claims"]:
+            print("           re-anchored by two officers: %d lost entries are charged to everybody" %
+                  result["claims"])
         print("spent      mu %.6g, epsilon %.6g at delta %g by the patient who spent most of %d" %
               (result["mu_spent_most"], result["epsilon_spent_most"], result["delta"],
                result["patients_charged"]))

@@ -24,6 +24,16 @@ enum err file_write(const char *path, const void *data, size_t size, mode_t mode
 /* As file_write, but ERR_STATE when the path exists already: for keys and identities. */
 enum err file_create(const char *path, const void *data, size_t size, mode_t mode);
 
+/* Several, all or none: every one is on the disk beside its place before the first takes
+ * it, and when one cannot, those before it are put back. A crash on the way may leave some
+ * new and some old, each whole. */
+struct file_content {
+    const char *path;
+    const void *data;
+    size_t size;
+};
+enum err file_write_all(const struct file_content *files, size_t count, mode_t mode);
+
 /* A file too large to hold, in pieces: it appears under `path`, which must not exist
  * (ERR_STATE), when it is kept, and leaves nothing when it is not. `out` is gone after
  * either. */

@@ -78,8 +78,10 @@ enum err home_restore(const char *folder, const struct home_kind *kind,
  * own making, or (`source` as in the setting, and then another than `file`) one that is
  * handed in. Killed or refused at any moment the home opens: with the old key or the new
  * one, whichever the store is under, and both are there until it is known which.
- * ERR_STATE when the key is not this program's to make, or `source` is given although it
- * is. */
+ * Who began it, a u32 of the machine's users, is kept under the name HOME_ROTATOR until
+ * the program takes it away. ERR_STATE when the key is not this program's to make, or
+ * `source` is given although it is. */
+#define HOME_ROTATOR "store_key_rotator"
 enum err home_rotate(const char *folder, const struct home_kind *kind,
                      const char *source);
 

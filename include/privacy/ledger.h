@@ -119,6 +119,14 @@ enum err ledger_restamp(struct store *store);
 enum err ledger_read(struct ledger *ledger, uint64_t index, struct ledger_entry *entry,
                      uint64_t *patients);
 
+/* The number of that charge: of its entry, or of the lost entry that was claimed. */
+uint64_t ledger_number(const struct ledger *ledger, uint64_t index);
+
+/* The first re-anchoring behind entry `after`, and the head after it. ERR_NOT_FOUND when
+ * there is none. Caller clears. */
+enum err ledger_reanchored(struct ledger *ledger, uint64_t after,
+                           struct reanchor *reanchor, uint8_t head[HASH_BYTES]);
+
 /* Append the pseudonyms that charge `index` (from 0) was charged to, ascending; none for a
  * claim, which is everybody's. */
 enum err ledger_patients(struct ledger *ledger, uint64_t index, struct bytes *pseudonyms);

@@ -86,7 +86,8 @@ enum err file_sync_entry(const char *path)
 }
 
 struct file_out {
-    char *path, *beside; /* written under a name of its own first */
+    char *path, *beside; /* written under a name of its own first; NULL: in its place */
+    char *before;        /* another name of what was there; NULL: nothing, or not kept */
     int fd;              /* -1: synced and closed */
 };
 
@@ -100,7 +101,7 @@ enum err file_out_new(const char *path, mode_t mode, struct file_out **out)
         return err;
     }
     *out = mem_new(1, sizeof **out);
-    **out = (struct file_out){mem_text(path), beside, fd};
+    **out = (struct file_out){.path = mem_text(path), .beside = beside, .fd = fd};
     if (fchmod(fd, mode) == 0)
         return ERR_OK;
     enum err err = refuse("write", path);
@@ -121,7 +122,10 @@ void file_out_drop(struct file_out **out)
         close((*out)->fd);
     if ((*out)->beside)
         unlink((*out)->beside);
+    if ((*out)->before)
+        unlink((*out)->before);
     mem_free((*out)->beside);
+    mem_free((*out)->before);
     mem_free((*out)->path);
     mem_free(*out);
     *out = NULL;
@@ -156,6 +160,16 @@ enum err file_out_keep(struct file_out **out)
     return err;
 }
 
+/* Under its name instead of what is there. */
+static enum err take_place(struct file_out *out)
+{
+    if (rename(out->beside, out->path) != 0)
+        return refuse("write", out->path);
+    mem_free(out->beside); /* nothing is left to remove */
+    out->beside = NULL;
+    return ERR_OK;
+}
+
 enum err file_write(const char *path, const void *data, size_t size, mode_t mode)
 {
     struct file_out *out;
@@ -165,14 +179,63 @@ enum err file_write(const char *path, const void *data, size_t size, mode_t mode
     err = file_out_add(out, data, size);
     if (!err)
         err = out_sync(out);
-    if (!err && rename(out->beside, path) != 0)
-        err = refuse("write", path);
-    if (!err) { /* renamed: nothing is left to remove */
-        mem_free(out->beside);
-        out->beside = NULL;
-    }
+    if (!err)
+        err = take_place(out);
     file_out_drop(&out);
     return err ? err : file_sync_entry(path);
+}
+
+/* Written and synced beside its place, with a second name for what is there. */
+static enum err prepare(const struct file_content *file, mode_t mode,
+                        struct file_out **out)
+{
+    enum err err = file_out_new(file->path, mode, out);
+    if (err)
+        return err;
+    err = file_out_add(*out, file->data, file->size);
+    if (!err)
+        err = out_sync(*out);
+    if (err)
+        return err;
+    char *before = mem_format("%s.old", (*out)->beside);
+    if (link(file->path, before) == 0)
+        (*out)->before = before;
+    else if (errno != ENOENT)
+        err = refuse("replace", file->path);
+    if (err || !(*out)->before)
+        mem_free(before);
+    return err;
+}
+
+static void put_back(struct file_out *out)
+{
+    if (out->beside)
+        return; /* it did not come to that */
+    if (!out->before)
+        unlink(out->path);
+    else if (rename(out->before, out->path) == 0) {
+        mem_free(out->before);
+        out->before = NULL;
+    }
+}
+
+enum err file_write_all(const struct file_content *files, size_t count, mode_t mode)
+{
+    struct file_out **outs = mem_new(count, sizeof *outs);
+    enum err err = ERR_OK;
+    for (size_t i = 0; !err && i < count; i++)
+        err = prepare(&files[i], mode, &outs[i]);
+    size_t placed = 0;
+    while (!err && placed < count && !(err = take_place(outs[placed])))
+        placed++;
+    for (size_t i = 0; err && i < placed; i++)
+        put_back(outs[i]);
+    for (size_t i = 0; i < count; i++)
+        file_out_drop(&outs[i]);
+    mem_free(outs);
+    for (size_t i = 0; !err && i < count; i++)
+        err = file_sync_entry(files[i].path);
+    return err;
 }
 
 enum err file_create(const char *path, const void *data, size_t size, mode_t mode)

@@ -421,6 +421,17 @@ static enum err check_source(const char *setting, const char *source)
     return ERR_OK;
 }
 
+/* Killed on the way, somebody else may be the first to open the store under the new key:
+ * it tells them whose doing it is. */
+static enum err note_rotator(struct home *home)
+{
+    struct bytes user = {0};
+    bytes_u32(&user, (uint32_t)getuid());
+    enum err result = home_set(home, HOME_ROTATOR, user.data, user.size);
+    bytes_free(&user);
+    return result;
+}
+
 enum err home_rotate(const char *folder, const struct home_kind *kind, const char *source)
 {
     struct home *home;
@@ -428,6 +439,8 @@ enum err home_rotate(const char *folder, const struct home_kind *kind, const cha
     if (result != ERR_OK)
         return result;
     result = check_source(source_of(home->conf), source);
+    if (result == ERR_OK)
+        result = note_rotator(home);
     void *key = home->key;
     home->key = NULL;
     home_destroy(&home);

@@ -679,6 +679,37 @@ enum err ledger_read(struct ledger *ledger, uint64_t index, struct ledger_entry 
     return ERR_OK;
 }
 
+uint64_t ledger_number(const struct ledger *ledger, uint64_t index)
+{
+    return index < ledger->line_count ? ledger->lines[index].number : 0;
+}
+
+enum err ledger_reanchored(struct ledger *ledger, uint64_t after,
+                           struct reanchor *reanchor, uint8_t head[HASH_BYTES])
+{
+    struct query *query;
+    bool row = false;
+    size_t size;
+    if (store_query(ledger->store,
+                    "SELECT signed, hash FROM ledger_reanchors WHERE number > ? "
+                    "ORDER BY number LIMIT 1",
+                    &query) != ERR_OK)
+        return err_code();
+    query_int(query, 1, (int64_t)after);
+    if (query_step(query, &row) != ERR_OK)
+        return err_code();
+    if (!row)
+        return past_the_end(ledger, "a re-anchoring after entry", after);
+    const void *written = query_get_blob(query, 0, &size);
+    enum err code = reanchor_read(written, size, reanchor);
+    if (!code && !blob_read(query, 1, head, HASH_BYTES)) {
+        reanchor_clear(reanchor);
+        code = err_set(ERR_VERIFY, "a re-anchoring changed since the ledger was opened");
+    }
+    query_reset(query);
+    return code;
+}
+
 /* --- what has been spent
  * ----------------------------------------------------------------- */
 

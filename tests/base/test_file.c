@@ -228,6 +228,54 @@ static void file__killed_writer_leaves_old_or_new(void **state)
     free(path);
 }
 
+/* Of three, the first is there and the others are not; whichever call fails or kills. */
+static void file__several_are_written_all_or_none(void **state)
+{
+    static const int ways[] = {EIO, ENOSPC, FAULT_KILL, FAULT_KILL_HALF};
+    char *paths[] = {scratch_path(*state, "a"), scratch_path(*state, "b"),
+                     scratch_path(*state, "c")};
+    const struct file_content files[] = {
+        {paths[0], "new", 3}, {paths[1], "new", 3}, {paths[2], "new", 3}};
+    size_t refused = 0;
+    for (size_t way = 0; way < 4; way++) {
+        bool done = false;
+        for (int at = 0; !done; at++) {
+            assert_ok(file_write(paths[0], "old", 3, 0600));
+            pid_t child = fork();
+            if (child == 0) {
+                fault_arm(FAULT_WRITE | FAULT_SYNC | FAULT_NAME, at, ways[way]);
+                enum err err = file_write_all(files, 3, 0600);
+                _exit(fault_disarm() <= at ? 9 : err != ERR_OK);
+            }
+            int status;
+            waitpid(child, &status, 0);
+            bool killed = WIFSIGNALED(status);
+            done = !killed && WEXITSTATUS(status) == 9;
+            struct bytes first = {0};
+            assert_ok(file_read(paths[0], 10, &first));
+            bool fresh = memcmp(first.data, "new", 3) == 0;
+            assert_true(fresh || memcmp(first.data, "old", 3) == 0);
+            bytes_free(&first);
+            for (size_t i = 1; i < 3 && !killed; i++)
+                assert_int_equal(file_exists(paths[i]), fresh);
+            assert_true(!done || fresh);
+            refused += !done && !fresh;
+            char *clean = mem_format("cd %s && rm -f a?* b* c*", (char *)*state);
+            assert_true(killed || entries(*state) == (fresh ? 3u : 1u));
+            assert_int_equal(system(clean), 0);
+            mem_free(clean);
+        }
+    }
+    assert_true(refused > 30);
+    assert_refused(ERR_NOT_FOUND, "/none/x",
+                   file_write_all((const struct file_content[]){{paths[0], "new", 3},
+                                                                {"/none/x", "new", 3}},
+                                  2, 0600));
+    assert_holds(paths[0], "new");
+    for (size_t i = 0; i < 3; i++)
+        free(paths[i]);
+}
+
 #define IN_SCRATCH(test)                                                                 \
     cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
@@ -242,6 +290,7 @@ int main(void)
         IN_SCRATCH(file__says_what_is_missing),
         IN_SCRATCH(file__secret_must_be_private_regular_and_of_size),
         IN_SCRATCH(file__directory_is_made_once),
+        IN_SCRATCH(file__several_are_written_all_or_none),
         cmocka_unit_test(file__join_puts_one_slash),
         IN_SCRATCH(file__killed_writer_leaves_old_or_new),
     };

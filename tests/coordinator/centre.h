@@ -365,10 +365,11 @@ static inline enum err hospital_input(void *context, uint64_t *sum)
     return ERR_OK;
 }
 
-static inline enum err hospital_charge(void *context, uint64_t *length,
-                                       uint8_t head[HASH_BYTES])
+static inline enum err hospital_charge(void *context, const uint64_t *masked,
+                                       uint64_t *length, uint8_t head[HASH_BYTES])
 {
     struct hospital *h = context;
+    (void)masked;
     *length = ++h->charged;
     memset(head, (int)h->charged, HASH_BYTES);
     return ERR_OK;

@@ -39,16 +39,23 @@ def refusal(data):
 
 def names_of(lines):
     """What a refusal must say when something within a line was changed."""
-    number = 0
+    number = audit = 0
     for line in lines:
         if line.startswith('{"audit": '):
-            number += 1
-            yield "audit entry %d" % number
+            audit += 1
+            yield "audit entry %d" % audit
         elif line.startswith('{"ledger": '):
             number = int(line.split()[1].strip(","))
             yield "ledger entry %d" % number
         elif line.startswith('{"charged": '):
             yield "ledger entry %d" % number
+        elif line.startswith('{"reanchor": '):
+            due = int(line.split()[1].strip(","))
+            yield "after ledger entry %d|ledger entry %d,|ledger entry %d (" % (
+                number, due, number + 1)
+            number = due
+        elif line.startswith(('{"claimed": ', '{"officer": ')):
+            yield "re-anchoring"
         elif line.startswith('{"signature": '):
             yield "signature"
         else:
@@ -62,7 +69,7 @@ def check_every_byte(data):
             changed = bytes((data[place] ^ 1 << place % 8,))
             said = refusal(data[:place] + changed + data[place + 1:])
             expect(said is not None, "byte %d changed and taken" % place)
-            expect(said is None or name in said,
+            expect(said is None or any(part in said for part in name.split("|")),
                    "byte %d is in %s, refused as: %s" % (place, name or "line 1", said))
         at += len(line)
     return at
@@ -134,22 +141,55 @@ def check_continued(path, older):
         pass
 
 
+def check_figures(data, said, patients):
+    file = verifier.verify(data)
+    mu, epsilon = file.loss(file.most(), 1e-6)
+    expect(abs(mu / said[0] - 1) < 1e-12, "mu %.17g, the node says %.17g" % (mu, said[0]))
+    expect(abs(epsilon / said[1] - 1) < 1e-8,
+           "epsilon %.17g, the node says %.17g" % (epsilon, said[1]))
+    expect(len(file.spent) == patients, "%d patients" % len(file.spent))
+    return file
+
+
+def check_forged(data):
+    """Whoever has the node's key can hash and sign a re-anchoring anew, but not as two officers:
+    the verifier's own check of their signatures, with every hash right."""
+    file = verifier.File(data)
+    file.check_officers()
+    for bit in range(0, 512, 61):
+        officer = file.reanchors[0]["officers"][1]
+        sound = officer["signature"]
+        wrong = bytearray(sound)
+        wrong[bit // 8] ^= 1 << bit % 8
+        officer["signature"] = bytes(wrong)
+        try:
+            file.check_officers()
+            expect(False, "an officer's signature changed and taken")
+        except verifier.Refused as refused:
+            expect("ledger entry 5" in str(refused), "refused as: %s" % refused)
+        officer["signature"] = sound
+    file.reanchors[0]["officers"][1] = file.reanchors[0]["officers"][0]
+    try:
+        file.check_officers()
+        expect(False, "one officer taken for two")
+    except verifier.Refused:
+        pass
+
+
 def main():
     check_signatures()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "export"))
         made = subprocess.run([sys.argv[1], "write", path], capture_output=True, text=True,
                               check=True)
-        mu, epsilon = map(float, made.stdout.split())
-        data = Path(path).read_bytes()
-        file = verifier.verify(data)
-        most = max(file.loss(mu2, 1e-6) for mu2 in file.spent.values())
-        expect(abs(most[0] / mu - 1) < 1e-12, "mu %.17g, the node says %.17g" % (most[0], mu))
-        expect(abs(most[1] / epsilon - 1) < 1e-8,
-               "epsilon %.17g, the node says %.17g" % (most[1], epsilon))
-        expect(len(file.spent) == 5, "%d patients" % len(file.spent))
-        count = check_every_byte(data)
+        said = [tuple(map(float, line.split())) for line in made.stdout.splitlines()]
+        data, reanchored = (Path(path + end).read_bytes() for end in ("", ".reanchored"))
+        file = check_figures(data, said[0], 5)
+        check_figures(reanchored, said[1], 7)
+        count = check_every_byte(data) + check_every_byte(reanchored)
         check_lines(data)
+        check_lines(reanchored)
+        check_forged(reanchored)
         check_command(path, data, folder)
         check_continued(path, file)
     print("%d bytes changed, %d failures" % (count, failures))

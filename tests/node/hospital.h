@@ -182,6 +182,51 @@ static inline void hospital_release(struct hospital *h, uint64_t round, size_t c
     mem_free(who);
 }
 
+/* Two officers re-anchor its ledger, with these entries claimed. */
+static inline void hospital_reanchor(struct hospital *h, struct reanchor_claim *claims,
+                                     size_t count)
+{
+    uint8_t head[HASH_BYTES];
+    struct reanchor reanchor = {.after = ledger_length(h->node->ledger),
+                                .number = ledger_length(h->node->ledger),
+                                .issued = NOW + 7,
+                                .claims = claims,
+                                .claim_count = count};
+    const struct audit_entry about = {.kind = AUDIT_ANCHOR, .wall = NOW, .object = head};
+    memcpy(reanchor.node, h->node->key, KEY_BYTES);
+    ledger_head(h->node->ledger, reanchor.head);
+    for (size_t i = 0; i < count; i++)
+        if (claims[i].length > reanchor.number)
+            reanchor.number = claims[i].length;
+    reanchor.number++;
+    for (unsigned i = 0; i < REANCHOR_SIGNATURES; i++) {
+        struct identity *officer = officers_identity(i);
+        assert_ok(reanchor_sign(&reanchor, officer));
+        identity_destroy(&officer);
+    }
+    assert_ok(store_begin(h->node->store));
+    assert_ok(ledger_reanchor(h->node->ledger, &reanchor));
+    ledger_head(h->node->ledger, head);
+    assert_ok(audit_write(h->node->store, &about, "re-anchored by two"));
+    assert_ok(store_commit(h->node->store));
+}
+
+/* Releases, twice a re-anchoring between, the first with an entry that costs nothing. */
+static inline void hospital_reanchored(struct hospital *h)
+{
+    struct reanchor_claim lost[] = {
+        {3, "a lost release", 4.5, 26, NOISE_LOG2},
+        {4, "a lost re-anchoring", 0, 0, 0},
+        {4, "a clone's release", 6.25, 1 << 20, 20},
+    };
+    hospital_release(h, 1, 3, 11.5);
+    hospital_release(h, 2, 5, 3.25);
+    hospital_reanchor(h, lost, 3);
+    hospital_release(h, 3, 2, 2.2300000000000004);
+    hospital_reanchor(h, &(struct reanchor_claim){40, "hearsay", 3.5, 35, 20}, 1);
+    hospital_release(h, 4, 7, 8);
+}
+
 static inline void hospital_restart(struct hospital *h)
 {
     node_destroy(&h->node);

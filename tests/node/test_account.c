@@ -142,15 +142,47 @@ static void account__records_deployments(void **state)
     json_destroy(&account);
 }
 
-static int write_example(const char *export, const char *account_path)
+/* What was claimed costs everybody, and nobody knows more of it. */
+static void account__tells_claims_from_releases(void **state)
+{
+    struct hospital *h = *state;
+    hospital_reanchored(h);
+    struct json *account = account_of(h);
+    const struct json *releases = json_get(account, "releases");
+    static const double numbers[] = {1, 2, 3, 4, 6, 40, 42};
+    assert_int_equal(json_count(releases), 7);
+    for (size_t i = 0; i < 7; i++) {
+        const struct json *one = json_at(releases, i);
+        bool claimed = i == 2 || i == 3 || i == 5;
+        assert_near(json_get_real(one, "number"), numbers[i], 0);
+        assert_int_equal(json_get_text(one, "study") == NULL, claimed);
+        assert_int_equal(json_get_text(one, "sentence") == NULL, claimed);
+        assert_int_equal(isfinite(json_get_real(one, "patients")), !claimed);
+    }
+    struct report *page = account_page(account);
+    char *html = report_html(page);
+    assert_non_null(strstr(html, ">everybody<"));
+    assert_non_null(strstr(html, "it left, as "));
+    assert_null(strstr(html, ">-1<"));
+    assert_null(strstr(html, "nan"));
+    free(html);
+    report_destroy(&page);
+    json_destroy(&account);
+}
+
+static int write_example(const char *export, const char *account_path, bool reanchored)
 {
     void *state;
     struct bytes file = {0};
+    bool fresh;
     assert_int_equal(hospital_set_up(&state), 0);
     struct hospital *h = state;
-    hospital_release(h, 1, 3, 11.5);
-    hospital_release(h, 2, 5, 5.25);
-    hospital_release(h, 3, 2, 6.2300000000000004);
+    assert_ok(node_studies_offer(h->node, codec_view(&h->c->terms_bytes), NOW, &fresh));
+    if (reanchored)
+        hospital_reanchored(h);
+    hospital_release(h, 11, 3, 11.5);
+    hospital_release(h, 12, 5, 5.25);
+    hospital_release(h, 13, 2, 6.2300000000000004);
     assert_ok(audit_refuse(h->node->store, &(struct audit_entry){.wall = NOW}, "no"));
     struct json *account = account_of(h);
     char *text = json_format(account);
@@ -172,8 +204,11 @@ int main(int count, char **arguments)
         IN_HOSPITAL(account__is_refused_when_a_chain_does_not_hold),
         IN_HOSPITAL(account__page_has_the_figures_and_nobody),
         IN_HOSPITAL(account__records_deployments),
+        IN_HOSPITAL(account__tells_claims_from_releases),
     };
     if (count == 4 && strcmp(arguments[1], "write") == 0)
-        return write_example(arguments[2], arguments[3]);
+        return write_example(arguments[2], arguments[3], false);
+    if (count == 4 && strcmp(arguments[1], "write-reanchored") == 0)
+        return write_example(arguments[2], arguments[3], true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

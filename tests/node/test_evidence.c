@@ -70,6 +70,27 @@ static void evidence__names_nobody(void **state)
     bytes_free(&file);
 }
 
+/* Whatever was claimed stands with the re-anchoring, and no number is there twice. */
+static void evidence__goes_on_behind_a_reanchoring(void **state)
+{
+    struct hospital *h = *state;
+    struct bytes bare = {0}, whole = {0};
+    hospital_reanchored(h);
+    hospital_restart(h);
+    assert_int_equal(ledger_length(h->node->ledger), 42);
+    assert_ok(evidence_write(h->node, false, NOW, &bare));
+    assert_ok(evidence_write(h->node, true, NOW, &whole));
+    assert_int_equal(lines_with(&bare, "{\"reanchor\": "), 0);
+    assert_int_equal(lines_with(&whole, "{\"ledger\": "), 4);
+    assert_int_equal(lines_with(&whole, "{\"reanchor\": "), 2);
+    assert_int_equal(lines_with(&whole, "{\"claimed\": "), 4);
+    assert_int_equal(lines_with(&whole, "{\"officer\": "), 4);
+    assert_int_equal(lines_with(&whole, "{\"ledger\": 6,"), 1);
+    assert_int_equal(lines_with(&whole, "{\"ledger\": 42,"), 1);
+    bytes_free(&bare);
+    bytes_free(&whole);
+}
+
 static void write_export(struct hospital *h, const char *path, const char *ending)
 {
     struct bytes file = {0};
@@ -92,23 +113,35 @@ static void write_under_another_key(struct hospital *h, const char *path)
     write_export(h, path, ".named");
 }
 
-static int write_example(const char *path)
+/* What the node says the most is that any patient has spent. */
+static void print_most(struct hospital *h)
 {
-    void *state;
     struct discretisation lattice;
     struct privacy_loss loss;
     double mu2;
+    assert_ok(ledger_spent_most(h->node->ledger, NULL, &mu2));
+    assert_ok(ledger_discretisation(h->node->ledger, &lattice));
+    assert_ok(accountant_loss(mu2, &lattice, 1e-6, &loss));
+    printf("%.17g %.17g\n", loss.mu, loss.epsilon);
+}
+
+static int write_example(const char *path)
+{
+    void *state;
     assert_int_equal(hospital_set_up(&state), 0);
     struct hospital *h = state;
     hospital_release(h, 1, 3, 11.5);
     hospital_release(h, 2, 5, 3.25);
     hospital_release(h, 3, 2, 2.2300000000000004);
     write_export(h, path, "");
-    assert_ok(ledger_spent_most(h->node->ledger, NULL, &mu2));
-    assert_ok(ledger_discretisation(h->node->ledger, &lattice));
-    assert_ok(accountant_loss(mu2, &lattice, 1e-6, &loss));
-    printf("%.17g %.17g\n", loss.mu, loss.epsilon);
+    print_most(h);
     write_under_another_key(h, path);
+    assert_int_equal(hospital_tear_down(&state), 0);
+    assert_int_equal(hospital_set_up(&state), 0);
+    h = state;
+    hospital_reanchored(h);
+    write_export(h, path, ".reanchored");
+    print_most(h);
     return hospital_tear_down(&state);
 }
 
@@ -118,6 +151,7 @@ int main(int count, char **arguments)
         IN_HOSPITAL(evidence__has_every_entry_once),
         IN_HOSPITAL(evidence__is_signed_by_the_node),
         IN_HOSPITAL(evidence__names_nobody),
+        IN_HOSPITAL(evidence__goes_on_behind_a_reanchoring),
     };
     if (count == 3 && strcmp(arguments[1], "write") == 0)
         return write_example(arguments[2]);
