@@ -226,7 +226,7 @@ int main(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0);
+    mem_keep_private();
     bool confined = confine();
     front.relay = relay_new(RELAY_DESCRIPTOR);
     enum err result = start(&front, confined);

@@ -23,6 +23,11 @@ char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *mem_copy(const void *bytes, size_t size);       /* a copy; caller frees */
 void mem_free(void *pointer);                         /* NULL is fine */
 
+/* Whatever happens to this process, its memory goes into no core file, and no other process
+ * of the same user may read it: a program's first step, as a process of its own inherits
+ * only the half of it. Ends the process when the kernel refuses. */
+void mem_keep_private(void);
+
 /* Room for `needed` elements in a growing array: doubles `*capacity` as required. */
 #define MEM_GROW(array, needed, capacity)                                                \
     do {                                                                                 \

@@ -5,12 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 /* The one place below the programs that writes to stderr: there is no caller left who
  * could. */
 static _Noreturn void die(size_t count, size_t size)
 {
     fprintf(stderr, "error: out of memory (%zu times %zu bytes)\n", count, size);
+    abort();
+}
+
+/* The limit alone would do where cores are files; where a program collects them, the kernel
+ * asks only whether the process may be dumped. */
+void mem_keep_private(void)
+{
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0)
+        return;
+    fputs("error: the kernel does not let this process keep out of core files\n", stderr);
     abort();
 }
 

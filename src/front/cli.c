@@ -588,6 +588,7 @@ enum err cli_take_answer(struct cli *cli, const char *answer, size_t size)
 
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
+    mem_keep_private();
     prepare_streams();
     interrupt_watch(); /* before anything that takes time: who stops us early is heard */
     struct cli cli = {.program = program,

@@ -1,6 +1,13 @@
 #include "base/memory.h"
 
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "check.h"
+#include "scratch.h"
 
 static void memory__new_is_zeroed_and_grows(void **state)
 {
@@ -51,10 +58,44 @@ static void arena__gives_aligned_zeroed_room_of_any_size(void **state)
     arena_destroy(&arena);
 }
 
+/* Whether a process that crashes leaves a core, in a directory where it may. */
+static bool leaves_a_core(const char *directory, bool private)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_CORE, &limit);
+        limit.rlim_cur = limit.rlim_max;
+        signal(SIGSEGV, SIG_DFL);
+        if (chdir(directory) != 0 || setrlimit(RLIMIT_CORE, &limit) != 0)
+            _exit(1);
+        if (private) {
+            mem_keep_private();
+            getrlimit(RLIMIT_CORE, &limit);
+            if (limit.rlim_max != 0 || prctl(PR_GET_DUMPABLE) != 0)
+                _exit(1);
+        }
+        raise(SIGSEGV);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    return WCOREDUMP(status);
+}
+
+static void memory__kept_private_goes_into_no_core(void **state)
+{
+    if (!leaves_a_core(*state, false))
+        skip(); /* nobody's does here */
+    assert_false(leaves_a_core(*state, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory__new_is_zeroed_and_grows),
+        cmocka_unit_test_setup_teardown(memory__kept_private_goes_into_no_core,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test(arena__stops_at_its_budget),
         cmocka_unit_test(arena__gives_aligned_zeroed_room_of_any_size),
     };
