@@ -11,6 +11,7 @@
  *
  *   fault_arm(FAULT_SYNC, 2, EIO);   the third sync from now fails once with EIO
  *   fault_arm(FAULT_ANY, 7, FAULT_KILL);
+ *   fault_arm_for_ever(FAULT_ANY, 7, ENOSPC);   and every one after it
  *   fault_disarm();                  returns how many calls were seen since arming
  */
 
@@ -33,10 +34,12 @@ enum {
 
 #define FAULT_KILL (-1)      /* kill -9 instead of an error */
 #define FAULT_KILL_HALF (-2) /* the same after half of a write */
+#define FAULT_SHORT (-3)     /* a write takes half, and says so; other calls succeed */
 #define FAULT_NEVER 0        /* only count */
 
 static struct {
     int kinds, left, how, seen;
+    bool for_ever;
 } fault;
 
 static inline void fault_arm(int kinds, int after, int how)
@@ -45,6 +48,13 @@ static inline void fault_arm(int kinds, int after, int how)
     fault.left = after;
     fault.how = how;
     fault.seen = 0;
+    fault.for_ever = false;
+}
+
+static inline void fault_arm_for_ever(int kinds, int after, int how)
+{
+    fault_arm(kinds, after, how);
+    fault.for_ever = true;
 }
 
 static inline int fault_disarm(void)
@@ -60,7 +70,15 @@ static bool fault_strikes(int kind)
     if (!(fault.kinds & kind))
         return false;
     fault.seen++;
-    if (fault.how == FAULT_NEVER || fault.left-- != 0)
+    if (fault.how == FAULT_NEVER || fault.left == -1)
+        return false;
+    if (fault.left > 0) {
+        fault.left--;
+        return false;
+    }
+    if (!fault.for_ever)
+        fault.left = -1;
+    if (fault.how == FAULT_SHORT)
         return false;
     if (fault.how < 0)
         kill(getpid(), SIGKILL);
@@ -68,22 +86,32 @@ static bool fault_strikes(int kind)
     return true;
 }
 
+/* What a write takes: the half of it when it is the one to be cut short. */
+static inline size_t fault_taken(size_t size)
+{
+    bool cut = fault.how == FAULT_SHORT && fault.left == 0 &&
+               (fault.kinds & FAULT_WRITE) && size > 1;
+    return cut ? size / 2 : size;
+}
+
 ssize_t write(int fd, const void *data, size_t size)
 {
+    size_t taken = fd > 2 ? fault_taken(size) : size;
     if (fd > 2 && fault.how == FAULT_KILL_HALF && fault.left == 0 &&
         (fault.kinds & FAULT_WRITE))
         syscall(SYS_write, fd, data, size / 2);
     if (fd > 2 && fault_strikes(FAULT_WRITE))
         return -1;
-    return syscall(SYS_write, fd, data, size);
+    return syscall(SYS_write, fd, data, taken);
 }
 
 static inline ssize_t fault_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+    size_t taken = fault_taken(size);
     if (fault.how == FAULT_KILL_HALF && fault.left == 0 && (fault.kinds & FAULT_WRITE))
         syscall(SYS_pwrite64, fd, data, size / 2, offset);
     return fault_strikes(FAULT_WRITE) ? -1
-                                      : syscall(SYS_pwrite64, fd, data, size, offset);
+                                      : syscall(SYS_pwrite64, fd, data, taken, offset);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
