@@ -5,9 +5,10 @@
 
 An export made by the node's own code holds, its figures are the node's; and every single byte of
 it changed is refused, with the entry named in whose line the byte is. So are lines taken out,
-doubled and exchanged, and a file that an older one is not the beginning of.
+doubled and exchanged, arbitrary damage, and a file that an older one is not the beginning of.
 """
 import importlib.util
+import random
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,32 @@ def check_lines(data):
                 expect(refusal(b"".join(changed)), "line %d moved and taken" % (i + 1))
     expect(refusal(b""), "an empty file taken")
     expect(refusal(data[:-1]), "a file without its last byte taken")
+
+
+def check_mutations(files, count):
+    """Arbitrary damage, many bytes at once, pieces of one file in another: refused with a
+    sentence, never an exception of another kind, never taken."""
+    draw = random.Random(1)
+    for number in range(count):
+        sound = draw.choice(files)
+        data = bytearray(sound)
+        for _ in range(draw.randint(1, 5)):
+            at = draw.randrange(len(data) + 1)
+            end = min(len(data), at + int(draw.expovariate(0.02)))
+            other = draw.choice(files)
+            start = draw.randrange(len(other))
+            data[at:end] = draw.choice((
+                b"", bytes(draw.randrange(256) for _ in range(draw.randint(1, 9))),
+                other[start:start + draw.randint(1, 300)],
+                draw.choice((b"NaN", b"-1", b"1e999", b"18446744073709551616", b"[[[[", b"null"))))
+        data = bytes(data)
+        try:
+            verifier.verify(data)
+            expect(data == sound, "mutation %d taken" % number)
+        except verifier.Refused:
+            pass
+    deep = b'{"format": ' + b"[" * 100000 + b"\n" + b"x\n{}\n"
+    expect(refusal(deep), "a deep line taken")
 
 
 def check_signatures():
@@ -190,6 +217,7 @@ def main():
         check_lines(data)
         check_lines(reanchored)
         check_forged(reanchored)
+        check_mutations([data, reanchored], 3000)
         check_command(path, data, folder)
         check_continued(path, file)
     print("%d bytes changed, %d failures" % (count, failures))

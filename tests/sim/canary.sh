@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # canary.sh - patients whose every field is found nowhere else, through every command of a node,
-# two rounds, refusals, kill -9, a backup, a restore and an erasure: and then their fields are
-# looked for in every byte that was written, logged, said or sent.
+# two rounds, refusals, kill -9, crashes, a backup, a restore and an erasure, and through the
+# demo's consortium: and then their fields are looked for in every byte that was written, logged,
+# said or sent, and for core files.
 #
 #     canary.sh FOLDER [PYTHON3]    FOLDER holds the programs; with a python3 the connection of
 #                                   the canaries' hospital is recorded as well
 #
 # Looked for are names, values as printed and values as doubles, low and high byte first. Not
 # looked into: the tables the fields come from, and what the commands print whose use is to
-# show a record (patients show, list; forecast; calibrate).
+# show a record (patients show, list; forecast; calibrate) or the text they are given (model).
 set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 PATH=$(cd "$1" && pwd):$PATH
@@ -21,7 +22,7 @@ trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2; tail -n 5 "$work"/seen/*.l
 cd "$work"
 mkdir tables shown seen tmp
 export TMPDIR=$work/tmp
-ulimit -c unlimited 2>/dev/null || true
+ulimit -c unlimited 2>/dev/null || true # so that a crash would leave a core
 
 # 131.41592 mm[Hg] is 131.416 in six digits; nobody's age is 61.803.
 mark='canary[0-9]*Qx7|131\.41|61\.803|1234\.567'
@@ -160,10 +161,15 @@ for h in A B C; do
     node $h study approve sbp --send
     serve $h
 done
-sleep 0.7
-kill -9 "${serving[A]}" 2>/dev/null || true
-wait "${serving[A]}" 2>/dev/null || true
-serve A
+crash() { # SIGNAL: end the canaries' node that way, and start it again
+    sleep 0.7
+    kill -"$1" "${serving[A]}" 2>/dev/null || true
+    wait "${serving[A]}" 2>/dev/null || true
+    serve A
+}
+crash KILL
+crash SEGV
+crash ABRT
 for h in A B C; do
     for _ in {1..600}; do
         kill -0 "${serving[$h]}" 2>/dev/null || break
@@ -178,7 +184,34 @@ releases=$(gemel-node budget show -C A --json | sed -n 's/.*"releases": *\([0-9]
 quietly gemel-coordinator study show sbp -C coordinator
 quietly gemel-coordinator prior show sbp -o seen/sbp.prior -C coordinator
 
-# --- what leaves the store ---------------------------------------------------------------------
+# --- every command of the table, with a record where it expects something else -----------------
+
+gemel-node help --json >seen/help
+words=$(sed -n 's/^ *"words": "\(.*\)",*$/\1/p' seen/help)
+tried=0
+while read -r command; do
+    case $command in
+    "patients show" | "patients list" | forecast | calibrate | model* | help | serve | stop | "study fetch") continue ;;
+    esac
+    for line in "" "tables/A.csv" "tables/A.csv --json"; do
+        # shellcheck disable=SC2086
+        node A $command $line </dev/null
+        tried=$((tried + 1))
+    done
+done <<<"$words"
+[ "$tried" -gt 90 ] || { echo "FAILED: $tried lines tried" >&2; exit 1; }
+
+# --- the demo, of canaries ---------------------------------------------------------------------
+
+{ cat tables/A.csv; tail -n +2 tables/B.csv; tail -n +2 tables/C.csv; } >tables/all.csv
+sed -n 's/,.*//p' tables/all.csv | awk 'NR == 1 { print "ID,WHERE"; next }
+    !seen[$1]++ { print $1 "," (/^c/ ? "A" : substr($1, 1, 1)) }' >tables/where.csv
+quietly gemel-sim run --model "$model" --data tables/all.csv --hospitals tables/where.csv \
+    --rounds 1 --epsilon 1 --keep kept --report seen/demo.html --json
+[ -s seen/demo.html ] || { tail -n 5 seen/said.err; echo "FAILED: no demo" >&2; exit 1; }
+rm kept/node-*.csv # the tables that its hospitals import
+
+# --- what leaves the store --------------------------------------------------------------------------------------------------------------------------------------
 
 node A backup create seen/A.backup
 node A backup verify seen/A.backup
@@ -186,7 +219,6 @@ node A patients erase canary3Qx7 --reason patient --yes
 node A import tables/A.csv --model "$model"
 node restored backup restore seen/A.backup --key A/store.key --keyring A/patients.keyring
 node A key rotate store
-gemel-node help --json >seen/help
 for command in "audit show" "audit verify" "audit export" "audit export --ledger" "ledger show" \
     "anchor show" "policy show" "report officer"; do
     # shellcheck disable=SC2086
@@ -215,10 +247,16 @@ done
 printf 'x%by' "${doubles[0]::28}" >planted/double
 ! found planted >/dev/null || { echo "FAILED: marks in nothing" >&2; exit 1; }
 rm -r planted
-if found seen A B C restored coordinator tmp ./*.*; then
+if found seen A B C restored coordinator kept tmp ./*.*; then
     echo "FAILED: a patient's field stands in the files above" >&2
     exit 1
 fi
+# That a crash would have left a core, where this machine lets any be; and that none did.
+mkdir crashed
+(cd crashed && bash -c 'kill -SEGV $$') 2>/dev/null || true
+cores=$(find . -name 'core*' -type f -not -path './crashed/*' -not -path '*coordinator*')
+[ -z "$cores" ] || { echo "FAILED: $cores" >&2; exit 1; }
+[ -n "$(ls crashed)" ] || echo "no process leaves a core here: that the nodes left none shows nothing"
 [ -z "$python" ] || [ "$(stat -c %s seen/wire.bytes)" -gt 10000 ] ||
     { echo "FAILED: the connection was not recorded" >&2; exit 1; }
-echo "$(find seen A B C restored coordinator tmp -type f | wc -l) files, $(du -sbc seen A B C restored coordinator tmp | tail -n 1 | cut -f1) bytes: no name, no value"
+echo "$(find seen A B C restored coordinator kept tmp -type f | wc -l) files, $(du -sbc seen A B C restored coordinator kept tmp | tail -n 1 | cut -f1) bytes: no name, no value"
