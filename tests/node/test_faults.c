@@ -85,6 +85,9 @@ static enum err take_part(struct place *p, unsigned again)
     struct part *part;
     struct others others;
     plan.attempt += again;
+    /* All of whom stay: after each end the same sum may be asked for. */
+    plan.survivors = HOSPITALS;
+    assert_ok(noise_step(MULTIPLIER / noise_pooled(plan_shares(&plan)), &plan.step));
     enum err result = enter(h, &plan, &part);
     if (result != ERR_OK)
         return result;

@@ -55,7 +55,9 @@ static void offer(struct place *p, size_t which)
     course->plan.attempt = 0;
     course->plan.noise_multiplier = multipliers[which];
     course->plan.norm_max = course->terms.norm_max;
-    assert_ok(noise_step(multipliers[which] / noise_pooled(3), &course->plan.step));
+    course->plan.survivors = HOSPITALS; /* all stay: the same sum may be asked for again */
+    assert_ok(noise_step(multipliers[which] / noise_pooled(plan_shares(&course->plan)),
+                         &course->plan.step));
     memcpy(course->plan.study, course->terms.study, STUDY_BYTES);
     memcpy(course->plan.terms, course->hash, HASH_BYTES);
     memcpy(course->plan.chain_head, course->hash, HASH_BYTES);
