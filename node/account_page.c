@@ -200,10 +200,12 @@ static void put_releases(struct report *report, const struct json *account)
     report_heading(report, "What left");
     report_paragraph(
         report,
-        "%zu releases. Each is a vector of integers modulo 2^64, of 8 bytes, with "
+        "%zu release%s. Each is a vector of integers modulo 2^64, of 8 bytes, with "
         "this hospital's noise and masks in every one; besides it, keys, shares "
-        "and signatures, whose number and size depend on no record.",
-        count);
+        "and signatures, whose number and size depend on no record: study preview "
+        "lists every message with its size. Noise: its standard deviation over the "
+        "most that one patient can change the sum by.",
+        count, count == 1 ? "" : "s");
     if (!count)
         return;
     if (first > 0)

@@ -120,7 +120,7 @@ static void print_account(const struct json *account)
         "spent      epsilon %.4g at delta %g by the patient who spent most (mu %.4f)\n",
         json_get_real(account, "epsilon_spent_most"), json_get_real(account, "delta"),
         json_get_real(account, "mu_spent_most"));
-    printf("releases   %zu, in %zu studies offered\n",
+    printf("releases   %zu; studies offered %zu\n",
            json_count(json_get(account, "releases")),
            json_count(json_get(account, "studies")));
     printf("refusals   %zu, decisions %zu\n", json_count(json_get(account, "refusals")),

@@ -174,9 +174,10 @@ static enum err keep(struct node *node, const struct policy *policy, uint64_t wa
     return audit_write(node->store, &entry,
                        "version %" PRIu64
                        " is in force until %s, signed by %zu officers, "
-                       "with %zu studies",
+                       "with %zu stud%s",
                        policy_version(policy), conf_text(policy_lines(policy), "expires"),
-                       policy_signers(policy), policy_studies(policy));
+                       policy_signers(policy), policy_studies(policy),
+                       policy_studies(policy) == 1 ? "y" : "ies");
 }
 
 /* What must hold before anything is written. */

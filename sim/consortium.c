@@ -267,8 +267,8 @@ static enum err offer_study(struct consortium *c)
 {
     const struct consortium_plan *plan = c->plan;
     char epsilon[32], delta[32], rounds[16];
-    snprintf(epsilon, sizeof epsilon, "%.17g", plan->epsilon);
-    snprintf(delta, sizeof delta, "%.17g", plan->delta);
+    snprintf(epsilon, sizeof epsilon, "%.15g", plan->epsilon);
+    snprintf(delta, sizeof delta, "%.15g", plan->delta);
     snprintf(rounds, sizeof rounds, "%u", plan->rounds);
     return COORDINATOR(c, NULL, "study", "create", "--name", STUDY, "--purpose",
                        "A trial on one machine", "--model", plan->model_path, "--epsilon",
@@ -300,9 +300,9 @@ static enum err make_officer(struct consortium *c, const char *path, char digits
 static enum err write_policy(struct consortium *c, size_t h, const char *file,
                              const char *entry, char (*officers)[65])
 {
-    char *epsilon = mem_format("epsilon_max=%.17g", c->plan->epsilon);
-    char *period = mem_format("period_epsilon_max=%.17g", c->plan->epsilon);
-    char *delta = mem_format("delta=%.17g", c->plan->delta);
+    char *epsilon = mem_format("epsilon_max=%.15g", c->plan->epsilon);
+    char *period = mem_format("period_epsilon_max=%.15g", c->plan->epsilon);
+    char *delta = mem_format("delta=%.15g", c->plan->delta);
     enum err err = NODE(c, h, NULL, "study", "entry", STUDY, "--legal-basis",
                         "A trial on one machine", "-o", entry);
     if (err == ERR_OK)

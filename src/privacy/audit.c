@@ -444,14 +444,20 @@ static enum err seen_before(struct store *store, const char *name, char **value)
     return code;
 }
 
+static const char *shown(const char *value)
+{
+    return *value ? value : "not set";
+}
+
 static enum err enter_setting(struct store *store, uint64_t wall, const char *name,
                               const char *before, const char *value)
 {
     struct query *query;
     const struct audit_entry entry = {.kind = AUDIT_SETTINGS, .wall = wall};
     enum err code =
-        before ? audit_write(store, &entry, "%s was %s, is %s", name, before, value)
-               : audit_write(store, &entry, "%s is %s", name, value);
+        before ? audit_write(store, &entry, "%s was %s, is %s", name, shown(before),
+                             shown(value))
+               : audit_write(store, &entry, "%s is %s", name, shown(value));
     if (!code)
         code = store_query(
             store, "REPLACE INTO audit_settings (name, value) VALUES (?, ?)", &query);

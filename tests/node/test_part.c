@@ -77,25 +77,27 @@ static void part__is_in_the_sum_and_charged_to_everybody_once(void **state)
 }
 
 /* Consent counts when the input is computed, in the step that charges for it: whoever has
- * withdrawn by then is in neither, also in an attempt entered before; later is too late.
- */
+ * withdrawn or was erased by then is in neither, also in an attempt entered before; later
+ * is too late. */
 static void part__who_has_withdrawn_by_then_is_not_in_the_sum(void **state)
 {
     struct hospital *h = *state;
     struct node_study *study = hospital_approved(h);
     const struct consent_decision asks = {"patient", 1000, NOW};
-    const char *early = "p2", *late = "p4";
+    const char *early = "p2", *gone = "p5", *late = "p4";
+    struct consent_erased erased;
     struct plan plan = hospital_plan(h);
     struct part *part;
     struct others others;
     struct patient *patients;
     size_t count, changed;
-    hospital_patients(h, PATIENTS);
+    hospital_patients(h, PATIENTS + 1);
     assert_ok(patients_list(h->node, &patients, &count));
     assert_ok(enter(h, &plan, &part));
     others_enter(h, &plan, &others);
     assert_ok(play_phase(h, part, &others));
     assert_ok(consent_decide(h->node, &early, 1, CONSENT_WITHDRAWN, &asks, &changed));
+    assert_ok(consent_erase(h->node, gone, &asks, &erased));
     for (int phase = 1; phase < PHASE_END; phase++) {
         assert_ok(play_phase(h, part, &others));
         if (phase == PHASE_SHARE)
@@ -106,7 +108,8 @@ static void part__who_has_withdrawn_by_then_is_not_in_the_sum(void **state)
     for (size_t i = 0; i < count; i++) {
         bool charged;
         assert_ok(ledger_charged(h->node->ledger, 0, patients[i].pseudonym, &charged));
-        assert_int_equal(charged, strcmp(patients[i].name, early) != 0);
+        assert_int_equal(charged, strcmp(patients[i].name, early) != 0 &&
+                                      strcmp(patients[i].name, gone) != 0);
     }
     patients_free(patients, count);
     part_destroy(&part);

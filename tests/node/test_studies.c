@@ -322,6 +322,54 @@ static void studies__a_second_link_for_a_round_is_a_contradiction(void **state)
     bytes_free(&link);
 }
 
+/* Terms and links are checked when they are used, whoever wrote them into the store. */
+static void studies__no_byte_in_the_store_is_believed(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    struct bytes link = {0};
+    uint8_t head[HASH_BYTES];
+    bool fresh, contradicted, row;
+    hospital_link(h, 1, h->c->terms_hash, 0.5, &link, head);
+    assert_ok(
+        node_studies_extend(h->node, study, codec_view(&link), &fresh, &contradicted));
+    node_study_destroy(&study);
+    static const char *const places[][2] = {{"studies", "terms"}, {"links", "link"}};
+    for (size_t place = 0; place < sizeof places / sizeof *places; place++) {
+        char *select = mem_format("SELECT %s FROM %s", places[place][1], places[place][0]);
+        char *update =
+            mem_format("UPDATE %s SET %s = ?", places[place][0], places[place][1]);
+        struct query *query;
+        struct bytes kept = {0};
+        size_t size;
+        assert_ok(store_query(h->node->store, select, &query));
+        assert_ok(query_step(query, &row));
+        const void *data = query_get_blob(query, 0, &size);
+        bytes_append(&kept, data, size);
+        query_reset(query);
+        assert_true(kept.size >= HASH_BYTES);
+        for (size_t at = 0; at <= kept.size; at++) { /* the last time nothing */
+            if (at < kept.size)
+                kept.data[at] ^= (uint8_t)(1 << at % 8);
+            assert_ok(store_query(h->node->store, update, &query));
+            query_blob(query, 1, kept.data, kept.size);
+            assert_ok(query_run(query));
+            enum err err = node_studies_open(h->node, h->c->terms.study, &study);
+            if ((err == ERR_OK) != (at == kept.size))
+                fail_msg("%s, byte %zu of %zu: %s", places[place][0], at, kept.size,
+                         err_name(err));
+            if (err == ERR_OK)
+                node_study_destroy(&study);
+            else
+                kept.data[at] ^= (uint8_t)(1 << at % 8);
+        }
+        bytes_free(&kept);
+        mem_free(select);
+        mem_free(update);
+    }
+    bytes_free(&link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +384,7 @@ int main(void)
         IN_HOSPITAL(studies__state_the_least_that_is_left_against_all_others),
         IN_HOSPITAL(studies__move_along_the_chain_and_stay_there),
         IN_HOSPITAL(studies__links_that_do_not_continue_are_refused),
+        IN_HOSPITAL(studies__no_byte_in_the_store_is_believed),
         IN_HOSPITAL(studies__a_second_link_for_a_round_is_a_contradiction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "privacy/ledger.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "base/memory.h"
@@ -698,6 +699,96 @@ static void ledger__is_reanchored_by_two_signatures_about_it(void **state)
     reanchor_clear(&claims);
 }
 
+/* One byte of a blob, a number or a real, as SQL writes it; caller frees. */
+static char *flipped(struct query *query, int column, size_t byte)
+{
+    size_t size;
+    const uint8_t *blob;
+    int64_t whole;
+    double real;
+    char *digits, *literal;
+    uint8_t *copy;
+    switch (query_get_kind(query, column)) {
+    case QUERY_INT:
+        whole = query_get_int(query, column) ^ (int64_t)((uint64_t)1 << (8 * byte + byte));
+        return mem_format("%lld", (long long)whole);
+    case QUERY_REAL:
+        real = query_get_real(query, column);
+        ((uint8_t *)&real)[byte] ^= (uint8_t)(1 << byte);
+        return isfinite(real) ? mem_format("%.17g", real) : mem_text("9e999");
+    default:
+        blob = query_get_blob(query, column, &size);
+        copy = mem_copy(blob, size);
+        copy[byte] ^= (uint8_t)(1 << byte % 8);
+        digits = mem_new(2 * size + 1, 1);
+        bytes_to_hex(copy, size, digits);
+        literal = mem_format("x'%s'", digits);
+        mem_free(digits);
+        mem_free(copy);
+        return literal;
+    }
+}
+
+static size_t size_of(struct query *query, int column)
+{
+    size_t size = 8;
+    if (query_get_kind(query, column) == QUERY_BLOB)
+        query_get_blob(query, column, &size);
+    return size - (query_get_kind(query, column) == QUERY_INT); /* 2^63 is no literal */
+}
+
+/* Every byte of every column of a table's rows, each time as the only change; how many. */
+static size_t harm_table(struct fixture *fixture, const char *table)
+{
+    size_t count = 0;
+    struct query *query;
+    bool row = true;
+    for (int64_t number = 1; number <= 7; number++)
+        for (int column = 0, columns = 1; column < columns; column++)
+            for (size_t byte = 0, size = 1; byte < size; byte++) {
+                char *select = mem_format("SELECT * FROM %s WHERE number = %lld", table,
+                                          (long long)number);
+                assert_ok(store_query(fixture->store, select, &query));
+                mem_free(select);
+                assert_ok(query_step(query, &row));
+                if (!row)
+                    break; /* no entry of this kind has that number */
+                columns = query_columns(query);
+                size = size_of(query, column);
+                char *value = flipped(query, column, byte);
+                char *sql =
+                    mem_format("UPDATE %s SET %s = %s WHERE number = %lld", table,
+                               query_column_name(query, column), value, (long long)number);
+                query_reset(query);
+                tampered(fixture, sql, "entry ");
+                mem_free(value);
+                mem_free(sql);
+                count++;
+            }
+    return count;
+}
+
+static void ledger__notices_every_byte(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger_entry entries[] = {release(1, 4), release(2, 4), release(3, 4.25)};
+    for (size_t i = 0; i < 3; i++)
+        memset(entries[i].nonce, 'n', LEDGER_NONCE_BYTES);
+    assert_ok(charge(fixture, &entries[0], 1, 3, 1));
+    assert_ok(charge(fixture, &entries[1], 2, 3, 1));
+    struct reanchor claims = claimed(fixture);
+    sign(&claims);
+    assert_ok(reanchor(fixture, &claims));
+    assert_ok(charge(fixture, &entries[2], 4, 4, 1));
+    /* three entries, their lists, and a re-anchoring of two claims and two signatures */
+    assert_int_equal(harm_table(fixture, "ledger"), 3 * (6 * 7 + 8 + 16 + 32 + 16) + 3 * 7);
+    assert_int_equal(harm_table(fixture, "ledger_patients"), 3 * 2 * 7 + 16 * (3 + 3 + 4));
+    assert_true(harm_table(fixture, "ledger_reanchors") > 7 + 32 + 400);
+    reopen(fixture);
+    assert_int_equal(ledger_length(fixture->ledger), 7);
+    reanchor_clear(&claims);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -716,6 +807,7 @@ int main(void)
         TEST(ledger__shows_a_cut_tail_to_who_kept_a_head),
         TEST(ledger__reanchored_charges_everybody_and_goes_on),
         TEST(ledger__is_reanchored_by_two_signatures_about_it),
+        TEST(ledger__notices_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

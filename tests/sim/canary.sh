@@ -160,7 +160,19 @@ for h in A B C; do
     node $h study approve sbp
     node $h study approve sbp --send
     serve $h
+    [ $h = A ] || continue
+    # Through the running daemon: what patients ask for counts from the next sum on.
+    for _ in {1..200}; do
+        [ ! -S A/control.sock ] || break
+        sleep 0.1
+    done
+    node A patients consent canary5Qx7 --state withdrawn --reason patient
+    node A patients erase canary6Qx7 --reason patient --yes
+    node A policy show
+    node A policy install A.policy
 done
+grep -q 'put in force while the daemon is stopped' seen/said.err ||
+    { echo "FAILED: a policy beside the daemon" >&2; exit 1; }
 crash() { # SIGNAL: end the canaries' node that way, and start it again
     sleep 0.7
     kill -"$1" "${serving[A]}" 2>/dev/null || true
@@ -181,6 +193,9 @@ kill "$coordinator"
 wait "$coordinator"
 releases=$(gemel-node budget show -C A --json | sed -n 's/.*"releases": *\([0-9]*\).*/\1/p')
 [ "$releases" -ge 2 ] || { echo "FAILED: $releases releases of A" >&2; exit 1; }
+# Of forty one has withdrawn before and one at the daemon, and one was erased there.
+others=$(gemel-node audit export --ledger -C A | sed -n 's/^{"ledger": .*"patients": \([0-9]*\),.*/\1/p' | sort -u)
+[ "$others" = 37 ] || { echo "FAILED: $others patients in A's sums" >&2; exit 1; }
 quietly gemel-coordinator study show sbp -C coordinator
 quietly gemel-coordinator prior show sbp -o seen/sbp.prior -C coordinator
 

@@ -32,7 +32,7 @@ static void roster__is_believed_only_under_the_governance_key(void **state)
         ERR_VERIFY);
     struct bytes bytes = {0};
     bytes_append(&bytes, c->roster_bytes.data, c->roster_bytes.size);
-    for (size_t at = 0; at < bytes.size; at += 7) {
+    for (size_t at = 0; at < bytes.size; at++) {
         bytes.data[at] ^= 0x10;
         enum err result = roster_new(codec_view(&bytes), c->governance_key, &roster);
         assert_true(result == ERR_VERIFY || result == ERR_FORMAT);
