@@ -158,6 +158,68 @@ static void node__a_record_may_begin_late(void **state)
     refuses_to_open(h, "1 releases, which are not those of the ledger's 3");
 }
 
+/* --- the store's key
+ * ----------------------------------------------------------------------------- */
+
+struct key_entries {
+    size_t count;
+    uint32_t user; /* of the last */
+    char sentence[100];
+};
+
+static enum err tell_key(void *context, const struct audit_row *row)
+{
+    struct key_entries *entries = context;
+    if (row->entry.kind != AUDIT_KEY)
+        return ERR_OK;
+    entries->count++;
+    entries->user = row->user;
+    snprintf(entries->sentence, sizeof entries->sentence, "%s", row->sentence);
+    return ERR_OK;
+}
+
+static struct key_entries key_entries(struct hospital *h)
+{
+    struct key_entries entries = {0};
+    hospital_restart(h);
+    assert_ok(audit_each(h->node->store, 1, tell_key, &entries));
+    return entries;
+}
+
+/* Whoever opens the store first after a rotation that was killed: it is the rotator's
+ * doing. A rotation that did not come to the store is nobody's, and forgotten. */
+static void node__another_store_key_is_its_rotators_doing(void **state)
+{
+    struct hospital *h = *state;
+    const uint32_t rotator = 4711;
+    struct bytes user = {0}, kept = {0};
+    bytes_u32(&user, rotator);
+    size_t before = key_entries(h).count;
+    assert_ok(home_set(h->node->home, HOME_ROTATOR, user.data, user.size));
+    assert_int_equal(key_entries(h).count, before);
+    assert_int_equal(home_get(h->node->home, HOME_ROTATOR, &kept), ERR_NOT_FOUND);
+    assert_ok(home_set(h->node->home, "store_key_name", "another", 7));
+    struct key_entries entries = key_entries(h); /* a key put there by hand */
+    assert_int_equal(entries.count, before + 1);
+    assert_int_equal(entries.user, getuid());
+    assert_non_null(strstr(entries.sentence, "no rotation was begun"));
+    assert_ok(home_set(h->node->home, "store_key_name", "another", 7));
+    assert_ok(home_set(h->node->home, HOME_ROTATOR, user.data, user.size));
+    entries = key_entries(h);
+    assert_int_equal(entries.count, before + 2);
+    assert_int_equal(entries.user, rotator);
+    assert_string_equal(entries.sentence, "the store was put under another key");
+    assert_int_equal(key_entries(h).count, before + 2);
+    node_destroy(&h->node);
+    assert_ok(home_rotate(h->folder, node_kind(), NULL)); /* and by the real way */
+    entries = key_entries(h);
+    assert_int_equal(entries.count, before + 3);
+    assert_int_equal(entries.user, getuid());
+    assert_string_equal(entries.sentence, "the store was put under another key");
+    bytes_free(&user);
+    bytes_free(&kept);
+}
+
 /* --- new keys
  * ------------------------------------------------------------------------------------ */
 
@@ -287,6 +349,7 @@ int main(int count, char **arguments)
         IN_HOSPITAL(node__a_release_without_its_charge_stops_it),
         IN_HOSPITAL(node__a_release_of_another_round_stops_it),
         IN_HOSPITAL(node__a_record_may_begin_late),
+        IN_HOSPITAL(node__another_store_key_is_its_rotators_doing),
         IN_HOSPITAL(node__new_keys_come_into_force_with_a_roster),
         IN_HOSPITAL(node__killed_between_keys_it_has_one_set),
     };
