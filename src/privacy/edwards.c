@@ -262,13 +262,19 @@ const uint8_t edwards_base[EDWARDS_BYTES] = {
 /* All terms ready to be added up: the odd multiples of each point, and each scalar as the
  * sum of digit 2^place, digits 0 or odd from -15 to 15. By places, as they are read. */
 struct ready {
-    struct addend multiple[EDWARDS_TERMS_MAX][TABLE];
-    int8_t digit[PLACES][EDWARDS_TERMS_MAX];
+    size_t count;
+    struct addend (*multiple)[TABLE]; /* [count] */
+    int8_t *digit;                    /* [PLACES][count] */
 };
 
-static unsigned bit_at(const uint8_t scalar[EDWARDS_BYTES], int place)
+/* WIDTH bits from `place` on. */
+static unsigned window_at(const uint8_t scalar[EDWARDS_BYTES], int place)
 {
-    return place < 8 * EDWARDS_BYTES ? scalar[place / 8] >> place % 8 & 1U : 0;
+    int byte = place / 8;
+    unsigned bits = scalar[byte];
+    if (byte + 1 < EDWARDS_BYTES)
+        bits |= (unsigned)scalar[byte + 1] << 8;
+    return bits >> place % 8 & ((1U << WIDTH) - 1);
 }
 
 /* The non-adjacent form of width 5: of five places in a row one at most is not 0, as all
@@ -278,15 +284,14 @@ static void write_digits(const uint8_t scalar[EDWARDS_BYTES], struct ready *read
 {
     unsigned over = 0;
     for (int place = 0; place < PLACES;) {
-        if (bit_at(scalar, place) == over) { /* even with what was carried */
+        unsigned window = window_at(scalar, place) + over;
+        if (window % 2 == 0) { /* what was carried goes on */
             place++;
             continue;
         }
-        int window = (int)over;
-        for (int i = 0; i < WIDTH; i++)
-            window += (int)(bit_at(scalar, place + i) << i);
-        over = window >= 1 << (WIDTH - 1);
-        ready->digit[place][term] = (int8_t)(over ? window - (1 << WIDTH) : window);
+        over = window >= 1U << (WIDTH - 1);
+        ready->digit[(size_t)place * ready->count + term] =
+            (int8_t)((int)window - (over ? 1 << WIDTH : 0));
         place += WIDTH;
     }
 }
@@ -309,13 +314,14 @@ static bool prepare_term(const struct edwards_term *from, struct ready *ready,
 
 /* Straus 1964: all scalars from their highest places down, doubling once a place for all
  * of them together. */
-static struct point add_up(const struct ready *ready, size_t count)
+static struct point add_up(const struct ready *ready)
 {
     struct point sum = {zero, one, one, zero};
     for (int place = PLACES - 1; place >= 0; place--) {
         sum = twice(&sum);
-        for (size_t i = 0; i < count; i++) {
-            int digit = ready->digit[place][i];
+        const int8_t *digits = ready->digit + (size_t)place * ready->count;
+        for (size_t i = 0; i < ready->count; i++) {
+            int digit = digits[i];
             if (digit != 0)
                 sum = combine(&sum, &ready->multiple[i][abs(digit) / 2], digit < 0);
         }
@@ -327,14 +333,16 @@ bool edwards_cancel(const struct edwards_term *terms, size_t count)
 {
     if (count > EDWARDS_TERMS_MAX)
         abort();
-    struct ready *ready = mem_new(1, sizeof *ready);
+    struct ready ready = {count, mem_new(count, sizeof *ready.multiple),
+                          mem_new(count, PLACES)};
     bool sound = true;
     for (size_t i = 0; sound && i < count; i++)
-        sound = prepare_term(&terms[i], ready, i);
+        sound = prepare_term(&terms[i], &ready, i);
     if (sound) {
-        struct point sum = add_up(ready, count);
+        struct point sum = add_up(&ready);
         sound = is_small(&sum);
     }
-    mem_free(ready);
+    mem_free(ready.multiple);
+    mem_free(ready.digit);
     return sound;
 }

@@ -38,16 +38,17 @@ static bool bernoulli_dyadic(struct random *random, unsigned __int128 numerator,
 static bool bernoulli_exp(struct random *random, unsigned __int128 numerator,
                           unsigned bits)
 {
-    uint64_t trials = 1;
-    while (random_below(random, trials) == 0 && bernoulli_dyadic(random, numerator, bits))
-        trials++;
+    uint64_t trials = 1; /* the trial of 1/1 needs no draw */
+    while (bernoulli_dyadic(random, numerator, bits))
+        if (random_below(random, ++trials) != 0)
+            break;
     return trials % 2 == 1;
 }
 
 /* True with probability exp(-1): the same series at g = 1. */
 static bool bernoulli_exp_one(struct random *random)
 {
-    uint64_t trials = 1;
+    uint64_t trials = 2;
     while (random_below(random, trials) == 0)
         trials++;
     return trials % 2 == 1;

@@ -18,9 +18,9 @@
 
 struct random {
     uint64_t block[BLOCK_WORDS];
-    size_t at;                       /* next unread word; words before it are wiped */
-    uint64_t spare;                  /* unread bits of the last word, in the low end */
-    unsigned spare_count;            /* how many, below 64 */
+    size_t at;            /* next unread word; words before it are wiped */
+    uint64_t spare;       /* unread bits of the last word, in the low end; above: 0 */
+    unsigned spare_count; /* how many, below 64 */
     uint8_t seed[RANDOM_SEED_BYTES]; /* of the next block */
     bool seeded;         /* reproducible: not locked, not renewed after a fork */
     unsigned generation; /* of the process that filled the block */
@@ -145,10 +145,10 @@ uint64_t random_bits(struct random *random, unsigned count)
     assert(count <= 64);
     if (!random->seeded && random->generation != random_generation)
         random_renew(random);
-    if (count <= random->spare_count) {
-        uint64_t bits = count == 0 ? 0 : random->spare & (UINT64_MAX >> (64 - count));
+    if (count <= random->spare_count) { /* below 64 */
+        uint64_t bits = random->spare & (((uint64_t)1 << count) - 1);
         random->spare_count -= count;
-        random->spare = random->spare_count == 0 ? 0 : random->spare >> count;
+        random->spare >>= count;
         return bits;
     }
     unsigned have = random->spare_count, lacking = count - have; /* 1 .. 64 */

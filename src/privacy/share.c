@@ -11,6 +11,7 @@
 #define SCALAR_WORDS 4
 #define WIDE_WORDS 8
 #define STEPS_MAX 25
+#define PRODUCTS_MAX 250
 #define WIDE_BYTES 64 /* 512 bits, whose excess over L leaves a bias below 2^-259 */
 
 _Static_assert(crypto_core_ristretto255_SCALARBYTES == SCALAR_BYTES, "scalar");
@@ -230,6 +231,24 @@ void share_basis_free(struct share_basis **basis)
     *basis = NULL;
 }
 
+/* wide += a b, two numbers below L: with PRODUCTS_MAX times (2^252 + 2^125)^2 from a
+ * number below L on, it stays below 2^512. */
+static void wide_add_product(uint64_t wide[WIDE_WORDS], const uint8_t a[SCALAR_BYTES],
+                             const uint8_t b[SCALAR_BYTES])
+{
+    for (size_t i = 0; i < SCALAR_WORDS; i++) {
+        uint64_t word = word_get(a + i * sizeof word);
+        unsigned __int128 carry = 0;
+        for (size_t j = i; j < WIDE_WORDS; j++) {
+            carry += wide[j];
+            if (j < i + SCALAR_WORDS)
+                carry += (unsigned __int128)word * word_get(b + (j - i) * sizeof word);
+            wide[j] = (uint64_t)carry;
+            carry >>= 64;
+        }
+    }
+}
+
 enum err share_join(const struct share_basis *basis,
                     const uint8_t (*shares)[SCALAR_BYTES], uint8_t secret[SCALAR_BYTES])
 {
@@ -237,14 +256,14 @@ enum err share_join(const struct share_basis *basis,
         if (!scalar_is_canonical(shares[i]))
             return err_set(ERR_RANGE, "the share at point %u is not a number below L",
                            basis->points[i]);
-    uint8_t sum[SCALAR_BYTES] = {0}, term[SCALAR_BYTES];
+    uint64_t wide[WIDE_WORDS] = {0};
     for (size_t i = 0; i < basis->count; i++) {
-        crypto_core_ristretto255_scalar_mul(term, shares[i], basis->factors[i]);
-        crypto_core_ristretto255_scalar_add(sum, sum, term);
+        if (i % PRODUCTS_MAX == 0)
+            wide_reduce(wide, secret);
+        wide_add_product(wide, shares[i], basis->factors[i]);
     }
-    memcpy(secret, sum, SCALAR_BYTES);
-    bytes_wipe(sum, sizeof sum);
-    bytes_wipe(term, sizeof term);
+    wide_reduce(wide, secret);
+    bytes_wipe(wide, sizeof wide);
     return ERR_OK;
 }
 
