@@ -12,6 +12,7 @@
 #define WIDE_WORDS 8
 #define STEPS_MAX 25
 #define PRODUCTS_MAX 250
+#define SCALES_MAX 4
 #define WIDE_BYTES 64 /* 512 bits, whose excess over L leaves a bias below 2^-259 */
 
 _Static_assert(crypto_core_ristretto255_SCALARBYTES == SCALAR_BYTES, "scalar");
@@ -39,11 +40,14 @@ void scalar_draw(struct random *random, uint8_t scalar[SCALAR_BYTES])
     while (sodium_is_zero(scalar, SCALAR_BYTES));
 }
 
+/* Put together from bytes by shifts, gcc takes several times as long. */
 static uint64_t word_get(const uint8_t *bytes)
 {
-    uint64_t word = 0;
-    for (size_t i = 0; i < sizeof word; i++)
-        word |= (uint64_t)bytes[i] << (8 * i);
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
     return word;
 }
 
@@ -156,29 +160,41 @@ struct share_basis {
     uint8_t (*factors)[SCALAR_BYTES];
 };
 
+/* wide *= factor */
+static void wide_scale(uint64_t wide[WIDE_WORDS], uint64_t factor)
+{
+    unsigned __int128 carry = 0;
+    for (size_t i = 0; i < WIDE_WORDS; i++) {
+        carry += (unsigned __int128)wide[i] * factor;
+        wide[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+}
+
 /* x_i * product over j != i of (x_j - x_i). All factors are below 2^10 in size, so that
- * several fit one word before a multiplication modulo L is due; none is 0 modulo L. */
+ * several fit one word, and SCALES_MAX words times a number below L 512 bits, before a
+ * reduction is due; none is 0 modulo L. */
 static void denominator(const uint16_t *points, size_t count, size_t i,
                         uint8_t product[SCALAR_BYTES])
 {
-    uint8_t scalar[SCALAR_BYTES];
-    uint64_t word = points[i];
+    uint64_t wide[WIDE_WORDS] = {1}, word = points[i];
+    unsigned scales = 0;
     bool negative = false;
-    scalar_of(1, product);
     for (size_t j = 0; j < count; j++) {
         if (j == i)
             continue;
         if (word > UINT64_MAX / SHARE_POINTS_MAX) {
-            scalar_of(word, scalar);
-            crypto_core_ristretto255_scalar_mul(product, product, scalar);
+            wide_scale(wide, word);
+            if (++scales % SCALES_MAX == 0)
+                wide_reduce(wide, product);
             word = 1;
         }
         bool less = points[j] < points[i];
         word *= (uint64_t)(less ? points[i] - points[j] : points[j] - points[i]);
         negative ^= less;
     }
-    scalar_of(word, scalar);
-    crypto_core_ristretto255_scalar_mul(product, product, scalar);
+    wide_scale(wide, word);
+    wide_reduce(wide, product);
     if (negative)
         crypto_core_ristretto255_scalar_negate(product, product);
 }
