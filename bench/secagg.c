@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "bench/measure.h"
 #include "front/json.h"
+#include "privacy/identity.h"
 #include "privacy/mask.h"
 #include "privacy/noise.h"
 #include "privacy/pairkey.h"
@@ -29,6 +30,7 @@
 #define MEMBERS 1000
 #define THRESHOLD 501
 #define PAIRS 200
+#define SIGNED_BYTES 200 /* as an advert or an input */
 #define IN_PLACE                                                                         \
     "A frame carries 65,536 numbers: the attempt is played with one, and noise, masks, " \
     "vector hashes and sums are done beside it, on all of them, with the same functions"
@@ -46,6 +48,10 @@ struct work {
     struct pairkey keys[2];
     uint8_t members[2][PAIRKEY_BYTES];
     uint8_t hash[HASH_BYTES];
+    struct identity_claim claims[PAIRS];
+    uint8_t signers[PAIRS][IDENTITY_KEY_BYTES];
+    uint8_t signatures[PAIRS][IDENTITY_SIGNATURE_BYTES];
+    uint8_t said[SIGNED_BYTES];
 };
 
 static void keystreams(struct work *work)
@@ -118,6 +124,33 @@ static void parcels(struct work *work)
     }
 }
 
+static void sign_claims(struct work *work)
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        struct identity *identity;
+        bench_must(identity_new(&identity));
+        identity_public(identity, work->signers[i]);
+        bench_must(identity_sign(identity, "bench", work->said, SIGNED_BYTES,
+                                 work->signatures[i]));
+        identity_destroy(&identity);
+        work->claims[i] = (struct identity_claim){work->signers[i], work->said,
+                                                  work->signatures[i], SIGNED_BYTES};
+    }
+}
+
+static void verify_each(struct work *work)
+{
+    for (size_t i = 0; i < PAIRS; i++)
+        bench_must(identity_verify(work->signers[i], "bench", work->said, SIGNED_BYTES,
+                                   work->signatures[i]));
+}
+
+static void verify_together(struct work *work)
+{
+    size_t wrong;
+    bench_must(identity_verify_all("bench", work->claims, PAIRS, &wrong));
+}
+
 static double best(void (*run)(struct work *), struct work *work)
 {
     double least = INFINITY;
@@ -151,6 +184,10 @@ static void measure_parts(struct json *result)
     json_set_real(result, "join_ms", 1e3 * best(joins, work));
     json_set_real(result, "pair_seeds_per_second", PAIRS / best(pair_seeds, work));
     json_set_real(result, "parcels_per_second", PAIRS / best(parcels, work));
+    sign_claims(work);
+    json_set_real(result, "verified_per_second", PAIRS / best(verify_each, work));
+    json_set_real(result, "verified_together_per_second",
+                  PAIRS / best(verify_together, work));
     share_basis_free(&work->basis);
     random_destroy(&work->random);
     mem_free(work->words);
@@ -255,6 +292,8 @@ static void print_parts(const struct json *result)
         {"  joined", "join_ms", "ms"},
         {"pairs' seeds", "pair_seeds_per_second", "/s"},
         {"parcels sealed", "parcels_per_second", "/s"},
+        {"signatures checked, one after the other", "verified_per_second", "/s"},
+        {"  200 of a list together", "verified_together_per_second", "/s"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         printf("%-42s %10.4g %s\n", parts[i].what, json_get_real(result, parts[i].key),
