@@ -544,9 +544,69 @@ static void collection__takes_canonical_shares_only(void **state)
     rehearsal_destroy(&r);
 }
 
+/* --- what the programs around it could do wrong
+ * ---------------------------------------------------- */
+
+static bool disk_is_full;
+
+static enum err close_or_not(void *context, enum phase phase)
+{
+    (void)context;
+    (void)phase;
+    return disk_is_full ? err_set(ERR_STORAGE, "the disk is full") : ERR_OK;
+}
+
+/* Nothing of who sent nothing, no phase closed that is not the one in progress or that
+ * the disk does not know of, no message of nobody, and no plan of somebody else's. */
+static void collection__does_nothing_out_of_order(void **state)
+{
+    (void)state;
+    struct rehearsal *r = five();
+    struct collection *other = NULL;
+    const struct collection_world world = {NULL, close_or_not, NULL};
+    struct arena *arena = codec_arena(WIRE_SIGNED_SMALL_MAX);
+    struct input input;
+    struct bytes body = {0};
+    uint32_t answer;
+    bool moved;
+    const struct view nothing = {(const uint8_t *)"", 0};
+    assert_refused(ERR_STATE, "no input of this member",
+                   collection_input(r->collection, r->members[0].key, arena, &input));
+    assert_refused(ERR_STATE, "no message of this kind",
+                   collection_answer(r->collection, r->members[0].key, MESSAGE_ADVERT,
+                                     &answer, &body));
+    assert_refused(ERR_VERIFY, "is of nobody",
+                   collection_restore(r->collection, PHASE_ADVERTISE, N, nothing));
+    assert_refused(ERR_VERIFY, "is of nobody",
+                   collection_restore(r->collection, PHASE_END, 0, nothing));
+    assert_refused(ERR_VERIFY, "were not closed in order",
+                   collection_restore_close(r->collection, PHASE_SHARE));
+    assert_refused(
+        ERR_VERIFY, "",
+        collection_new(codec_view(&r->signed_plan), r->members[0].key, NULL, &other));
+    assert_null(other);
+    collection_destroy(&r->collection);
+    assert_ok(collection_new(codec_view(&r->signed_plan), r->coordinator_key, &world,
+                             &r->collection));
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(rehearsal_send(r, i), REASON_NONE);
+    disk_is_full = true;
+    assert_refused(ERR_STORAGE, "full", collection_advance(r->collection, false, &moved));
+    assert_int_equal(collection_phase(r->collection), PHASE_ADVERTISE);
+    disk_is_full = false;
+    for (size_t i = 0; i < N; i++)
+        assert_ok(rehearsal_receive(r, i)); /* told to wait */
+    assert_ok(rehearsal_play(r, NULL));
+    assert_true(rehearsal_sum_is_exact(r, NULL));
+    arena_destroy(&arena);
+    bytes_free(&body);
+    rehearsal_destroy(&r);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(collection__does_nothing_out_of_order),
         cmocka_unit_test(collection__is_not_changed_by_what_it_refuses),
         cmocka_unit_test(collection__takes_nothing_of_another_attempt),
         cmocka_unit_test(collection__takes_nothing_late),

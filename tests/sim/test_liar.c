@@ -781,9 +781,78 @@ static void liar__finds_nothing_for_long(void **state)
     lie_often(1000, 20000);
 }
 
+/* --- what is no answer
+ * ------------------------------------------------------------------------ */
+
+/* A true answer, cut short, with a byte too many, or made of anything. */
+static void garble(struct bytes *body, int way)
+{
+    if (way == 0)
+        body->size--;
+    if (way == 1)
+        bytes_u8(body, 0);
+    if (way == 2)
+        memset(body->data, 0xff, body->size);
+}
+
+/* In every phase: refused as malformed, the secrets gone, and no way back. */
+static void liar__says_what_does_not_decode(void **state)
+{
+    (void)state;
+    for (enum phase phase = 0; phase < PHASE_END; phase++)
+        for (int way = 0; way < 3; way++) {
+            struct stage s = phase ? five_after(phase - 1) : five();
+            struct attempt *attempt = s.r->members[0].attempt;
+            struct bytes body = {0};
+            struct input none = {0};
+            static const uint8_t hash[HASH_BYTES];
+            if (phase == PHASE_UNMASK)
+                assert_ok(phase_receipt(&none, hash, &body));
+            else
+                assert_ok(liar_compose(s.liar, 0, 0, phase, &honest, &body));
+            garble(&body, way);
+            assert_int_not_equal(
+                attempt_take(attempt, phase_answer(phase), codec_view(&body)), ERR_OK);
+            assert_int_equal(attempt_reason(attempt), REASON_MALFORMED);
+            assert_int_equal(attempt_phase(attempt), PHASE_END);
+            assert_null(attempt->secrets);
+            assert_refused(ERR_STATE, "has ended",
+                           attempt_take(attempt, phase_answer(phase), codec_view(&body)));
+            bytes_free(&body);
+            leave(&s);
+        }
+}
+
+/* One parcel more than dealers, the last one twice. */
+static void liar__delivers_a_parcel_too_many(void **state)
+{
+    (void)state;
+    struct stage s = five_after(PHASE_ADVERTISE);
+    struct bytes body = {0}, more = {0};
+    struct delivery delivery;
+    struct view parcels[N];
+    assert_ok(liar_compose(s.liar, 0, 0, PHASE_SHARE, &honest, &body));
+    struct arena *arena = codec_arena(body.size);
+    assert_ok(codec_decode_delivery(codec_view(&body), arena, &delivery));
+    assert_int_equal(delivery.parcels.count, N - 1);
+    memcpy(parcels, delivery.parcels.items, sizeof *parcels * (N - 1));
+    parcels[N - 1] = parcels[N - 2];
+    delivery.parcels = (struct views){parcels, N};
+    assert_ok(codec_encode_delivery(&delivery, &more));
+    assert_string_equal(reason_name(liar_hand(s.liar, 0, 0, codec_view(&more))),
+                        "BAD_PARCEL");
+    assert_nothing_out(&s);
+    arena_destroy(&arena);
+    bytes_free(&body);
+    bytes_free(&more);
+    leave(&s);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(liar__says_what_does_not_decode),
+        cmocka_unit_test(liar__delivers_a_parcel_too_many),
         cmocka_unit_test(liar__that_tells_the_truth_gets_one_sum),
         cmocka_unit_test(liar__shows_two_halves_two_priors),
         cmocka_unit_test(liar__plans_what_is_not_safe),

@@ -224,6 +224,14 @@ static void rehearsal__asks_for_seeds_that_were_committed_to(void **state)
     assert_refused(ERR_VERIFY, reason_sentence(REASON_BAD_SEED),
                    rehearsal_enter(sparse, 0));
     assert_false(sparse->members[0].world.entered);
+    const struct attempt_world world =
+        agreeable_world(&sparse->members[1].world, sparse->members[1].identity,
+                        sparse->members[1].random);
+    const struct attempt_start seedless = {.signed_plan =
+                                               codec_view(&sparse->signed_plan),
+                                           .coordinator_key = sparse->coordinator_key};
+    assert_refused(ERR_VERIFY, reason_sentence(REASON_BAD_SEED),
+                   attempt_new(&seedless, &world, &sparse->members[1].attempt));
     assert_ok(rehearsal_sign_plan(complete, 1, 1));
     change_plan(complete, a_commitment);
     assert_refused(ERR_DENIED, sentence, rehearsal_enter(complete, 0));
