@@ -259,8 +259,10 @@ static enum err take_reply(struct node *node, const struct reply *reply,
     return result;
 }
 
-static void note_fields(const struct reply *reply, struct node_exchange_news *news)
+static void note_fields(const struct reply *reply, uint64_t wall,
+                        struct node_exchange_news *news)
 {
+    news->ahead_s = (int64_t)wall - (int64_t)reply->now;
     news->retry_after_ms = reply->retry_after_ms;
     snprintf(news->waiting, sizeof news->waiting, "%s", reply->waiting);
     bytes_append(&news->plan, reply->plan.data, reply->plan.size);
@@ -314,7 +316,7 @@ enum err node_exchange_take(struct node *node, const struct clock *clock,
         result = fault.contradicted ? distrust(node, study, wall)
                                     : refuse(node, exchange->study, fault.in, wall);
     if (result == ERR_OK) {
-        note_fields(&reply, &fresh);
+        note_fields(&reply, wall, &fresh);
         *news = fresh;
     }
     arena_destroy(&arena);

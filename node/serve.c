@@ -14,6 +14,7 @@
 #include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
+#define CLOCK_OFF_S 120 /* from the coordinator's, before people are told */
 
 /* An attempt this hospital is in, one a study at most. */
 struct running {
@@ -26,8 +27,9 @@ struct service {
     struct node *node;
     struct cli *cli;
     struct link_client *link;
-    char *endpoint; /* the link's */
-    bool invited;   /* it is the invitation's */
+    char *endpoint;  /* the link's */
+    bool invited;    /* it is the invitation's */
+    int64_t ahead_s; /* this machine's clock, beside the coordinator's */
     struct control *control;
     bool lost;         /* the coordinator did not answer last time */
     char refusal[256]; /* said last: the same is not said every turn */
@@ -64,6 +66,35 @@ struct json *node_serve_alarms(struct node *node)
     return alarms;
 }
 
+/* Deadlines and the roster's dates are read by this machine's clock: one that is off is
+ * refused for reasons that do not name it. NULL when it is not; caller frees. */
+static char *clock_sentence(const struct service *s)
+{
+    int64_t off = s->ahead_s < 0 ? -s->ahead_s : s->ahead_s;
+    if (off <= CLOCK_OFF_S)
+        return NULL;
+    return mem_format(
+        "this machine's clock is %lld s %s the coordinator's: deadlines and "
+        "the roster's dates are read by it",
+        (long long)off, s->ahead_s > 0 ? "ahead of" : "behind");
+}
+
+/* Said when it begins, and when it is over. */
+static void note_clock(struct service *s, int64_t ahead_s)
+{
+    char *before = clock_sentence(s);
+    s->ahead_s = ahead_s;
+    char *now = clock_sentence(s);
+    if (!before != !now) {
+        char *quoted = log_quote(now ? now : "the clock agrees with the coordinator's");
+        log_event(LOG_LEVEL_WARNING, "clock", "ahead_s=%lld text=%s", (long long)ahead_s,
+                  quoted);
+        mem_free(quoted);
+    }
+    mem_free(before);
+    mem_free(now);
+}
+
 static void write_status(struct service *s, const char *study, const char *waiting)
 {
     struct json *json = json_new_object();
@@ -74,7 +105,12 @@ static void write_status(struct service *s, const char *study, const char *waiti
     json_set_boolean(json, "coordinator_reachable", !s->lost);
     json_set_text(json, "study", study);
     json_set_text(json, "waiting", waiting);
-    json_set(json, "alarms", node_serve_alarms(s->node));
+    struct json *alarms = node_serve_alarms(s->node);
+    char *clock = clock_sentence(s);
+    if (clock)
+        json_add(alarms, json_new_text(clock));
+    json_set(json, "alarms", alarms);
+    mem_free(clock);
     char *text = json_format(json),
          *path = node_serve_status_path(home_folder(s->node->home));
     if (file_write(path, text, strlen(text), 0600) != ERR_OK)
@@ -238,11 +274,13 @@ static void tell(struct service *s, const struct part *part)
     bytes_free(&answer);
 }
 
-/* The end of a part, in whichever phase; what the coordinator did wrong is said. */
+/* The end of a part, in whichever phase; what the coordinator did wrong is said. What
+ * went wrong here stays the error. */
 static void leave(struct service *s, struct running *running, enum phase phase,
                   enum err result)
 {
     const struct attempt *attempt = part_attempt(running->part);
+    char *why = mem_text(err_text());
     if (attempt_succeeded(attempt))
         log_event(LOG_LEVEL_INFO, "attempt.done", "round=%llu",
                   (unsigned long long)attempt_plan(attempt)->round);
@@ -254,6 +292,9 @@ static void leave(struct service *s, struct running *running, enum phase phase,
                       : err_name(result));
     tell(s, running->part);
     part_destroy(&running->part);
+    if (result != ERR_OK)
+        err_set(result, "%s", why);
+    mem_free(why);
 }
 
 static bool ends(const struct service *s)
@@ -417,8 +458,12 @@ static enum err turn(struct service *s)
     s->unfinished = 0;
     s->pause_ms = (unsigned)conf_integer(s->node->conf, "poll_seconds") * 1000;
     enum err result = follow(s);
-    if (result == ERR_OK)
-        result = survive(s, converse(s->node, s->link, NULL, &news));
+    if (result == ERR_OK) {
+        result = converse(s->node, s->link, NULL, &news);
+        if (result == ERR_OK)
+            note_clock(s, news.ahead_s);
+        result = survive(s, result);
+    }
     if (news.studies)
         log_event(LOG_LEVEL_INFO, "study.offered", "count=%zu", news.studies);
     node_exchange_news_clear(&news);
