@@ -31,7 +31,8 @@ enum err __wrap_identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const cha
     bytes_append(&claim, signature, IDENTITY_SIGNATURE_BYTES);
     bytes_hash(tag, claim.data, claim.size, name);
     bytes_free(&claim);
-    uint8_t *place = held[(name[0] << 8 | name[1]) & (sizeof held / sizeof *held - 1)];
+    size_t place_of = ((size_t)name[0] << 8 | name[1]) % (sizeof held / sizeof *held);
+    uint8_t *place = held[place_of];
     if (memcmp(place, name, HASH_BYTES) == 0)
         return ERR_OK;
     enum err result = __real_identity_verify(key, tag, data, size, signature);

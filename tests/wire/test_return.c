@@ -264,7 +264,7 @@ static bool ask(struct scene *scene, struct link_client *client, unsigned deadli
     if (result == ERR_OK && !same)
         fails(scene, "an answer that is none", (int)answer.size);
     if (result != ERR_OK && result != ERR_GONE)
-        fails(scene, "it ends with another error", result);
+        fails(scene, "it ends with another error", (int)result);
     if (took > (int)deadline_ms + SLACK_MS)
         fails(scene, "it took longer than its deadline, ms", took);
     bytes_free(&question);
@@ -286,7 +286,7 @@ static void suffer(struct scene *scene, struct link_client *client)
     const uint64_t until = now_ms() + FAULT_MS;
     while (now_ms() < until)
         if (ask(scene, client, DEADLINE_MS))
-            fails(scene, "answered by nobody", scene->fault);
+            fails(scene, "answered by nobody", (int)scene->fault);
     end(scene, thread);
 }
 
