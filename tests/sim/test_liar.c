@@ -532,6 +532,31 @@ static void liar__forges_confirmations(void **state)
     leave(&s);
 }
 
+/* Confirmations count of participants alone: a coordinator has as many other keys as it
+ * likes. */
+static void liar__confirms_with_keys_of_nobody(void **state)
+{
+    (void)state;
+    struct stage s = five_after(PHASE_MASK);
+    struct bytes *said = &liar_part(s.liar, 0, COLLUDER)->said[PHASE_CONFIRM];
+    struct arena *arena = codec_arena(said->size);
+    struct identity *nobody;
+    struct confirm confirm;
+    assert_int_equal(phase_open_confirm(codec_view(said),
+                                        attempt_context(s.r->members[0].attempt), arena,
+                                        &confirm),
+                     REASON_NONE);
+    assert_ok(identity_new(&nobody));
+    identity_public(nobody, confirm.member);
+    bytes_free(said);
+    assert_ok(phase_sign_confirm(nobody, &confirm, said));
+    assert_refuses(&s, 0, &honest, REASON_NOT_PARTICIPANT);
+    assert_nothing_out(&s);
+    identity_destroy(&nobody);
+    arena_destroy(&arena);
+    leave(&s);
+}
+
 /* The same confirmation four times is one. */
 static void liar__counts_one_confirmation_for_many(void **state)
 {
@@ -871,6 +896,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(liar__counts_inputs_of_those_who_did_not_deal),
         cmocka_unit_test(liar__splits_the_survivors),
         cmocka_unit_test(liar__forges_confirmations),
+        cmocka_unit_test(liar__confirms_with_keys_of_nobody),
         cmocka_unit_test(liar__counts_one_confirmation_for_many),
         cmocka_unit_test(liar__asks_for_shares_again),
         cmocka_unit_test(liar__declares_a_member_dropped_whose_input_it_has),
