@@ -230,6 +230,21 @@ enum err command_site_replace(struct cli *cli)
     return add_from_file(cli, coordinator_add_rotation);
 }
 
+/* As roster_fingerprint's callers have it: both keys, one behind the other. */
+static void print_request(struct query *query)
+{
+    uint8_t keys[2 * KEY_BYTES] = {0};
+    char fingerprint[ROSTER_FINGERPRINT_SIZE];
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        const void *key = query_get_blob(query, i + 1, &size);
+        if (size == KEY_BYTES)
+            memcpy(keys + i * KEY_BYTES, key, KEY_BYTES);
+    }
+    roster_fingerprint(keys, sizeof keys, fingerprint);
+    printf("%s  asks to join      %s\n", fingerprint, query_get_text(query, 0));
+}
+
 enum err command_site_list(struct cli *cli)
 {
     struct coordinator *c;
@@ -238,12 +253,12 @@ enum err command_site_list(struct cli *cli)
     if (coordinator_open(cli_directory(cli), &c) != ERR_OK)
         return err_code();
     struct json *json = json_new_object(), *pending = json_new_array();
-    enum err result =
-        store_query(c->store, "SELECT name FROM requests ORDER BY name", &query);
+    enum err result = store_query(
+        c->store, "SELECT name, key, curve FROM requests ORDER BY name", &query);
     while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
         json_add(pending, json_new_text(query_get_text(query, 0)));
         if (!cli_is_json(cli))
-            printf("asks to join  %s\n", query_get_text(query, 0));
+            print_request(query);
     }
     if (c->roster && !cli_is_json(cli))
         print_members(roster_fields(c->roster));

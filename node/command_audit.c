@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "node/control.h"
 #include "node/evidence.h"
 #include "node/studies.h"
 
@@ -147,7 +148,7 @@ enum err command_audit_show(struct cli *cli)
     struct node *node;
     uint64_t length;
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     struct view_of_record view = {.cli = cli, .node = node, .list = json_new_array()};
     enum err result = audit_verify(node->store, &length, NULL);
     if (result == ERR_OK)

@@ -124,8 +124,9 @@ static enum err status_of_daemon(struct cli *cli)
     enum err result = file_read(path, 65536, &text);
     if (result == ERR_OK)
         result = json_parse((const char *)text.data, text.size, &json);
-    if (result != ERR_OK) {
-        result = err_set(ERR_LOCKED, "another process is using %s", cli_directory(cli));
+    if (result != ERR_OK) { /* it has not spoken with the coordinator yet */
+        err_set(ERR_LOCKED, "another process is using %s", cli_directory(cli));
+        result = control_elsewhere(cli, NULL);
     } else {
         if (!cli_is_json(cli)) {
             printf("daemon     running, process %.0f, as of %s\n",
