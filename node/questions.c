@@ -12,15 +12,15 @@ static const struct question questions[] = {
      "level is above.",
      "`sim/liar` `sim/rehearsal` `sabotage/two_views`"},
     {"What is protected?",
-     "One patient at one hospital with all records. In m hospitals the cost (mu) is m "
-     "times "
-     "as much.",
-     "docs/privacy.md"},
+     "One patient at one hospital with all records under one ID. In several hospitals "
+     "the costs (mu) add up.",
+     "`docs/privacy.md` `contribute__neighbours_differ_by_the_bound_at_most`"},
     {"Which epsilon and delta, and who may change them?",
      "The table above. Two officers' signatures to permit more, one to permit less.",
      "`gemel-node budget show` `gemel-node policy check FILE`"},
     {"What happens when the budget is used up?",
-     "The patient is left out, the study goes on without; nothing is ever refunded.",
+     "The patient is left out; the study goes on with the others, while they are not "
+     "fewer than the policy's minimum. Nothing is ever refunded.",
      "`part__stops_when_the_budget_is_spent` "
      "`ledger__refuses_at_the_cap_and_changes_nothing`"},
     {"Can a crash, a power failure or a restored copy reset the budget or repeat noise?",
@@ -44,7 +44,7 @@ static const struct question questions[] = {
      "It is signed by a key that no server holds.",
      "`liar__invents_members` `sabotage/keys_of_anybody`"},
     {"Which ports are open?", "None. The node connects outward only.",
-     "docs/protocol.md"},
+     "`docs/protocol.md` `house/tidy`"},
     {"Encryption in transit?",
      "CURVE with keys pinned by the roster, and an Ed25519 signature on every message.",
      "`link__lets_in_nobody_it_does_not_know` `sabotage/any_signature`"},
@@ -92,17 +92,26 @@ static const struct question questions[] = {
      "`studies__a_second_link_for_a_round_is_a_contradiction`"},
     {"What if the coordinator is down or hostile?",
      "Twins and forecasts work without it.", "`gemel-node forecast PATIENT` `sim/liar`"},
-    {"Which third-party components?",
-     "The distribution's packages only, listed in build.sh.", "`house/tidy`"},
-    {"Can I rebuild it?", "Yes, from its source with the distribution's compiler.",
-     "README.md"},
+    {"Which third-party components, and until when are they supported?",
+     "The distribution's packages only, listed in build.sh; as long as Debian 12 and 13 "
+     "are.",
+     "`house/tidy` `SECURITY.md`"},
+    {"How are releases built and signed; can I rebuild them?",
+     "There is no signed release and no binary: each hospital builds from source with "
+     "the distribution's compiler, and compares the commit's hash with the others.",
+     "`SECURITY.md` `README.md`"},
+    {"How are vulnerabilities reported and fixed?",
+     "In confidence through the repository's host; a fix is a commit with a test that "
+     "fails without it. Nothing is updated by itself.",
+     "`SECURITY.md`"},
     {"How was it tested, and what is not?",
      "The threat page names a test for each defence, and what is not covered.",
-     "docs/threats.md"},
+     "`docs/threats.md`"},
     {"Does it run code or models that others send?",
      "No: a model is text, checked, approved by hash, and interpreted.", "`model/check`"},
     {"Which documents are there for an impact assessment?",
-     "GDPR, EHDS, HIPAA and NIST SP 800-226, article by article.", "docs/compliance"},
+     "GDPR, EHDS, HIPAA and NIST SP 800-226, article by article.",
+     "`docs/compliance/README.md`"},
 };
 
 const struct question *questions_at(size_t index)

@@ -4,7 +4,7 @@
 # PROGRAMS is the folder of the programs, TESTS a file with the name of every test, one a line. Held to it are
 #   floor/test           a test of ctest's; looked at where `floor/` begins the name of some test
 #   noun__sentence       a function of a test
-#   folder/file.c, .h    a file, from the house's root
+#   folder/file.c, .md   a file, from the house's root
 #   gemel-PROGRAM VERB   a command; what follows its verbs (capitals, options) is not looked at
 # Prints a line for each name that leads nowhere, and fails if there is one or if a page names nothing.
 set -euo pipefail
@@ -21,14 +21,14 @@ exists() {
         read -r -a words < <(sed -E 's/ ([A-Z<\[-]|\.\.).*//' <<<"$name")
         "$programs/${words[0]}" "${words[@]:1}" --help >/dev/null 2>&1
         ;;
-    */*.[ch]) [ -f "$here/../$name" ] ;;
+    *.[ch] | *.md) [ -f "$here/../$name" ] ;;
     *__*) grep -rqw --include='*.c' -- "$name" "$here" ;;
     */*) grep -qxF -- "$name" "$tests" || ! grep -q "^${name%%/*}/" "$tests" ;;
     esac
 }
 
 for page in "$@"; do
-    names=$(grep -oE '`(gemel-[a-z]+ [^`]+|[a-z0-9]+__[a-z0-9_]+|[a-z]+/[A-Za-z0-9_.]+|([a-z]+/)+[a-z_]+\.[ch])`' "$page" | tr -d '`' | sort -u) || true
+    names=$(grep -oE '`(gemel-[a-z]+ [^`]+|[a-z0-9]+__[a-z0-9_]+|[a-z]+/[A-Za-z0-9_.]+|([a-z]+/)+[a-zA-Z_-]+\.([ch]|md)|[A-Z]+\.md)`' "$page" | tr -d '`' | sort -u) || true
     [ -n "$names" ] || echo "${page##*/}: names no evidence" >>"$lost"
     while read -r name; do
         [ -z "$name" ] || exists "$name" || echo "${page##*/}: $name does not exist" >>"$lost"
