@@ -38,8 +38,7 @@ static const struct conf_setting settings[] = {
      "refuse priors with a typical value or effect so many between-patient sds from the "
      "model's own"},
     {"prior_spread_max", CONF_REAL, "10", 1.5, 1000,
-     "refuse priors with a spread or measurement error so many times as wide or narrow "
-     "as "
+     "refuse priors with a spread or measurement error so many times as wide or narrow as "
      "the model's own"},
 };
 
@@ -256,8 +255,7 @@ static enum err check_releases(const struct node *node)
     uint64_t charges = 0;
     if (audit_each(node->store, 1, count_release, &releases) != ERR_OK)
         return err_code();
-    bool begun =
-        ledger_index_after(node->ledger, releases.begin, &releases.next) == ERR_OK;
+    bool begun = ledger_index_after(node->ledger, releases.begin, &releases.next) == ERR_OK;
     struct releases rest = releases;
     while (begun && next_charge(&rest, &entry))
         charges++;
@@ -350,8 +348,7 @@ enum err node_open(const char *folder, struct node **node)
     }
     if (home_open(folder, &kind, &home) != ERR_OK) {
         if (err_code() == ERR_LOCKED)
-            err_hint(
-                "if it is the daemon: `gemel-node stop`, and `serve` again afterwards");
+            err_hint("if it is the daemon: `gemel-node stop`, and `serve` again afterwards");
         return err_code();
     }
     struct node *opened = node_around(home);
