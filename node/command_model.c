@@ -169,7 +169,7 @@ static void print_run(struct cli *cli, const struct model *model, const double *
 static enum err solver_option(struct cli *cli, struct engine_options *options)
 {
     const char *name = cli_text(cli, "solver", "lanes");
-    *options = (struct engine_options){ENGINE_LANES, 0};
+    *options = (struct engine_options){.solver = ENGINE_LANES};
     if (strcmp(name, "cvodes") == 0)
         options->solver = ENGINE_BDF;
     else if (strcmp(name, "adams") == 0)

@@ -38,6 +38,8 @@ void fit_destroy(struct fit **fit);
  * search waits for nobody's. */
 struct fit_patient {
     const struct twin *twin; /* until `done` */
+    const double *start;     /* [p] the phi where its search begins; NULL: B x, and so for
+                                whatever is learned from */
     void *owner;             /* the caller's */
     struct fit *fit;         /* out; the caller's from `done` on */
     struct moments *moments; /* out, where wanted: NULL where `err` */

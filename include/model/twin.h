@@ -45,6 +45,7 @@ enum engine_solver {
     ENGINE_LANES, /* this house's, many at once; CVODES' BDF for what is too stiff for it */
     ENGINE_BDF,   /* CVODES */
     ENGINE_ADAMS, /* CVODES */
+    ENGINE_NARROW, /* as ENGINE_LANES, with the next narrower vector registers: to measure */
 };
 struct engine_options {
     enum engine_solver solver;
@@ -57,6 +58,15 @@ struct engine *engine_new(const struct model *model, const struct prior_layout *
 void engine_destroy(struct engine **engine);
 const struct model *engine_model(const struct engine *engine);
 const struct prior_layout *engine_layout(const struct engine *engine);
+
+/* What its lanes have done so far: problems from their beginnings to their ends, steps
+ * and readings in them, and their arithmetic (additions and products, a fused pair as
+ * two; whatever else a model's formulas do as one). */
+struct engine_work {
+    size_t solves, steps, readings;
+    double flops;
+};
+void engine_work(const struct engine *engine, struct engine_work *work);
 
 /* Parameters of one patient, all transformed: phi [p] individual, gamma [q] population.
  * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + q], at

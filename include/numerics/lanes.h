@@ -23,6 +23,13 @@ const char *simd_name(enum simd simd);
 
 #define EACH_LANE for (size_t l = 0; l < LANES; l++)
 
+/* Some of the lanes, as bits; the lowest of them, and the others. */
+typedef unsigned lane_set;
+#define LANE_BIT(lane) (1u << (lane))
+#define EACH_OF(set)                                                                     \
+    for (lane_set left_ = (set); left_; left_ &= left_ - 1)                              \
+        for (size_t l = (size_t)__builtin_ctz(left_), once_ = 1; once_; once_ = 0)
+
 /* The same for arithmetic on whole rows, which may be written over as they are read. gcc has
  * to be told; clang finds out, and would warn where it does not. */
 #ifdef __clang__
@@ -66,6 +73,10 @@ const char *simd_name(enum simd simd);
         name##_rows(__VA_ARGS__);                                                        \
     }
 #endif
+
+/* Additions and products of a row in a step, a fused pair as two, the rate's not counted:
+ * stages and result 42, error 25. */
+#define LANES_STEP_FLOPS 67
 
 struct lanes_system {
     size_t rows;

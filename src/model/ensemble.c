@@ -29,6 +29,8 @@ struct ensemble {
     double next[LANES];              /* when its next stop or reading is */
     struct tally *tally;
     const struct supply *supply;
+    struct ensemble_work work;
+    double step_flops, reading_flops;
 };
 
 /* --- the right-hand side ---------------------------------------------------------------
@@ -98,6 +100,23 @@ static size_t rows_read(const struct ensemble *ensemble, const struct stream *st
     return count;
 }
 
+/* Six rates a step, and what lanes and tally say of themselves. */
+static void count_flops(struct ensemble *ensemble)
+{
+    const struct program *program = ensemble->program;
+    size_t d = ensemble->directions,
+           rate = d ? program->rate_slopes.count : program->rate.count;
+    size_t observe = d ? program->observe_slopes.count : program->observe.count;
+    ensemble->step_flops = 6 * (double)rate + LANES_STEP_FLOPS * (double)ensemble->rows;
+    ensemble->reading_flops =
+        (double)observe + 14 * (double)ensemble->observed_count + (double)TALLY_FLOPS(d);
+}
+
+struct ensemble_work ensemble_work(const struct ensemble *ensemble)
+{
+    return ensemble->work;
+}
+
 struct ensemble *ensemble_new(const struct model *model, bool derivatives,
                               double tolerance, enum simd simd)
 {
@@ -123,6 +142,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
     out->observed_count =
         rows_read(out, out->directions ? &program->observe_slopes : &program->observe,
                   out->observed);
+    count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
     struct lanes_system system = {
@@ -217,6 +237,18 @@ static bool all_finite(const double *values, size_t count)
     return finite;
 }
 
+static void count_work(struct ensemble *ensemble, size_t lane)
+{
+    struct ensemble_work *work = &ensemble->work;
+    size_t steps = lanes_steps(ensemble->lanes, lane),
+           readings = ensemble->runs[lane].read;
+    work->requests++;
+    work->steps += steps;
+    work->readings += readings;
+    work->flops +=
+        (double)steps * ensemble->step_flops + (double)readings * ensemble->reading_flops;
+}
+
 static void leave(struct ensemble *ensemble, size_t lane, enum err err)
 {
     struct request *request = ensemble->requests[lane];
@@ -233,6 +265,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     }
     if (!finite)
         err = ERR_NUMERIC;
+    count_work(ensemble, lane);
     request->err = err;
     run_clear(&ensemble->runs[lane]);
     lanes_rest(ensemble->lanes, lane);
@@ -324,7 +357,7 @@ static void read_results(const struct ensemble *ensemble, const struct stream *s
 }
 
 /* States are read first: the streams' own registers are none of theirs. */
-static void read_everything(struct ensemble *ensemble, const bool *wants)
+static void read_everything(struct ensemble *ensemble, lane_set wants)
 {
     const struct program *program = ensemble->program;
     size_t states = ensemble->states, derived = model_derived(ensemble->model);
@@ -335,13 +368,12 @@ static void read_everything(struct ensemble *ensemble, const bool *wants)
     } parts[] = {{&program->derive, states}, {&program->observe, states + derived}};
     for (size_t part = 0; part < 2; part++) {
         vector_run(parts[part].stream, ensemble->registers, ensemble->simd);
-        for (size_t lane = 0; lane < LANES; lane++) {
-            if (!wants[lane])
-                continue;
-            double *to = ensemble->requests[lane]->f + ensemble->runs[lane].read * width;
+        EACH_OF(wants)
+        {
+            double *to = ensemble->requests[l]->f + ensemble->runs[l].read * width;
             for (size_t i = 0; i < states; i++)
-                to[i] = row(ensemble, program->states + (uint32_t)i)[lane];
-            read_results(ensemble, parts[part].stream, lane, to + parts[part].at);
+                to[i] = row(ensemble, program->states + (uint32_t)i)[l];
+            read_results(ensemble, parts[part].stream, l, to + parts[part].at);
         }
     }
 }
@@ -360,58 +392,60 @@ static void keep_prediction(const struct ensemble *ensemble, size_t lane, size_t
 
 /* The lanes whose reading is of observation `which`: into their sums, or as it is. */
 static void read_one(struct ensemble *ensemble, const struct stream *stream, size_t which,
-                     const bool *wants)
+                     lane_set wants)
 {
     const double *slopes[MODEL_PARAMETERS_MAX];
-    size_t d = ensemble->directions, index[LANES] = {0};
-    bool sums[LANES], any = false;
-    for (size_t lane = 0; lane < LANES; lane++) {
-        sums[lane] = wants[lane] && ensemble->requests[lane]->sums;
-        any |= sums[lane];
-        index[lane] = ensemble->runs[lane].read;
-        if (wants[lane] && !sums[lane])
-            keep_prediction(ensemble, lane, which, stream);
+    size_t d = ensemble->directions,
+           first = model_observations(ensemble->model) + which * d;
+    size_t index[LANES];
+    lane_set sums = 0;
+    EACH_OF(wants)
+    {
+        index[l] = ensemble->runs[l].read;
+        if (ensemble->requests[l]->sums)
+            sums |= LANE_BIT(l);
+        else
+            keep_prediction(ensemble, l, which, stream);
     }
-    if (!any)
+    if (!sums)
         return;
     for (size_t k = 0; k < d; k++)
-        slopes[k] =
-            row(ensemble,
-                stream->results[model_observations(ensemble->model) + which * d + k]);
+        slopes[k] = row(ensemble, stream->results[first + k]);
     tally_add(ensemble->tally, sums, index, row(ensemble, stream->results[which]),
               slopes);
 }
 
-static void read_observations(struct ensemble *ensemble, const bool *wants)
+static void read_observations(struct ensemble *ensemble, lane_set wants)
 {
     const struct program *program = ensemble->program;
     const struct stream *stream =
         ensemble->directions ? &program->observe_slopes : &program->observe;
+    size_t observations = model_observations(ensemble->model);
     vector_run(stream, ensemble->registers, ensemble->simd);
-    for (size_t which = 0; which < model_observations(ensemble->model); which++) {
-        bool these[LANES], any = false;
-        for (size_t lane = 0; lane < LANES; lane++) {
-            const struct request *request = ensemble->requests[lane];
-            these[lane] =
-                wants[lane] && request->observation[ensemble->runs[lane].read] == which;
-            any |= these[lane];
+    for (size_t which = 0; wants; which++) {
+        lane_set these = wants;
+        if (which + 1 < observations) {
+            these = 0;
+            EACH_OF(wants)
+            if (ensemble->requests[l]->observation[ensemble->runs[l].read] == which)
+                these |= LANE_BIT(l);
         }
-        if (any)
+        if (these)
             read_one(ensemble, stream, which, these);
+        wants &= ~these;
     }
 }
 
 /* One reading of every lane that wants one, each at its own time. */
-static void read_all(struct ensemble *ensemble, const bool *wants)
+static void read_all(struct ensemble *ensemble, lane_set wants)
 {
-    const double *now = lanes_times(ensemble->lanes);
+    const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
     double *t = row(ensemble, ensemble->program->time);
-    bool everything = false;
-    EACH_LANE
-    {
-        t[l] = wants[l] ? ensemble->next[l] : now[l];
-        everything |= wants[l] && !ensemble->requests[l]->observation;
-    }
+    lane_set everything = 0;
+    EACH_LANE t[l] = next[l] < now[l] ? next[l] : now[l];
+    EACH_OF(wants)
+    if (!ensemble->requests[l]->observation)
+        everything |= LANE_BIT(l);
     if (everything) {
         lanes_between(ensemble->lanes, t, ensemble->all_states, ensemble->states);
         read_everything(ensemble, wants);
@@ -419,38 +453,48 @@ static void read_all(struct ensemble *ensemble, const bool *wants)
         lanes_between(ensemble->lanes, t, ensemble->observed, ensemble->observed_count);
         read_observations(ensemble, wants);
     }
-    for (size_t lane = 0; lane < LANES; lane++) {
-        struct run *run = &ensemble->runs[lane];
-        if (!wants[lane])
-            continue;
+    EACH_OF(wants)
+    {
+        struct run *run = &ensemble->runs[l];
         run->read++;
-        ensemble->next[lane] = run_ended(run) ? -INFINITY : run_next(run);
+        ensemble->next[l] = run_ended(run) ? -INFINITY : run_next(run);
     }
 }
 
 /* --- the whole
  * ------------------------------------------------------------------------------ */
 
+/* Whoever of these has reached what comes next, failed or has nothing to do. */
+static lane_set due(const struct ensemble *ensemble, lane_set among)
+{
+    const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
+    const enum lane_state *state = lanes_states(ensemble->lanes);
+    lane_set out = 0;
+    EACH_OF(among) out |= (lane_set)(next[l] <= now[l] || state[l] != LANE_MOVING) << l;
+    return out;
+}
+
 void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
 {
-    const double *now = lanes_times(ensemble->lanes);
     const enum lane_state *state = lanes_states(ensemble->lanes);
-    bool wants[LANES];
+    const lane_set all = LANE_BIT(LANES) - 1;
+    lane_set changed = all;
     ensemble->supply = supply;
     for (;;) {
-        bool any_wants = false, any_moves = false;
-        EACH_LANE
-        {
-            bool due = ensemble->next[l] <= now[l] || state[l] != LANE_MOVING;
-            wants[l] = due && attend(ensemble, l);
-            any_wants |= wants[l];
-            any_moves |= state[l] == LANE_MOVING;
-        }
-        if (any_wants)
+        lane_set wants = 0;
+        bool moves = false;
+        EACH_OF(due(ensemble, changed))
+        if (attend(ensemble, l))
+            wants |= LANE_BIT(l);
+        changed = wants;
+        if (wants) {
             read_all(ensemble, wants);
-        else if (any_moves)
-            lanes_step(ensemble->lanes);
-        else
+            continue;
+        }
+        EACH_LANE moves |= state[l] == LANE_MOVING;
+        if (!moves)
             return;
+        lanes_step(ensemble->lanes);
+        changed = all;
     }
 }

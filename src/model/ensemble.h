@@ -53,6 +53,15 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
                               double tolerance, enum simd simd);
 void ensemble_destroy(struct ensemble **ensemble);
 
+/* What all requests so far have taken: steps, refused ones too, and readings, by lane;
+ * and the additions, products and whatever else streams do, a fused pair as two, of those
+ * lanes alone. */
+struct ensemble_work {
+    size_t requests, steps, readings;
+    double flops;
+};
+struct ensemble_work ensemble_work(const struct ensemble *ensemble);
+
 /* Until there is no request left, and none in a lane. */
 void ensemble_run(struct ensemble *ensemble, const struct supply *supply);
 

@@ -50,7 +50,7 @@ struct line {
 struct crowd {
     const struct fit_crowd *asked;
     struct engine *engine;
-    struct line lines[2]; /* by what they want: values; derivatives, too */
+    struct line lines[ENGINE_WANTS];
     struct seat *seats[SEATS];
     size_t seated;
     bool more, given_up;
@@ -128,12 +128,13 @@ static void ask(struct crowd *crowd, struct seat *seat)
                       : around  ? seat->survey.places
                                 : seat->survey.z;
     const double *gamma = around ? seat->survey.gammas : target->prior->population;
-    bool derivatives = !searching || seat->search.derivatives;
+    bool glance = searching && !seat->search.derivatives;
+    enum engine_want want = glance ? ENGINE_GLANCE : ENGINE_DERIVATIVES;
     seat_room(seat, count);
     seat->open = count;
     for (size_t i = 0; i < count; i++) {
         fill_request(seat, i, z + i * p, around ? gamma + i * q : gamma);
-        line_join(&crowd->lines[derivatives], &seat->inquiries[i]);
+        line_join(&crowd->lines[want], &seat->inquiries[i]);
     }
 }
 
@@ -298,15 +299,23 @@ static void admit(struct crowd *crowd)
     crowd->more = crowd->asked->next(crowd->asked->context, &patient);
     if (!crowd->more)
         return;
+    const struct prior *prior = crowd->asked->prior;
+    double start[MODEL_PARAMETERS_MAX] = {0};
     struct seat *seat = sit(crowd, &patient);
-    search_begin(&seat->search, crowd->asked->prior, engine_tolerance(crowd->engine));
+    if (patient.start) {
+        memcpy(start, patient.start, prior->p * sizeof *start);
+        if (target_whiten(&seat->target, start) != ERR_OK)
+            memset(start, 0, prior->p * sizeof *start);
+    }
+    search_begin(&seat->search, prior, start, engine_tolerance(crowd->engine));
     ask(crowd, seat);
 }
 
-static struct request *next_value(void *context)
+static struct request *next_glance(void *context)
 {
     struct crowd *crowd = context;
-    struct inquiry *first = crowd->given_up ? NULL : line_take(&crowd->lines[false]);
+    struct inquiry *first =
+        crowd->given_up ? NULL : line_take(&crowd->lines[ENGINE_GLANCE]);
     return first ? &first->request : NULL;
 }
 
@@ -316,9 +325,9 @@ static struct request *next_derivative(void *context)
     struct crowd *crowd = context;
     if (crowd->given_up)
         return NULL;
-    if (!crowd->lines[true].first && crowd->more && crowd->seated < SEATS)
+    if (!crowd->lines[ENGINE_DERIVATIVES].first && crowd->more && crowd->seated < SEATS)
         admit(crowd);
-    struct inquiry *first = line_take(&crowd->lines[true]);
+    struct inquiry *first = line_take(&crowd->lines[ENGINE_DERIVATIVES]);
     return first ? &first->request : NULL;
 }
 
@@ -334,11 +343,11 @@ static void answered(void *context, struct request *request)
 
 static void crowd_run(struct crowd *crowd)
 {
-    const struct supply values = {next_value, answered, crowd},
+    const struct supply glances = {next_glance, answered, crowd},
                         derivatives = {next_derivative, answered, crowd};
     while (!crowd->given_up && (crowd->more || crowd->seated)) {
-        engine_run(crowd->engine, true, &derivatives);
-        engine_run(crowd->engine, false, &values);
+        engine_run(crowd->engine, ENGINE_DERIVATIVES, &derivatives);
+        engine_run(crowd->engine, ENGINE_GLANCE, &glances);
     }
     for (size_t i = 0; i < SEATS; i++)
         if (crowd->seats[i])

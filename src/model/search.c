@@ -28,10 +28,13 @@
 
 #define CURVATURE_LEAST 0.05
 
-/* A mode is found when a step promises less of O than this: the square of its length in
- * posterior standard deviations. Coarser answers cannot tell as much. */
+/* A mode is found when Newton's step promises less of O than this: the square of its
+ * length in posterior standard deviations. Coarser answers cannot tell as much. */
 #define PROMISE_DONE 1e-12
-#define PROMISE_COARSE(tolerance) ((tolerance)*fmin(1, 1e6 * (tolerance)))
+#define PROMISE_COARSE(tolerance) fmin(1e-6, 1e6 * (tolerance) * (tolerance))
+/* Whether O fell by less than this is a matter of the solver's errors: below it, a step
+ * may instead make the slope smaller, whose errors do not grow with the measurements. */
+#define PROMISE_NOISY(tolerance) (1e3 * (tolerance))
 /* Where rounding in the solver stops progress earlier, this still counts as found. */
 #define PROMISE_ENOUGH 1e-6
 
@@ -40,11 +43,59 @@
 static const double shifts[] = {-1, 1, -2, 2};
 #define SHIFTS (sizeof shifts / sizeof shifts[0])
 
+/* --- what it remembers ------------------------------------------------------------- */
+
+enum asked { ASKED_START, ASKED_TRIAL, ASKED_AROUND };
+
+struct way {
+    const struct prior *prior;
+    size_t p;
+    double promise_done, promise_noisy;
+    enum asked asked;
+
+    double *z; /* where the descent stands, and O there */
+    struct point here;
+    double *lack, *step; /* B [p][p]; the step being tried [p] */
+    double radius, promise, length;
+    size_t limit, restarts;
+
+    bool *moving;          /* of the first descent */
+    bool later;            /* that one is over */
+    double *beyond;        /* [beyonds][p] of what its last look saw rising little */
+    size_t beyonds, shift; /* not begun from yet; begun from so many shifted places */
+};
+
 /* --- the quadratic model -----------------------------------------------------------
  *
- * Around a point, in the eigenvectors of its Hessian: H = A + B, where B is what secants
- * have shown A to lack (Dennis, Gay, Welsch 1981: NL2SOL). */
+ * Around a point, with the Hessian H = A + B, where B is what secants have shown A to
+ * lack (Dennis, Gay, Welsch 1981: NL2SOL). */
 
+static void hessian_at(const struct way *way, double *hessian)
+{
+    for (size_t i = 0; i < way->p * way->p; i++)
+        hessian[i] = way->here.curvature[i] + way->lack[i];
+}
+
+/* The whole step to the quadratic's minimum and what it promises; false: it has none. */
+static bool newton_step(struct way *way)
+{
+    size_t p = way->p;
+    double hessian[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], square = 0;
+    way->promise = 0;
+    hessian_at(way, hessian);
+    for (size_t a = 0; a < p; a++)
+        way->step[a] = -way->here.gradient[a];
+    if (p && linalg_spd_solve(p, hessian, 1, way->step) != ERR_OK)
+        return false;
+    for (size_t a = 0; a < p; a++) {
+        way->promise -= way->step[a] * way->here.gradient[a];
+        square += way->step[a] * way->step[a];
+    }
+    way->length = sqrt(square);
+    return true;
+}
+
+/* In the eigenvectors of the Hessian. */
 struct bowl {
     size_t p;
     double value[MODEL_PARAMETERS_MAX]; /* eigenvalues, ascending */
@@ -52,21 +103,19 @@ struct bowl {
     double slope[MODEL_PARAMETERS_MAX]; /* half gradient in eigenvectors */
 };
 
-static enum err bowl_init(struct bowl *bowl, size_t p, const struct point *point,
-                          double *lack)
+static enum err bowl_init(struct bowl *bowl, struct way *way)
 {
+    size_t p = bowl->p = way->p;
     double hessian[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
-    bowl->p = p;
-    for (size_t i = 0; i < p * p; i++)
-        hessian[i] = point->curvature[i] + lack[i];
+    hessian_at(way, hessian);
     enum err err = linalg_eigen(p, hessian, bowl->value, bowl->vector);
     /* A is at least the identity; a sum that is not even near it is not to be trusted. */
     if (err == ERR_OK && bowl->value[0] < CURVATURE_LEAST) {
-        memset(lack, 0, p * p * sizeof *lack);
-        err = linalg_eigen(p, point->curvature, bowl->value, bowl->vector);
+        memset(way->lack, 0, p * p * sizeof *way->lack);
+        err = linalg_eigen(p, way->here.curvature, bowl->value, bowl->vector);
     }
     if (err == ERR_OK)
-        linalg_multiply_tn(p, p, 1, bowl->vector, point->gradient, bowl->slope);
+        linalg_multiply_tn(p, p, 1, bowl->vector, way->here.gradient, bowl->slope);
     return err;
 }
 
@@ -84,25 +133,29 @@ static double bowl_length(const struct bowl *bowl, double damping, double *deriv
     return length;
 }
 
-/* The minimiser of the quadratic within `radius` (Newton on the secular equation, More
- * and Sorensen 1983); the decrease of O it promises. */
-static double bowl_step(const struct bowl *bowl, double radius, double *step,
-                        double *length)
+/* The minimiser of the quadratic within the radius (Newton on the secular equation, More
+ * and Sorensen 1983), and what it promises. */
+static enum err bowl_step(struct way *way)
 {
-    double damping = 0, derivative, promise = 0;
-    *length = bowl_length(bowl, 0, &derivative);
-    for (int i = 0; i < 30 && *length > radius * 1.01; i++) {
-        damping += (*length / radius - 1) * *length / -derivative;
-        *length = bowl_length(bowl, damping, &derivative);
+    struct bowl bowl;
+    double damping = 0, derivative;
+    enum err err = bowl_init(&bowl, way);
+    if (err != ERR_OK)
+        return err;
+    way->length = bowl_length(&bowl, 0, &derivative);
+    for (int i = 0; i < 30 && way->length > way->radius * 1.01; i++) {
+        damping += (way->length / way->radius - 1) * way->length / -derivative;
+        way->length = bowl_length(&bowl, damping, &derivative);
     }
-    memset(step, 0, bowl->p * sizeof *step);
-    for (size_t i = 0; i < bowl->p; i++) {
-        double t = -bowl->slope[i] / (bowl->value[i] + damping);
-        promise -= t * (2 * bowl->slope[i] + bowl->value[i] * t);
-        for (size_t a = 0; a < bowl->p; a++)
-            step[a] += bowl->vector[a * bowl->p + i] * t;
+    way->promise = 0;
+    memset(way->step, 0, bowl.p * sizeof *way->step);
+    for (size_t i = 0; i < bowl.p; i++) {
+        double t = -bowl.slope[i] / (bowl.value[i] + damping);
+        way->promise -= t * (2 * bowl.slope[i] + bowl.value[i] * t);
+        for (size_t a = 0; a < bowl.p; a++)
+            way->step[a] += bowl.vector[a * bowl.p + i] * t;
     }
-    return promise;
+    return ERR_OK;
 }
 
 /* --- the way -----------------------------------------------------------------------
@@ -110,26 +163,6 @@ static double bowl_step(const struct bowl *bowl, double radius, double *step,
  * settle_from asks for O where a descent is to begin; descent_step asks for a trial,
  * again and again; look_around asks for the neighbours of where it ended; elsewhere
  * begins again. Each of the take_* hears the answer and asks the next. */
-
-enum asked { ASKED_START, ASKED_TRIAL, ASKED_AROUND };
-
-struct way {
-    const struct prior *prior;
-    size_t p;
-    double promise_done;
-    enum asked asked;
-
-    double *z; /* where the descent stands, and O there */
-    struct point here;
-    double *lack, *step; /* B [p][p]; the step being tried [p] */
-    double radius, promise, length;
-    size_t limit, restarts;
-
-    bool *moving;          /* of the first descent */
-    bool later;            /* that one is over */
-    double *beyond;        /* [beyonds][p] of what its last look saw rising little */
-    size_t beyonds, shift; /* not begun from yet; begun from so many shifted places */
-};
 
 static void swap_points(struct point *a, struct point *b)
 {
@@ -236,20 +269,20 @@ static bool descent_step(struct search *search)
 {
     struct way *way = search->way;
     size_t p = way->p;
-    struct bowl bowl;
     double trial[MODEL_PARAMETERS_MAX];
     if (p == 0) /* nothing differs between patients */
         return descent_ended(search, true);
-    if (search->evaluations >= way->limit ||
-        bowl_init(&bowl, p, &way->here, way->lack) != ERR_OK)
+    if (search->evaluations >= way->limit)
         return descent_ended(search, false);
-    way->promise = bowl_step(&bowl, way->radius, way->step, &way->length);
-    if (way->promise < way->promise_done) {
+    bool whole = newton_step(way);
+    if (whole && way->promise < way->promise_done) {
         for (size_t a = 0; a < p; a++)
             way->z[a] += way->step[a];
         way->here.objective -= way->promise;
         return descent_ended(search, true);
     }
+    if (!(whole && way->length <= way->radius) && bowl_step(way) != ERR_OK)
+        return descent_ended(search, false);
     if (is_known(search, way->z))
         return descent_ended(search, false);
     for (size_t a = 0; a < p; a++)
@@ -261,7 +294,11 @@ static bool take_start(struct search *search)
 {
     struct way *way = search->way;
     if (search->answer.err != ERR_OK)
-        return search->evaluations > 1 && settle_ended(search, false);
+        return search->evaluations > 1 && settle_ended(search, way->restarts > 0);
+    /* What looked lower at a glance need not be. */
+    if (way->restarts &&
+        !(search->answer.objective <= way->here.objective - LOWER_ENOUGH))
+        return settle_ended(search, true);
     memcpy(way->z, search->z, way->p * sizeof *way->z);
     swap_points(&way->here, &search->answer);
     memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
@@ -291,21 +328,37 @@ static void learn_lack(struct way *way, const struct point *after)
             way->lack[a * p + b] += rest[a] * rest[b] / along;
 }
 
+/* What Newton's step would promise, by the expected curvature. */
+static double decrement(size_t p, const struct point *point)
+{
+    double step[MODEL_PARAMETERS_MAX], out = 0;
+    memcpy(step, point->gradient, p * sizeof *step);
+    if (linalg_spd_solve(p, point->curvature, 1, step) != ERR_OK)
+        return INFINITY;
+    for (size_t a = 0; a < p; a++)
+        out += point->gradient[a] * step[a];
+    return out;
+}
+
 static bool take_trial(struct search *search)
 {
     struct way *way = search->way;
     bool known = search->answer.err == ERR_OK, rests = false;
     double ratio = known ? (way->here.objective - search->answer.objective) / way->promise
                          : -INFINITY;
+    bool lower = ratio > RATIO_ACCEPT;
+    bool flatter = known && !lower && way->promise < way->promise_noisy &&
+                   way->promise > PROMISE_ENOUGH &&
+                   decrement(way->p, &search->answer) < decrement(way->p, &way->here);
     if (known && isfinite(ratio))
         learn_lack(way, &search->answer);
-    if (ratio > RATIO_ACCEPT) {
+    if (lower || flatter) {
         memcpy(way->z, search->z, way->p * sizeof *way->z);
         swap_points(&way->here, &search->answer);
-    } else if (way->promise < fmax(PROMISE_ENOUGH, way->promise_done)) {
+    } else if (way->promise < PROMISE_ENOUGH) {
         rests = true;
     }
-    if (ratio < 0.25)
+    if (ratio < 0.25 && !flatter)
         way->radius = way->length / 4;
     else if (ratio > 0.75)
         way->radius = fmax(way->radius, 2 * way->length);
@@ -319,6 +372,7 @@ static void keep_beyond(struct search *search)
 {
     struct way *way = search->way;
     size_t p = way->p;
+    way->beyonds = 0;
     for (size_t i = 0; i < search->count; i++) {
         for (size_t a = 0; a < p; a++)
             way->beyond[way->beyonds * p + a] = 2 * search->z[i * p + a] - way->z[a];
@@ -335,12 +389,11 @@ static bool take_around(struct search *search)
     for (size_t i = 1; i < search->count; i++)
         if (search->objectives[i] < search->objectives[lowest])
             lowest = i;
+    if (!way->later)
+        keep_beyond(search);
     if (!(search->objectives[lowest] <= way->here.objective - LOWER_ENOUGH) ||
-        way->restarts++ == RESTARTS_MAX) {
-        if (!way->later)
-            keep_beyond(search);
+        way->restarts++ == RESTARTS_MAX)
         return settle_ended(search, true);
-    }
     return ask_point(search, ASKED_START, search->z + lowest * way->p);
 }
 
@@ -357,7 +410,8 @@ double search_mass(size_t p, const struct point *mode)
     return mode->objective + linalg_lower_log_det(p, half);
 }
 
-void search_begin(struct search *search, const struct prior *prior, double tolerance)
+void search_begin(struct search *search, const struct prior *prior, const double *start,
+                  double tolerance)
 {
     size_t p = prior->p, most = p ? 2 * p : 1;
     struct way *way = mem_new(1, sizeof *way);
@@ -371,13 +425,14 @@ void search_begin(struct search *search, const struct prior *prior, double toler
     way->prior = prior;
     way->p = p;
     way->promise_done = fmax(PROMISE_DONE, PROMISE_COARSE(tolerance));
+    way->promise_noisy = PROMISE_NOISY(tolerance);
     way->z = mem_new(p, sizeof(double));
     way->here = point_new(p);
     way->lack = mem_new(p * p, sizeof(double));
     way->step = mem_new(p, sizeof(double));
     way->moving = mem_new(p, sizeof(bool));
     way->beyond = mem_new((most + 1) * p, sizeof(double));
-    settle_from(search, way->z);
+    settle_from(search, start ? start : way->z);
 }
 
 bool search_go_on(struct search *search)

@@ -19,7 +19,8 @@
 struct search {
     /* The question: O at `count` places z [count][p]. With derivatives it is one place,
      * whose answer is `answer` and, in `moving` [p + q], what twin_point says of it;
-     * else the answers are objectives [count], +inf where there is none. */
+     * else the answers are objectives [count], +inf where there is none, of which a
+     * glance is enough. */
     size_t count;
     bool derivatives;
     double *z;
@@ -36,8 +37,10 @@ struct search {
     struct way *way; /* its own affair */
 };
 
-/* `tolerance` of the answers, relative: how near to the mode it can hope to come. */
-void search_begin(struct search *search, const struct prior *prior, double tolerance);
+/* From z = `start` [p]; NULL: 0. `tolerance` of the answers, relative: how near to the
+ * mode it can hope to come. */
+void search_begin(struct search *search, const struct prior *prior, const double *start,
+                  double tolerance);
 /* After the answer: true with the next question, false at the end. */
 bool search_go_on(struct search *search);
 void search_clear(struct search *search);

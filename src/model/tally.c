@@ -15,6 +15,7 @@ struct tally {
     const struct tally_subject *subjects[LANES];
     /* Of the measurements being added: */
     double value[LANES], constant[LANES], linear[LANES], square[LANES];
+    double log_constant[LANES];
     double takes[LANES]; /* 1 or 0 */
     double likelihood[LANES], slope[LANES], information[LANES];
 };
@@ -44,6 +45,7 @@ void tally_error(const struct residual *residual, struct tally_error *error)
         error->ordinary = false;
         break;
     }
+    error->log_constant = elementary_log(error->constant);
 }
 
 /* --- one alone -------------------------------------------------------------------------
@@ -90,6 +92,20 @@ LANES_INLINE void weigh_rows(struct tally *tally, const double *f)
     }
 }
 
+/* The same where no lane's variance depends on f. */
+LANES_INLINE void weigh_constant_rows(struct tally *tally, const double *f)
+{
+    ROW_LANES
+    {
+        double at = tally->takes[l] != 0 ? f[l] : 0;
+        double w = 1 / tally->constant[l], r = tally->value[l] - at;
+        double likelihood = LOG_2_PI + tally->log_constant[l] + r * r * w;
+        tally->likelihood[l] = tally->takes[l] != 0 ? likelihood : 0;
+        tally->slope[l] = tally->takes[l] != 0 ? 0 - r * w : 0;
+        tally->information[l] = tally->takes[l] != 0 ? w : 0;
+    }
+}
+
 /* Slopes of lanes that do not take part count as zeros, whatever they are. */
 LANES_INLINE void add_rows(struct tally *tally, const double *const *slopes)
 {
@@ -118,6 +134,8 @@ LANES_INLINE void add_rows(struct tally *tally, const double *const *slopes)
 }
 
 LANES_KINDS(weigh, tally->simd, (struct tally * tally, const double *f), tally, f)
+LANES_KINDS(weigh_constant, tally->simd, (struct tally * tally, const double *f), tally,
+            f)
 LANES_KINDS(add, tally->simd, (struct tally * tally, const double *const *slopes), tally,
             slopes)
 
@@ -158,35 +176,43 @@ static void weigh_one(struct tally *tally, size_t lane, const struct tally_error
     tally->information[lane] = o.information;
 }
 
-void tally_add(struct tally *tally, const bool *takes, const size_t *index,
-               const double *f, const double *const *slopes)
+void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
+               const double *const *slopes)
 {
-    bool ordinary[LANES];
-    for (size_t lane = 0; lane < LANES; lane++) {
-        const struct tally_subject *subject = tally->subjects[lane];
-        tally->takes[lane] = takes[lane] ? 1 : 0;
-        tally->constant[lane] = 1;
-        tally->linear[lane] = tally->square[lane] = tally->value[lane] = 0;
-        ordinary[lane] = true;
-        if (!takes[lane])
-            continue;
-        const struct twin_measurement *y = &subject->measurements[index[lane]];
-        const struct tally_error *error = &subject->errors[y->observation];
-        ordinary[lane] = error->ordinary && y->censoring == CENSORED_NOT;
-        if (!ordinary[lane])
-            continue;
-        tally->value[lane] = y->value;
-        tally->constant[lane] = error->constant;
-        tally->linear[lane] = error->linear;
-        tally->square[lane] = error->square;
+    lane_set others = 0; /* than uncensored with a normal error */
+    bool varies = false;
+    ROW_LANES
+    {
+        tally->takes[l] = 0;
+        tally->constant[l] = 1;
+        tally->linear[l] = tally->square[l] = tally->value[l] = 0;
     }
-    weigh(tally, f);
-    for (size_t lane = 0; lane < LANES; lane++) {
-        const struct tally_subject *subject = tally->subjects[lane];
-        if (ordinary[lane])
+    EACH_OF(takes)
+    {
+        const struct tally_subject *subject = tally->subjects[l];
+        const struct twin_measurement *y = &subject->measurements[index[l]];
+        const struct tally_error *error = &subject->errors[y->observation];
+        tally->takes[l] = 1;
+        if (!error->ordinary || y->censoring != CENSORED_NOT) {
+            others |= LANE_BIT(l);
             continue;
-        const struct twin_measurement *y = &subject->measurements[index[lane]];
-        weigh_one(tally, lane, &subject->errors[y->observation], y, f[lane]);
+        }
+        tally->value[l] = y->value;
+        tally->constant[l] = error->constant;
+        tally->log_constant[l] = error->log_constant;
+        tally->linear[l] = error->linear;
+        tally->square[l] = error->square;
+        varies |= error->linear != 0 || error->square != 0;
+    }
+    if (varies)
+        weigh(tally, f);
+    else
+        weigh_constant(tally, f);
+    EACH_OF(others)
+    {
+        const struct tally_subject *subject = tally->subjects[l];
+        const struct twin_measurement *y = &subject->measurements[index[l]];
+        weigh_one(tally, l, &subject->errors[y->observation], y, f[l]);
     }
     add(tally, slopes);
 }

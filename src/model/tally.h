@@ -21,6 +21,7 @@
 struct tally_error {
     struct residual residual;
     double constant, linear, square;
+    double log_constant;
     bool ordinary;
 };
 void tally_error(const struct residual *residual, struct tally_error *error);
@@ -41,15 +42,18 @@ struct tally_subject {
 void tally_add_one(const struct tally_subject *subject, size_t index, double f,
                    const double *slopes, size_t directions, double *sums);
 
+/* Additions and products of a measurement, a fused pair as two. */
+#define TALLY_FLOPS(d) (60 + (d)*3 + (d) * ((d) + 1))
+
 struct tally;
 struct tally *tally_new(size_t directions, enum simd simd);
 void tally_destroy(struct tally **tally);
 void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject);
 
-/* One measurement of one observation in each lane that `takes`: their indices, the
- * predictions f [LANES] and slopes [directions] of [LANES]. */
-void tally_add(struct tally *tally, const bool *takes, const size_t *index,
-               const double *f, const double *const *slopes);
+/* One measurement in each lane of a set: their indices [LANES], the predictions f [LANES]
+ * and slopes [directions] of [LANES]. */
+void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
+               const double *const *slopes);
 void tally_end(const struct tally *tally, size_t lane, double *sums);
 
 #endif

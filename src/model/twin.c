@@ -238,36 +238,42 @@ struct engine {
     const struct model *model;
     const struct prior_layout *layout;
     double tolerance;
-    struct mover with, without; /* derivatives */
+    struct mover movers[ENGINE_WANTS];
 };
 
-static void mover_init(struct mover *mover, const struct model *model, bool derivatives,
-                       const struct engine_options *options)
+static void mover_init(struct mover *mover, const struct model *model,
+                       enum engine_want want, const struct engine_options *options)
 {
+    bool derivatives = want == ENGINE_DERIVATIVES;
+    double tolerance = options->tolerance;
+    if (want == ENGINE_GLANCE)
+        tolerance = fmax(tolerance, GLANCE_TOLERANCE);
     flow_init(&mover->flow, model, derivatives);
     if (model_states(model) == 0)
         return;
     flow_solver(&mover->flow, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF,
-                options->tolerance);
-    if (options->solver == ENGINE_LANES)
-        mover->ensemble =
-            ensemble_new(model, derivatives, options->tolerance, simd_best());
+                tolerance);
+    enum simd simd = simd_best();
+    if (options->solver == ENGINE_NARROW && simd > SIMD_SCALAR)
+        simd--;
+    if (options->solver == ENGINE_LANES || options->solver == ENGINE_NARROW)
+        mover->ensemble = ensemble_new(model, derivatives, tolerance, simd);
 }
 
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
                           const struct engine_options *options)
 {
     struct engine *engine = mem_new(1, sizeof *engine);
-    struct engine_options chosen = {ENGINE_LANES, ENGINE_TOLERANCE};
+    struct engine_options chosen = {.solver = ENGINE_LANES};
     if (options)
-        chosen.solver = options->solver;
-    if (options && options->tolerance > 0)
-        chosen.tolerance = options->tolerance;
+        chosen = *options;
+    if (!(chosen.tolerance > 0))
+        chosen.tolerance = ENGINE_TOLERANCE;
     engine->model = model;
     engine->layout = layout;
     engine->tolerance = chosen.tolerance;
-    mover_init(&engine->with, model, true, &chosen);
-    mover_init(&engine->without, model, false, &chosen);
+    for (int want = 0; want < ENGINE_WANTS; want++)
+        mover_init(&engine->movers[want], model, (enum engine_want)want, &chosen);
     return engine;
 }
 
@@ -276,12 +282,26 @@ void engine_destroy(struct engine **engine)
     struct engine *gone = *engine;
     if (!gone)
         return;
-    ensemble_destroy(&gone->with.ensemble);
-    ensemble_destroy(&gone->without.ensemble);
-    flow_clear(&gone->with.flow);
-    flow_clear(&gone->without.flow);
+    for (int want = 0; want < ENGINE_WANTS; want++) {
+        ensemble_destroy(&gone->movers[want].ensemble);
+        flow_clear(&gone->movers[want].flow);
+    }
     mem_free(gone);
     *engine = NULL;
+}
+
+void engine_work(const struct engine *engine, struct engine_work *work)
+{
+    *work = (struct engine_work){0};
+    for (int want = 0; want < ENGINE_WANTS; want++) {
+        if (!engine->movers[want].ensemble)
+            continue;
+        struct ensemble_work one = ensemble_work(engine->movers[want].ensemble);
+        work->solves += one.requests;
+        work->steps += one.steps;
+        work->readings += one.readings;
+        work->flops += one.flops;
+    }
 }
 
 const struct model *engine_model(const struct engine *engine)
@@ -408,9 +428,9 @@ static void done_or_followed(void *context, struct request *request)
     chance->supply->done(chance->supply->context, request);
 }
 
-void engine_run(struct engine *engine, bool derivatives, const struct supply *supply)
+void engine_run(struct engine *engine, enum engine_want want, const struct supply *supply)
 {
-    struct mover *mover = derivatives ? &engine->with : &engine->without;
+    struct mover *mover = &engine->movers[want];
     struct second_chance chance = {mover, supply};
     const struct supply through = {next_of, done_or_followed, &chance};
     struct request *request;
@@ -440,12 +460,12 @@ static void queue_done(void *context, struct request *request)
     (void)context, (void)request;
 }
 
-static void answer_all(struct engine *engine, bool derivatives, struct request *requests,
-                       size_t count)
+static void answer_all(struct engine *engine, enum engine_want want,
+                       struct request *requests, size_t count)
 {
     struct queue queue = {requests, requests + count};
     const struct supply supply = {queue_next, queue_done, &queue};
-    engine_run(engine, derivatives, &supply);
+    engine_run(engine, want, &supply);
 }
 
 /* --- prediction at the measurements ------------------------------------------------ */
@@ -482,7 +502,7 @@ void twin_predict_all(struct engine *engine, struct twin_point *points, size_t c
         requests[i].d_f = points[i].jacobian;
         requests[i].moving = points[i].moving;
     }
-    answer_all(engine, derivatives, requests, count);
+    answer_all(engine, derivatives ? ENGINE_DERIVATIVES : ENGINE_VALUES, requests, count);
     for (size_t i = 0; i < count; i++)
         points[i].err = requests[i].err;
     mem_free(requests);
@@ -514,7 +534,7 @@ void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_
             .f = courses[i].out,
         };
     }
-    answer_all(engine, false, requests, count);
+    answer_all(engine, ENGINE_VALUES, requests, count);
     for (size_t i = 0; i < count; i++)
         courses[i].err = requests[i].err;
     mem_free(requests);

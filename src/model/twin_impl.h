@@ -14,8 +14,14 @@ const struct twin_measurement *twin_measured(const struct twin *twin);
 
 double engine_tolerance(const struct engine *engine);
 
+/* What is wanted: values, with derivatives or without, to the engine's tolerance; or just
+ * a glance, values to GLANCE_TOLERANCE if that is coarser. */
+enum engine_want { ENGINE_VALUES, ENGINE_DERIVATIVES, ENGINE_GLANCE, ENGINE_WANTS };
+#define GLANCE_TOLERANCE 1e-4
+
 /* Answers requests until there are none: in lanes where there are any, by CVODES what is
  * too stiff for them. After a failure err_text() says why while `done` is called. */
-void engine_run(struct engine *engine, bool derivatives, const struct supply *supply);
+void engine_run(struct engine *engine, enum engine_want want,
+                const struct supply *supply);
 
 #endif

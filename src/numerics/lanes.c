@@ -60,6 +60,7 @@ struct lanes {
     struct lanes_system system;
     enum simd simd;
     size_t *group_end;
+    double *group_share; /* 1 / rows of each */
     double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
     double *k[STAGES];                 /* rates in it */
     double *absolute;                  /* tolerances */
@@ -139,13 +140,12 @@ LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_
 #undef COMBINE
 }
 
-/* 1 / x to 2e-4, for positive x: a guess by the exponent, and twice Newton's iteration. A
- * division takes as long as all else in a row of the error. */
+/* 1 / x to 2 %, for positive x: a guess by the exponent, and Newton's iteration. An error
+ * need not be known better, and a division takes as long as all else in a row of it. */
 LANES_INLINE double about_inverse(double x)
 {
     double guess =
         elementary_from_bits((uint64_t)0x7fde6238502484ba - elementary_bits(x));
-    guess = guess * fma(-x, guess, 2);
     return guess * fma(-x, guess, 2);
 }
 
@@ -161,7 +161,7 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
         k[j] = lanes->k[j];
     for (size_t g = 0; g < lanes->system.groups; g++) {
         double square[LANES] = {0};
-        double share = 1 / (double)(lanes->group_end[g] - r);
+        double share = lanes->group_share[g];
         for (; r < lanes->group_end[g]; r++) {
             ROW_LANES
             {
@@ -205,14 +205,20 @@ LANES_INLINE void commit_rows(struct lanes *lanes)
         }
 }
 
-LANES_INLINE void between_rows(struct lanes *lanes, const double *theta,
-                               const size_t *rows, size_t count)
+LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_t *rows,
+                               size_t count)
 {
-    double share[STAGES][LANES], *out = lanes->system.stage;
+    double theta[LANES], share[STAGES][LANES], *out = lanes->system.stage;
     const double *k[STAGES], *y = lanes->y, *next = lanes->next;
     const double *stepped = lanes->stepped;
     for (size_t j = 0; j < STAGES; j++)
         k[j] = lanes->k[j];
+    ROW_LANES
+    {
+        double part = (t[l] - lanes->begun[l]) / lanes->taken[l];
+        part = t[l] < lanes->t[l] ? part : 1;
+        theta[l] = stepped[l] != 0 ? part : 1;
+    }
     for (size_t j = 0; j < STAGES; j++) {
         const double *c = inside[j];
         ROW_LANES
@@ -240,8 +246,8 @@ LANES_KINDS(combine, lanes->simd,
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(between, lanes->simd,
-            (struct lanes * lanes, const double *theta, const size_t *rows, size_t count),
-            lanes, theta, rows, count)
+            (struct lanes * lanes, const double *t, const size_t *rows, size_t count),
+            lanes, t, rows, count)
 
 enum simd simd_best(void)
 {
@@ -292,6 +298,9 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
     out->group_end =
         mem_copy(system->group_end, system->groups * sizeof *system->group_end);
     out->system.group_end = out->group_end;
+    out->group_share = mem_new(system->groups, sizeof *out->group_share);
+    for (size_t g = 0, first = 0; g < system->groups; first = system->group_end[g++])
+        out->group_share[g] = 1 / (double)(system->group_end[g] - first);
     out->y = lanes_rows_new(system->rows);
     out->next = lanes_rows_new(system->rows);
     out->absolute = lanes_rows_new(system->rows);
@@ -308,6 +317,7 @@ void lanes_destroy(struct lanes **lanes)
     if (!gone)
         return;
     mem_free(gone->group_end);
+    mem_free(gone->group_share);
     lanes_rows_free(gone->y);
     lanes_rows_free(gone->next);
     lanes_rows_free(gone->absolute);
@@ -498,11 +508,5 @@ void lanes_step(struct lanes *lanes)
 
 void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, size_t count)
 {
-    double theta[LANES];
-    EACH_LANE
-    {
-        bool in = lanes->stepped[l] != 0 && t[l] < lanes->t[l];
-        theta[l] = in ? (t[l] - lanes->begun[l]) / lanes->taken[l] : 1;
-    }
-    between(lanes, theta, rows, count);
+    between(lanes, t, rows, count);
 }

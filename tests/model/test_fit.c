@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include "numerics/linalg.h"
+#include "virtual.h"
 
 static const char line_text[] = "model line version 1 \"a straight line\"\ntime a\n"
                                 "[parameters]\n"
@@ -390,8 +391,146 @@ static void fit__crowds_can_be_given_up(void **state)
     trial_clear(&trial);
 }
 
-int main(void)
+/* --- virtual patients --------------------------------------------------------------- */
+
+static size_t virtual_count = 150; /* 2,000 at night */
+static double day[288];
+
+static void day_open(struct virtual_study *study)
 {
+    for (size_t i = 0; i < 288; i++)
+        day[i] = 5 * (double)(i + 1);
+    virtual_open(study, SOURCE_DIR "/bench/hovorka.twin", virtual_glucose_day,
+                 virtual_count, 0.5, day, 288);
+}
+
+/* Fits of the whole study, each from a place of its own. */
+struct starts {
+    const struct virtual_study *study;
+    double (*from)[MODEL_PARAMETERS_MAX]; /* phi; NULL: B x */
+    size_t next;
+    struct fit **fits;
+};
+
+static bool start_next(void *context, struct fit_patient *patient)
+{
+    struct starts *starts = context;
+    if (starts->next == starts->study->count)
+        return false;
+    patient->twin = starts->study->twins[starts->next];
+    patient->start = starts->from ? starts->from[starts->next] : NULL;
+    patient->owner = &starts->fits[starts->next++];
+    return true;
+}
+
+static bool start_done(void *context, struct fit_patient *patient)
+{
+    (void)context;
+    *(struct fit **)patient->owner = patient->fit;
+    return true;
+}
+
+static struct fit **fit_from(const struct virtual_study *study, double tolerance,
+                             double (*from)[MODEL_PARAMETERS_MAX])
+{
+    const struct engine_options options = {.tolerance = tolerance};
+    struct engine *engine = engine_new(study->model, &study->layout, &options);
+    struct starts starts = {study, from, 0, mem_new(study->count, sizeof(struct fit *))};
+    const struct fit_crowd crowd = {study->prior, false, start_next, start_done, &starts};
+    fit_crowd(engine, &crowd);
+    engine_destroy(&engine);
+    return starts.fits;
+}
+
+static void fits_free(const struct virtual_study *study, struct fit **fits)
+{
+    for (size_t i = 0; i < study->count; i++)
+        fit_destroy(&fits[i]);
+    mem_free(fits);
+}
+
+/* How many did not come to the lower of two modes, or to one at all. */
+static size_t count_elsewhere(const struct virtual_study *study, struct fit **fits,
+                              struct fit **others)
+{
+    size_t elsewhere = 0;
+    for (size_t i = 0; i < study->count; i++)
+        elsewhere +=
+            !fits[i]->converged || !(fits[i]->objective < others[i]->objective + 1e-2);
+    return elsewhere;
+}
+
+/* From the prior's centre every one comes to where it comes from the truth, or lower;
+ * from three of the prior's standard deviations away nearly all do. */
+static void fit__of_virtual_patients_converges(void **state)
+{
+    (void)state;
+    struct virtual_study study;
+    day_open(&study);
+    size_t p = study.layout.p;
+    double(*truth)[MODEL_PARAMETERS_MAX] = mem_new(study.count, sizeof *truth);
+    double(*far)[MODEL_PARAMETERS_MAX] = mem_new(study.count, sizeof *far);
+    for (size_t i = 0; i < study.count; i++)
+        for (size_t a = 0; a < p; a++) {
+            size_t k = study.layout.individual[a];
+            const struct model_parameter *one = model_parameter(study.model, k);
+            double drawn = normal_quantile(virtual_uniform(&study));
+            truth[i][a] = transform_forward(one, study.truth[i][k]);
+            far[i][a] =
+                transform_forward(one, one->typical) + 3 * one->between_sd * drawn;
+        }
+    struct fit **from_centre = fit_from(&study, 1e-6, NULL),
+               **from_truth = fit_from(&study, 1e-6, truth),
+               **from_far = fit_from(&study, 1e-6, far);
+    size_t missed = count_elsewhere(&study, from_centre, from_truth),
+           strayed = count_elsewhere(&study, from_far, from_centre);
+    print_message(
+        "%zu virtual patients: %zu not at the mode from the prior's centre, %zu "
+        "from three standard deviations away\n",
+        study.count, missed, strayed);
+    assert_int_equal(missed, 0);
+    assert_true((double)strayed <= 0.03 * (double)study.count);
+    fits_free(&study, from_centre);
+    fits_free(&study, from_truth);
+    fits_free(&study, from_far);
+    mem_free(truth);
+    mem_free(far);
+    virtual_close(&study);
+}
+
+/* A solver's tolerance of 1e-4 moves a mode by less than 0.02 of its posterior standard
+ * deviations, and these by less than 2 %. */
+static void fit__tolerates_a_coarse_solver(void **state)
+{
+    (void)state;
+    struct virtual_study study;
+    day_open(&study);
+    size_t p = study.layout.p;
+    double most = 0, spread = 0;
+    struct fit **coarse = fit_from(&study, 1e-4, NULL),
+               **fine = fit_from(&study, 1e-9, NULL);
+    for (size_t i = 0; i < study.count; i++) {
+        assert_true(coarse[i]->converged && fine[i]->converged);
+        for (size_t a = 0; a < p; a++) {
+            double sd = sqrt(fine[i]->covariance[a * (p + 1)]);
+            most = fmax(most, fabs(coarse[i]->phi[a] - fine[i]->phi[a]) / sd);
+            spread =
+                fmax(spread, fabs(sqrt(coarse[i]->covariance[a * (p + 1)]) / sd - 1));
+        }
+    }
+    print_message("off by at most %.4f posterior standard deviations, these by %.2f %%\n",
+                  most, 100 * spread);
+    assert_true(most < 0.02);
+    assert_true(spread < 0.02);
+    fits_free(&study, coarse);
+    fits_free(&study, fine);
+    virtual_close(&study);
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "nightly") == 0)
+        virtual_count = 2000;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fit__of_a_line_is_exact),
         cmocka_unit_test(fit__without_measurements_is_the_prior),
@@ -401,6 +540,8 @@ int main(void)
         cmocka_unit_test(fit__that_fails_stays_on_the_prior_and_says_so),
         cmocka_unit_test(fit__of_a_patient_depends_on_nobody_else),
         cmocka_unit_test(fit__crowds_can_be_given_up),
+        cmocka_unit_test(fit__of_virtual_patients_converges),
+        cmocka_unit_test(fit__tolerates_a_coarse_solver),
     };
     return cmocka_run_group_tests_name("fit", tests, NULL, NULL);
 }

@@ -51,17 +51,16 @@ static void tally_all(const struct scene *scenes, enum simd simd,
         double f[LANES], rows[DIRECTIONS][LANES];
         const double *slopes[DIRECTIONS];
         size_t index[LANES];
-        bool takes[LANES];
         for (size_t l = 0; l < LANES; l++) {
+            bool takes = l != 5;
             index[l] = i;
-            takes[l] = l != 5;
-            f[l] = takes[l] ? scenes[l].f[i] : NAN;
+            f[l] = takes ? scenes[l].f[i] : NAN;
             for (size_t a = 0; a < DIRECTIONS; a++)
-                rows[a][l] = takes[l] ? scenes[l].slopes[i][a] : INFINITY;
+                rows[a][l] = takes ? scenes[l].slopes[i][a] : INFINITY;
         }
         for (size_t a = 0; a < DIRECTIONS; a++)
             slopes[a] = rows[a];
-        tally_add(tally, takes, index, f, slopes);
+        tally_add(tally, 0xffu & ~LANE_BIT(5), index, f, slopes);
     }
     for (size_t l = 0; l < LANES; l++)
         tally_end(tally, l, sums[l]);

@@ -44,7 +44,8 @@ static void sum_up(struct engine *engine, const struct target *target, const dou
     one.request.parameters = parameters;
     one.request.subject = &target->subject;
     one.request.sums = sums;
-    engine_run(engine, derivatives, &(struct supply){next_one, done_one, &one});
+    engine_run(engine, derivatives ? ENGINE_DERIVATIVES : ENGINE_VALUES,
+               &(struct supply){next_one, done_one, &one});
 }
 
 /* Both ways to O, half its slope and its curvature agree, by lanes and by CVODES, and the
