@@ -69,12 +69,15 @@ struct lanes {
     double h[LANES], wall[LANES];      /* to try next; where to stop */
     double error[LANES];               /* square of the norm */
     double factor[LANES];              /* of h, by that */
-    size_t steps[LANES];
+    double steps[LANES];
     enum lane_state state[LANES];
-    double stepped[LANES]; /* 1: `next` and the last rate come after y and the first */
-    bool jumped[LANES];    /* the first rate is not known */
-    bool sized[LANES];     /* h means something */
-    bool refused[LANES];   /* the last step did not stand */
+    /* 1 or 0: */
+    double moves[LANES];   /* LANE_MOVING */
+    double arrived[LANES]; /* with the last step */
+    double stepped[LANES]; /* `next` and the last rate come after y and the first */
+    double refused[LANES]; /* the last step did not stand */
+    lane_set jumped;       /* whose first rate is not known */
+    lane_set sized;        /* whose h means something */
 };
 
 /* --- loops over rows, once for each kind of machine ------------------------------------
@@ -205,6 +208,48 @@ LANES_INLINE void commit_rows(struct lanes *lanes)
         }
 }
 
+/* What step to try in each lane, and when it ends. */
+LANES_INLINE void plan_rows(const struct lanes *lanes, double *h, double *end)
+{
+    ROW_LANES
+    {
+        double left = lanes->wall[l] - lanes->t[l];
+        double arrives = lanes->h[l] >= left * (1 - WALL_SHARE) ? lanes->moves[l] : 0;
+        double tried = arrives != 0 ? left : lanes->h[l];
+        h[l] = lanes->moves[l] != 0 ? tried : 0;
+        end[l] = arrives != 0 ? lanes->wall[l] : lanes->t[l] + h[l];
+    }
+}
+
+/* Whether it stands, and what comes next. */
+LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double *end)
+{
+    double steps_max = (double)lanes->system.steps_max;
+    ROW_LANES
+    {
+        double moves = lanes->moves[l], known = lanes->h[l], now = lanes->t[l];
+        double stands = lanes->error[l] <= 1 ? moves : 0;
+        double factor = lanes->factor[l], most = lanes->refused[l] != 0 ? 1 : GROW_MOST;
+        double tried = h[l] * (factor < most ? factor : most);
+        /* A step cut short by the wall says little about the next. */
+        double least_next = h[l] < known ? known : 0;
+        double grown = tried < least_next ? least_next : tried;
+        double next = stands != 0 ? grown : tried;
+        lanes->h[l] = moves != 0 ? next : known;
+        lanes->refused[l] = moves != 0 ? 1 - stands : lanes->refused[l];
+        lanes->begun[l] = stands != 0 ? now : lanes->begun[l];
+        lanes->taken[l] = stands != 0 ? h[l] : lanes->taken[l];
+        lanes->t[l] = stands != 0 ? end[l] : now;
+        lanes->stepped[l] = stands;
+        lanes->steps[l] += moves;
+        double least = STEP_ULPS * DBL_EPSILON * fabs(lanes->t[l]) + DBL_MIN;
+        double spent = lanes->steps[l] >= steps_max ? moves : 0;
+        double failed = lanes->h[l] < least ? moves : spent;
+        lanes->arrived[l] = end[l] == lanes->wall[l] ? stands : 0;
+        lanes->moves[l] = lanes->arrived[l] + failed != 0 ? 0 : moves;
+    }
+}
+
 LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_t *rows,
                                size_t count)
 {
@@ -245,6 +290,10 @@ LANES_KINDS(combine, lanes->simd,
             lanes, h, count, w, stage)
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
+LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes, h,
+            end)
+LANES_KINDS(judge, lanes->simd,
+            (struct lanes * lanes, const double *h, const double *end), lanes, h, end)
 LANES_KINDS(between, lanes->simd,
             (struct lanes * lanes, const double *t, const size_t *rows, size_t count),
             lanes, t, rows, count)
@@ -335,7 +384,8 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
     lanes->t[lane] = lanes->begun[lane] = t;
     lanes->taken[lane] = 0;
     lanes->steps[lane] = 0;
-    lanes->sized[lane] = false;
+    lanes->sized &= ~LANE_BIT(lane);
+    lanes->moves[lane] = 0;
     lanes->state[lane] = LANE_ARRIVED;
     lanes_jump(lanes, lane, y);
 }
@@ -345,20 +395,22 @@ void lanes_jump(struct lanes *lanes, size_t lane, const double *y)
     for (size_t r = 0; r < lanes->system.rows; r++)
         lanes->y[r * LANES + lane] = y[r];
     lanes->stepped[lane] = 0;
-    lanes->jumped[lane] = true;
-    lanes->refused[lane] = false;
+    lanes->jumped |= LANE_BIT(lane);
+    lanes->refused[lane] = 0;
 }
 
 void lanes_go(struct lanes *lanes, size_t lane, double wall)
 {
     lanes->wall[lane] = wall;
     lanes->state[lane] = wall > lanes->t[lane] ? LANE_MOVING : LANE_ARRIVED;
+    lanes->moves[lane] = lanes->state[lane] == LANE_MOVING;
 }
 
 void lanes_rest(struct lanes *lanes, size_t lane)
 {
     lanes->state[lane] = LANE_IDLE;
-    lanes->jumped[lane] = false;
+    lanes->jumped &= ~LANE_BIT(lane);
+    lanes->moves[lane] = 0;
     lanes->stepped[lane] = 0;
     for (size_t r = 0; r < lanes->system.rows; r++)
         lanes->y[r * LANES + lane] = lanes->k[0][r * LANES + lane] = 0;
@@ -376,7 +428,7 @@ const double *lanes_times(const struct lanes *lanes)
 
 size_t lanes_steps(const struct lanes *lanes, size_t lane)
 {
-    return lanes->steps[lane];
+    return (size_t)lanes->steps[lane];
 }
 
 void lanes_values(const struct lanes *lanes, size_t lane, double *y)
@@ -423,30 +475,30 @@ static void size_first(struct lanes *lanes, size_t l)
     }
     double h = FIRST_SHARE * sqrt(size / speed);
     lanes->h[l] = h > 1e-6 * span && h < span ? h : 1e-6 * span;
-    lanes->sized[l] = true;
+    lanes->sized |= LANE_BIT(l);
 }
 
 /* Rates where something has jumped; those of the others are known. */
 static void take_first_rates(struct lanes *lanes)
 {
-    bool any = false;
-    EACH_LANE any |= lanes->jumped[l] && lanes->state[l] == LANE_MOVING;
-    if (!any)
+    lane_set moved = 0;
+    EACH_OF(lanes->jumped)
+    if (lanes->moves[l] != 0)
+        moved |= LANE_BIT(l);
+    if (!moved)
         return;
     double *fresh = lanes->k[STAGES - 1];
     size_t size = lanes->system.rows * LANES;
     memcpy(lanes->system.stage, lanes->y, size * sizeof(double));
     lanes->system.rate(lanes->system.context, lanes->t, fresh);
-    EACH_LANE
+    EACH_OF(moved)
     {
-        if (!lanes->jumped[l] || lanes->state[l] != LANE_MOVING)
-            continue;
         for (size_t i = l; i < size; i += LANES)
             lanes->k[0][i] = fresh[i];
-        lanes->jumped[l] = false;
-        if (!lanes->sized[l])
+        if (!(lanes->sized & LANE_BIT(l)))
             size_first(lanes, l);
     }
+    lanes->jumped &= ~moved;
 }
 
 static void take_stages(struct lanes *lanes, const double *h, const double *end)
@@ -454,36 +506,10 @@ static void take_stages(struct lanes *lanes, const double *h, const double *end)
     const struct lanes_system *system = &lanes->system;
     for (size_t i = 1; i < STAGES; i++) {
         double at[LANES];
-        EACH_LANE at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
+        ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
         combine(lanes, h, i, weight[i], system->stage);
         system->rate(system->context, at, lanes->k[i]);
     }
-}
-
-static void judge(struct lanes *lanes, size_t l, double h, double end)
-{
-    bool stands = lanes->error[l] <= 1;
-    double factor = lanes->factor[l];
-    if (lanes->refused[l] && factor > 1)
-        factor = 1;
-    lanes->steps[l]++;
-    lanes->refused[l] = !stands;
-    if (!stands) {
-        lanes->h[l] = h * factor;
-    } else {
-        /* A step cut short by the wall says little about the next. */
-        bool cut = h < lanes->h[l];
-        lanes->h[l] = cut && h * factor < lanes->h[l] ? lanes->h[l] : h * factor;
-        lanes->begun[l] = lanes->t[l];
-        lanes->taken[l] = h;
-        lanes->t[l] = end;
-        lanes->stepped[l] = 1;
-    }
-    double least = STEP_ULPS * DBL_EPSILON * fabs(lanes->t[l]) + DBL_MIN;
-    if (stands && end == lanes->wall[l])
-        lanes->state[l] = LANE_ARRIVED;
-    else if (lanes->steps[l] >= lanes->system.steps_max || lanes->h[l] < least)
-        lanes->state[l] = LANE_FAILED;
 }
 
 void lanes_step(struct lanes *lanes)
@@ -491,19 +517,13 @@ void lanes_step(struct lanes *lanes)
     double h[LANES], end[LANES];
     take_past(lanes);
     take_first_rates(lanes);
-    EACH_LANE
-    {
-        double left = lanes->wall[l] - lanes->t[l];
-        bool moves = lanes->state[l] == LANE_MOVING;
-        bool arrives = lanes->h[l] >= left * (1 - WALL_SHARE);
-        h[l] = !moves ? 0 : arrives ? left : lanes->h[l];
-        end[l] = moves && arrives ? lanes->wall[l] : lanes->t[l] + h[l];
-    }
+    plan(lanes, h, end);
     take_stages(lanes, h, end);
     error(lanes, h);
+    judge(lanes, h, end);
     EACH_LANE
-    if (lanes->state[l] == LANE_MOVING)
-        judge(lanes, l, h[l], end[l]);
+    if (lanes->state[l] == LANE_MOVING && lanes->moves[l] == 0)
+        lanes->state[l] = lanes->arrived[l] != 0 ? LANE_ARRIVED : LANE_FAILED;
 }
 
 void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, size_t count)
