@@ -76,28 +76,31 @@ static size_t groups_of(const struct ensemble *ensemble, size_t *end)
     return groups;
 }
 
-/* The rows of y that a stream reads. */
-static size_t rows_read(const struct ensemble *ensemble, const struct stream *stream,
-                        size_t *rows)
+/* Which registers a stream's instructions and results look at: [registers], to be freed.
+ */
+static bool *registers_read(const struct program *program, const struct stream *stream)
 {
-    uint32_t first = ensemble->program->states;
-    bool *read = mem_new(ensemble->rows, sizeof *read);
-    size_t count = 0;
+    bool *read = mem_new(program->registers, sizeof *read);
     for (size_t i = 0; i < stream->count; i++) {
         const struct instruction *one = &stream->instructions[i];
-        const uint32_t operands[] = {one->a, one->b, one->c};
-        for (size_t k = 0; k < 3; k++)
-            if (operands[k] >= first && operands[k] - first < ensemble->rows)
-                read[operands[k] - first] = true;
+        read[one->a] = read[one->b] = read[one->c] = true;
     }
     for (size_t i = 0; i < stream->result_count; i++)
-        if (stream->results[i] >= first && stream->results[i] - first < ensemble->rows)
-            read[stream->results[i] - first] = true;
+        read[stream->results[i]] = true;
+    return read;
+}
+
+/* The rows of y that observations look at. */
+static void find_reads(struct ensemble *ensemble)
+{
+    const struct program *program = ensemble->program;
+    bool *read = registers_read(program, ensemble->directions ? &program->observe_slopes
+                                                              : &program->observe);
+    ensemble->observed = mem_new(ensemble->rows, sizeof(size_t));
     for (size_t r = 0; r < ensemble->rows; r++)
-        if (read[r])
-            rows[count++] = r;
+        if (read[program->states + r])
+            ensemble->observed[ensemble->observed_count++] = r;
     mem_free(read);
-    return count;
 }
 
 /* Six rates a step, and what lanes and tally say of themselves. */
@@ -138,10 +141,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
     out->all_states = mem_new(out->states, sizeof(size_t));
     for (size_t i = 0; i < out->states; i++)
         out->all_states[i] = i;
-    out->observed = mem_new(out->rows, sizeof(size_t));
-    out->observed_count =
-        rows_read(out, out->directions ? &program->observe_slopes : &program->observe,
-                  out->observed);
+    find_reads(out);
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);

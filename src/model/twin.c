@@ -327,14 +327,20 @@ struct reader {
     double *f, *d_f; /* of every observation at one time */
 };
 
+/* Every observation now; which of them is asked for. */
+static size_t look(const struct run *run, size_t index, const struct reader *out)
+{
+    const struct flow *flow = run->flow;
+    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
+                      flow->directions ? out->d_f : NULL, NULL);
+    return out->request->observation[index];
+}
+
 static enum err read_observation(struct run *run, size_t index, void *context)
 {
     const struct reader *out = context;
     const struct request *request = out->request;
-    const struct flow *flow = run->flow;
-    size_t observation = request->observation[index], d = flow->directions;
-    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
-                      d ? out->d_f : NULL, NULL);
+    size_t observation = look(run, index, out), d = run->flow->directions;
     request->f[index] = out->f[observation];
     bool finite = isfinite(request->f[index]);
     for (size_t k = 0; k < d; k++) {
@@ -365,10 +371,7 @@ static enum err add_observation(struct run *run, size_t index, void *context)
 {
     const struct reader *out = context;
     const struct request *request = out->request;
-    const struct flow *flow = run->flow;
-    size_t observation = request->observation[index], d = flow->directions;
-    evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
-                      d ? out->d_f : NULL, NULL);
+    size_t observation = look(run, index, out), d = run->flow->directions;
     tally_add_one(request->subject, index, out->f[observation],
                   out->d_f + observation * d, d, request->sums);
     for (size_t i = 0; i < TALLY_SUMS(d); i++)

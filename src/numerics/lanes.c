@@ -86,29 +86,18 @@ struct lanes {
  * arithmetic across lanes, and products are fused with sums where fma() says so and
  * nowhere else, so that all three give the same bits. */
 
-/* start + sum over j < n of w_j k_j, written out so that it stays in registers. */
-#define SUM1(start, w, k, at) fma(w[0], k[0][at], start)
-#define SUM2(start, w, k, at) fma(w[1], k[1][at], SUM1(start, w, k, at))
-#define SUM3(start, w, k, at) fma(w[2], k[2][at], SUM2(start, w, k, at))
-#define SUM4(start, w, k, at) fma(w[3], k[3][at], SUM3(start, w, k, at))
-#define SUM5(start, w, k, at) fma(w[4], k[4][at], SUM4(start, w, k, at))
-#define SUM6(start, w, k, at) fma(w[5], k[5][at], SUM5(start, w, k, at))
-#define SUM7(start, w, k, at) fma(w[6], k[6][at], SUM6(start, w, k, at))
+/* start + sum over j < n of w(j) k_j, written out so that it stays in registers. */
+#define SUM1(start, w, k, at) fma(w(0), k[0][at], start)
+#define SUM2(start, w, k, at) fma(w(1), k[1][at], SUM1(start, w, k, at))
+#define SUM3(start, w, k, at) fma(w(2), k[2][at], SUM2(start, w, k, at))
+#define SUM4(start, w, k, at) fma(w(3), k[3][at], SUM3(start, w, k, at))
+#define SUM5(start, w, k, at) fma(w(4), k[4][at], SUM4(start, w, k, at))
+#define SUM6(start, w, k, at) fma(w(5), k[5][at], SUM5(start, w, k, at))
+#define SUM7(start, w, k, at) fma(w(6), k[6][at], SUM6(start, w, k, at))
 
-/* The same with a weight of each lane's own. */
-#define LANE_SUM1(start, w, k, at, l) fma(w[0][l], k[0][at], start)
-#define LANE_SUM2(start, w, k, at, l)                                                    \
-    fma(w[1][l], k[1][at], LANE_SUM1(start, w, k, at, l))
-#define LANE_SUM3(start, w, k, at, l)                                                    \
-    fma(w[2][l], k[2][at], LANE_SUM2(start, w, k, at, l))
-#define LANE_SUM4(start, w, k, at, l)                                                    \
-    fma(w[3][l], k[3][at], LANE_SUM3(start, w, k, at, l))
-#define LANE_SUM5(start, w, k, at, l)                                                    \
-    fma(w[4][l], k[4][at], LANE_SUM4(start, w, k, at, l))
-#define LANE_SUM6(start, w, k, at, l)                                                    \
-    fma(w[5][l], k[5][at], LANE_SUM5(start, w, k, at, l))
-#define LANE_SUM7(start, w, k, at, l)                                                    \
-    fma(w[6][l], k[6][at], LANE_SUM6(start, w, k, at, l))
+/* Weights of all lanes, and of each lane's own. */
+#define ERROR_WEIGHT(j) error_weight[j]
+#define LANE_WEIGHT(j) w[j][l]
 
 /* stage = y + h sum over j < count of w_j k_j; the last is the step's result as well. */
 LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_t count,
@@ -123,7 +112,7 @@ LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_
 #define COMBINE(n)                                                                       \
     case n:                                                                              \
         for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)                   \
-            ROW_LANES stage[i + l] = LANE_SUM##n(y[i + l], w, k, i + l, l);              \
+            ROW_LANES stage[i + l] = SUM##n(y[i + l], LANE_WEIGHT, k, i + l);            \
         break
     switch (count) {
         COMBINE(1);
@@ -135,7 +124,7 @@ LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_
         for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
             ROW_LANES
             {
-                double end = LANE_SUM6(y[i + l], w, k, i + l, l);
+                double end = SUM6(y[i + l], LANE_WEIGHT, k, i + l);
                 stage[i + l] = end;
                 next[i + l] = end;
             }
@@ -172,7 +161,7 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
                 double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
                 double allowed = fma(relative, size, absolute[at]);
-                double e = SUM7(0, error_weight, k, at) * about_inverse(allowed);
+                double e = SUM7(0, ERROR_WEIGHT, k, at) * about_inverse(allowed);
                 square[l] = fma(e, e, square[l]);
             }
         }
@@ -253,7 +242,7 @@ LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double 
 LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_t *rows,
                                size_t count)
 {
-    double theta[LANES], share[STAGES][LANES], *out = lanes->system.stage;
+    double theta[LANES], w[STAGES][LANES], *out = lanes->system.stage;
     const double *k[STAGES], *y = lanes->y, *next = lanes->next;
     const double *stepped = lanes->stepped;
     for (size_t j = 0; j < STAGES; j++)
@@ -270,7 +259,7 @@ LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_
         {
             double cubic =
                 fma(theta[l], fma(theta[l], fma(theta[l], c[3], c[2]), c[1]), c[0]);
-            share[j][l] = lanes->taken[l] * theta[l] * cubic;
+            w[j][l] = lanes->taken[l] * theta[l] * cubic;
         }
     }
     for (size_t n = 0; n < count; n++) {
@@ -278,7 +267,7 @@ LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_
         ROW_LANES
         {
             double end = stepped[l] != 0 ? next[i + l] : y[i + l];
-            double within = LANE_SUM7(y[i + l], share, k, i + l, l);
+            double within = SUM7(y[i + l], LANE_WEIGHT, k, i + l);
             out[i + l] = theta[l] < 1 ? within : end;
         }
     }
@@ -290,8 +279,8 @@ LANES_KINDS(combine, lanes->simd,
             lanes, h, count, w, stage)
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
-LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes, h,
-            end)
+LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
+            h, end)
 LANES_KINDS(judge, lanes->simd,
             (struct lanes * lanes, const double *h, const double *end), lanes, h, end)
 LANES_KINDS(between, lanes->simd,

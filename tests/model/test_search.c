@@ -61,7 +61,7 @@ static bool valley(const double *z, double *r, double *slope)
 static void search__ends_where_the_slope_is_zero(void **state)
 {
     (void)state;
-    double before = 0;
+    size_t before = 0;
     for (int k = 0; k < 2; k++) {
         struct hill hill = {.residual = valley};
         struct search search;
@@ -74,7 +74,7 @@ static void search__ends_where_the_slope_is_zero(void **state)
         assert_near(search.mode[1], 1 / 1.01, k ? 0.02 : 1e-6);
         if (k)
             assert_true(search.evaluations <= before);
-        before = (double)search.evaluations;
+        before = search.evaluations;
         search_clear(&search);
     }
 }
