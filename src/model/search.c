@@ -35,6 +35,8 @@
 /* Whether O fell by less than this is a matter of the solver's errors: below it, a step
  * may instead make the slope smaller, whose errors do not grow with the measurements. */
 #define PROMISE_NOISY(tolerance) (1e3 * (tolerance))
+/* So much more may the expected curvature alone promise, or secants are not believed. */
+#define PROMISE_TRUST 100
 /* Where rounding in the solver stops progress earlier, this still counts as found. */
 #define PROMISE_ENOUGH 1e-6
 
@@ -261,6 +263,18 @@ static bool descent_ended(struct search *search, bool found)
     return found ? look_around(search) : settle_ended(search, false);
 }
 
+/* What Newton's step would promise, by the expected curvature. */
+static double decrement(size_t p, const struct point *point)
+{
+    double step[MODEL_PARAMETERS_MAX], out = 0;
+    memcpy(step, point->gradient, p * sizeof *step);
+    if (linalg_spd_solve(p, point->curvature, 1, step) != ERR_OK)
+        return INFINITY;
+    for (size_t a = 0; a < p; a++)
+        out += point->gradient[a] * step[a];
+    return out;
+}
+
 /* The next trial of the trust-region search. It came to rest where the promise vanishes,
  * at a smooth minimum, whose last step is taken on trust, or where the radius does, at a
  * kink (a lag time crossing a measurement). It ends early, without a find, on the way
@@ -275,6 +289,11 @@ static bool descent_step(struct search *search)
     if (search->evaluations >= way->limit)
         return descent_ended(search, false);
     bool whole = newton_step(way);
+    if (whole && way->promise < way->promise_done &&
+        !(decrement(p, &way->here) < PROMISE_TRUST * way->promise_done)) {
+        memset(way->lack, 0, p * p * sizeof *way->lack);
+        whole = newton_step(way);
+    }
     if (whole && way->promise < way->promise_done) {
         for (size_t a = 0; a < p; a++)
             way->z[a] += way->step[a];
@@ -326,18 +345,6 @@ static void learn_lack(struct way *way, const struct point *after)
     for (size_t a = 0; a < p; a++)
         for (size_t b = 0; b < p; b++)
             way->lack[a * p + b] += rest[a] * rest[b] / along;
-}
-
-/* What Newton's step would promise, by the expected curvature. */
-static double decrement(size_t p, const struct point *point)
-{
-    double step[MODEL_PARAMETERS_MAX], out = 0;
-    memcpy(step, point->gradient, p * sizeof *step);
-    if (linalg_spd_solve(p, point->curvature, 1, step) != ERR_OK)
-        return INFINITY;
-    for (size_t a = 0; a < p; a++)
-        out += point->gradient[a] * step[a];
-    return out;
 }
 
 static bool take_trial(struct search *search)
