@@ -4,6 +4,7 @@
 /* course - one twin of a model of the house, written as on a command line, for the tests
  * of the models. */
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "check.h"
 #include "model/regimen.h"
@@ -122,6 +123,39 @@ static inline double *course_run(struct course *course, const char *output, doub
     mem_free(times);
     mem_free(rows);
     return out;
+}
+
+/* Parameter `a` of the layout's order, individual ones first, then the population's. */
+static inline size_t course_learned(const struct course *course, size_t a)
+{
+    const struct prior_layout *layout = &course->layout;
+    return a < layout->p ? layout->individual[a] : layout->population[a - layout->p];
+}
+
+/* What twin_predict takes: transformed parameters in the layout's order [p + q], 0.3 of a
+ * spread from the typical ones. */
+static inline void course_transformed(const struct course *course, double *phi)
+{
+    for (size_t a = 0; a < course->layout.p + course->layout.q; a++) {
+        const struct model_parameter *one =
+            model_parameter(course->model, course_learned(course, a));
+        phi[a] = transform_forward(one, course->parameters[course_learned(course, a)]) +
+                 (a % 2 ? -0.3 : 0.3) * one->between_sd;
+    }
+}
+
+/* A measurement of everything at each of these times; its value is 1. */
+static inline void course_read_all(struct course *course, const double *times,
+                                   size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t o = 0; o < model_observations(course->model); o++)
+            assert_ok(record_measurement(course->record, times[i],
+                                         model_observation(course->model, o)->name, NULL,
+                                         1, CENSORED_NOT, 100000 + i * 100 + o));
+    twin_destroy(&course->twin);
+    record_sort(course->record);
+    assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));
 }
 
 #endif

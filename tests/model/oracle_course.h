@@ -4,8 +4,9 @@
 /* oracle_course - a second way to run a course, for tests: the checked tree walked in
  * extended precision (oracle.h), carried by Gragg, Bulirsch and Stoer's extrapolation
  * (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.9), stopping
- * at every dose. No register program, no derivatives, no CVODES. Models whose rates switch
- * at a scheduled time, or begin in a steady state, are not for it. */
+ * at every dose, covariate change and switch (`time < T` or `time >= T` in a rate, T
+ * without time and states). No register program, no derivatives, no CVODES. Models whose
+ * rates switch otherwise, or begin in a steady state, are not for it. */
 
 #include "course.h"
 #include "model/unit.h"
@@ -24,7 +25,9 @@ struct oracle_course {
     struct oracle oracle;
     const struct course *course;
     struct oracle_dose doses[64];
-    size_t dose_count;
+    long double switches[64];
+    size_t dose_count, switch_count;
+    long double from, to; /* the piece it is in: its rates are those between the ends */
     long double inflow[MODEL_STATES_MAX];
     long double size[MODEL_STATES_MAX]; /* the largest that each state has been */
 };
@@ -92,11 +95,25 @@ static inline void oracle_doses(struct oracle_course *run)
     }
 }
 
+/* When what is in a rate switches. */
+static inline void oracle_switches(struct oracle_course *run, const struct expr *expr)
+{
+    bool compares = expr->op == OP_LESS || expr->op == OP_GREATER_EQUAL;
+    if (compares && expr->arguments[0]->symbol == SYMBOL_TIME)
+        run->switches[run->switch_count++] =
+            oracle_value(&run->oracle, expr->arguments[1]);
+    if (expr->op == OP_NAME && expr->symbol == SYMBOL_QUANTITY)
+        oracle_switches(run, run->course->model->syntax->quantities[expr->index].expr);
+    for (size_t i = 0; i < expr->count; i++)
+        oracle_switches(run, expr->arguments[i]);
+}
+
 static inline void oracle_rate(struct oracle_course *run, long double t,
                                const long double *x, long double *out)
 {
     const struct syntax *syntax = run->course->model->syntax;
-    run->oracle.t = t;
+    long double margin = 1e-17L * (1 + fabsl(run->to));
+    run->oracle.t = fminl(fmaxl(t, run->from + margin), run->to - margin);
     memcpy(run->oracle.states, x, syntax->state_count * sizeof *x);
     for (size_t i = 0; i < syntax->state_count; i++)
         out[i] = oracle_value(&run->oracle, syntax->states[i].rate) + run->inflow[i];
@@ -157,6 +174,8 @@ static inline void oracle_carry(struct oracle_course *run, long double from,
 {
     size_t states = run->course->model->syntax->state_count;
     long double next[MODEL_STATES_MAX], t = from, h = (to - from) / 8;
+    run->from = from;
+    run->to = to;
     while (states && t < to) {
         h = fminl(h, to - t);
         long double error = oracle_step(run, t, h, x, next);
@@ -185,6 +204,9 @@ static inline long double oracle_stop(const struct oracle_course *run, long doub
         if (run->doses[i].end > t)
             last = fminl(last, run->doses[i].end);
     }
+    for (size_t i = 0; i < run->switch_count; i++)
+        if (run->switches[i] > t)
+            last = fminl(last, run->switches[i]);
     for (size_t i = 0; i < record->covariate_count; i++)
         if (record->covariates[i].time > (double)t)
             last = fminl(last, record->covariates[i].time);
@@ -220,6 +242,8 @@ static inline void oracle_run(const struct course *course, const long double *ph
     oracle_covariates(&run, 0);
     oracle_doses(&run);
     for (size_t i = 0; i < syntax->state_count; i++)
+        oracle_switches(&run, syntax->states[i].rate);
+    for (size_t i = 0; i < syntax->state_count; i++)
         x[i] = oracle_or(&run.oracle, syntax->states[i].init, 0);
     oracle_give(&run, 0, x);
     for (size_t k = 0; k < count; k++) {
@@ -235,6 +259,30 @@ static inline void oracle_run(const struct course *course, const long double *ph
             f[k * syntax->observation_count + i] =
                 oracle_value(&run.oracle, syntax->observations[i].expr);
     }
+}
+
+/* Four times the oracle: a central difference of fourth order along parameter `a`. */
+static inline void oracle_difference(const struct course *course, const double *phi,
+                                     size_t a, const double *times, size_t count,
+                                     long double *out)
+{
+    size_t n = count * model_observations(course->model);
+    long double at[MODEL_PARAMETERS_MAX], h = 2e-4L * (1 + fabsl((long double)phi[a]));
+    long double *f = mem_new(n, sizeof *f);
+    memset(out, 0, n * sizeof *out);
+    for (int side = -2; side <= 2; side++) {
+        static const long double weights[] = {1, -8, 0, 8, -1};
+        for (size_t i = 0; i < model_parameters(course->model); i++)
+            at[i] = course->parameters[i];
+        for (size_t i = 0; i < course->layout.p + course->layout.q; i++)
+            at[course_learned(course, i)] = phi[i] + (i == a ? side * h : 0);
+        if (side == 0)
+            continue;
+        oracle_run(course, at, times, count, f);
+        for (size_t i = 0; i < n; i++)
+            out[i] += weights[side + 2] * f[i] / (12 * h);
+    }
+    mem_free(f);
 }
 
 #endif

@@ -1,75 +1,10 @@
 #include "generated.h"
 
 #include <dirent.h>
-#include <math.h>
 
 #include "base/file.h"
 #include "check.h"
-#include "vector.h"
-
-/* --- the same bits -------------------------------------------------------------------
- */
-
-static uint64_t chance_state = 88172645463325252u;
-
-static uint64_t chance(void)
-{
-    chance_state ^= chance_state << 13;
-    chance_state ^= chance_state >> 7;
-    chance_state ^= chance_state << 17;
-    return chance_state;
-}
-
-/* Sizes that models meet, and now and then what they should not. */
-static double any_value(void)
-{
-    static const double odd[] = {0, -0.0, INFINITY, -INFINITY, NAN, 1, 5e-324, -1};
-    if (chance() % 64 == 0)
-        return odd[chance() % 8];
-    double size = exp((double)(chance() % 2000) / 100 - 12);
-    return chance() % 8 == 0 ? -size : size;
-}
-
-static bool same(double x, double y)
-{
-    return isnan(x) ? isnan(y) : memcmp(&x, &y, sizeof x) == 0;
-}
-
-/* Results, or, of a stream that has none, everything it writes. */
-static void compare(const struct stream *stream, const double *ours, const double *theirs)
-{
-    for (size_t i = 0; i < stream->result_count; i++)
-        for (size_t at = stream->results[i] * (size_t)LANES, l = 0; l < LANES; l++)
-            assert_true(same(ours[at + l], theirs[at + l]));
-    for (size_t i = 0; stream->result_count == 0 && i < stream->count; i++)
-        for (size_t at = stream->instructions[i].to * (size_t)LANES, l = 0; l < LANES;
-             l++)
-            assert_true(same(ours[at + l], theirs[at + l]));
-}
-
-static void compare_stream(const struct program *p, const struct stream *stream)
-{
-    struct stream interpreted = *stream;
-    size_t size = p->registers * LANES;
-    interpreted.generated = NULL;
-    double *registers = lanes_rows_new(p->registers),
-           *ours = lanes_rows_new(p->registers);
-    for (size_t round = 0; round < 40; round++) {
-        for (size_t i = 0; i < size; i++)
-            registers[i] =
-                i < p->constant_count * LANES ? p->image[i / LANES] : any_value();
-        for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++) {
-            memcpy(ours, registers, size * sizeof *ours);
-            vector_run(stream, ours, simd);
-            double *theirs = mem_copy(registers, size * sizeof *registers);
-            vector_run(&interpreted, theirs, SIMD_SCALAR);
-            compare(stream, ours, theirs);
-            mem_free(theirs);
-        }
-    }
-    lanes_rows_free(registers);
-    lanes_rows_free(ours);
-}
+#include "same_streams.h"
 
 static size_t compare_folder(const char *folder)
 {
@@ -87,7 +22,7 @@ static size_t compare_folder(const char *folder)
             const struct stream *stream = program_stream(model->program, i);
             assert_int_equal(stream->generated != NULL, stream->count > 0);
             if (stream->generated)
-                compare_stream(model->program, stream);
+                compare_stream(model->program, stream, 40);
         }
         models++;
         mem_free(path);

@@ -314,60 +314,6 @@ static void models__every_model_has_a_course(void **state)
     assert_int_equal(models, COURSES);
 }
 
-/* Parameter `a` of the layout's order, individual ones first, then the population's. */
-static size_t learned(const struct course *course, size_t a)
-{
-    const struct prior_layout *layout = &course->layout;
-    return a < layout->p ? layout->individual[a] : layout->population[a - layout->p];
-}
-
-/* What twin_predict takes: transformed parameters in the layout's order [p + q], 0.3 of a
- * spread from the typical ones. */
-static void transformed(const struct course *course, double *phi)
-{
-    for (size_t a = 0; a < course->layout.p + course->layout.q; a++) {
-        const struct model_parameter *one =
-            model_parameter(course->model, learned(course, a));
-        phi[a] = transform_forward(one, course->parameters[learned(course, a)]) +
-                 (a % 2 ? -0.3 : 0.3) * one->between_sd;
-    }
-}
-
-/* Four times the oracle: a central difference of fourth order along parameter `a`. */
-static void oracle_difference(const struct course *course, const double *phi, size_t a,
-                              const double *times, size_t count, long double *out)
-{
-    size_t n = count * model_observations(course->model);
-    long double at[MODEL_PARAMETERS_MAX], h = 2e-4L * (1 + fabsl((long double)phi[a]));
-    long double *f = mem_new(n, sizeof *f);
-    memset(out, 0, n * sizeof *out);
-    for (int side = -2; side <= 2; side++) {
-        static const long double weights[] = {1, -8, 0, 8, -1};
-        for (size_t i = 0; i < model_parameters(course->model); i++)
-            at[i] = course->parameters[i];
-        for (size_t i = 0; i < course->layout.p + course->layout.q; i++)
-            at[learned(course, i)] = phi[i] + (i == a ? side * h : 0);
-        if (side == 0)
-            continue;
-        oracle_run(course, at, times, count, f);
-        for (size_t i = 0; i < n; i++)
-            out[i] += weights[side + 2] * f[i] / (12 * h);
-    }
-    mem_free(f);
-}
-
-static void read_all_outputs(struct course *course, const double *times, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t o = 0; o < model_observations(course->model); o++)
-            assert_ok(record_measurement(course->record, times[i],
-                                         model_observation(course->model, o)->name, NULL,
-                                         1, CENSORED_NOT, 100000 + i * 100 + o));
-    twin_destroy(&course->twin);
-    record_sort(course->record);
-    assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));
-}
-
 /* Derivatives are held to 1e-6 of themselves, or, where they pass through zero, of a
  * thousandth of the prediction per unit of the parameter's logarithm. */
 static void check_course(struct course *course, const double *times, size_t count)
@@ -377,8 +323,8 @@ static void check_course(struct course *course, const double *times, size_t coun
     double *f = mem_new(n, sizeof *f), *jacobian = mem_new(n * d, sizeof *jacobian);
     long double *slope = mem_new(n, sizeof *slope);
     double phi[MODEL_PARAMETERS_MAX] = {0};
-    transformed(course, phi);
-    read_all_outputs(course, times, count);
+    course_transformed(course, phi);
+    course_read_all(course, times, count);
     assert_int_equal(twin_measurements(course->twin), n);
     assert_ok(twin_predict(course->engine, course->twin, phi, phi + p, f, jacobian));
     double largest = 0; /* below its twelfth decimal the oracle has noise of its own */
@@ -393,7 +339,7 @@ static void check_course(struct course *course, const double *times, size_t coun
             if (!(fabs(jacobian[i * d + a] - expected) <= allowed))
                 fail_msg("%s: d f[%zu] by %s is %.12g, differences say %.12g",
                          model_name(course->model), i,
-                         model_parameter(course->model, learned(course, a))->name,
+                         model_parameter(course->model, course_learned(course, a))->name,
                          jacobian[i * d + a], expected);
         }
     }
@@ -426,8 +372,8 @@ static void compare_solvers(struct course *course, const double *times, size_t c
     size_t p = course->layout.p, d = p + course->layout.q;
     size_t n = count * model_observations(course->model);
     double *f[2], *jacobian[2], phi[MODEL_PARAMETERS_MAX] = {0}, largest = 0;
-    transformed(course, phi);
-    read_all_outputs(course, times, count);
+    course_transformed(course, phi);
+    course_read_all(course, times, count);
     for (size_t i = 0; i < 2; i++) {
         struct engine_options options = {i ? ENGINE_BDF : ENGINE_LANES, 1e-11};
         struct engine *engine = engine_new(course->model, &course->layout, &options);
@@ -484,7 +430,7 @@ static void own_parameters(struct own *own, double *parameters)
     for (size_t i = 0; i < model_parameters(course->model); i++)
         parameters[i] = course->parameters[i];
     for (size_t a = 0; a < course->layout.p + course->layout.q; a++) {
-        size_t at = learned(course, a);
+        size_t at = course_learned(course, a);
         parameters[at] = transform_back(model_parameter(course->model, at), own->phi[a]);
     }
 }
@@ -602,9 +548,9 @@ static void compare_with_own(struct course *course, double t, double to)
     }
     for (size_t i = 0; i < model_covariates(course->model); i++)
         own.covariates[i] = model_covariate(course->model, i)->default_value;
-    transformed(course, own.phi);
+    course_transformed(course, own.phi);
     for (size_t a = 0; a < d; a++) {
-        assert_int_equal(model_direction(course->model, a), learned(course, a));
+        assert_int_equal(model_direction(course->model, a), course_learned(course, a));
         own.scale[a] = 1;
     }
     double largest = 0;

@@ -1,0 +1,221 @@
+#ifndef TESTS_MODEL_RANDOM_TEXT_H
+#define TESTS_MODEL_RANDOM_TEXT_H
+
+/* random_text - texts of models that nobody wrote, from a grammar: equations with
+ * everything the language has, doses with lags, fractions and durations that hang on
+ * parameters, covariates, switches at times that are parameters, several observations.
+ * Whatever is drawn stays of the size of 1, so that every model can be solved. The same
+ * seed gives the same text. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+
+/* What a formula may hold. */
+enum random_words {
+    RANDOM_STATES = 1,
+    RANDOM_TIME = 2,
+    RANDOM_COVARIATES = 4,
+    RANDOM_SWITCHES = 8, /* at times that parameters say */
+    RANDOM_KINKS = 16,   /* min, max, abs of states */
+    RANDOM_JUMPS = 32,   /* conditions on states, floor */
+    RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES,
+};
+
+struct random_text {
+    uint64_t state;
+    size_t parameters, covariates, states;
+    struct bytes out;
+};
+
+static inline uint64_t random_draw(struct random_text *text, uint64_t below)
+{
+    text->state ^= text->state << 13;
+    text->state ^= text->state >> 7;
+    text->state ^= text->state << 17;
+    return (text->state >> 11) % below;
+}
+
+static inline double random_share(struct random_text *text)
+{
+    return (double)(1 + random_draw(text, 998)) / 1000;
+}
+
+__attribute__((format(printf, 2, 3))) static inline void
+random_say(struct random_text *text, const char *format, ...)
+{
+    char piece[200];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(piece, sizeof piece, format, arguments);
+    va_end(arguments);
+    bytes_append(&text->out, piece, (size_t)size);
+}
+
+static inline void random_leaf(struct random_text *text, unsigned words)
+{
+    switch (random_draw(text, 6)) {
+    case 0:
+        if (words & RANDOM_COVARIATES) {
+            random_say(text, "c%u", (unsigned)random_draw(text, text->covariates));
+            return;
+        }
+        break;
+    case 1:
+        if (words & RANDOM_TIME) {
+            random_say(text, "sin(2*pi*time/%g [h])", 2 + 20 * random_share(text));
+            return;
+        }
+        break;
+    case 2:
+        random_say(text, "%g", 2 * random_share(text));
+        return;
+    case 3:
+    case 4:
+        if (words & RANDOM_STATES) {
+            random_say(text, "x%u", (unsigned)random_draw(text, text->states));
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    random_say(text, "p%u", (unsigned)random_draw(text, text->parameters));
+}
+
+/* $ is a formula, # a number in (0, 1), % a parameter. */
+static inline void random_fill(struct random_text *text, const char *form, unsigned words,
+                               int depth);
+
+static inline void random_formula(struct random_text *text, unsigned words, int depth)
+{
+    static const char *const smooth[] = {
+        "($ + $)",
+        "($ - $)",
+        "tanh($)*$",
+        "$/(1 + ($)^2)",
+        "exp(-($)^2)",
+        "ln(1 + ($)^2)",
+        "sqrt(1 + ($)^2)",
+        "log10(2 + ($)^2)",
+        "expit($)",
+        "(1 + ($)^2)^#",
+        "(1 + tanh($)/2)^%",
+        "tanh($)^3",
+        "logit(0.1 + 0.8*expit($))",
+        "cos($)",
+        "sin($)",
+        "-($)",
+        "($ - #*$)",
+        "(%*$ + %*$)",
+    };
+    static const char *const kinks[] = {"min($, $)", "max($, #, $)", "abs($)"};
+    static const char *const jumps[] = {"if($ < $, $, $)", "floor(2*tanh($))",
+                                        "if($ > # and not ($ <= # or $ == 1), $, $)",
+                                        "piecewise($, $ >= #, $, $ != $, $)",
+                                        "mod($, 1 + #)"};
+    static const char *const switches[] = {"if(time < #*% [h], $, $)",
+                                           "if(time >= 9*# [h], $, $)"};
+    if (depth == 0) {
+        random_leaf(text, words);
+        return;
+    }
+    uint64_t kind = random_draw(text, 12);
+    const char *form = smooth[random_draw(text, sizeof smooth / sizeof *smooth)];
+    if (kind == 0 && words & RANDOM_KINKS)
+        form = kinks[random_draw(text, sizeof kinks / sizeof *kinks)];
+    else if (kind == 1 && words & RANDOM_JUMPS)
+        form = jumps[random_draw(text, sizeof jumps / sizeof *jumps)];
+    else if (kind <= 3 && words & RANDOM_SWITCHES)
+        form = switches[random_draw(text, sizeof switches / sizeof *switches)];
+    random_fill(text, form, words, depth);
+}
+
+static inline void random_fill(struct random_text *text, const char *form, unsigned words,
+                               int depth)
+{
+    for (; *form; form++) {
+        if (*form == '$')
+            random_formula(text, words, (int)random_draw(text, (uint64_t)depth));
+        else if (*form == '#')
+            random_say(text, "%g", random_share(text));
+        else if (strncmp(form, "% [h]", 5) == 0) {
+            random_say(text, "6*p%u*1 [h]",
+                       (unsigned)random_draw(text, text->parameters));
+            form += 4;
+        } else if (strncmp(form, "# [h]", 5) == 0)
+            random_say(text, "%g", random_share(text));
+        else if (*form == '%')
+            random_say(text, "p%u", (unsigned)random_draw(text, text->parameters));
+        else
+            random_say(text, "%c", *form);
+    }
+}
+
+static inline void random_parameters(struct random_text *text)
+{
+    static const char *const spreads[] = {"(0.01, 9) lognormal sd 0.3",
+                                          "(0, 2) logitnormal sd 0.4", "normal sd 0.2"};
+    random_say(text, "[parameters]\n");
+    for (size_t i = 0; i < text->parameters; i++)
+        random_say(text, "p%zu = %g 1 %s\n", i, 0.3 + random_share(text),
+                   spreads[random_draw(text, 3)]);
+    random_say(text, "[covariates]\n");
+    for (size_t i = 0; i < text->covariates; i++)
+        random_say(text, "c%zu 1 %s default 0.%zu\n", i, i % 2 ? "constant" : "locf",
+                   i + 3);
+}
+
+static inline void random_doses(struct random_text *text)
+{
+    random_say(text, "[doses]\nd0 -> x0 1 fraction ");
+    random_fill(text, "expit($)", 0, 2);
+    random_say(text, " lag ");
+    random_fill(text, "#*exp(-%)*1 [h]", 0, 1);
+    random_say(text, "\nd1 -> x%u 1 over ", (unsigned)random_draw(text, text->states));
+    random_fill(text, "(1 + %^2)*1 [h]\n", 0, 1);
+}
+
+/* Rates pull each state back: 0.2 to 1.2 times itself an hour. */
+static inline void random_equations(struct random_text *text, unsigned words)
+{
+    random_say(text, "[equations]\n");
+    for (size_t i = 0; i < text->states; i++) {
+        random_say(text, "d/dt(x%zu) = 1 [1/h]*(2*tanh(", i);
+        random_formula(text, words, 3);
+        random_fill(text, ") - (0.2 + expit($))*", words & ~(unsigned)RANDOM_STATES, 2);
+        random_say(text, "x%zu) init ", i);
+        random_fill(text, "1 + tanh($)\n", words & RANDOM_COVARIATES, 2);
+    }
+}
+
+/* The text of this seed; `words` of its rates, and of its observations besides. Caller
+ * frees. */
+static inline char *random_model_text(uint64_t seed, unsigned words, unsigned besides)
+{
+    struct random_text text = {.state = 0x9e3779b97f4a7c15u * (seed + 1)};
+    for (size_t i = 0; i < 8; i++)
+        random_draw(&text, 2);
+    text.parameters = 2 + random_draw(&text, 3);
+    text.covariates = 2;
+    text.states = 1 + random_draw(&text, 4);
+    random_say(&text, "model random%u version 1\ntime h\n", (unsigned)seed);
+    random_parameters(&text);
+    random_doses(&text);
+    random_equations(&text, words);
+    random_say(&text, "[observations]\no0 : ");
+    random_formula(&text, words | besides, 3);
+    random_say(&text, " ~ add(0.1 1)\no1 : ");
+    random_fill(&text, "1 + 0.5*tanh($", words | besides, 3);
+    for (size_t i = 0; i < text.parameters; i++) /* none may be without use */
+        random_say(&text, " + 0.1*p%zu", i);
+    random_say(&text, ")");
+    random_say(&text, " ~ prop(0.2)\n");
+    bytes_u8(&text.out, 0);
+    return (char *)text.out.data;
+}
+
+#endif

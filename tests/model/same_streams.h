@@ -1,0 +1,89 @@
+#ifndef TESTS_MODEL_SAME_STREAMS_H
+#define TESTS_MODEL_SAME_STREAMS_H
+
+/* same_streams - every stream of a program by all that runs it: C that the build made,
+ * the interpreter on every kind of machine, and operation by operation for one patient.
+ * The results have to be the same bits; but the sign of what is no number, which
+ * processors disagree about. */
+
+#include "check.h"
+#include "operation.h"
+#include "vector.h"
+
+static uint64_t chance_state = 88172645463325252u;
+
+static inline uint64_t chance(void)
+{
+    chance_state ^= chance_state << 13;
+    chance_state ^= chance_state >> 7;
+    chance_state ^= chance_state << 17;
+    return chance_state;
+}
+
+/* Sizes that models meet, and now and then what they should not. */
+static inline double any_value(void)
+{
+    static const double odd[] = {0, -0.0, INFINITY, -INFINITY, NAN, 1, 5e-324, -1};
+    if (chance() % 64 == 0)
+        return odd[chance() % 8];
+    double size = exp((double)(chance() % 2000) / 100 - 12);
+    return chance() % 8 == 0 ? -size : size;
+}
+
+static inline bool same_bits(double x, double y)
+{
+    return isnan(x) ? isnan(y) : memcmp(&x, &y, sizeof x) == 0;
+}
+
+/* Results, or, of a stream that has none, everything it writes. */
+static inline void compare_results(const struct stream *stream, const double *ours,
+                                   const double *theirs)
+{
+    for (size_t i = 0; i < stream->result_count; i++)
+        for (size_t at = stream->results[i] * (size_t)LANES, l = 0; l < LANES; l++)
+            assert_true(same_bits(ours[at + l], theirs[at + l]));
+    for (size_t i = 0; stream->result_count == 0 && i < stream->count; i++)
+        for (size_t at = stream->instructions[i].to * (size_t)LANES, l = 0; l < LANES;
+             l++)
+            assert_true(same_bits(ours[at + l], theirs[at + l]));
+}
+
+static inline void run_one_by_one(const struct stream *stream, double *r)
+{
+    for (size_t i = 0; i < stream->count; i++)
+        EACH_LANE
+        {
+            const struct instruction *at = &stream->instructions[i];
+            r[at->to * LANES + l] = operation_value(
+                at->op, r[at->a * LANES + l], r[at->b * LANES + l], r[at->c * LANES + l]);
+        }
+}
+
+static inline void compare_stream(const struct program *p, const struct stream *stream,
+                                  size_t rounds)
+{
+    struct stream interpreted = *stream;
+    size_t size = p->registers * LANES;
+    interpreted.generated = NULL;
+    double *registers = lanes_rows_new(p->registers),
+           *ours = lanes_rows_new(p->registers);
+    double *theirs = lanes_rows_new(p->registers);
+    for (size_t round = 0; round < rounds; round++) {
+        for (size_t i = 0; i < size; i++)
+            registers[i] =
+                i < p->constant_count * LANES ? p->image[i / LANES] : any_value();
+        memcpy(theirs, registers, size * sizeof *theirs);
+        run_one_by_one(stream, theirs);
+        for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
+            for (size_t i = 0; i < 2; i++) {
+                memcpy(ours, registers, size * sizeof *ours);
+                vector_run(i ? stream : &interpreted, ours, simd);
+                compare_results(stream, ours, theirs);
+            }
+    }
+    lanes_rows_free(registers);
+    lanes_rows_free(ours);
+    lanes_rows_free(theirs);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* Models that nobody wrote, through everything that runs models. `test_grammar nightly`:
+ * more of them. */
+
+#include "generated.h"
+
+#include <string.h>
+
+#include "oracle_course.h"
+#include "random_text.h"
+#include "same_streams.h"
+
+/* The first of them as C, made by the build (RANDOM_COMPILED of CMakeLists.txt). */
+extern const struct generated *const random_models[];
+
+static bool nightly;
+
+/* --- the same bits -------------------------------------------------------------------
+ */
+
+static void grammar__models_run_to_the_same_bits(void **state)
+{
+    (void)state;
+    size_t compiled = 0, count = nightly ? 3000 : 150;
+    for (size_t seed = 0; seed < count; seed++) {
+        struct model *model;
+        char *text = random_model_text(seed, RANDOM_SMOOTH | RANDOM_KINKS, RANDOM_JUMPS);
+        assert_ok(model_parse(text, strlen(text), "random", &model));
+        generated_attach(model, random_models);
+        compiled += model_execution(model) == EXECUTION_GENERATED;
+        for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+            compare_stream(model->program, program_stream(model->program, i), 4);
+        model_destroy(&model);
+        mem_free(text);
+    }
+    assert_int_equal(compiled, RANDOM_COMPILED);
+}
+
+/* --- courses
+ * ---------------------------------------------------------------------------- */
+
+#define TIMES 7
+
+/* Doses, covariates and readings of this seed's own, off each other's times. */
+static void open_course(struct course *course, uint64_t seed, unsigned words,
+                        unsigned besides, double *times)
+{
+    struct random_text chance_of = {.state = 0xd1342543de82ef95u * (seed + 1)};
+    char *text = random_model_text(seed, words, besides);
+    course_open_text(course, text, "", "");
+    mem_free(text);
+    for (size_t i = 0; i < 8; i++)
+        random_draw(&chance_of, 2);
+    for (size_t i = 0; i < 4; i++) {
+        double time = 3 * (double)i + random_share(&chance_of);
+        double duration = random_draw(&chance_of, 2) ? -1 : 0.7;
+        assert_ok(record_dose(course->record, time, i % 2 ? "d1" : "d0", "1",
+                              random_share(&chance_of), duration, i + 1));
+        assert_ok(record_covariate(course->record, time + 1.111, "c0", NULL,
+                                   random_share(&chance_of), 100 + i));
+    }
+    assert_ok(record_covariate(course->record, 0, "c0", NULL, 0.5, 99));
+    assert_ok(record_covariate(course->record, 0, "c1", NULL, 0.6, 98));
+    for (size_t i = 0; i < TIMES; i++)
+        times[i] = 1.7 * (double)(i + 1) + 0.013 * random_share(&chance_of);
+    course_read_all(course, times, TIMES);
+}
+
+/* Values and derivatives by one solver; of `d` directions. */
+static void predict(struct course *course, enum engine_solver solver, double tolerance,
+                    double *f, double *jacobian)
+{
+    struct engine_options options = {solver, tolerance};
+    struct engine *engine = engine_new(course->model, &course->layout, &options);
+    double phi[MODEL_PARAMETERS_MAX] = {0};
+    course_transformed(course, phi);
+    assert_ok(twin_predict(engine, course->twin, phi, NULL, f, jacobian));
+    engine_destroy(&engine);
+}
+
+static void grammar__models_in_lanes_agree_with_cvodes(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 1000 : 60;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES], f[2][2 * TIMES], slopes[2][2 * TIMES * MODEL_PARAMETERS_MAX];
+        struct course course;
+        open_course(&course, seed, RANDOM_SMOOTH | RANDOM_KINKS, 0, times);
+        size_t p = course.layout.p;
+        predict(&course, ENGINE_LANES, 1e-10, f[0], slopes[0]);
+        predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
+        for (size_t i = 0; i < 2 * TIMES; i++) {
+            if (!(fabs(f[0][i] - f[1][i]) <= 1e-7 * (1 + fabs(f[1][i]))))
+                fail_msg("seed %zu, value %zu: %.12g in lanes, %.12g by CVODES", seed, i,
+                         f[0][i], f[1][i]);
+            for (size_t k = 0; k < p; k++) {
+                double ours = slopes[0][i * p + k], theirs = slopes[1][i * p + k];
+                if (!(fabs(ours - theirs) <= 1e-5 * (1 + fabs(theirs))))
+                    fail_msg(
+                        "seed %zu, d f[%zu] by p%zu: %.12g in lanes, %.12g by CVODES",
+                        seed, i, k, ours, theirs);
+            }
+        }
+        course_close(&course);
+    }
+}
+
+static void grammar__derivatives_are_those_of_extended_precision(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 300 : 20;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES], f[2 * TIMES], slopes[2 * TIMES * MODEL_PARAMETERS_MAX];
+        double phi[MODEL_PARAMETERS_MAX] = {0};
+        long double expected[2 * TIMES];
+        struct course course;
+        open_course(&course, seed, RANDOM_SMOOTH, 0, times);
+        size_t p = course.layout.p;
+        predict(&course, ENGINE_LANES, 1e-12, f, slopes);
+        course_transformed(&course, phi);
+        for (size_t k = 0; k < p; k++) {
+            oracle_difference(&course, phi, k, times, TIMES, expected);
+            for (size_t i = 0; i < 2 * TIMES; i++) {
+                double off = fabs(slopes[i * p + k] - (double)expected[i]);
+                if (!(off <= 1e-8 * (1 + fabs((double)expected[i]))))
+                    fail_msg("seed %zu: d f[%zu] by p%zu is %.12g, differences say %.12g",
+                             seed, i, k, slopes[i * p + k], (double)expected[i]);
+            }
+        }
+        course_close(&course);
+    }
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grammar__models_run_to_the_same_bits),
+        cmocka_unit_test(grammar__models_in_lanes_agree_with_cvodes),
+        cmocka_unit_test(grammar__derivatives_are_those_of_extended_precision),
+    };
+    nightly = count == 2 && strcmp(arguments[1], "nightly") == 0;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
