@@ -59,14 +59,27 @@ static double *registers_of(const struct model *model)
     return registers;
 }
 
-static double time_of(const struct stream *stream, double *registers, enum simd simd)
+/* One of the two ways to run a stream: of rates, onto `more` into `out`, if there are. */
+struct work {
+    const struct stream *stream;
+    double *registers;
+    const double *more;
+    double *out;
+    enum simd simd;
+};
+
+static double time_of(const struct work *work)
 {
     const size_t rounds = 2000;
     double least = INFINITY;
     for (size_t i = 0; i < TIMES; i++) {
         double begun = seconds();
         for (size_t k = 0; k < rounds; k++)
-            vector_run(stream, registers, simd);
+            if (work->out)
+                vector_rates(work->stream, work->registers, work->more, work->out,
+                             work->simd);
+            else
+                vector_run(work->stream, work->registers, work->simd);
         double each = (seconds() - begun) / (double)(rounds * LANES);
         least = each < least ? each : least;
     }
@@ -76,8 +89,10 @@ static double time_of(const struct stream *stream, double *registers, enum simd 
 static void stream_row(const char *name, const struct stream *stream, double *registers,
                        enum simd simd)
 {
-    const char *engine = stream->generated ? "generated" : "interpreter";
-    double each = time_of(stream, registers, simd);
+    const char *engine = stream->rates ? "generated" : "interpreter";
+    double *more = lanes_rows_new(stream->result_count);
+    double *out = lanes_rows_new(stream->result_count);
+    double each = time_of(&(struct work){stream, registers, more, out, simd});
     double instruction = each * LANES / (double)stream->count;
     separate();
     if (json)
@@ -87,6 +102,8 @@ static void stream_row(const char *name, const struct stream *stream, double *re
     else
         printf("%-16s %-12s %-7s %6zu instructions of %5.2f ns  %8.2f ns each\n", name,
                engine, simd_name(simd), stream->count, instruction, each);
+    lanes_rows_free(more);
+    lanes_rows_free(out);
 }
 
 static int model_rows(const char *name, const char *path)
@@ -98,7 +115,7 @@ static int model_rows(const char *name, const char *path)
     }
     double *registers = registers_of(model);
     struct stream streams[2] = {model->program->rate_slopes, model->program->rate_slopes};
-    streams[0].generated = NULL;
+    streams[0].rates = NULL;
     for (enum simd simd = simd_best(); simd >= SIMD_AVX2; simd--)
         for (size_t i = 0; i < 2; i++)
             stream_row(name, &streams[i], registers, simd);
@@ -144,8 +161,10 @@ static void function_row(size_t index)
             (struct instruction){functions[index].op, MANY - i, MANY + i, i, 0, 0};
         EACH_LANE registers[i * LANES + l] = 0.3 + 0.1 * (double)(l + i);
     }
-    struct stream stream = {instructions, MANY, NULL, 0, NULL};
-    double ours = time_of(&stream, registers, simd_best()) / MANY;
+    struct stream stream = {.instructions = instructions, .count = MANY};
+    double ours = time_of(&(struct work){
+                      .stream = &stream, .registers = registers, .simd = simd_best()}) /
+                  MANY;
     double peer =
         time_of_peer(functions[index].peer, registers, registers + MANY * LANES);
     separate();

@@ -53,9 +53,7 @@ static void rate(void *context, const double *t, double *dydt)
         double late = t[l] < ensemble->to[l] ? t[l] : ensemble->to[l];
         time[l] = late > ensemble->from[l] ? late : ensemble->from[l];
     }
-    vector_run(stream, ensemble->registers, ensemble->simd);
-    vector_results(stream, ensemble->registers, ensemble->rows, ensemble->inflow, dydt,
-                   ensemble->simd);
+    vector_rates(stream, ensemble->registers, ensemble->inflow, dydt, ensemble->simd);
 }
 
 /* --- begin and end

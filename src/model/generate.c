@@ -19,9 +19,10 @@ static const char *const operations[OP_COUNT] = {
 struct writer {
     const struct program *program;
     const struct stream *stream;
-    uint32_t (*made_by)[3]; /* the instruction that makes each argument, or NOWHERE */
-    bool *kept;             /* its value goes to its register: a result, or it rests */
+    uint32_t (*made_by)[3];   /* the instruction that makes each argument, or NOWHERE */
+    uint32_t *result_made_by; /* likewise */
     bool *written;
+    uint32_t *stack; /* [3 times the instructions + 1] */
     struct bytes *out;
 };
 
@@ -40,11 +41,9 @@ static void find_makers(struct writer *writer)
         writer->made_by[i][1] = holds[at->b];
         writer->made_by[i][2] = holds[at->c];
         holds[at->to] = (uint32_t)i;
-        writer->kept[i] = stream->result_count == 0;
     }
     for (size_t i = 0; i < stream->result_count; i++)
-        if (holds[stream->results[i]] != NOWHERE)
-            writer->kept[holds[stream->results[i]]] = true;
+        writer->result_made_by[i] = holds[stream->results[i]];
     mem_free(holds);
 }
 
@@ -85,14 +84,12 @@ static void say_line(const struct writer *writer, uint32_t i)
             listing_add(writer->out, "0");
     }
     listing_add(writer->out, ");\n");
-    if (writer->kept[i])
-        listing_add(writer->out, "        r[%u * LANES + l] = v%u;\n", (unsigned)at->to,
-                    (unsigned)i);
 }
 
 /* A value after what it is made of, depth first. */
-static void say_value(struct writer *writer, uint32_t value, uint32_t *stack)
+static void say_value(struct writer *writer, uint32_t value)
 {
+    uint32_t *stack = writer->stack;
     size_t depth = 0;
     stack[depth++] = value;
     while (depth > 0) {
@@ -112,33 +109,68 @@ static void say_value(struct writer *writer, uint32_t value, uint32_t *stack)
     }
 }
 
+static void say_kept(struct writer *writer, uint32_t value)
+{
+    say_value(writer, value);
+    listing_add(writer->out, "        r[%u * LANES + l] = v%u;\n",
+                (unsigned)writer->stream->instructions[value].to, (unsigned)value);
+}
+
+/* Results into their registers, or all that rests. */
+static void say_registers(struct writer *writer)
+{
+    const struct stream *stream = writer->stream;
+    for (uint32_t i = 0; stream->result_count == 0 && i < stream->count; i++)
+        say_kept(writer, i);
+    for (size_t i = 0; i < stream->result_count; i++)
+        if (writer->result_made_by[i] != NOWHERE)
+            say_kept(writer, writer->result_made_by[i]);
+}
+
+static void say_rates(struct writer *writer)
+{
+    const struct stream *stream = writer->stream;
+    for (size_t i = 0; i < stream->result_count; i++) {
+        uint32_t made_by = writer->result_made_by[i];
+        if (made_by != NOWHERE)
+            say_value(writer, made_by);
+        listing_add(writer->out, "        out[%zu * LANES + l] = ", i);
+        say_argument(writer, stream->results[i], made_by);
+        listing_add(writer->out, " + more[%zu * LANES + l];\n", i);
+    }
+}
+
 static void say_function(const struct program *program, const struct stream *stream,
                          const char *name, struct bytes *out)
 {
+    bool rates = stream == &program->rate || stream == &program->rate_slopes;
+    const char *parameters =
+        rates ? "const double *restrict r, const double *restrict more, double *restrict "
+                "out, enum simd simd"
+              : "double *r, enum simd simd";
     size_t count = stream->count;
     struct writer writer = {program,
                             stream,
                             mem_new(count, sizeof *writer.made_by),
+                            mem_new(stream->result_count, sizeof(uint32_t)),
                             mem_new(count, sizeof(bool)),
-                            mem_new(count, sizeof(bool)),
+                            mem_new(3 * count + 1, sizeof(uint32_t)),
                             out};
-    uint32_t *stack = mem_new(3 * count + 1, sizeof *stack);
     find_makers(&writer);
     listing_add(out,
-                "LANES_INLINE void %s_rows(double *r, enum simd simd)\n{\n"
+                "LANES_INLINE void %s_rows(%s)\n{\n"
                 "    (void)simd;\n    ROW_LANES\n    {\n",
-                name);
-    for (uint32_t i = 0; i < count; i++)
-        if (writer.kept[i])
-            say_value(&writer, i, stack);
-    listing_add(out,
-                "    }\n}\nLANES_KINDS(%s, simd, (double *r, enum simd simd), r, "
-                "simd)\n\n",
-                name);
+                name, parameters);
+    if (rates)
+        say_rates(&writer);
+    else
+        say_registers(&writer);
+    listing_add(out, "    }\n}\nLANES_KINDS(%s, simd, (%s), %s)\n\n", name, parameters,
+                rates ? "r, more, out, simd" : "r, simd");
     mem_free(writer.made_by);
-    mem_free(writer.kept);
+    mem_free(writer.result_made_by);
     mem_free(writer.written);
-    mem_free(stack);
+    mem_free(writer.stack);
 }
 
 /* --- the whole
@@ -177,9 +209,13 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
     program_hash(program, hash);
     say_hash("program", hash, source);
     listing_add(source, "    .streams = {");
-    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
-        listing_add(source, "%s, ",
-                    is_short(program_stream(program, i)) ? program_stream_name(i)
-                                                         : "NULL");
-    listing_add(source, "},\n};\n");
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+        const struct stream *stream = program_stream(program, i);
+        bool here = is_short(stream) && stream != &program->rate &&
+                    stream != &program->rate_slopes;
+        listing_add(source, "%s, ", here ? program_stream_name(i) : "NULL");
+    }
+    listing_add(source, "},\n    .rate = %s,\n    .rate_slopes = %s,\n};\n",
+                is_short(&program->rate) ? "rate" : "NULL",
+                is_short(&program->rate_slopes) ? "rate_slopes" : "NULL");
 }

@@ -31,4 +31,6 @@ void generated_attach(struct model *model, const struct generated *const *among)
         return;
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
         program_stream(model->program, i)->generated = (*among)->streams[i];
+    model->program->rate.rates = (*among)->rate;
+    model->program->rate_slopes.rates = (*among)->rate_slopes;
 }

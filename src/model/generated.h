@@ -12,9 +12,10 @@
  * by model.c. */
 
 struct generated {
-    uint8_t model[HASH_BYTES];   /* of the canonical text */
-    uint8_t program[HASH_BYTES]; /* program_hash when the C was made */
-    generated_stream *streams[PROGRAM_STREAMS];
+    uint8_t model[HASH_BYTES];                  /* of the canonical text */
+    uint8_t program[HASH_BYTES];                /* program_hash when the C was made */
+    generated_stream *streams[PROGRAM_STREAMS]; /* but those of rates */
+    generated_rates *rate, *rate_slopes;
 };
 
 /* The models of models/ and bench/, as built; NULL ends it. */

@@ -181,10 +181,12 @@ const struct model_range *model_range(const struct model *model, size_t index)
 
 enum execution model_execution(const struct model *model)
 {
-    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
-        if (program_stream(model->program, i)->generated)
-            return EXECUTION_GENERATED;
-    return EXECUTION_INTERPRETER;
+    bool generated = false;
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+        const struct stream *stream = program_stream(model->program, i);
+        generated |= stream->generated || stream->rates;
+    }
+    return generated ? EXECUTION_GENERATED : EXECUTION_INTERPRETER;
 }
 
 const char *execution_name(enum execution execution)
@@ -194,8 +196,11 @@ const char *execution_name(enum execution execution)
 
 void model_interpret(struct model *model)
 {
-    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
-        program_stream(model->program, i)->generated = NULL;
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+        struct stream *stream = program_stream(model->program, i);
+        stream->generated = NULL;
+        stream->rates = NULL;
+    }
 }
 
 /* --- transforms ----------------------------------------------------------------- */

@@ -511,8 +511,13 @@ struct instruction {
     uint32_t to, a, b, c;
 };
 
-/* What a stream does to registers [registers][LANES], as C: results only, and what rests. */
+/* What a stream does to registers [registers][LANES], as C: results only, and what rests.
+ */
 typedef void generated_stream(double *registers, enum simd simd);
+/* And of rates: the results onto `more` into `out`, both [results][LANES], and nowhere
+ * else; none of the three is part of another. */
+typedef void generated_rates(const double *registers, const double *more, double *out,
+                             enum simd simd);
 
 /* Instructions in the order in which they run, and where their results then are. */
 struct stream {
@@ -520,7 +525,8 @@ struct stream {
     size_t count;
     uint32_t *results; /* registers */
     size_t result_count;
-    generated_stream *generated; /* NULL: it is interpreted */
+    generated_stream *generated; /* both NULL: it is interpreted */
+    generated_rates *rates;
 };
 
 /* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,

@@ -43,23 +43,27 @@ void vector_run(const struct stream *stream, double *registers, enum simd simd)
 }
 
 LANES_INLINE void results_rows(const struct stream *stream, const double *registers,
-                               size_t count, const double *more, double *out,
-                               enum simd simd)
+                               const double *more, double *out, enum simd simd)
 {
     (void)simd;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < stream->result_count; i++) {
         const double *from = registers + stream->results[i] * (size_t)LANES;
         ROW_LANES out[i * LANES + l] = from[l] + more[i * LANES + l];
     }
 }
 
 LANES_KINDS(results, simd,
-            (const struct stream *stream, const double *registers, size_t count,
-             const double *more, double *out, enum simd simd),
-            stream, registers, count, more, out, simd)
+            (const struct stream *stream, const double *registers, const double *more,
+             double *out, enum simd simd),
+            stream, registers, more, out, simd)
 
-void vector_results(const struct stream *stream, const double *registers, size_t count,
-                    const double *more, double *out, enum simd simd)
+void vector_rates(const struct stream *stream, double *registers, const double *more,
+                  double *out, enum simd simd)
 {
-    results(stream, registers, count, more, out, simd);
+    if (stream->rates) {
+        stream->rates(registers, more, out, simd);
+        return;
+    }
+    run(stream, registers, simd);
+    results(stream, registers, more, out, simd);
 }

@@ -14,8 +14,10 @@
 
 void vector_run(const struct stream *stream, double *registers, enum simd simd);
 
-/* The stream's first results onto `more`: out, more [count][LANES]. */
-void vector_results(const struct stream *stream, const double *registers, size_t count,
-                    const double *more, double *out, enum simd simd);
+/* Runs a stream of rates and puts its results onto `more`: out, more [results][LANES], none of
+ * the three part of another. What it leaves in the stream's own registers is nothing anybody may
+ * rely on. */
+void vector_rates(const struct stream *stream, double *registers, const double *more,
+                  double *out, enum simd simd);
 
 #endif

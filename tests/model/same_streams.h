@@ -59,12 +59,30 @@ static inline void run_one_by_one(const struct stream *stream, double *r)
         }
 }
 
+/* Of rates, onto something. */
+static inline void compare_rates(const struct stream *stream, double *registers,
+                                 const double *theirs, enum simd simd)
+{
+    double *more = lanes_rows_new(stream->result_count);
+    double *out = lanes_rows_new(stream->result_count);
+    for (size_t i = 0; i < stream->result_count * LANES; i++)
+        more[i] = any_value();
+    vector_rates(stream, registers, more, out, simd);
+    for (size_t i = 0; i < stream->result_count * LANES; i++) {
+        size_t at = stream->results[i / LANES] * (size_t)LANES + i % LANES;
+        assert_true(same_bits(out[i], theirs[at] + more[i]));
+    }
+    lanes_rows_free(more);
+    lanes_rows_free(out);
+}
+
 static inline void compare_stream(const struct program *p, const struct stream *stream,
                                   size_t rounds)
 {
     struct stream interpreted = *stream;
     size_t size = p->registers * LANES;
     interpreted.generated = NULL;
+    interpreted.rates = NULL;
     double *registers = lanes_rows_new(p->registers),
            *ours = lanes_rows_new(p->registers);
     double *theirs = lanes_rows_new(p->registers);
@@ -79,6 +97,8 @@ static inline void compare_stream(const struct program *p, const struct stream *
                 memcpy(ours, registers, size * sizeof *ours);
                 vector_run(i ? stream : &interpreted, ours, simd);
                 compare_results(stream, ours, theirs);
+                memcpy(ours, registers, size * sizeof *ours);
+                compare_rates(i ? stream : &interpreted, ours, theirs, simd);
             }
     }
     lanes_rows_free(registers);

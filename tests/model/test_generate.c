@@ -14,7 +14,8 @@ static const char text[] = "model m version 1\n"
 
 /* Depth first; of a constant its value, of what is filled in its register. */
 static const char expected[] =
-    "LANES_INLINE void rate_rows(double *r, enum simd simd)\n"
+    "LANES_INLINE void rate_rows(const double *restrict r, const double *restrict more, "
+    "double *restrict out, enum simd simd)\n"
     "{\n"
     "    (void)simd;\n"
     "    ROW_LANES\n"
@@ -22,16 +23,17 @@ static const char expected[] =
     "        const double v3 = operation_MAX(r[8 * LANES + l], 0x1.4p+2, 0);\n"
     "        const double v4 = operation_MULTIPLY(r[5 * LANES + l], v3, 0);\n"
     "        const double v5 = operation_NEGATE(v4, 0, 0);\n"
-    "        r[14 * LANES + l] = v5;\n"
+    "        out[0 * LANES + l] = v5 + more[0 * LANES + l];\n"
     "        const double v2 = operation_LESS(r[8 * LANES + l], 0x1p+0, 0);\n"
     "        const double v0 = operation_MULTIPLY(0x1p-1, r[9 * LANES + l], 0);\n"
     "        const double v1 = operation_MULTIPLY(r[5 * LANES + l], r[9 * LANES + l], "
     "0);\n"
     "        const double v6 = operation_SELECT(v2, v0, v1);\n"
-    "        r[12 * LANES + l] = v6;\n"
+    "        out[1 * LANES + l] = v6 + more[1 * LANES + l];\n"
     "    }\n"
     "}\n"
-    "LANES_KINDS(rate, simd, (double *r, enum simd simd), r, simd)\n";
+    "LANES_KINDS(rate, simd, (const double *restrict r, const double *restrict more, "
+    "double *restrict out, enum simd simd), r, more, out, simd)\n";
 
 static char *source_of(const char *of)
 {
@@ -53,7 +55,7 @@ static void generate__writes_streams_as_functions(void **state)
     if (strncmp(at, expected, strlen(expected)) != 0)
         fail_msg("%s", source);
     assert_non_null(strstr(source, "\nconst struct generated generated_m = {\n"));
-    assert_non_null(strstr(source, "NULL, NULL, NULL, rate, "));
+    assert_non_null(strstr(source, ".rate = rate,\n    .rate_slopes = "));
     mem_free(source);
 }
 

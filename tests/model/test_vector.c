@@ -120,7 +120,7 @@ static bool same(double x, double y)
 static void check_operation(enum op op, bool pair, double ulps)
 {
     struct instruction one_op = {op, 1, 3, 0, 1, 2};
-    struct stream stream = {&one_op, 1, NULL, 0, NULL};
+    struct stream stream = {.instructions = &one_op, .count = 1};
     for (size_t i = 0; i < EDGES * EDGES + 2000; i++) {
         double registers[4 * LANES], first[LANES];
         EACH_LANE
