@@ -24,11 +24,13 @@ struct study {
     struct prior *prior; /* the newest */
 };
 
+/* `data` NULL: the patients are still to be taken. */
 static inline void study_begin(struct study *study, const char *text, const char *data)
 {
     memset(study, 0, sizeof *study);
     trial_model(&study->trial, text);
-    trial_read(&study->trial, data, NULL);
+    if (data)
+        trial_read(&study->trial, data, NULL);
     statistic_layout(&study->trial.layout, true, &study->statistic);
     assert_ok(prior_from_model(study->trial.model, &study->prior));
 }

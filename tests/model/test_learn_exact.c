@@ -147,14 +147,13 @@ static void learn_exact__takes_a_spread_to_nothing(void **state)
 {
     (void)state;
     struct study study;
-    memset(&study, 0, sizeof study);
-    trial_model(&study.trial, "model even version 1 \"t\"\ntime h\n[parameters]\n"
-                              "a = 10 1 (-99, 99) normal sd 3\n"
-                              "b = 1 1 (-9, 9) normal sd 2\n"
-                              "[equations]\nf = a + b*time/(1 h)\n"
-                              "[observations]\nseen : f ~ add(1 1)\n");
-    statistic_layout(&study.trial.layout, true, &study.statistic);
-    assert_ok(prior_from_model(study.trial.model, &study.prior));
+    study_begin(&study,
+                "model even version 1 \"t\"\ntime h\n[parameters]\n"
+                "a = 10 1 (-99, 99) normal sd 3\n"
+                "b = 1 1 (-9, 9) normal sd 2\n"
+                "[equations]\nf = a + b*time/(1 h)\n"
+                "[observations]\nseen : f ~ add(1 1)\n",
+                NULL);
     struct record *records[12];
     for (size_t i = 0; i < 12; i++) {
         records[i] = record_new("x", "h");
@@ -186,14 +185,13 @@ static void learn_exact__keeps_to_bounds_what_is_not_identified(void **state)
 {
     (void)state;
     struct study study;
-    memset(&study, 0, sizeof study);
-    trial_model(&study.trial, "model share version 1 \"t\"\ntime h\n[parameters]\n"
-                              "V = 60 1 (0.1, 999) lognormal sd 0.3\n"
-                              "F = 0.9 1 (0, 1) estimated\n"
-                              "[equations]\nf = 100*F/V*exp(-time/(4 h))\n"
-                              "[observations]\nseen : f ~ lognormal(0.3)\n");
-    statistic_layout(&study.trial.layout, true, &study.statistic);
-    assert_ok(prior_from_model(study.trial.model, &study.prior));
+    study_begin(&study,
+                "model share version 1 \"t\"\ntime h\n[parameters]\n"
+                "V = 60 1 (0.1, 999) lognormal sd 0.3\n"
+                "F = 0.9 1 (0, 1) estimated\n"
+                "[equations]\nf = 100*F/V*exp(-time/(4 h))\n"
+                "[observations]\nseen : f ~ lognormal(0.3)\n",
+                NULL);
     struct record *records[9];
     for (size_t i = 0; i < 9; i++) {
         double level = log(5) + 0.1 * ((double)i - 4);
