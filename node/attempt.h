@@ -37,17 +37,16 @@ struct attempt_world {
      * masked numbers [dimension], as they will leave, for the record of it. */
     enum err (*charge)(void *context, const uint64_t *masked, uint64_t *length,
                        uint8_t head[HASH_BYTES]);
-    /* Make the charge durable, with the hash of the signed input it is for, which has
-     * that of the vector: before the message exists outside the attempt. Or take the
-     * charge back. */
-    enum err (*commit)(void *context, const uint8_t input[HASH_BYTES]);
+    /* Make the charge durable, with the hash of the body it is for: before that
+     * message exists outside the attempt. Or take the charge back. */
+    enum err (*commit)(void *context, const uint8_t message[HASH_BYTES]);
     void (*cancel)(void *context);
     void *context;
 };
 
 /* What members remind each other of, sealed with their shares so that nobody between them
- * can take it out: a note to each neighbour (zeros: nothing), and each neighbour's to
- * this member, read before anything is charged. An error of `told` ends the attempt. */
+ * can take it out: a note to each neighbour (zeros: nothing), and each neighbour's to this
+ * member, read before anything is charged. An error of `told` ends the attempt. */
 struct attempt_notes {
     void (*tell)(void *context, const uint8_t member[KEY_BYTES],
                  uint8_t note[PAIRKEY_NOTE_BYTES]);

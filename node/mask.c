@@ -129,7 +129,8 @@ static enum err charge(struct attempt *a, const uint64_t *vector)
         world->cancel(world->context);
         return result;
     }
-    bytes_hash("gemel/charged/1", a->input.data, a->input.size, hash);
+    /* the body's name: its signed part, which has the vector's hash */
+    bytes_hash("gemel/body/1", a->input.data, a->input.size, hash);
     return world->commit(world->context, hash);
 }
 
