@@ -12,7 +12,7 @@
 
 #define SIGMAS 4.9
 #define ROUNDS 4
-enum { N = 10, DIM = 5000 };
+enum { N = 10, DIM = 25000 };
 
 static struct random *stream(const char *what)
 {
@@ -56,12 +56,14 @@ static void sum_noise(struct rehearsal *r, uint64_t round, size_t gone, double *
                       double *first, double *second)
 {
     enum phase leaves[N];
+    int64_t *noise = mem_new(DIM, sizeof *noise);
     for (size_t i = 0; i < N; i++) {
         leaves[i] = i < gone ? PHASE_MASK : PHASE_END;
+        assert_ok(noise_fill(r->members[i].random, NOISE_LOG2, DIM, noise));
         for (size_t k = 0; k < DIM; k++)
-            r->members[i].integers[k] =
-                (uint64_t)noise_draw(r->members[i].random, NOISE_LOG2);
+            r->members[i].integers[k] = (uint64_t)noise[k];
     }
+    mem_free(noise);
     assert_ok(rehearsal_open(r, round, 1));
     assert_ok(rehearsal_play(r, leaves));
     assert_true(rehearsal_sum_is_exact(r, leaves));
