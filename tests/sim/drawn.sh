@@ -14,7 +14,7 @@ value() { sed -n "s/^  \"$1\": \\(.*\\),\$/\\1/p" "$scratch/fit.json"; }
 
 # fit NAME "FACTORS" PATIENTS OPTION...: of `gemel-sim cohort`
 fit() {
-    local name=$1 factors=$2 patients=$3 factor rounds reached first= all=
+    local name=$1 factors=$2 patients=$3 factor rounds reached first='' all=''
     "$sim" cohort --model "$twins/$name.twin" --patients "$patients" --quiet --out "$scratch/table.csv" "${@:4}"
     for factor in $factors; do
         "$sim" pooled --model "$twins/$name.twin" --data "$scratch/table.csv" --start-factor "$factor" --json --quiet \
