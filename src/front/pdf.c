@@ -36,6 +36,22 @@
 #define PALE 0.34, 0.38, 0.42
 #define HAIR 0.82, 0.84, 0.87
 
+#ifdef __SANITIZE_ADDRESS__
+/* What fontconfig has read of the fonts is kept by it until the program ends, with
+ * nothing left that points to it. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig\n";
+}
+
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
+#endif
+
 struct sheet {
     cairo_t *cairo;
     double y; /* where the next part begins */

@@ -383,6 +383,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: transcript [--write] FILE\n");
         return 2;
     }
+    bool page = is_page(argv[argc - 1]);
+    if (page && writing) {
+        fprintf(stderr, "a page is not written again: change it by hand\n");
+        return 2;
+    }
     char *path = realpath(argv[argc - 1], NULL);
     FILE *file = path ? fopen(path, "r") : NULL;
     if (!file) {
@@ -391,14 +396,8 @@ int main(int argc, char **argv)
     }
     struct lines lines = lines_read(file);
     fclose(file);
-    bool page = is_page(path);
-    if (page) {
-        if (writing) {
-            fprintf(stderr, "a page is not written again: change it by hand\n");
-            return 2;
-        }
+    if (page)
         keep_commands(&lines);
-    }
     struct steps steps = {0};
     for (size_t at = 0; at < lines.count;) {
         MEM_GROW(steps.step, steps.count + 1, &steps.capacity);

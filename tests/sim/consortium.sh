@@ -318,6 +318,13 @@ gemel-node status -C A --quiet >/dev/null || fail "no status beside a daemon"
 same "studies told by the daemon" "$(gemel-node study list -C A --json | grep -c '"name": "storm"')" 1
 refuses 4 'no patient' gemel-node patients consent nobody --state withdrawn --reason patient -C A
 for h in B C D F; do start "$h"; done
+found_at() { grep -q "coordinator.address endpoint=tcp://127.0.0.1:$1" "$2.log"; }
+for h in "${hospitals[@]}"; do # before the address moves; a slow machine takes its time to start five
+    for _ in {1..400}; do
+        ! found_at "$port" "$h" || break
+        sleep 0.05
+    done
+done
 
 kills=0
 fronts=0
@@ -372,8 +379,7 @@ entered=$(cat ./*.log | grep -c 'attempt.enter')
 # round. A hospital that slept hears of the address by an invitation.
 gemel-coordinator invite -o moved.invite -C coordinator --quiet
 for h in "${hospitals[@]}"; do
-    grep -q "coordinator.address endpoint=tcp://127.0.0.1:$port" "$h.log" ||
-        fail "$h was not at the coordinator's address before the move"
+    found_at "$port" "$h" || fail "$h was not at the coordinator's address before the move"
     gemel-node enrol moved.invite -C "$h" --quiet
 done
 port=$moved

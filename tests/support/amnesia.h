@@ -173,7 +173,9 @@ static inline void amnesia_fail(void)
         unlink(path);
         if (amnesia_survives(&amnesia.files[i], &left)) {
             FILE *real = fopen(path, "wb");
-            if (!real || fwrite(left.data, 1, left.size, real) != left.size || fclose(real))
+            if (!real ||
+                (left.size && fwrite(left.data, 1, left.size, real) != left.size) ||
+                fclose(real))
                 abort();
         }
         bytes_free(&left);
