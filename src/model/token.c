@@ -66,6 +66,24 @@ void source_place(const struct source *source, size_t at, size_t *line, size_t *
     *column += bytes_utf8_count(source->text + start, at - start);
 }
 
+/* What moves a terminal: U+0000 to U+001F and U+007F to U+009F. */
+static bool is_control(const unsigned char *p, size_t size)
+{
+    return size == 2 ? p[0] == 0xc2 && p[1] < 0xa0
+                     : size == 1 && (*p < 0x20 || *p == 0x7f);
+}
+
+/* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: with them a person who approves
+ * a model would read another text than the parser. */
+static bool reorders(const unsigned char *p, size_t size)
+{
+    if (size != 3 || p[0] != 0xe2)
+        return false;
+    return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f)) ||
+           (p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+           (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 /* The line of `at` with a caret below it; long lines are shown around the place. */
 static void draw_caret(const struct source *source, size_t at, char *text, size_t size)
 {
@@ -80,9 +98,16 @@ static void draw_caret(const struct source *source, size_t at, char *text, size_
     while (last < source->size && is_continuation(source->text[last]))
         last++;
     size_t w = 0;
-    for (size_t i = first; i < last && w + 1 < size; i++) {
-        unsigned char c = (unsigned char)source->text[i];
-        text[w++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+    for (size_t i = first, step; i < last && w + 4 < size; i += step) {
+        const unsigned char *p = (const unsigned char *)source->text + i;
+        size_t whole = bytes_utf8_size(p, last - i);
+        step = whole ? whole : 1;
+        if (whole && !is_control(p, whole) && !reorders(p, whole)) {
+            memcpy(text + w, p, whole);
+            w += whole;
+        } else {
+            text[w++] = *p == '\t' || *p == '\r' ? ' ' : '?';
+        }
     }
     if (w + 1 < size)
         text[w++] = '\n';
@@ -110,24 +135,12 @@ enum err source_refuse(const struct source *source, size_t at, enum model_error 
                    column, errors[number].name, sentence, drawing);
 }
 
-/* U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069: with them a person who approves
- * a model would read another text than the parser. */
-static bool reorders(const unsigned char *p, size_t size)
-{
-    if (size != 3 || p[0] != 0xe2)
-        return false;
-    return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f)) ||
-           (p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-           (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
-}
-
 enum err source_check(const struct source *source)
 {
     for (size_t i = 0; i < source->size;) {
         const unsigned char *p = (const unsigned char *)source->text + i;
         size_t size = bytes_utf8_size(p, source->size - i);
-        bool control =
-            (p[0] < 0x20 && p[0] != '\n' && p[0] != '\t' && p[0] != '\r') || p[0] == 0x7f;
+        bool control = is_control(p, size) && !memchr("\n\t\r", p[0], 3);
         if (size == 0)
             return source_refuse(source, i, E1001, "byte %02x is not UTF-8", p[0]);
         if (reorders(p, size))
@@ -136,7 +149,7 @@ enum err source_check(const struct source *source)
         if (p[0] == '\r' && (size_t)(i + 1) < source->size && p[1] != '\n')
             return source_refuse(source, i, E1001, "a carriage return inside a line");
         if (control)
-            return source_refuse(source, i, E1001, "control character %02x", p[0]);
+            return source_refuse(source, i, E1001, "control character %02x", p[size - 1]);
         i += size;
     }
     return ERR_OK;

@@ -50,15 +50,35 @@ static void token__what_is_not_text_is_refused(void **state)
     (void)state;
     const struct {
         const char *text, *says;
-    } rows[] = {{"a\xff", "E1001"}, {"a\x01", "E1001"},    {"a\xe2\x80\xae", "E1001"},
-                {"a\rb", "E1001"},  {"\xc0\x80", "E1001"}, {"\xed\xa0\x80", "E1001"}};
+    } rows[] = {{"a\xff", "E1001"},
+                {"a\x01", "E1001"},
+                {"a\xe2\x80\xae", "E1001"},
+                {"a\rb", "E1001"},
+                {"\xc0\x80", "E1001"},
+                {"\xed\xa0\x80", "E1001"},
+                {"# \xc2\x9b"
+                 "31m",
+                 "control character 9b"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct source source = {rows[i].text, "f", strlen(rows[i].text)};
         assert_refused(ERR_FORMAT, rows[i].says, source_check(&source));
     }
+    const struct source nothing = {"a\0b", "f", 3};
+    assert_refused(ERR_FORMAT, "control character 00", source_check(&nothing));
     struct source fine = {"\xc2\xb5g\r\n\t", "f", 7};
     fine.size = strlen(fine.text);
     assert_ok(source_check(&fine));
+}
+
+/* A refusal is read on a terminal: of its line nothing reaches it that a terminal obeys
+ * or cannot read. */
+static void token__shows_only_what_can_be_read(void **state)
+{
+    (void)state;
+    static const char text[] = "q\t= 2 \x1b[31m \xff \xc2\x9b \xe2\x80\xae \xc2\xb5g";
+    const struct source source = {text, "f", sizeof text - 1};
+    assert_refused(ERR_FORMAT, "1:7: E1001: control character 1b", source_check(&source));
+    assert_non_null(strstr(err_text(), "\nq = 2 ?[31m ? ? ? \xc2\xb5g\n      ^"));
 }
 
 static void token__every_error_has_a_paragraph(void **state)
@@ -78,6 +98,7 @@ int main(void)
         cmocka_unit_test(token__a_line_goes_on_inside_parentheses),
         cmocka_unit_test(token__refusals_name_the_place),
         cmocka_unit_test(token__what_is_not_text_is_refused),
+        cmocka_unit_test(token__shows_only_what_can_be_read),
         cmocka_unit_test(token__every_error_has_a_paragraph),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
