@@ -1,8 +1,8 @@
 /* storm - random lists of everything that can go wrong, and what must hold all the same.
  *
- *   test_sim_storm                   200 lists of 400 operations, 200 rounds of bad
- * weather, and the named cases test_sim_storm nightly [SEED]    20,000 lists from SEED,
- * every tenth as long, others of 100: half an hour of one core; weather as well
+ * test_sim_storm: 200 lists of 400 operations, 200 rounds of bad weather, and the named
+ * cases. test_sim_storm nightly [SEED]: 20,000 lists from SEED, every tenth as long, the
+ * others of 100, and weather as well; a quarter of an hour of one core.
  *
  * A list that fails is shrunk and printed as a named case; put it in `cases`. */
 
