@@ -13,7 +13,7 @@ if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 step() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
 
 step "1. Five hospitals, real blood pressures (Olmsted County), epsilon 1 for each patient."
-build/gemel-sim run --model models/blood_pressure.twin --data tests/data/nafld_bp/data.csv \
+build/gemel-sim run --model models/prevention/blood_pressure.twin --data tests/data/nafld_bp/data.csv \
     --hospitals tests/data/nafld_bp/hospitals.csv --column H_UNBAL \
     --epsilon 1 --delta 1e-6 --rounds 8 --held-out 1500 --report build/demo.html
 cat <<'END'
@@ -27,7 +27,7 @@ docs/statistics.md. The report with pictures: build/demo.html
 END
 
 step "2. WITHOUT NOISE, for trials only: theophylline in three hospitals equals its pooled fit."
-build/gemel-sim federate --model models/theophylline.twin --data tests/data/theoph/data.csv \
+build/gemel-sim federate --model models/drugs/theophylline.twin --data tests/data/theoph/data.csv \
     --hospitals tests/data/theoph/hospitals.csv --column H_EQUAL --noise-multiplier 0 --quiet
 echo "published (nlmixr2, FOCEI): -2 log L 359.4037, ka 1.589, CL 2.749, V 31.80, add 0.6936"
 echo

@@ -6,10 +6,11 @@
  *
  * Virtual patients (tests/support/virtual.h): a day of glucose (bench/hovorka.twin: ten
  * states, six parameters, three meals, three boluses and three basal rates each, a
- * reading every five minutes), and an oral drug (models/theophylline.twin, ten readings).
- * A fit is the product's own: mode, Laplace covariance, and a look around the mode.
- * Processor time of one thread. The peers fit the first PEERS of ours, a fair sample, as
- * all are drawn alike; the objectives of those have to be equal, or there is no row.
+ * reading every five minutes), and an oral drug (models/drugs/theophylline.twin, ten
+ * readings). A fit is the product's own: mode, Laplace covariance, and a look around the
+ * mode. Processor time of one thread. The peers fit the first PEERS of ours, a fair
+ * sample, as all are drawn alike; the objectives of those have to be equal, or there is
+ * no row.
  */
 
 #include <math.h>
@@ -213,7 +214,7 @@ static void open_studies(struct virtual_study *glucose, struct virtual_study *or
     static const double hours[] = {0.25, 0.5, 1, 2, 3.5, 5, 7, 9, 12, 24};
     virtual_open(glucose, glucose_path, virtual_glucose_day, PATIENTS, TRUTH_SPREAD,
                  times, READINGS);
-    virtual_open(oral, SOURCE_DIR "/models/theophylline.twin", virtual_oral_dose,
+    virtual_open(oral, SOURCE_DIR "/models/drugs/theophylline.twin", virtual_oral_dose,
                  PATIENTS, TRUTH_SPREAD, hours, 10);
 }
 

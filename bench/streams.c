@@ -189,8 +189,8 @@ int main(int count, char **arguments)
     if (json)
         printf("{\"rows\": [");
     result |= model_rows("glucose", SOURCE_DIR "/bench/hovorka.twin");
-    result |= model_rows("drug", SOURCE_DIR "/models/theophylline.twin");
-    result |= model_rows("neutropenia", SOURCE_DIR "/models/neutropenia.twin");
+    result |= model_rows("drug", SOURCE_DIR "/models/drugs/theophylline.twin");
+    result |= model_rows("neutropenia", SOURCE_DIR "/models/oncology/neutropenia.twin");
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         function_row(i);
     printf(json ? "]}\n" : "");

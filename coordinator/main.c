@@ -90,7 +90,7 @@ static const struct cli_command commands[] = {
      "of one in six who may collude with this coordinator, are enough for the stated "
      "epsilon; most of the budget goes to the last rounds.",
      "gemel-coordinator study create --name sbp --purpose \"blood pressure trends\" "
-     "--model models/blood_pressure.twin --epsilon 1 --rounds 8",
+     "--model models/prevention/blood_pressure.twin --epsilon 1 --rounds 8",
      COUNT(create_options), command_study_create},
     {"study list", "", "list studies and what each waits for", "", "", NULL, 0,
      command_study_list},
@@ -101,7 +101,8 @@ static const struct cli_command commands[] = {
     {"prior show", "STUDY", "show the newest published prior of a study", "", "",
      COUNT(prior_options), command_prior_show},
     {"audit show", "", "show what was done and decided here",
-     "Every roster, request, study, plan, abandoned attempt, blame and published prior has "
+     "Every roster, request, study, plan, abandoned attempt, blame and published prior "
+     "has "
      "one entry. The record is checked whole whenever it is opened.",
      "gemel-coordinator audit show --kind plan --kind publication", COUNT(audit_options),
      command_audit_show},

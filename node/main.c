@@ -187,15 +187,17 @@ static const struct cli_command commands[] = {
      "gemel-node patients erase 16 --reason patient -C st-anna", COUNT(erase_options),
      command_patients_erase},
     {"model check", "FILE", "check a model's text: names, units, values", "",
-     "gemel-node model check models/theophylline.twin", NULL, 0, command_model_check},
+     "gemel-node model check models/drugs/theophylline.twin", NULL, 0,
+     command_model_check},
     {"model show", "FILE", "list what a model holds, with units and inserted factors", "",
-     "gemel-node model show models/theophylline.twin", COUNT(show_model_options),
+     "gemel-node model show models/drugs/theophylline.twin", COUNT(show_model_options),
      command_model_show},
     {"model fmt", "FILE", "print a model in its canonical form, whose hash is approved",
-     "", "gemel-node model fmt models/theophylline.twin", COUNT(fmt_options),
+     "", "gemel-node model fmt models/drugs/theophylline.twin", COUNT(fmt_options),
      command_model_fmt},
     {"model simulate", "FILE", "carry a twin forward in time", "",
-     "gemel-node model simulate models/theophylline.twin --dose 'oral 320 mg @ 0 h' "
+     "gemel-node model simulate models/drugs/theophylline.twin --dose 'oral 320 mg @ 0 "
+     "h' "
      "--at 0:1:24",
      COUNT(simulate_options), command_model_simulate},
     {"model explain", "NUMBER", "explain a numbered error of the language", "",

@@ -77,7 +77,7 @@ static const struct cli_command commands[] = {
     {"pooled", "", "fit all patients on one machine: the reference",
      "The same estimator as the consortium's, with all records in one place: Fisher "
      "scoring on the Laplace (FOCEI) likelihood, without noise.",
-     "gemel-sim pooled --model models/theophylline.twin --data "
+     "gemel-sim pooled --model models/drugs/theophylline.twin --data "
      "tests/data/theoph/data.csv",
      COUNT(pooled_options), command_pooled},
     {"federate", "", "fit the patients split into hospitals, in memory",
@@ -85,7 +85,7 @@ static const struct cli_command commands[] = {
      "whatever the split; that is for trials only. With noise the privacy of N equal "
      "rounds of multiplier Z is dealt out so that most goes to the last ones; every "
      "hospital adds its own noise, and the epsilon printed holds at each by itself.",
-     "gemel-sim federate --model models/theophylline.twin --data "
+     "gemel-sim federate --model models/drugs/theophylline.twin --data "
      "tests/data/theoph/data.csv --hospitals tests/data/theoph/hospitals.csv --column "
      "H_EQUAL --noise-multiplier 0",
      COUNT(federate_options), command_federate},
@@ -105,7 +105,8 @@ static const struct cli_command commands[] = {
      "sockets to one coordinator, with made-up integers and real noise; it tells the "
      "time, "
      "the coordinator's memory and whether the sum came out.",
-     "gemel-sim run --model models/growth.twin --data tests/data/oxboys/data.csv "
+     "gemel-sim run --model models/prevention/growth.twin --data "
+     "tests/data/oxboys/data.csv "
      "--hospitals "
      "tests/data/oxboys/hospitals.csv --rounds 2 --epsilon 5",
      COUNT(run_options), command_run},
@@ -116,7 +117,8 @@ static const struct cli_command commands[] = {
      "residual "
      "error, limits of detection marked as censored. The table is read back by pooled, "
      "federate and gemel-node import without a spec.",
-     "gemel-sim cohort --model models/theophylline.twin --patients 5 --at 0.5,1,2,4,8,24 "
+     "gemel-sim cohort --model models/drugs/theophylline.twin --patients 5 --at "
+     "0.5,1,2,4,8,24 "
      "--dose 'oral 320 mg @ 0 h'",
      COUNT(cohort_options), command_cohort},
 };

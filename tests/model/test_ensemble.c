@@ -32,7 +32,7 @@ static double spread(size_t i)
 static struct cohort *cohort_new(void)
 {
     struct cohort *c = mem_new(1, sizeof *c);
-    assert_ok(model_load(SOURCE_DIR "/models/glucose.twin", &c->model));
+    assert_ok(model_load(SOURCE_DIR "/models/diabetes/glucose.twin", &c->model));
     assert_int_equal(model_directions(c->model), 4);
     for (size_t j = 0; j < TIMES; j++) {
         c->times[j] = 30 + 45 * (double)j;

@@ -1,8 +1,7 @@
 #include "model/model.h"
 
-#include <dirent.h>
-
 #include "check.h"
+#include "every_model.h"
 #include "oracle.h"
 
 static struct model *parsed(const char *text)
@@ -177,32 +176,16 @@ static void evaluator__agrees_with_a_second_evaluator(void **state)
     model_destroy(&model);
 }
 
-static size_t check_folder(const char *path)
+static void check_at_three(struct model *model)
 {
-    size_t models = 0;
-    DIR *folder = opendir(path);
-    assert_non_null(folder);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        if (!strstr(entry->d_name, ".twin"))
-            continue;
-        struct model *model;
-        char *file = mem_format("%s/%s", path, entry->d_name);
-        assert_ok(model_load(file, &model));
-
-        check_model(model, 3);
-        model_destroy(&model);
-        mem_free(file);
-        models++;
-    }
-    closedir(folder);
-    return models;
+    check_model(model, 3);
 }
 
 static void evaluator__agrees_on_every_model(void **state)
 {
     (void)state;
-    assert_true(check_folder(SOURCE_DIR "/models") >= 13);
-    assert_true(check_folder(SOURCE_DIR "/tests/language") >= 6);
+    assert_true(every_model("models/*/*.twin", check_at_three) >= 15);
+    assert_true(every_model("tests/language/*.twin", check_at_three) >= 6);
 }
 
 /* ds/dt = J s + df/dp, whatever s: sensitivities and Jacobian belong together. */

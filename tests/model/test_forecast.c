@@ -71,7 +71,7 @@ static void forecast__of_a_line_is_kriging(void **state)
     (void)state;
     struct trial trial;
     struct prior *prior;
-    house_model(&trial, "blood_pressure");
+    house_model(&trial, "prevention/blood_pressure");
     assert_ok(prior_from_model(trial.model, &prior));
     const double effects[] = {4.88, 0.05, -0.016, -0.024, -0.069, -0.014};
     const double omega[] = {0.0086, 0.0027, 0.0027, 0.0068};
@@ -159,7 +159,7 @@ static void forecast__intervals_hold_as_often_as_they_say(void **state)
     struct trial trial;
     struct prior *prior;
     uint64_t stream = 20;
-    house_model(&trial, "theophylline");
+    house_model(&trial, "drugs/theophylline");
     assert_ok(prior_from_model(trial.model, &prior));
     struct forecast_score scores[2] = {0}; /* the next reading, the last */
     for (size_t i = 0; i < 500; i++) {
@@ -190,7 +190,7 @@ static void forecast__judges_on_the_scale_of_the_error(void **state)
 {
     (void)state;
     struct trial trial;
-    house_model(&trial, "blood_pressure");
+    house_model(&trial, "prevention/blood_pressure");
     struct forecast_point point = {.centre = 100, .low = {90, 80}, .high = {110, 125}};
     struct twin_measurement measured = {.value = 120};
     struct forecast_score score = {0};
@@ -241,7 +241,7 @@ static void forecast__looks_ahead_only(void **state)
     struct prior *prior;
     struct twin *known, *whole;
     struct forecast *forecast;
-    house_model(&trial, "blood_pressure");
+    house_model(&trial, "prevention/blood_pressure");
     assert_ok(prior_from_model(trial.model, &prior));
     struct record *record = line_record(), *first = record_known(record, 3);
     assert_ok(twin_new(trial.model, &trial.layout, first, &known));

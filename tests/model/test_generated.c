@@ -1,42 +1,26 @@
 #include "generated.h"
 
-#include <dirent.h>
-
 #include "base/file.h"
 #include "check.h"
+#include "every_model.h"
 #include "same_streams.h"
 
-static size_t compare_folder(const char *folder)
+static void compare_model(struct model *model)
 {
-    size_t models = 0;
-    DIR *directory = opendir(folder);
-    assert_non_null(directory);
-    for (const struct dirent *entry; (entry = readdir(directory));) {
-        struct model *model;
-        if (!strstr(entry->d_name, ".twin"))
-            continue;
-        char *path = mem_format("%s/%s", folder, entry->d_name);
-        assert_ok(model_load(path, &model));
-        assert_int_equal(model_execution(model), EXECUTION_GENERATED);
-        for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
-            const struct stream *stream = program_stream(model->program, i);
-            assert_int_equal(stream->generated || stream->rates, stream->count > 0);
-            if (stream->count > 0)
-                compare_stream(model->program, stream, 40);
-        }
-        models++;
-        mem_free(path);
-        model_destroy(&model);
+    assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
+        const struct stream *stream = program_stream(model->program, i);
+        assert_int_equal(stream->generated || stream->rates, stream->count > 0);
+        if (stream->count > 0)
+            compare_stream(model->program, stream, 40);
     }
-    closedir(directory);
-    return models;
 }
 
 static void generated__gives_the_interpreters_bits(void **state)
 {
     (void)state;
-    assert_true(compare_folder(SOURCE_DIR "/models") >= 13);
-    assert_true(compare_folder(SOURCE_DIR "/bench") >= 1);
+    assert_true(every_model("models/*/*.twin", compare_model) >= 15);
+    assert_true(every_model("bench/*.twin", compare_model) >= 1);
 }
 
 /* --- and only for what it was made of
@@ -46,7 +30,8 @@ static struct model *changed(const char *from, const char *to)
 {
     struct bytes text = {0};
     struct model *model;
-    assert_ok(file_read(SOURCE_DIR "/models/theophylline.twin", MODEL_TEXT_MAX, &text));
+    assert_ok(
+        file_read(SOURCE_DIR "/models/drugs/theophylline.twin", MODEL_TEXT_MAX, &text));
     bytes_append(&text, "", 1);
     const char *at = strstr((const char *)text.data, from);
     assert_non_null(at);

@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-#include <dirent.h>
+#include <glob.h>
 
 #include <cvodes/cvodes.h>
 #include <nvector/nvector_serial.h>
@@ -40,28 +40,30 @@ struct figure {
     double level;
 };
 
-#define THEO "theophylline", "CL=2.8 V=32 ka=1.5"
+#define THEO "drugs/theophylline", "CL=2.8 V=32 ka=1.5"
 #define THEO_ONCE THEO, "oral 320 mg @ 0 h", "Cp"
 #define THEO_DAILY THEO, "oral 320 mg @ 0 h every 12 h 30 times", "Cp"
 #define WARF                                                                             \
-    "warfarin", "CL=0.131 V=8.17 ka=0.875185834 Tlag=0.96", "oral 100 mg @ 0 h", "Cp"
-#define DRIP "two_compartment_infusion", "CL=4.5 V1=25 Q=6.5 V2=35"
+    "drugs/warfarin", "CL=0.131 V=8.17 ka=0.875185834 Tlag=0.96", "oral 100 mg @ 0 h",   \
+        "Cp"
+#define DRIP "drugs/two_compartment_infusion", "CL=4.5 V1=25 Q=6.5 V2=35"
 #define DRIP_ONCE DRIP, "infusion 1 g @ 0 h for 1 h", "Cp"
 #define DRIP_DAILY DRIP, "infusion 1 g @ 0 h for 1 h every 12 h 30 times", "Cp"
 #define GLUCOSE                                                                          \
-    "glucose", "SI=7.14e-4 SG=0.025 kabs=0.012 kempt=0.18 kd=0.026 ka2=0.014 BW=70"
-#define DOCETAXEL "neutropenia", ""
+    "diabetes/glucose",                                                                  \
+        "SI=7.14e-4 SG=0.025 kabs=0.012 kempt=0.18 kd=0.026 ka2=0.014 BW=70"
+#define DOCETAXEL "oncology/neutropenia", ""
 #define DOCETAXEL_60 DOCETAXEL, "docetaxel 108 mg @ 0 h", "circ"
 #define DOCETAXEL_75 DOCETAXEL, "docetaxel 135 mg @ 0 h", "circ"
 #define DOCETAXEL_100 DOCETAXEL, "docetaxel 180 mg @ 0 h", "circ"
 #define DOCETAXEL_CYCLES DOCETAXEL, "docetaxel 180 mg @ 0 h every 21 d 3 times", "circ"
-#define DOCETAXEL_LEVEL "neutropenia", "CL=38.48", "docetaxel 180 mg @ 0 h", "Cp"
-#define INR_GA "warfarin_inr", "VKA=1"
+#define DOCETAXEL_LEVEL "oncology/neutropenia", "CL=38.48", "docetaxel 180 mg @ 0 h", "Cp"
+#define INR_GA "genes/warfarin_inr", "VKA=1"
 #define INR_GA_DAILY INR_GA, "warfarin 5 mg @ 0 h every 24 h 31 times", "INR"
 #define INR_AA_DAILY                                                                     \
-    "warfarin_inr", "VKA=2 CYP3=1", "warfarin 5 mg @ 0 h every 24 h 31 times", "INR"
-#define INR_GG_ONCE "warfarin_inr", "", "warfarin 10 mg @ 0 h", "INR"
-#define S_WARFARIN "warfarin_inr", "", "warfarin 10 mg @ 0 h", "Cs"
+    "genes/warfarin_inr", "VKA=2 CYP3=1", "warfarin 5 mg @ 0 h every 24 h 31 times", "INR"
+#define INR_GG_ONCE "genes/warfarin_inr", "", "warfarin 10 mg @ 0 h", "INR"
+#define S_WARFARIN "genes/warfarin_inr", "", "warfarin 10 mg @ 0 h", "Cs"
 
 static const struct figure figures[] = {
     /* Theophylline, 320 mg: closed form; Gibaldi and Perrier, Pharmacokinetics, 1982. */
@@ -87,16 +89,16 @@ static const struct figure figures[] = {
     {DRIP_DAILY, AREA, 336, 0.01, 360, 444444, 50, 0},
     /* Remifentanil, Minto 1997: 2.6 ug/min keeps 1 ug/L at a clearance of 2.6 L/min, and
      * a milligramme has the area dose / clearance. */
-    {"remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000, 1,
-     5000, 1, 1e-5, 0},
-    {"remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", AREA, 0, 0.05, 1500,
-     1000 / 2.6, 0.05, 0},
+    {"drugs/remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000,
+     1, 5000, 1, 1e-5, 0},
+    {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", AREA, 0, 0.05,
+     1500, 1000 / 2.6, 0.05, 0},
     /* Paclitaxel at clearance 471 L/h: its area, and a system that comes back. */
-    {"leucocytes", "V1I=545 V2I=909 CLI=471", "paclitaxel 410 umol @ 0 h", "Cp", AREA, 0,
-     0.01, 200, 410 / 471.0, 1e-4, 0},
-    {"leucocytes", "", "", "circ", VALUE, 1000, 1, 1000, 7.21, 1e-6, 0},
-    {"leucocytes", "", "paclitaxel 410 umol @ 0 h", "circ", VALUE, 4000, 1, 4000, 7.21,
-     1e-2, 0},
+    {"oncology/leucocytes", "V1I=545 V2I=909 CLI=471", "paclitaxel 410 umol @ 0 h", "Cp",
+     AREA, 0, 0.01, 200, 410 / 471.0, 1e-4, 0},
+    {"oncology/leucocytes", "", "", "circ", VALUE, 1000, 1, 1000, 7.21, 1e-6, 0},
+    {"oncology/leucocytes", "", "paclitaxel 410 umol @ 0 h", "circ", VALUE, 4000, 1, 4000,
+     7.21, 1e-2, 0},
     /* Glucose: ReplayBG with its code's values, 70 kg, 1 U/h. */
     {GLUCOSE, "", "G", VALUE, 1440, 1, 1440, 119.13, 1e-7, 0},
     {GLUCOSE, "insulin 1 U @ 0 min", "X", AREA, 0, 1, 1440, 0.5948, 0.006, 0},
@@ -154,8 +156,8 @@ static const struct figure figures[] = {
     {S_WARFARIN, LARGEST, 0, 0.02, 12, 0.331, 1e-3, 0},
     {S_WARFARIN, TIME_OF_LARGEST, 0, 0.02, 12, 2.23, 1e-2, 0},
     {S_WARFARIN, AREA, 0, 0.05, 600, 14.37, 5e-3, 0},
-    {"warfarin_inr", "", "warfarin 5 mg @ 0 h every 24 h 31 times", "Cs", AREA, 696, 0.02,
-     720, 24 * 0.2993, 24e-3, 0},
+    {"genes/warfarin_inr", "", "warfarin 5 mg @ 0 h every 24 h 31 times", "Cs", AREA, 696,
+     0.02, 720, 24 * 0.2993, 24e-3, 0},
 };
 
 /* Where a parabola through three neighbours has its top; `t` is the middle one's. */
@@ -251,67 +253,68 @@ static const struct {
     const char *model, *set, *doses;
     double times[8]; /* ascending, up to the first 0 */
 } courses[] = {
-    {"blood_pressure", "AGE=71 MALE=1", "", {0.5, 3, 7}},
-    {"emax", "DOSE=12", "", {1}},
-    {"glucose",
+    {"prevention/blood_pressure", "AGE=71 MALE=1", "", {0.5, 3, 7}},
+    {"drugs/emax", "DOSE=12", "", {1}},
+    {"diabetes/glucose",
      "BW=81 basal=1.1 usual=0.9",
      "meal 60 g @ 0 min; insulin 4 U @ 10 min; meal 20 g @ 100 min for 5 min",
      {4, 9, 30, 60, 101, 180, 360}},
-    {"growth", "", "", {0.3, 1}},
-    {"leucocytes",
+    {"prevention/growth", "", "", {0.3, 1}},
+    {"oncology/leucocytes",
      "V1I=545 V2I=909 CLI=471",
      "paclitaxel 410 umol @ 0 h; paclitaxel 300 umol @ 504 h for 24 h",
      {1, 3, 24, 192, 330, 510, 700}},
-    {"neutropenia",
+    {"oncology/neutropenia",
      "FEMALE=1 AAG=1.6",
      "docetaxel 150 mg @ 0 h; docetaxel 90 mg @ 240 h for 0.5 h",
      {0.5, 1, 2, 24, 120, 240.25, 330}},
-    {"remifentanil",
+    {"drugs/remifentanil",
      "",
      "infusion 108 ug @ 0 min for 1.5 min; infusion 600 ug @ 2 min for 10 min",
      {0.5, 1.5, 3, 10, 13, 30, 90}},
-    {"two_compartment_saturable", "", "bolus 40 mg @ 0 h", {0.25, 4, 24, 72}},
-    {"one_compartment_oral", "", "oral 60 mg @ 0 h", {0.25, 2, 12, 48}},
-    {"theophylline",
+    {"drugs/two_compartment_saturable", "", "bolus 40 mg @ 0 h", {0.25, 4, 24, 72}},
+    {"drugs/one_compartment_oral", "", "oral 60 mg @ 0 h", {0.25, 2, 12, 48}},
+    {"drugs/theophylline",
      "",
      "oral 320 mg @ 0 h; oral 200 mg @ 7 h",
      {0.5, 2, 7, 7.5, 12, 24}},
-    {"two_compartment_infusion",
+    {"drugs/two_compartment_infusion",
      "",
      "infusion 60 mg @ 0 h; infusion 30 mg @ 6 h for 2.5 h",
      {0.5, 1, 3, 7, 9, 24}},
-    {"warfarin",
+    {"drugs/warfarin",
      "Tlag=0.9",
      "oral 100 mg @ 0 h; oral 50 mg @ 24 h",
      {1, 3, 24.5, 25, 60}},
-    {"warfarin_inr",
+    {"genes/warfarin_inr",
      "VKA=1 CYP2=1 AGE=60",
      "warfarin 5 mg @ 0 h every 24 h 4 times",
      {1, 24, 60, 96}},
-    {"warfarin_nolag", "", "oral 100 mg @ 0 h", {0.5, 6, 48, 120}},
-    {"warfarin_pkpd", "", "oral 100 mg @ 0 h; oral 50 mg @ 30 h", {0.5, 6, 30, 36, 96}},
+    {"drugs/warfarin_nolag", "", "oral 100 mg @ 0 h", {0.5, 6, 48, 120}},
+    {"drugs/warfarin_pkpd",
+     "",
+     "oral 100 mg @ 0 h; oral 50 mg @ 30 h",
+     {0.5, 6, 30, 36, 96}},
 };
 #define COURSES (sizeof courses / sizeof *courses)
 
 static void models__every_model_has_a_course(void **state)
 {
     (void)state;
-    DIR *folder = opendir(SOURCE_DIR "/models");
-    assert_non_null(folder);
-    size_t models = 0;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        char *end = strstr(entry->d_name, ".twin");
-        bool known = !end;
-        models += end != NULL;
-        for (size_t i = 0; i < COURSES && end; i++)
-            known |=
-                strlen(courses[i].model) == (size_t)(end - entry->d_name) &&
-                strncmp(courses[i].model, entry->d_name, strlen(courses[i].model)) == 0;
+    glob_t found;
+    assert_int_equal(glob(SOURCE_DIR "/models/*/*.twin", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        bool known = false;
+        for (size_t k = 0; k < COURSES && !known; k++) {
+            char *path = mem_format("%s/models/%s.twin", SOURCE_DIR, courses[k].model);
+            known = strcmp(path, found.gl_pathv[i]) == 0;
+            mem_free(path);
+        }
         if (!known)
-            fail_msg("models/%s is in no course", entry->d_name);
+            fail_msg("%s is in no course", found.gl_pathv[i]);
     }
-    closedir(folder);
-    assert_int_equal(models, COURSES);
+    assert_int_equal(found.gl_pathc, COURSES);
+    globfree(&found);
 }
 
 /* Derivatives are held to 1e-6 of themselves, or, where they pass through zero, of a
@@ -628,7 +631,7 @@ static void models__warfarin_doses_by_genotype(void **state)
         char dose[80];
         snprintf(dose, sizeof dose, "warfarin %g mg @ 0 h for 6000 h",
                  rows[i].weekly / 168 * 6000);
-        course_open(&course, "warfarin_inr", rows[i].set, dose);
+        course_open(&course, "genes/warfarin_inr", rows[i].set, dose);
         double *inr = course_run(&course, "INR", 6000, 1, 1);
         /* d INR / d log dose is at most g times the distance from the baseline. */
         double slack = 1.15 * 1.5 * rows[i].rounding / rows[i].weekly;
@@ -652,7 +655,7 @@ static void models__docetaxel_gives_grade_four_as_often_as_published(void **stat
 {
     (void)state;
     struct course course;
-    course_open(&course, "neutropenia", "", "docetaxel 180 mg @ 0 h");
+    course_open(&course, "oncology/neutropenia", "", "docetaxel 180 mg @ 0 h");
     size_t grade4 = 0, patients = 300;
     double typical[MODEL_PARAMETERS_MAX];
     memcpy(typical, course.parameters, sizeof typical);
@@ -743,13 +746,14 @@ static void fill_theophylline(struct prior *prior)
 static void models__have_the_published_likelihoods(void **state)
 {
     (void)state;
-    double logs,
-        cost = likelihood("blood_pressure", "nafld_bp/data.csv", fill_pressure, &logs);
+    double logs, cost = likelihood("prevention/blood_pressure", "nafld_bp/data.csv",
+                                   fill_pressure, &logs);
     assert_near(-cost / 2 + logs, 12645.98901, 0.01);
-    assert_near(likelihood("growth", "oxboys/data.csv", fill_growth, &logs), 725.9677,
-                1e-3);
-    assert_near(likelihood("theophylline", "theoph/data.csv", fill_theophylline, &logs),
-                359.4037, 2e-3);
+    assert_near(likelihood("prevention/growth", "oxboys/data.csv", fill_growth, &logs),
+                725.9677, 1e-3);
+    assert_near(
+        likelihood("drugs/theophylline", "theoph/data.csv", fill_theophylline, &logs),
+        359.4037, 2e-3);
 }
 
 /* --- building blocks ------------------------------------------------------------------

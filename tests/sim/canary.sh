@@ -14,7 +14,7 @@ set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 PATH=$(cd "$1" && pwd):$PATH
 python=${2-}
-model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/blood_pressure.twin
+model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/prevention/blood_pressure.twin
 work=$(mktemp -d)
 pids=()
 trap 'kill -9 "${pids[@]}" 2>/dev/null; wait "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT

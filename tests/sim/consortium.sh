@@ -11,7 +11,7 @@
 set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
 PATH=$(cd "$1" && pwd):$(cd "$1" && pwd)/tests:$PATH
-model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/blood_pressure.twin
+model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/prevention/blood_pressure.twin
 work=$(mktemp -d)
 declare -A pid=()
 trap 'kill -9 "${pid[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT

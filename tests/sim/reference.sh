@@ -136,21 +136,21 @@ unidentified() {
 
 short_ones() {
     # nlmixr2, FOCEI
-    compare_both theophylline "$models/theophylline.twin" "$kept/theoph/data.csv" 359.4037 \
+    compare_both theophylline "$models/drugs/theophylline.twin" "$kept/theoph/data.csv" 359.4037 \
         "1.58880 2.74942 31.8003" "0.63430 0.26309 0.13874" \
         "$beside/theoph/reference_ebe_kaVCL_diag3_constant_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
-    sed 's/add(0.7 mg.L)/combined2(add 0.5 mg\/L, prop 0.2)/' "$models/theophylline.twin" >"$scratch/combined.twin"
+    sed 's/add(0.7 mg.L)/combined2(add 0.5 mg\/L, prop 0.2)/' "$models/drugs/theophylline.twin" >"$scratch/combined.twin"
     compare_both theophylline_combined "$scratch/combined.twin" "$kept/theoph/data.csv" 346.9242 \
         "1.48118 2.78710 32.0023" "0.62703 0.25376 0.12592" \
         "$beside/theoph/reference_ebe_kaVCL_diag3_combined_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
-    compare_both warfarin_nolag "$models/warfarin_nolag.twin" "$beside/warfarin/data.csv" 884.6446 \
+    compare_both warfarin_nolag "$models/drugs/warfarin_nolag.twin" "$beside/warfarin/data.csv" 884.6446 \
         "0.56529 0.13434 7.82361" "0.69080 0.28044 0.22048" \
         "$beside/warfarin/reference_ebe_pk_nolag_combined_nlmixr2_focei.csv" "ka=ka CL=cl V=v" "${usual[@]}"
     # nlme, ML; linear, so exact
-    compare_both growth "$models/growth.twin" "$kept/oxboys/data.csv" 725.9677 \
+    compare_both growth "$models/prevention/growth.twin" "$kept/oxboys/data.csv" 725.9677 \
         "149.3718 6.525467" "7.924031 1.646725" \
         "$beside/oxboys/reference_ebe_lin_ML_nlme.csv" "start=intercept speed=slope" "${usual[@]}"
-    compare_both blood_pressure "$models/blood_pressure.twin" "$kept/nafld_bp/data.csv" 216901.1026 \
+    compare_both blood_pressure "$models/prevention/blood_pressure.twin" "$kept/nafld_bp/data.csv" 216901.1026 \
         "4.881584 -0.023604" "0.092853 0.082560" "" "" "${usual[@]}"
     # lme4, ML; the logarithm of bilirubin over years, linear
     if [ -f "$beside/pbcseq/data.csv" ]; then
@@ -177,10 +177,10 @@ short_ones() {
         "0.085897 1.59281 0.039668" "- 0.64386 0.16692" "" "" "${usual[@]}"
     # saemix, importance sampling: another method, so that Laplace's -2 log L is up to 1 off, and the
     # spread of EC50 in the second trial (0.126, standard error 0.058), with whom it is shrunken by it
-    compare_both emax_1 "$models/emax.twin" "$beside/pd_emax/data_PD1.csv" 2465.6858 \
+    compare_both emax_1 "$models/drugs/emax.twin" "$beside/pd_emax/data_PD1.csv" 2465.6858 \
         "23.4467 107.032 15.3419" "0.36287 0.54977 0.25498" \
         "$beside/pd_emax/reference_ebe_PD1_emax_saemix.csv" "E0=E0 Emax=Emax EC50=EC50" 8 1 2 5 5
-    compare_both emax_2 "$models/emax.twin" "$beside/pd_emax/data_PD2.csv" 2397.3847 \
+    compare_both emax_2 "$models/drugs/emax.twin" "$beside/pd_emax/data_PD2.csv" 2397.3847 \
         "23.492 95.522 11.742" "0.39485 0.47918 0.12648" \
         "$beside/pd_emax/reference_ebe_PD2_emax_saemix.csv" "E0=E0 Emax=Emax EC50=EC50" 8 1 2 25 8
     # lme4, Laplace; the likelihood is flat, and known to mislead
@@ -193,10 +193,10 @@ short_ones() {
 # Real infusions, nlmixr2, FOCEI. All four references stopped early: their own values have their -2
 # log L here, too, to 0.01, and there is a better place. Population values are those that it leaves.
 infusions() {
-    starting_at "$models/remifentanil.twin" CL=2.47123:0.215034 V1=5.24620:0.415452 Q2=1.67724:0.420812 \
+    starting_at "$models/drugs/remifentanil.twin" CL=2.47123:0.215034 V1=5.24620:0.415452 Q2=1.67724:0.420812 \
         V2=9.14444:0.371148 Q3=0.0773095 V3=9.52030 level.prop=0.139029 >"$scratch/remifentanil.twin"
     at remifentanil_at_theirs "$scratch/remifentanil.twin" "$beside/remifentanil/data.csv" 7640.8844 0.01
-    compare_both remifentanil "$models/remifentanil.twin" "$beside/remifentanil/data.csv" 7640.8844 \
+    compare_both remifentanil "$models/drugs/remifentanil.twin" "$beside/remifentanil/data.csv" 7640.8844 \
         "2.47123 5.24620 1.67724 9.14444 - -" "0.215034 0.415452 0.420812 0.371148" \
         "$beside/remifentanil/reference_ebe_cpt3_prop_nlmixr2_focei.csv" "CL=cl V1=v Q2=q V2=v2" 8 0.1 2 5 13
     # The first occasion, without zeros, by the block of the library whose start is off by seven.
@@ -204,17 +204,17 @@ infusions() {
         awk -F, 'NR == 1 || ($9 == 1 && ($3 || $5 != 0))' "$beside/mavoglurant/data.csv" >"$scratch/mavoglurant_table.csv"
     fi
     printf 'column,role,name,unit\nAMT,amount,infusion,mg\nRATE,rate,,mg/h\nDV,dv,level,ug/L\n' >"$scratch/mavoglurant.spec"
-    starting_at "$models/two_compartment_infusion.twin" CL=28.5499:0.296319 V1=54.0875:0.339549 \
+    starting_at "$models/drugs/two_compartment_infusion.twin" CL=28.5499:0.296319 V1=54.0875:0.339549 \
         Q=30.6920:0.317419 V2=116.0415:0.474111 level.prop=0.155278 >"$scratch/mavoglurant.twin"
     SPEC=$scratch/mavoglurant.spec at mavoglurant_at_theirs "$scratch/mavoglurant.twin" \
         "$scratch/mavoglurant_table.csv" 13459.3989 0.01
-    SPEC=$scratch/mavoglurant.spec compare mavoglurant "$models/two_compartment_infusion.twin" \
+    SPEC=$scratch/mavoglurant.spec compare mavoglurant "$models/drugs/two_compartment_infusion.twin" \
         "$scratch/mavoglurant_table.csv" 13459.3989 "28.5499 - - -" "0.296319 - - -" "" "" 1 8 0.1 2 5 5
-    starting_at "$models/leucocytes.twin" BA=7.29895:0.330076 MTT=120.1169:0.219258 SL=31.44704:0.391369 \
+    starting_at "$models/oncology/leucocytes.twin" BA=7.29895:0.330076 MTT=120.1169:0.219258 SL=31.44704:0.391369 \
         g=0.221722 WBC.prop=0.235090 >"$scratch/leucocytes.twin"
     at leucocytes_at_theirs "$scratch/leucocytes.twin" "$beside/wbcsim/data.csv" 783.4118 0.01
     # one patient is at another mode, whose transit time is a third shorter
-    compare_both leucocytes "$models/leucocytes.twin" "$beside/wbcsim/data.csv" 783.4118 \
+    compare_both leucocytes "$models/oncology/leucocytes.twin" "$beside/wbcsim/data.csv" 783.4118 \
         "7.29895 120.1169 31.44704 0.221722" "0.330076 - -" "" "" 15 0.1 5 5 5
     starting_at "$twins/nimotuzumab.twin" CL=0.00879999:0.468765 V1=1.321516:0.494399 V2=0.679516:0.707105 \
         Q=0.00336182 level.add=0.679758 >"$scratch/nimotuzumab.twin"
@@ -226,31 +226,31 @@ infusions() {
 
 long_ones() {
     # nlmixr2, FOCEI
-    compare oral "$models/one_compartment_oral.twin" "$beside/pkbench/data_Oral_1CPT_SD.csv" 23542.6928 \
+    compare oral "$models/drugs/one_compartment_oral.twin" "$beside/pkbench/data_Oral_1CPT_SD.csv" 23542.6928 \
         "0.97305 4.01161 66.1750" "0.32263 0.25284 0.27406" \
         "$beside/pkbench/reference_ebe_Oral_1CPT_SD_nlmixr2_focei.csv" "ka=ka CL=cl V=v" 2 "${usual[@]}"
-    compare infusion "$models/two_compartment_infusion.twin" "$beside/pkbench/data_Infusion_2CPT_SD.csv" \
+    compare infusion "$models/drugs/two_compartment_infusion.twin" "$beside/pkbench/data_Infusion_2CPT_SD.csv" \
         23890.3378 "4.00883 68.5934 3.75504 49.7494" "0.29926 0.30286 0.31593 0.30132" \
         "$beside/pkbench/reference_ebe_Infusion_2CPT_SD_nlmixr2_focei.csv" "CL=cl V1=v Q=q V2=v2" 2 "${usual[@]}"
     # The reference stands 0.9 higher on the ridge of VM and KM (24 and 23 % standard error).
-    at saturable_at_reference "$models/two_compartment_saturable.twin" \
+    at saturable_at_reference "$models/drugs/two_compartment_saturable.twin" \
         "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" 23975.0115 0.01
-    compare saturable "$models/two_compartment_saturable.twin" "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" \
+    compare saturable "$models/drugs/two_compartment_saturable.twin" "$beside/pkbench/data_Bolus_2CPTMM_SD.csv" \
         23975.0115 "893.90 196.41 70.852 3.94796 50.552" "0.32030 - 0.28700 0.34631 0.31868" \
         "$beside/pkbench/reference_ebe_Bolus_2CPTMM_SD_nlmixr2_focei.csv" "VM=vm KM=km V1=v Q=q V2=v2" 2 8 0.1 6 6 20
     infusions
     # With a lag the likelihood has kinks and several modes; the reference (derivative-free) is 0.3
     # higher, ka and the lag have relative standard errors of 25 to 40 % there.
-    compare warfarin "$models/warfarin.twin" "$beside/warfarin/data.csv" 684.1785 \
+    compare warfarin "$models/drugs/warfarin.twin" "$beside/warfarin/data.csv" 684.1785 \
         "0.86418 1.42535 0.13257 7.96536" "0.61860 0.78731 0.29041 0.21668" \
         "$beside/warfarin/reference_ebe_pk_lag_combined_nlmixr2_focei.csv" "Tlag=tlag ka=ka CL=cl V=v" 2 8 0.1 7 5 8
     # The two absorption rates are interchangeable and Emax is at its ceiling: nothing to compare but
     # the likelihood, which the reference's values give to the digit. The output says so.
-    starting_at "$models/warfarin_pkpd.twin" ktr=1.06648:0.66546 ka=1.29409:0.80234 CL=0.132536:0.28018 \
+    starting_at "$models/drugs/warfarin_pkpd.twin" ktr=1.06648:0.66546 ka=1.29409:0.80234 CL=0.132536:0.28018 \
         V=7.94387:0.236391 Emax=0.994392:1.49760 EC50=1.146656:0.464489 kout=0.052597:0.097338 \
         E0=96.1970:0.070715 cp.add=0.24206 pca.add=3.7855 >"$scratch/pkpd.twin"
     at warfarin_pkpd "$scratch/pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 0.01
-    compare warfarin_pkpd "$models/warfarin_pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 \
+    compare warfarin_pkpd "$models/drugs/warfarin_pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 \
         "" "" "" "" 2 60 0.1 0 0 0
     unidentified warfarin_pkpd '"ktr","ka","Emax"'
     if [ -f "$beside/tumour_nsclc/data.csv" ]; then

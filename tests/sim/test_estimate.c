@@ -132,8 +132,9 @@ static void estimate__any_split_gives_the_pooled_bits(void **state)
     (void)state;
     static const char *const all[] = {"H_EQUAL", "H_SKEW", "H_UNBAL", NULL};
     static const char *const people[] = {"H_UNBAL", "H_SKEW", NULL};
-    struct model *theophylline = load("theophylline.twin"),
-                 *pressure = load("blood_pressure.twin"), *boys = parse(boys_text);
+    struct model *theophylline = load("drugs/theophylline.twin"),
+                 *pressure = load("prevention/blood_pressure.twin"),
+                 *boys = parse(boys_text);
     splits_change_no_bit(theophylline, THEOPH "data.csv", THEOPH "hospitals.csv", all, 2);
     splits_change_no_bit(pressure, NAFLD "data.csv", NAFLD "hospitals.csv", people, 3);
     splits_change_no_bit(boys, OXBOYS "data.csv", OXBOYS "hospitals.csv", all, 8);
@@ -230,7 +231,7 @@ static void estimate__linear_models_reach_the_exact_likelihood(void **state)
     estimate_clear(&e);
     model_destroy(&model);
 
-    model = load("blood_pressure.twin");
+    model = load("prevention/blood_pressure.twin");
     e = pooled(model, NAFLD "data.csv");
     assert_near(e.minus2_log_likelihood, -2 * 12645.98901 + 242193.08049890, 2e-3);
     static const double effects[] = {4.881584,  0.049798,  -0.015661,
@@ -249,7 +250,7 @@ static void estimate__linear_models_reach_the_exact_likelihood(void **state)
 static void estimate__theophylline_reaches_the_published_fit(void **state)
 {
     (void)state;
-    struct model *model = load("theophylline.twin");
+    struct model *model = load("drugs/theophylline.twin");
     struct estimate e = pooled(model, THEOPH "data.csv");
     assert_near(e.minus2_log_likelihood, 359.4037, 0.01);
     static const double logs[] = {0.46298, 1.0114, 3.4595},
@@ -434,7 +435,7 @@ static double delta_of(double mu, double epsilon)
 static void estimate__noise_costs_what_equal_rounds_would(void **state)
 {
     (void)state;
-    struct model *model = load("blood_pressure.twin");
+    struct model *model = load("prevention/blood_pressure.twin");
     struct dataset *dataset = table(model, NAFLD "data.csv");
     size_t hospitals,
         *hospital = by_label(dataset, NAFLD "hospitals.csv", "H_UNBAL", &hospitals);

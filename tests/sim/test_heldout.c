@@ -45,7 +45,7 @@ struct clinics {
 static void clinics_open(struct clinics *c)
 {
     size_t people[5] = {0};
-    assert_ok(model_load(SOURCE_DIR "/models/blood_pressure.twin", &c->model));
+    assert_ok(model_load(SOURCE_DIR "/models/prevention/blood_pressure.twin", &c->model));
     assert_ok(dataset_read(NAFLD "data.csv", NULL, c->model, &c->dataset));
     c->patients = dataset_patients(c->dataset);
     c->hospital = mem_new(c->patients, sizeof *c->hospital);

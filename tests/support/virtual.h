@@ -62,7 +62,7 @@ static inline void virtual_glucose_day(struct virtual_study *study, struct recor
     }
 }
 
-/* Of models/theophylline.twin. */
+/* Of models/drugs/theophylline.twin. */
 static inline void virtual_oral_dose(struct virtual_study *study, struct record *record)
 {
     (void)study;
