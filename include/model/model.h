@@ -93,6 +93,11 @@ bool model_correlated(const struct model *model, size_t a, size_t b, double *cor
 
 enum covariate_hold { COVARIATE_CONSTANT, COVARIATE_LOCF, COVARIATE_LINEAR };
 
+struct model_level { /* one of the few values that a covariate may have */
+    double value;
+    const char *label; /* or NULL */
+};
+
 struct model_covariate {
     const char *name, *unit, *label;
     enum covariate_hold hold; /* how it moves between its records */
@@ -100,7 +105,12 @@ struct model_covariate {
     double default_value;
     double centre, scale; /* the public scaling of a learned effect: x = clip((value -
                              centre) / scale, -1, 1); centre 0 and scale 1 unless said */
+    const struct model_level *levels; /* [level_count]; none: any value */
+    size_t level_count;
 };
+
+/* May a record give it this value? */
+bool model_covariate_admits(const struct model_covariate *covariate, double value);
 
 size_t model_covariates(const struct model *model);
 const struct model_covariate *model_covariate(const struct model *model, size_t index);

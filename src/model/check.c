@@ -233,14 +233,40 @@ static enum err correlations_fit(struct model *model)
 
 /* --- covariates and doses ------------------------------------------------------- */
 
+static enum err levels_fit(struct model *model, const struct covariate_line *line)
+{
+    bool found = !line->has_default;
+    for (size_t i = 0; i < line->level_count; i++) {
+        const struct model_level *one = &line->levels[i];
+        found |= one->value == line->default_value;
+        for (size_t j = 0; j < i; j++) {
+            const struct model_level *other = &line->levels[j];
+            if (one->value == other->value ||
+                (one->label && other->label && strcmp(one->label, other->label) == 0))
+                return refuse(model, line->levels_at, E4011,
+                              "two levels of %s are the same", line->name);
+        }
+    }
+    if (line->level_count && line->hold == COVARIATE_LINEAR)
+        return refuse(model, line->levels_at, E4011,
+                      "%s moves linearly, and so through all values between", line->name);
+    return found || line->level_count == 0
+               ? ERR_OK
+               : refuse(model, line->default_at, E4011,
+                        "the default is none of the levels of %s", line->name);
+}
+
 static enum err check_covariate(struct model *model, size_t index)
 {
     const struct covariate_line *line = &model->syntax->covariates[index];
+    if (levels_fit(model, line) != ERR_OK)
+        return err_code();
     if (!(line->scale > 0))
         return refuse(model, line->scale_at, E4009, "a scale is positive");
     model->covariates[index] = (struct model_covariate){
         line->name,        line->unit.text,     line->label,  line->hold,
-        line->has_default, line->default_value, line->centre, line->scale};
+        line->has_default, line->default_value, line->centre, line->scale,
+        line->levels,      line->level_count};
     return ERR_OK;
 }
 

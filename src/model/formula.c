@@ -13,14 +13,15 @@ static const struct {
     enum op op;
     size_t least, most;
 } functions[] = {
-    {"exp", OP_EXP, 1, 1},     {"ln", OP_LN, 1, 1},
-    {"log10", OP_LOG10, 1, 1}, {"sqrt", OP_SQRT, 1, 1},
-    {"abs", OP_ABS, 1, 1},     {"tanh", OP_TANH, 1, 1},
-    {"sin", OP_SIN, 1, 1},     {"cos", OP_COS, 1, 1},
-    {"floor", OP_FLOOR, 1, 1}, {"logit", OP_LOGIT, 1, 1},
-    {"expit", OP_EXPIT, 1, 1}, {"mod", OP_MOD, 2, 2},
-    {"min", OP_MIN, 2, 64},    {"max", OP_MAX, 2, 64},
-    {"if", OP_SELECT, 3, 3},   {"piecewise", OP_PIECEWISE, 3, 129},
+    {"exp", OP_EXP, 1, 1},       {"ln", OP_LN, 1, 1},
+    {"log10", OP_LOG10, 1, 1},   {"sqrt", OP_SQRT, 1, 1},
+    {"abs", OP_ABS, 1, 1},       {"tanh", OP_TANH, 1, 1},
+    {"sin", OP_SIN, 1, 1},       {"cos", OP_COS, 1, 1},
+    {"floor", OP_FLOOR, 1, 1},   {"logit", OP_LOGIT, 1, 1},
+    {"expit", OP_EXPIT, 1, 1},   {"mod", OP_MOD, 2, 2},
+    {"min", OP_MIN, 2, 64},      {"max", OP_MAX, 2, 64},
+    {"if", OP_SELECT, 3, 3},     {"piecewise", OP_PIECEWISE, 3, 129},
+    {"table", OP_TABLE, 2, 129},
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof *functions)
 #define ARGUMENTS_MAX 129
@@ -206,6 +207,53 @@ static enum err call(struct parser *parser, size_t at, const char *name,
     return expr_new(parser, functions[function].op, at, arguments, count, expr);
 }
 
+/* A row's beginning: a number, or the label of a level. */
+static enum err table_key(struct parser *parser, struct expr **key)
+{
+    if (expr_new(parser, OP_NUMBER, parser->token.at, NULL, 0, key) != ERR_OK)
+        return err_code();
+    return parser->token.kind == TOKEN_LABEL
+               ? parser_take_label(parser, &(*key)->name)
+               : parser_take_number(parser, "a number, a label in double quotes or else",
+                                    &(*key)->number);
+}
+
+/* table(NAME, KEY: value, ..., else: value), behind its name. */
+static enum err table(struct parser *parser, size_t at, struct expr **expr)
+{
+    struct expr *arguments[ARGUMENTS_MAX];
+    size_t count = 0, opened = parser->token.at, name_at = at;
+    const char *name;
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = parser_take_name(parser, "a covariate", &name, &name_at);
+    for (bool more = true; err == ERR_OK && more;) {
+        err = parser_take_sign(parser, ",", count ? "',' or ')'" : "','");
+        if (err == ERR_OK && count + 2 > ARGUMENTS_MAX)
+            return source_refuse(parser_source(parser), parser->token.at, E4012,
+                                 "a table of more than %d rows", ARGUMENTS_MAX / 2);
+        bool last = err == ERR_OK && parser_at_word(parser, "else");
+        if (err == ERR_OK)
+            err =
+                last ? parser_advance(parser) : table_key(parser, &arguments[count + 1]);
+        if (err == ERR_OK)
+            err = parser_take_sign(parser, ":", "':'");
+        if (err == ERR_OK)
+            err = expression(parser, 0, &arguments[count]);
+        count += last ? 1 : 2;
+        more = !last && !parser_at_sign(parser, ")");
+    }
+    if (err == ERR_OK)
+        err = take_closing(parser, opened, "an operator or ')'");
+    if (err == ERR_OK)
+        err = expr_new(parser, OP_TABLE, at, arguments, count, expr);
+    if (err != ERR_OK)
+        return err;
+    (*expr)->name = name;
+    (*expr)->name_at = name_at;
+    return ERR_OK;
+}
+
 static enum err primary(struct parser *parser, struct expr **expr)
 {
     size_t at = parser->token.at;
@@ -234,7 +282,8 @@ static enum err primary(struct parser *parser, struct expr **expr)
             return source_refuse(parser_source(parser), at, E1005,
                                  "parentheses more than %d deep", EXPR_NESTING_MAX);
         parser->nesting++;
-        enum err err = call(parser, at, name, expr);
+        enum err err = strcmp(name, "table") == 0 ? table(parser, at, expr)
+                                                  : call(parser, at, name, expr);
         parser->nesting--;
         return err;
     }

@@ -241,10 +241,13 @@ static enum err measure_product(struct model *model, struct expr *expr)
     return err == ERR_OK ? ERR_OK : unit_too_big(model, expr);
 }
 
-/* if: a condition and two values; piecewise: value, condition, ..., last value. */
+/* if: a condition and two values; piecewise: value, condition, ..., last value; a table
+ * likewise, with keys for conditions. */
 static enum err measure_choice(struct model *model, struct expr *expr)
 {
     const char *what = function_name(expr->op);
+    if (expr->op == OP_TABLE)
+        return align(model, expr, 0, 2, what);
     if (expr->op == OP_SELECT)
         return need_condition(model, expr->arguments[0], what) == ERR_OK
                    ? align(model, expr, 1, 1, what)
@@ -311,6 +314,7 @@ static enum err measure_operation(struct model *model, struct expr *expr)
         return measure_root(model, expr);
     case OP_SELECT:
     case OP_PIECEWISE:
+    case OP_TABLE:
         return measure_choice(model, expr);
     case OP_LESS:
     case OP_LESS_EQUAL:
@@ -400,8 +404,9 @@ static bool guess(const struct syntax *s, const struct expr *expr, struct unit *
     case OP_MOD:
     case OP_SELECT:
     case OP_PIECEWISE:
+    case OP_TABLE:
         for (size_t i = expr->op == OP_SELECT; i < expr->count;
-             i += expr->op == OP_PIECEWISE ? 2 : 1)
+             i += expr->op == OP_PIECEWISE || expr->op == OP_TABLE ? 2 : 1)
             if (guess(s, expr->arguments[i], unit))
                 return true;
         return false;

@@ -119,6 +119,14 @@ const struct model_covariate *model_covariate(const struct model *model, size_t 
     return &model->covariates[index];
 }
 
+bool model_covariate_admits(const struct model_covariate *covariate, double value)
+{
+    bool admits = covariate->level_count == 0;
+    for (size_t i = 0; i < covariate->level_count; i++)
+        admits |= covariate->levels[i].value == value;
+    return admits;
+}
+
 size_t model_inputs(const struct model *model)
 {
     return model->syntax->input_count;

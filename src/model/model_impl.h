@@ -161,7 +161,16 @@ struct source {
     X(E4010,                                                                             \
       "A covariate with a learned effect (on) enters as (value - centre) / scale, cut "  \
       "off at -1 and 1. Without a scale nearly every age or weight would be cut off, "   \
-      "so a covariate with a unit needs one: AGE yr centre 50 scale 40.")
+      "so a covariate with a unit needs one: AGE yr centre 50 scale 40.")                \
+    X(E4011,                                                                             \
+      "The levels of a covariate do not fit: they are different numbers, with "          \
+      "different labels where they have any, at most 32 of them; a default is one of "   \
+      "them, and what moves linearly has none. A record with another value is refused.") \
+    X(E4012,                                                                             \
+      "A table gives each value of a covariate its own: table(NAME, 0: A, 1: B, else: "  \
+      "C). A row begins with a number or, in quotes, with the label of a level; no two " \
+      "begin alike. What no row names is the else's; it is needed unless the "           \
+      "covariate has levels and each has its row, and then it is too much.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -219,6 +228,7 @@ void token_raw(struct lexer *lexer, const struct token *token, size_t *size);
 #define MODEL_INPUTS_MAX 64
 #define MODEL_OBSERVATIONS_MAX 64
 #define MODEL_RANGES_MAX 96
+#define LEVELS_MAX 32
 #define NUMBER_TEXT_MAX 64
 
 enum op {
@@ -272,6 +282,8 @@ enum op {
     OP_GREATER,
     OP_GREATER_EQUAL,
     OP_PIECEWISE,
+    OP_TABLE, /* of a covariate: value, key, value, key, ..., and perhaps the else's value
+               */
     OP_COUNT
 };
 
@@ -301,11 +313,12 @@ struct expr {
     size_t height;
     double number;          /* OP_NUMBER */
     struct unit_text *unit; /* OP_NUMBER with one */
-    const char *name;       /* OP_NAME */
+    const char *name; /* OP_NAME, OP_TABLE; a table's key: its label, if it has one */
+    size_t name_at;   /* OP_TABLE */
     size_t count;
     struct expr **arguments;
     /* check: */
-    enum symbol_kind symbol; /* OP_NAME */
+    enum symbol_kind symbol; /* OP_NAME, OP_TABLE */
     size_t index;
     enum type type;
     struct unit of;
@@ -349,6 +362,9 @@ struct covariate_line {
     enum covariate_hold hold;
     bool has_default, has_centre, has_scale;
     double default_value, centre, scale;
+    size_t levels_at, default_at;
+    struct model_level *levels; /* [level_count] */
+    size_t level_count;
 };
 
 struct quantity_line { /* NAME = expression */

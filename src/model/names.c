@@ -181,10 +181,75 @@ static enum err bind_name(struct syntax *syntax, struct expr *expr)
     return ERR_OK;
 }
 
+/* The number that a row of a table begins with, and that no row before does. */
+static enum err bind_key(const struct syntax *syntax, const struct expr *table, size_t at)
+{
+    const struct covariate_line *line = &syntax->covariates[table->index];
+    struct expr *key = table->arguments[at];
+    bool known = line->level_count == 0 && !key->name;
+    for (size_t i = 0; i < line->level_count; i++) {
+        const struct model_level *level = &line->levels[i];
+        bool same = key->name ? level->label && strcmp(level->label, key->name) == 0
+                              : level->value == key->number;
+        if (same)
+            key->number = level->value;
+        known |= same;
+    }
+    if (!known) {
+        source_refuse(&syntax->source, key->at, E4012, "this is no level of %s",
+                      line->name);
+        return line->level_count
+                   ? err_code()
+                   : err_hint("%s has none; rows begin with numbers", line->name);
+    }
+    for (size_t i = 1; i < at; i += 2)
+        if (table->arguments[i]->number == key->number)
+            return source_refuse(&syntax->source, key->at, E4012,
+                                 "two rows for the same value of %s", line->name);
+    return ERR_OK;
+}
+
+static enum err bind_table(struct syntax *syntax, struct expr *expr)
+{
+    struct named named;
+    if (!name_find(syntax, expr->name, &named))
+        return name_refuse_unknown(syntax, expr->name_at, expr->name,
+                                   1u << SYMBOL_COVARIATE);
+    if (named.kind != SYMBOL_COVARIATE)
+        return source_refuse(&syntax->source, expr->name_at, E4012,
+                             "%s is not a covariate", expr->name);
+    const struct covariate_line *line = &syntax->covariates[named.index];
+    if (line->hold == COVARIATE_LINEAR)
+        return source_refuse(&syntax->source, expr->name_at, E4012,
+                             "%s moves between its records", expr->name);
+    expr->symbol = SYMBOL_COVARIATE;
+    expr->index = named.index;
+    for (size_t i = 1; i < expr->count; i += 2)
+        if (bind_key(syntax, expr, i) != ERR_OK)
+            return err_code();
+    bool rest = expr->count % 2,
+         whole = line->level_count && line->level_count == expr->count / 2;
+    if (whole && rest)
+        return source_refuse(&syntax->source, expr->at, E4012,
+                             "every level of %s has its row: nothing is left for else",
+                             expr->name);
+    if (!whole && !rest) {
+        source_refuse(&syntax->source, expr->at, E4012, "not every value of %s has a row",
+                      expr->name);
+        return err_hint("end with else: VALUE%s",
+                        line->level_count ? ""
+                                          : ", or say under [covariates] which "
+                                            "levels there are");
+    }
+    return ERR_OK;
+}
+
 static enum err bind(struct syntax *syntax, struct expr *expr)
 {
     if (expr->op == OP_NAME)
         return bind_name(syntax, expr);
+    if (expr->op == OP_TABLE && bind_table(syntax, expr) != ERR_OK)
+        return err_code();
     for (size_t i = 0; i < expr->count; i++)
         if (bind(syntax, expr->arguments[i]) != ERR_OK)
             return err_code();

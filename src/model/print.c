@@ -196,6 +196,24 @@ static void put_number_expr(struct bytes *out, const struct expr *expr)
         put_words(out, " [", expr->unit->text, "]");
 }
 
+static void put_table(struct bytes *out, const struct expr *expr)
+{
+    put_words(out, "table(", expr->name, "");
+    for (size_t i = 0; i < expr->count; i += 2) {
+        const struct expr *key = i + 1 < expr->count ? expr->arguments[i + 1] : NULL;
+        put_text(out, ", ");
+        if (!key)
+            put_text(out, "else");
+        else if (key->name)
+            put_words(out, "\"", key->name, "\"");
+        else
+            put_number(out, key->number);
+        put_text(out, ": ");
+        put_expr(out, expr->arguments[i], 0);
+    }
+    put_text(out, ")");
+}
+
 static void put_expr(struct bytes *out, const struct expr *expr, int least)
 {
     bool wrapped = strength(expr) < least;
@@ -211,6 +229,8 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
     } else if (expr->op == OP_NOT) {
         put_text(out, "not ");
         put_expr(out, expr->arguments[0], 3);
+    } else if (expr->op == OP_TABLE) {
+        put_table(out, expr);
     } else if (strength(expr) < 9) {
         put_infix(out, expr);
     } else {
@@ -290,6 +310,13 @@ static void put_covariate(struct bytes *out, const struct covariate_line *line)
     put_text(out, line->unit.text);
     put_cell(out);
     put_text(out, holds[line->hold]);
+    put_cell(out);
+    for (size_t i = 0; i < line->level_count; i++) {
+        put_text(out, i ? ", " : "levels ");
+        put_number(out, line->levels[i].value);
+        if (line->levels[i].label)
+            put_words(out, " = \"", line->levels[i].label, "\"");
+    }
     for (size_t i = 0; i < 3; i++) {
         put_cell(out);
         if (numbers[i].has) {

@@ -100,6 +100,23 @@ static uint32_t compile_piecewise(struct compiler *compiler, const struct expr *
     return rest;
 }
 
+/* value, key, value, key, ..., and what is left: likewise. Without an else the keys are
+ * all values that there can be. */
+static uint32_t compile_table(struct compiler *compiler, const struct expr *expr)
+{
+    struct dag *dag = compiler->dag;
+    size_t rows = expr->count / 2 * 2, last = expr->count % 2 ? rows : rows - 2;
+    uint32_t rest = compile(compiler, expr->arguments[last]);
+    for (size_t i = last; i >= 2; i -= 2) {
+        uint32_t value = compile(compiler, expr->arguments[i - 2]);
+        uint32_t key = dag_number(dag, expr->arguments[i - 1]->number);
+        uint32_t covariate = dag_leaf(dag, OP_COVARIATE, expr->index, 0);
+        rest = dag_build(dag, OP_SELECT, dag_build2(dag, OP_EQUAL, covariate, key), value,
+                         rest);
+    }
+    return rest;
+}
+
 static uint32_t compile_operation(struct compiler *compiler, const struct expr *expr)
 {
     uint32_t arguments[3] = {0};
@@ -120,6 +137,8 @@ static uint32_t compile_bare(struct compiler *compiler, const struct expr *expr)
         return compile_many(compiler, expr);
     case OP_PIECEWISE:
         return compile_piecewise(compiler, expr);
+    case OP_TABLE:
+        return compile_table(compiler, expr);
     case OP_GREATER:
     case OP_GREATER_EQUAL: {
         uint32_t left = compile(compiler, expr->arguments[0]);

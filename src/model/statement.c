@@ -208,6 +208,38 @@ static enum err covariate_number(struct parser *parser, const char *word, bool *
                : err_code();
 }
 
+/* `levels 0, 1 = "fast", ...` */
+static enum err take_levels(struct parser *parser, struct covariate_line *line)
+{
+    struct model_level levels[LEVELS_MAX];
+    if (line->level_count)
+        return twice(parser, "levels");
+    line->levels_at = parser->token.at;
+    do {
+        struct model_level *level = &levels[line->level_count];
+        if (line->level_count == LEVELS_MAX)
+            return source_refuse(parser_source(parser), parser->token.at, E4011,
+                                 "more than %d levels", LEVELS_MAX);
+        level->label = NULL;
+        enum err err = parser_advance(parser);
+        if (err == ERR_OK)
+            err = parser_take_number(parser, "a number", &level->value);
+        if (err == ERR_OK && parser_at_sign(parser, "=")) {
+            err = parser_advance(parser);
+            if (err == ERR_OK)
+                err = parser_take_label(parser, &level->label);
+        }
+        if (err != ERR_OK)
+            return err;
+        line->level_count++;
+    } while (parser_at_sign(parser, ","));
+    line->levels = syntax_take(parser->syntax, line->level_count * sizeof *levels);
+    if (!line->levels)
+        return parser_full(parser);
+    memcpy(line->levels, levels, line->level_count * sizeof *levels);
+    return ERR_OK;
+}
+
 static enum err covariate_tail(struct parser *parser, struct covariate_line *line)
 {
     static const char *const holds[] = {"constant", "locf", "linear"};
@@ -222,7 +254,10 @@ static enum err covariate_tail(struct parser *parser, struct covariate_line *lin
             line->hold_said = true;
             line->hold = (enum covariate_hold)hold;
             err = parser_advance(parser);
+        } else if (parser_at_word(parser, "levels")) {
+            err = take_levels(parser, line);
         } else if (parser_at_word(parser, "default")) {
+            line->default_at = parser->token.at;
             err = covariate_number(parser, "default", &line->has_default,
                                    &line->default_value);
         } else if (parser_at_word(parser, "centre")) {
@@ -234,8 +269,8 @@ static enum err covariate_tail(struct parser *parser, struct covariate_line *lin
             err = parser_take_label(parser, &line->label);
         } else {
             return parser_expected(parser,
-                                   "constant, locf, linear, default, centre, scale, a "
-                                   "label or the end of the line");
+                                   "constant, locf, linear, levels, default, centre, "
+                                   "scale, a label or the end of the line");
         }
     }
     return err == ERR_OK ? parser_take_line_end(parser) : err;

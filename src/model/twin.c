@@ -82,6 +82,10 @@ static enum err take_covariates(struct twin *twin, const struct record *record,
             double factor;
             enum err err =
                 conversion(row->unit, one->unit, "covariate", one->name, &factor);
+            if (err == ERR_OK && !model_covariate_admits(one, row->value * factor))
+                err =
+                    err_set(ERR_RANGE, "a value of covariate '%s' is none of its levels",
+                            one->name);
             if (err != ERR_OK)
                 return err;
             /* The first value also holds before its own time. */

@@ -109,6 +109,13 @@ static inline long double oracle_choice(const struct oracle *oracle,
     if (expr->op == OP_SELECT)
         return oracle_value(
             oracle, expr->arguments[oracle_value(oracle, expr->arguments[0]) != 0 ? 1 : 2]);
+    if (expr->op == OP_TABLE) {
+        size_t i = 0;
+        while (i + 2 < expr->count && oracle->covariates[expr->index] !=
+                                          (long double)expr->arguments[i + 1]->number)
+            i += 2;
+        return oracle_value(oracle, expr->arguments[i]);
+    }
     if (expr->op == OP_PIECEWISE) {
         size_t i = 0;
         while (i + 1 < expr->count && oracle_value(oracle, expr->arguments[i + 1]) == 0)
@@ -132,6 +139,7 @@ static long double oracle_bare(const struct oracle *oracle, const struct expr *e
         return oracle_name(oracle, expr);
     case OP_SELECT:
     case OP_PIECEWISE:
+    case OP_TABLE:
     case OP_MIN:
     case OP_MAX:
         return oracle_choice(oracle, expr);

@@ -111,6 +111,8 @@ static inline void random_formula(struct random_text *text, unsigned words, int 
         "-($)",
         "($ - #*$)",
         "(%*$ + %*$)",
+        "table(c1, \"b\": $, 0.4: $)",
+        "table(c1, 0.4: $, else: $)",
     };
     static const char *const kinks[] = {"min($, $)", "max($, #, $)", "abs($)"};
     static const char *const jumps[] = {"if($ < $, $, $)", "floor(2*tanh($))",
@@ -165,8 +167,8 @@ static inline void random_parameters(struct random_text *text)
                    spreads[random_draw(text, 3)]);
     random_say(text, "[covariates]\n");
     for (size_t i = 0; i < text->covariates; i++)
-        random_say(text, "c%zu 1 %s default 0.%zu\n", i, i % 2 ? "constant" : "locf",
-                   i + 3);
+        random_say(text, "c%zu 1 %s default 0.%zu\n", i,
+                   i % 2 ? "constant levels 0.4, 0.6 = \"b\"" : "locf", i + 3);
 }
 
 static inline void random_doses(struct random_text *text)

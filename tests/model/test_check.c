@@ -290,6 +290,26 @@ static void check__the_page_of_the_language_is_true(void **state)
     mem_free(page);
 }
 
+static void check__the_second_page_shows_models(void **state)
+{
+    (void)state;
+    char *page = file_text("../../docs/language.md");
+    size_t count = 0;
+    for (char *at = page; (at = strstr(at, "```\nmodel ")); count++) {
+        char *end = strstr(at + 4, "```");
+        assert_non_null(end);
+        char *text = mem_text_n(at + 4, (size_t)(end - at - 4));
+        struct model *m;
+        if (check_text(text, &m) != ERR_OK)
+            fail_msg("docs/language.md: %s", err_text());
+        release(&m);
+        mem_free(text);
+        at = end + 3;
+    }
+    assert_in_range(count, 1, 20);
+    mem_free(page);
+}
+
 /* --- damage --------------------------------------------------------------------- */
 
 /* A damaged text is read or refused, never more; what is read has a canonical text that
@@ -321,7 +341,7 @@ static void check__damaged_texts_are_read_or_refused(void **state)
     static const char swaps[] = "(\n\"^[9e.\x80~)-0 ,%=";
     static const char *const words[] = {" and ",  "-1e308", "[mg",       "d/dt(",
                                         " unit ", "\\\n",   " init ",    "(((",
-                                        "0*",     "^9",     "\xc2\xb5g", "if("};
+                                        "0*",     "^9",     "\xc2\xb5g", "table(WT, 1: "};
     char *texts[] = {mem_text(oral_text), mem_text(glucose_text), file_text("whig.twin"),
                      file_text("heart.twin")};
     size_t survived = 0;
@@ -360,6 +380,7 @@ int main(void)
         cmocka_unit_test(check__every_mistake_has_its_number_place_and_hint),
         cmocka_unit_test(check__programs_have_the_units_that_their_readers_expect),
         cmocka_unit_test(check__the_page_of_the_language_is_true),
+        cmocka_unit_test(check__the_second_page_shows_models),
         cmocka_unit_test(check__damaged_texts_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

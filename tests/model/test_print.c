@@ -115,8 +115,9 @@ static void print__brackets_stand_where_units_need_them(void **state)
         {"1 [m-2]", "1 [m-2]"},
         {"(2 m)^2", "(2 m)^2"},
         {"(2 [m])^2*3", "(2 m)^2*3"},
-
         {"1 \xc2\xb5g", "1 \xc2\xb5g"},
+        {"table(G,-1:(1+2)*3,\"two\" :4, else : 5)",
+         "table(G, -1: (1 + 2)*3, \"two\": 4, else: 5)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *text = mem_format(HEAD "[equations]\nq = %s\n", rows[i][0]);

@@ -235,6 +235,15 @@ static void twin__simulates_between_and_beyond_the_rows(void **state)
     model_destroy(&model);
 }
 
+static const char genes_text[] =
+    "model g version 1 \"g\"\ntime h\n"
+    "[parameters]\nk = 1 1 (0.01, 9) lognormal sd 0.3\n"
+    "[covariates]\nGENE 1 levels 11 = \"*1/*1\", 13, -2 = \"none\"\nALLELES 1\n"
+    "[equations]\n"
+    "q = table(GENE, \"none\": k*7, 13: k/4, \"*1/*1\": k + 1)\n"
+    "r = table(ALLELES, 0: 5 mg, 1: 2.5 ug, else: 7 mg)\n"
+    "[observations]\nseen : q ~ add(1 1)\n";
+
 static void twin__refuses_what_would_be_another_patient(void **state)
 {
     (void)state;
@@ -259,6 +268,44 @@ static void twin__refuses_what_would_be_another_patient(void **state)
     assert_refused(ERR_NOT_FOUND, "'WT'", twin_new(model, &layout, record, &twin));
     record_destroy(&record);
     model_destroy(&model);
+    model = parse(genes_text);
+    assert_ok(prior_layout(model, &layout));
+    record = record_new("1", "h");
+    assert_ok(record_covariate(record, 0, "GENE", NULL, 12, 0));
+    assert_refused(ERR_RANGE, "a value of covariate 'GENE' is none of its levels",
+                   twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
+/* Each row by its number or its label, in its own unit; what is left by else. */
+static void twin__tables_give_each_value_its_own(void **state)
+{
+    (void)state;
+    static const double rows[][4] = {/* GENE, ALLELES, q, r */
+                                     {11, 0, 3, 5},
+                                     {13, 1, 0.5, 0.0025},
+                                     {-2, 2, 14, 7},
+                                     {-2, -1, 14, 7}};
+    struct model *model = parse(genes_text);
+    struct prior_layout layout;
+    assert_ok(prior_layout(model, &layout));
+    struct engine *engine = engine_new(model, &layout, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct record *record = record_new("1", "h");
+        struct twin *twin;
+        double parameters[] = {2}, time = 0, out[3];
+        assert_ok(record_covariate(record, 0, "GENE", NULL, rows[i][0], 0));
+        assert_ok(record_covariate(record, 0, "ALLELES", NULL, rows[i][1], 1));
+        assert_ok(twin_new(model, &layout, record, &twin));
+        assert_ok(twin_simulate(engine, twin, parameters, &time, 1, out));
+        assert_near(out[0], rows[i][2], 1e-15);
+        assert_near(out[1], rows[i][3], 1e-15);
+        twin_destroy(&twin);
+        record_destroy(&record);
+    }
+    engine_destroy(&engine);
+    model_destroy(&model);
 }
 
 int main(void)
@@ -268,6 +315,7 @@ int main(void)
         cmocka_unit_test(twin__covariates_move_as_declared),
         cmocka_unit_test(twin__rows_at_one_time_keep_their_order),
         cmocka_unit_test(twin__simulates_between_and_beyond_the_rows),
+        cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
     };
     return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
