@@ -1,0 +1,264 @@
+/* Drugs in general, and the building blocks that a hospital would write itself. */
+
+#include "folder.h"
+#include "course.h"
+#include "likelihood.h"
+
+#define THEO "drugs/theophylline", "CL=2.8 V=32 ka=1.5"
+#define THEO_ONCE THEO, "oral 320 mg @ 0 h", "Cp"
+#define THEO_DAILY THEO, "oral 320 mg @ 0 h every 12 h 30 times", "Cp"
+#define WARF                                                                             \
+    "drugs/warfarin", "CL=0.131 V=8.17 ka=0.875185834 Tlag=0.96", "oral 100 mg @ 0 h",   \
+        "Cp"
+#define DRIP "drugs/two_compartment_infusion", "CL=4.5 V1=25 Q=6.5 V2=35"
+#define DRIP_ONCE DRIP, "infusion 1 g @ 0 h for 1 h", "Cp"
+#define DRIP_DAILY DRIP, "infusion 1 g @ 0 h for 1 h every 12 h 30 times", "Cp"
+#define GIBALDI "closed form (Gibaldi and Perrier, Pharmacokinetics, 2nd ed., 1982)"
+#define MINTO "Minto et al., Anesthesiology 86:10, 1997: area and level by clearance"
+#define OREILLY "O'Reilly and Aggeler, Circulation 38:169, 1968, fitted; half-life 43 h"
+
+static const struct figure figures[] = {
+    /* Theophylline, 320 mg: closed form; Gibaldi and Perrier, Pharmacokinetics, 1982. */
+    {THEO_ONCE, LARGEST, 0, 0.05, 8, 8.3860, 5e-5, 0, GIBALDI},
+    {THEO_ONCE, TIME_OF_LARGEST, 0, 0.02, 8, 2.0117, 1e-4, 0, GIBALDI},
+    {THEO_ONCE, HALF_LIFE, 40, 20, 60, 7.922, 5e-4, 0, GIBALDI},
+    {THEO_ONCE, AREA, 0, 0.05, 200, 114.286, 1e-3, 0, GIBALDI},
+    {THEO_DAILY, VALUE, 348, 1, 348, 5.7166, 5e-5, 0, GIBALDI},
+    {THEO_DAILY, LARGEST, 348, 0.05, 360, 13.2490, 5e-5, 0, GIBALDI},
+    {THEO_DAILY, TIME_OF_LARGEST, 348, 0.02, 360, 349.707, 5e-4, 0, GIBALDI},
+    {THEO_DAILY, AREA, 348, 0.01, 360, 12 * 9.5238, 1e-3, 0, GIBALDI},
+    /* Warfarin with the values of the textbook fit to O'Reilly's data (t1/2 43 h). */
+    {WARF, LARGEST, 0, 0.02, 20, 11.360, 5e-4, 0, OREILLY},
+    {WARF, TIME_OF_LARGEST, 0, 0.02, 20, 4.655 + 0.96, 5e-4, 0, OREILLY},
+    {WARF, HALF_LIFE, 60, 60, 120, 43.23, 5e-3, 0, OREILLY},
+    {WARF, VALUE, 0.95, 1, 0.95, 0, 0, 0, OREILLY}, /* not before the lag */
+    /* A vancomycin-like infusion of 1 g over 1 h, in ug/L. */
+    {DRIP_ONCE, VALUE, 1, 1, 1, 32608.4, 0.05, 0, GIBALDI},
+    {DRIP_ONCE, VALUE, 2, 1, 2, 22140.2, 0.05, 0, GIBALDI},
+    {DRIP_ONCE, VALUE, 6, 1, 6, 8566.0, 0.05, 0, GIBALDI},
+    {DRIP_ONCE, VALUE, 12, 1, 12, 5112.1, 0.05, 0, GIBALDI},
+    {DRIP_ONCE, HALF_LIFE, 40, 20, 60, 11.751, 5e-4, 0, GIBALDI},
+    {DRIP_DAILY, AREA, 336, 0.01, 360, 444444, 50, 0, GIBALDI},
+    /* Remifentanil, Minto 1997: 2.6 ug/min keeps 1 ug/L at a clearance of 2.6 L/min, and
+     * a milligramme has the area dose / clearance. */
+    {"drugs/remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000,
+     1, 5000, 1, 1e-5, 0, MINTO},
+    {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", AREA, 0, 0.05,
+     1500, 1000 / 2.6, 0.05, 0, MINTO},
+};
+
+static const struct courses_one courses[] = {
+    {"drugs/emax", "DOSE=12", "", {1}},
+    {"drugs/remifentanil",
+     "",
+     "infusion 108 ug @ 0 min for 1.5 min; infusion 600 ug @ 2 min for 10 min",
+     {0.5, 1.5, 3, 10, 13, 30, 90}},
+    {"drugs/two_compartment_saturable", "", "bolus 40 mg @ 0 h", {0.25, 4, 24, 72}},
+    {"drugs/one_compartment_oral", "", "oral 60 mg @ 0 h", {0.25, 2, 12, 48}},
+    {"drugs/theophylline",
+     "",
+     "oral 320 mg @ 0 h; oral 200 mg @ 7 h",
+     {0.5, 2, 7, 7.5, 12, 24}},
+    {"drugs/two_compartment_infusion",
+     "",
+     "infusion 60 mg @ 0 h; infusion 30 mg @ 6 h for 2.5 h",
+     {0.5, 1, 3, 7, 9, 24}},
+    {"drugs/warfarin",
+     "Tlag=0.9",
+     "oral 100 mg @ 0 h; oral 50 mg @ 24 h",
+     {1, 3, 24.5, 25, 60}},
+    {"drugs/warfarin_nolag", "", "oral 100 mg @ 0 h", {0.5, 6, 48, 120}},
+    {"drugs/warfarin_pkpd",
+     "",
+     "oral 100 mg @ 0 h; oral 50 mg @ 30 h",
+     {0.5, 6, 30, 36, 96}},
+};
+
+/* --- building blocks ------------------------------------------------------------------
+ *
+ * The closed forms of Gibaldi and Perrier, for what a hospital would write itself. */
+
+static const char blocks_text[] =
+    "model blocks version 1\n"
+    "time h\n"
+    "[parameters]\n"
+    "CL = 10 L/h lognormal sd 0.3\n"
+    "V1 = 50 L lognormal sd 0.3\n"
+    "Q = 5 L/h lognormal sd 0.3\n"
+    "V2 = 100 L lognormal sd 0.3\n"
+    "ka = 1 1/h lognormal sd 0.3\n"
+    "F = 0.7 1 (0, 1) logitnormal sd 0.3\n"
+    "ke0 = 0.4 1/h lognormal sd 0.3\n"
+    "[doses]\n"
+    "iv -> one mg\n"
+    "oral -> depot mg fraction F\n"
+    "iv2 -> central mg\n"
+    "oral2 -> depot2 mg\n"
+    "first -> t0 mg\n"
+    "mm -> saturable mg\n"
+    "[equations]\n"
+    "d/dt(depot) = -ka*depot\n"
+    "d/dt(one) = ka*depot - CL/V1*one\n"
+    "d/dt(effect) = ke0*(one/V1 - effect)\n"
+    "d/dt(depot2) = -ka*depot2\n"
+    "d/dt(central) = ka*depot2 - CL/V1*central - Q/V1*central + Q/V2*peripheral\n"
+    "d/dt(peripheral) = Q/V1*central - Q/V2*peripheral\n"
+    "d/dt(t0) = -2 [1/h]*t0\n"
+    "d/dt(t1) = 2 [1/h]*(t0 - t1)\n"
+    "d/dt(t2) = 2 [1/h]*(t1 - t2)\n"
+    "d/dt(t3) = 2 [1/h]*(t2 - t3)\n"
+    "d/dt(saturable) = -8 [mg/h]*saturable/(30 mg + saturable)\n"
+    "d/dt(response) = 6 [mg/h] - 0.3 [1/h]*response init steady unit mg\n"
+    "C1 = one/V1\n"
+    "C2 = central/V1\n"
+    "[observations]\n"
+    "o : C1 ~ add(1 mg/L)\n";
+
+static double decay(double k, double t)
+{
+    return exp(-k * t);
+}
+
+static double oral_one(double dose, double ka, double k, double v, double t)
+{
+    return dose * ka / (v * (ka - k)) * (decay(k, t) - decay(ka, t));
+}
+
+/* The two exponents of CL 10, V1 50, Q 5, V2 100. */
+static void two_exponents(double *alpha, double *beta)
+{
+    double k10 = 0.2, k12 = 0.1, k21 = 0.05, sum = k10 + k12 + k21;
+    double root = sqrt(sum * sum - 4 * k10 * k21);
+    *alpha = (sum + root) / 2;
+    *beta = (sum - root) / 2;
+}
+
+static double bolus_two(double dose, double t)
+{
+    double a, b, k21 = 0.05;
+    two_exponents(&a, &b);
+    return dose / 50 *
+           ((a - k21) / (a - b) * decay(a, t) + (k21 - b) / (a - b) * decay(b, t));
+}
+
+static double infusion_two(double dose, double duration, double t)
+{
+    double a, b, k21 = 0.05, on = fmin(t, duration), after = t - on;
+    two_exponents(&a, &b);
+    return dose / duration / 50 *
+           ((a - k21) / (a - b) * (1 - decay(a, on)) / a * decay(a, after) +
+            (k21 - b) / (a - b) * (1 - decay(b, on)) / b * decay(b, after));
+}
+
+static double oral_two(double dose, double t)
+{
+    double a, b, ka = 1, k21 = 0.05;
+    two_exponents(&a, &b);
+    return dose * ka / 50 *
+           ((k21 - ka) / ((a - ka) * (b - ka)) * decay(ka, t) +
+            (k21 - a) / ((ka - a) * (b - a)) * decay(a, t) +
+            (k21 - b) / ((ka - b) * (a - b)) * decay(b, t));
+}
+
+static void block(const char *dose, const char *output, double t, double expected)
+{
+    struct course course;
+    course_open_text(&course, blocks_text, "", dose);
+    double *got = course_run(&course, output, t, 1, 1);
+    if (!(fabs(*got - expected) <= 1e-6 * fabs(expected) + 1e-13 * 100))
+        fail_msg("%s after %s at %g: %.12g, closed form %.12g", output, dose, t, *got,
+                 expected);
+    mem_free(got);
+    course_close(&course);
+}
+
+static void drugs__building_blocks_follow_their_closed_forms(void **state)
+{
+    (void)state;
+    static const double times[] = {0.3, 1, 4, 12, 24};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        double t = times[i], on = fmin(t, 2), transit = 2 * t;
+        block("iv 100 mg @ 0 h", "C1", t, 2 * decay(0.2, t));
+        block("iv 100 mg @ 0 h for 2 h", "C1", t,
+              100.0 / 2 / 10 * (1 - decay(0.2, on)) * decay(0.2, t - on));
+        block("oral 100 mg @ 0 h", "C1", t, 0.7 * oral_one(100, 1, 0.2, 50, t));
+        block("iv 100 mg @ 0 h", "effect", t,
+              2 * 0.4 / (0.4 - 0.2) * (decay(0.2, t) - decay(0.4, t)));
+        block("iv2 100 mg @ 0 h", "C2", t, bolus_two(100, t));
+        block("iv2 100 mg @ 0 h for 2 h", "C2", t, infusion_two(100, 2, t));
+        block("oral2 100 mg @ 0 h", "C2", t, oral_two(100, t));
+        block("first 100 mg @ 0 h", "t3", t,
+              100 * transit * transit * transit / 6 * decay(2, t));
+        block("", "response", t, 20);
+    }
+    /* Oral two compartments as tabulated. */
+    static const double tabulated[][2] = {
+        {1, 1.06666}, {4, 0.83275}, {12, 0.15179}, {24, 0.06431}};
+    for (size_t i = 0; i < 4; i++)
+        assert_near(oral_two(100, tabulated[i][0]), tabulated[i][1], 6e-6);
+}
+
+/* Steady state at 12 h: every exponential over 1 - exp(-k 12). */
+static void drugs__repeated_doses_reach_the_closed_steady_state(void **state)
+{
+    (void)state;
+    for (double t = 0; t <= 12; t += 3) {
+        double k = decay(0.2, t) / (1 - decay(0.2, 12));
+        double a = decay(1, t) / (1 - decay(1, 12));
+        block("oral 100 mg @ 0 h every 12 h 20 times", "C1", 228 + t,
+              0.7 * 100 * 1 / (50 * (1 - 0.2)) * (k - a));
+    }
+}
+
+/* km ln(A0/A) + A0 - A = vmax t. */
+static void drugs__saturable_elimination_keeps_its_integral(void **state)
+{
+    (void)state;
+    for (double t = 1; t < 40; t += 7) {
+        struct course course;
+        course_open_text(&course, blocks_text, "", "mm 100 mg @ 0 h");
+        double *a = course_run(&course, "saturable", t, 1, 1);
+        assert_relative(30 * log(100 / *a) + 100 - *a, 8 * t, 1e-6);
+        mem_free(a);
+        course_close(&course);
+    }
+}
+/* nlmixr2, FOCEI: objective 116.804 without n log 2 pi. */
+static void fill_theophylline(struct prior *prior)
+{
+    static const double logs[] = {0.46298, 1.0114, 3.4595};
+    static const double variances[] = {0.40234, 0.069216, 0.01925};
+    for (size_t i = 0; i < 3; i++) {
+        prior->effects[i] = logs[i];
+        prior->omega[4 * i] = variances[i];
+    }
+    prior->residual[0] = log(0.69362);
+}
+
+static void drugs__have_the_published_likelihoods(void **state)
+{
+    (void)state;
+    double logs;
+    assert_near(
+        likelihood("drugs/theophylline", "theoph/data.csv", fill_theophylline, &logs),
+        359.4037, 2e-3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drugs__building_blocks_follow_their_closed_forms),
+        cmocka_unit_test(drugs__repeated_doses_reach_the_closed_steady_state),
+        cmocka_unit_test(drugs__saturable_elimination_keeps_its_integral),
+        cmocka_unit_test(drugs__have_the_published_likelihoods),
+    };
+    return folder_run(&(struct folder){
+        .name = "drugs",
+        .figures = figures,
+        .figure_count = FOLDER_COUNT(figures),
+        .courses = courses,
+        .course_count = FOLDER_COUNT(courses),
+        .tests = tests,
+        .test_count = FOLDER_COUNT(tests),
+    });
+}
