@@ -17,6 +17,12 @@
 #define MINTO "Minto et al., Anesthesiology 86:10, 1997: area and level by clearance"
 #define OREILLY "O'Reilly and Aggeler, Circulation 38:169, 1968, fitted; half-life 43 h"
 
+#define ORAL_TWO "drugs/two_compartment_oral", "", "oral 100 mg @ 0 h", "Cp"
+#define RENAL "drugs/one_compartment_iv"
+#define COCKCROFT "Cockcroft and Gault, Nephron 16:31, 1976: formula"
+#define SAVIC "Savic et al., J Pharmacokinet Pharmacodyn 34:711, 2007: first moment"
+#define DAYNEKA "Dayneka, Garg and Jusko, J Pharmacokinet Biopharm 21:457, 1993"
+
 static const struct figure figures[] = {
     /* Theophylline, 320 mg: closed form; Gibaldi and Perrier, Pharmacokinetics, 1982. */
     {THEO_ONCE, LARGEST, 0, 0.05, 8, 8.3860, 5e-5, 0, GIBALDI},
@@ -39,6 +45,29 @@ static const struct figure figures[] = {
     {DRIP_ONCE, VALUE, 12, 1, 12, 5112.1, 0.05, 0, GIBALDI},
     {DRIP_ONCE, HALF_LIFE, 40, 20, 60, 11.751, 5e-4, 0, GIBALDI},
     {DRIP_DAILY, AREA, 336, 0.01, 360, 444444, 50, 0, GIBALDI},
+    {ORAL_TWO, VALUE, 1, 1, 1, 1.06666, 6e-6, 0, GIBALDI},
+    {ORAL_TWO, VALUE, 4, 1, 4, 0.83275, 6e-6, 0, GIBALDI},
+    {ORAL_TWO, VALUE, 12, 1, 12, 0.15179, 6e-6, 0, GIBALDI},
+    {ORAL_TWO, VALUE, 24, 1, 24, 0.06431, 6e-6, 0, GIBALDI},
+    {ORAL_TWO, AREA, 0, 0.02, 400, 10, 1e-4, 0, GIBALDI},
+    /* A woman of 60 kg, 75 years and 1.2 mg/dL has 38.4 mL/min. */
+    {RENAL, "AGE=75 WT=60 SCR=1.2 FEMALE=1", "", "CRCL", VALUE, 0, 1, 0,
+     65 * 60 / (72 * 1.2) * 0.85, 1e-9, 0, COCKCROFT},
+    {RENAL, "", "iv 100 mg @ 0 h", "Cp", AREA, 0, 0.01, 60, 100 / 4.5, 1e-4, 0, GIBALDI},
+    {RENAL, "", "iv 100 mg @ 0 h", "Cp", HALF_LIFE, 4, 4, 8, 2.69557237, 1e-6, 0,
+     GIBALDI},
+    /* Mean residence: 2 h of transits, 0.5 h of absorption, 5 h of V/CL. */
+    {"drugs/transit_absorption", "", "oral 100 mg @ 0 h", "Cp", AREA, 0, 0.02, 200, 10,
+     1e-5, 0, SAVIC},
+    /* Where a drug that is not lost saturates: the new steady states. */
+    {"drugs/indirect_response_1", "CL=0 C50=1e-9", "iv 1 g @ 0 h", "R", VALUE, 100, 1,
+     100, 30 * (1 - 0.9), 1e-5, 0, DAYNEKA},
+    {"drugs/indirect_response_2", "CL=0 C50=1e-9", "iv 1 g @ 0 h", "R", VALUE, 1000, 1,
+     1000, 30 / (1 - 0.9), 1e-5, 0, DAYNEKA},
+    {"drugs/indirect_response_3", "CL=0 C50=1e-9", "iv 1 g @ 0 h", "R", VALUE, 100, 1,
+     100, 30 * (1 + 3), 1e-5, 0, DAYNEKA},
+    {"drugs/indirect_response_4", "CL=0 C50=1e-9", "iv 1 g @ 0 h", "R", VALUE, 100, 1,
+     100, 30.0 / (1 + 3), 1e-5, 0, DAYNEKA},
     /* Remifentanil, Minto 1997: 2.6 ug/min keeps 1 ug/L at a clearance of 2.6 L/min, and
      * a milligramme has the area dose / clearance. */
     {"drugs/remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000,
@@ -48,6 +77,17 @@ static const struct figure figures[] = {
 };
 
 static const struct courses_one courses[] = {
+    {"drugs/one_compartment_iv",
+     "AGE=75 WT=60 SCR=1.2 FEMALE=1",
+     "iv 240 mg @ 0 h; iv 240 mg @ 12 h for 1 h",
+     {0.25, 1, 6, 12.5, 24}},
+    {"drugs/two_compartment_oral", "", "oral 100 mg @ 0 h", {0.5, 4, 12, 48}},
+    {"drugs/transit_absorption", "", "oral 100 mg @ 0 h", {0.5, 2, 6, 24}},
+    {"drugs/effect_compartment", "", "iv 60 mg @ 0 min", {1, 5, 20, 90}},
+    {"drugs/indirect_response_1", "", "iv 100 mg @ 0 h", {1, 6, 24, 48}},
+    {"drugs/indirect_response_2", "", "iv 100 mg @ 0 h", {1, 6, 24, 48}},
+    {"drugs/indirect_response_3", "", "iv 100 mg @ 0 h", {1, 6, 24, 48}},
+    {"drugs/indirect_response_4", "", "iv 100 mg @ 0 h", {1, 6, 24, 48}},
     {"drugs/emax", "DOSE=12", "", {1}},
     {"drugs/remifentanil",
      "",
@@ -160,6 +200,94 @@ static double oral_two(double dose, double t)
             (k21 - b) / ((ka - b) * (a - b)) * decay(b, t));
 }
 
+static void file(const char *model, const char *dose, const char *output, double t,
+                 double expected)
+{
+    struct course course;
+    char *path = mem_format("drugs/%s", model);
+    course_open(&course, path, "", dose);
+    double *got = course_run(&course, output, t, 1, 1);
+    if (!(fabs(*got - expected) <= 1e-6 * fabs(expected)))
+        fail_msg("%s: %s after %s at %g: %.12g, closed form %.12g", model, output, dose,
+                 t, *got, expected);
+    mem_free(got);
+    course_close(&course);
+    mem_free(path);
+}
+
+/* Simpson's rule for what has no closed form but an integral. */
+static double integral(double (*f)(double s, double t), double t)
+{
+    size_t n = 20000;
+    double sum = f(0, t) + f(t, t);
+    for (size_t i = 1; i < n; i++)
+        sum += (i % 2 ? 4 : 2) * f(t * (double)i / (double)n, t);
+    return sum * t / (double)n / 3;
+}
+
+/* An Erlang distribution of four steps of 2/h each (MTT 2 h), then ka 2, CL/V 0.2. */
+static double absorbed(double s, double t)
+{
+    return 2 * pow(2 * s, 3) / 6 * decay(2, s) * oral_one(100, 2, 0.2, 50, t - s);
+}
+
+/* Of a bolus of 100 mg, 2 mg/L, with k 0.1 and kout 0.2: what changes rates at time s,
+ * and the integral of that, with C50 0.5 mg/L. */
+static double change(double top, double s)
+{
+    double c = 2 * decay(0.1, s);
+    return top * c / (0.5 + c);
+}
+
+static double changed(double top, double t)
+{
+    return top / 0.1 * log((0.5 + 2) / (0.5 + 2 * decay(0.1, t)));
+}
+
+static double response_1(double s, double t)
+{
+    return 0.2 * 30 * (1 - change(0.9, s)) * decay(0.2, t - s);
+}
+
+static double response_3(double s, double t)
+{
+    return 0.2 * 30 * (1 + change(3, s)) * decay(0.2, t - s);
+}
+
+/* Where loss changes, what was made at s has lost exp(-kout (t - s - changed)). */
+static double response_2(double s, double t)
+{
+    return 0.2 * 30 * exp(-0.2 * (t - s - changed(0.9, t) + changed(0.9, s)));
+}
+
+static double response_4(double s, double t)
+{
+    return 0.2 * 30 * exp(-0.2 * (t - s + changed(3, t) - changed(3, s)));
+}
+
+static void drugs__files_follow_their_closed_forms(void **state)
+{
+    (void)state;
+    static const double times[] = {0.7, 3, 11, 30};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        double t = times[i], on = fmin(t, 2), k = 4.5 / 17.5, rest = decay(0.2, t);
+        file("one_compartment_iv", "iv 100 mg @ 0 h for 2 h", "Cp", t,
+             100.0 / 2 / 4.5 * (1 - decay(k, on)) * decay(k, t - on));
+        file("two_compartment_oral", "oral 100 mg @ 0 h", "Cp", t, oral_two(100, t));
+        file("transit_absorption", "oral 100 mg @ 0 h", "Cp", t, integral(absorbed, t));
+        file("effect_compartment", "iv 100 mg @ 0 min", "Ce", t,
+             10 * 0.12 / (0.12 - 0.03) * (decay(0.03, t) - decay(0.12, t)));
+        file("indirect_response_1", "iv 100 mg @ 0 h", "R", t,
+             30 * rest + integral(response_1, t));
+        file("indirect_response_2", "iv 100 mg @ 0 h", "R", t,
+             30 * rest * exp(0.2 * changed(0.9, t)) + integral(response_2, t));
+        file("indirect_response_3", "iv 100 mg @ 0 h", "R", t,
+             30 * rest + integral(response_3, t));
+        file("indirect_response_4", "iv 100 mg @ 0 h", "R", t,
+             30 * rest * exp(-0.2 * changed(3, t)) + integral(response_4, t));
+    }
+}
+
 static void block(const char *dose, const char *output, double t, double expected)
 {
     struct course course;
@@ -248,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drugs__building_blocks_follow_their_closed_forms),
+        cmocka_unit_test(drugs__files_follow_their_closed_forms),
         cmocka_unit_test(drugs__repeated_doses_reach_the_closed_steady_state),
         cmocka_unit_test(drugs__saturable_elimination_keeps_its_integral),
         cmocka_unit_test(drugs__have_the_published_likelihoods),
