@@ -19,7 +19,8 @@ struct course {
     double parameters[MODEL_PARAMETERS_MAX];
 };
 
-static inline void course_set(struct course *course, const char *name, double value)
+static inline void course_set(struct course *course, const char *name, double value,
+                              double time)
 {
     for (size_t i = 0; i < model_parameters(course->model); i++)
         if (strcmp(model_parameter(course->model, i)->name, name) == 0) {
@@ -28,20 +29,23 @@ static inline void course_set(struct course *course, const char *name, double va
         }
     for (size_t i = 0; i < model_covariates(course->model); i++)
         if (strcmp(model_covariate(course->model, i)->name, name) == 0) {
-            assert_ok(record_covariate(course->record, 0, name, NULL, value, 0));
+            assert_ok(record_covariate(course->record, time, name, NULL, value,
+                                       course->record->covariate_count));
             return;
         }
     fail_msg("%s: no '%s'", model_name(course->model), name);
 }
 
-/* `set`: "NAME=VALUE NAME=VALUE"; `doses`: phrases separated by ";". */
+/* `set`: "NAME=VALUE NAME=VALUE", where a covariate may change at a time of the model's:
+ * "NAME=VALUE@TIME"; `doses`: phrases separated by ";". */
 static inline void course_fill(struct course *course, const char *set, const char *doses)
 {
     char *text = mem_text(set), *rest = text, *word;
     while ((word = strtok_r(rest, " ", &rest))) {
-        char *value = strchr(word, '=');
+        char *value = strchr(word, '='), *end;
         *value++ = 0;
-        course_set(course, word, strtod(value, NULL));
+        double number = strtod(value, &end);
+        course_set(course, word, number, *end == '@' ? strtod(end + 1, NULL) : 0);
     }
     mem_free(text);
     text = mem_text(doses);
