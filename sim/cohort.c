@@ -73,15 +73,13 @@ struct drawing {
     struct random *random;
     size_t outputs;  /* states + derived + observations */
     size_t measured; /* measurements of a patient */
-    FILE *table, *truth;
 };
 
 /* Patients are drawn one after the other, and simulated so many at once. */
 #define COHORT_BLOCK 64
 
 struct member {
-    size_t id;
-    double covariates[MODEL_COVARIATES_MAX], parameters[MODEL_PARAMETERS_MAX];
+    struct cohort_patient patient;
     struct twin *twin;
     double *errors; /* [measured] uniform, in the order of the rows */
     double *out;    /* [times][outputs] */
@@ -113,10 +111,12 @@ static double draw_covariate(struct random *random, const struct cohort_covariat
 }
 
 /* phi = B x + L e, natural scale. */
-static void draw_parameters(struct drawing *d, const double *x, double *parameters)
+static void draw_parameters(struct drawing *d, const double *x,
+                            struct cohort_patient *patient)
 {
     const struct prior *prior = d->prior;
-    double phi[MODEL_PARAMETERS_MAX] = {0}, e[MODEL_PARAMETERS_MAX];
+    double *phi = patient->phi, e[MODEL_PARAMETERS_MAX];
+    memset(phi, 0, sizeof patient->phi);
     for (size_t a = 0; a < prior->p; a++) {
         e[a] = draw_normal(d->random);
         for (size_t c = 0; c < prior->k; c++)
@@ -125,7 +125,7 @@ static void draw_parameters(struct drawing *d, const double *x, double *paramete
     for (size_t a = 0; a < prior->p; a++)
         for (size_t b = 0; b < prior->p; b++)
             phi[a] += prior->factor[a * prior->p + b] * e[b];
-    twin_parameters(d->model, &d->layout, phi, prior->population, parameters);
+    twin_parameters(d->model, &d->layout, phi, prior->population, patient->parameters);
 }
 
 /* A measurement around its prediction, by a uniform number; false when there cannot be
@@ -146,90 +146,40 @@ static bool draw_value(const struct drawing *d, size_t observation, double predi
     return isfinite(*value);
 }
 
-/* --- the table --------------------------------------------------------------------- */
-
-static void write_header(const struct drawing *d)
-{
-    fprintf(d->table, "ID,TIME,EVID,MDV,AMT,CMT,DUR,DVID,DV,CENS");
-    for (size_t c = 0; c < model_covariates(d->model); c++)
-        fprintf(d->table, ",%s", model_covariate(d->model, c)->name);
-    fprintf(d->table, "\n");
-    if (!d->truth)
-        return;
-    fprintf(d->truth, "ID");
-    for (size_t a = 0; a < d->layout.p; a++)
-        fprintf(d->truth, ",%s",
-                model_parameter(d->model, d->layout.individual[a])->name);
-    fprintf(d->truth, "\n");
-}
-
-static void write_covariates(const struct drawing *d, const double *covariates)
-{
-    for (size_t c = 0; c < model_covariates(d->model); c++)
-        fprintf(d->table, ",%.10g", covariates[c]);
-    fprintf(d->table, "\n");
-}
-
-static void write_dose(const struct drawing *d, size_t id, const struct record_dose *dose,
-                       const double *covariates)
-{
-    fprintf(d->table, "%zu,%.10g,1,1,%.10g,%s,", id, dose->time, dose->amount,
-            dose->input);
-    if (dose->duration < 0)
-        fprintf(d->table, ".,.,.,.");
-    else
-        fprintf(d->table, "%.10g,.,.,.", dose->duration);
-    write_covariates(d, covariates);
-}
-
-static enum err write_measurement(const struct drawing *d, const struct member *member,
-                                  size_t time, size_t observation, double uniform)
+/* One measurement into the record, censored where a limit says so. */
+static enum err measure(const struct drawing *d, struct member *member, size_t time,
+                        size_t observation, double uniform)
 {
     const struct model_observation *one = model_observation(d->model, observation);
+    struct record *record = member->patient.record;
     size_t first = d->outputs - model_observations(d->model);
     double prediction = member->out[time * d->outputs + first + observation], value;
-    int side = 0;
+    enum censoring censoring = CENSORED_NOT;
     if (!draw_value(d, observation, prediction, uniform, &value))
-        return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g", member->id,
-                       one->name, d->design->times[time]);
+        return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g",
+                       member->patient.id, one->name, d->design->times[time]);
     if (one->residual != RESIDUAL_BERNOULLI && value <= one->limit_low) {
         value = one->limit_low;
-        side = 1;
+        censoring = CENSORED_BELOW;
     } else if (one->residual != RESIDUAL_BERNOULLI && value >= one->limit_high) {
         value = one->limit_high;
-        side = -1;
+        censoring = CENSORED_ABOVE;
     }
-    fprintf(d->table, "%zu,%.10g,0,0,.,.,.,%s,%.10g,%d", member->id,
-            d->design->times[time], one->name, value, side);
-    write_covariates(d, member->covariates);
-    return ERR_OK;
+    /* What is measured at the time of a dose is measured just after it, as simulated. */
+    size_t order =
+        record->dose_count + record->covariate_count + record->measurement_count;
+    return record_measurement(record, d->design->times[time], one->name, NULL, value,
+                              censoring, order);
 }
 
-static enum err write_rows(const struct drawing *d, const struct member *member)
+static enum err measure_all(const struct drawing *d, struct member *member)
 {
-    const struct cohort_design *design = d->design;
-    const struct record *doses = design->doses;
-    const double *covariates = member->covariates;
-    size_t next = 0, measured = 0;
-    for (size_t t = 0; t < design->time_count; t++) {
-        /* What is measured at the time of a dose is measured just after it, as simulated.
-         */
-        for (; next < doses->dose_count && doses->doses[next].time <= design->times[t];
-             next++)
-            write_dose(d, member->id, &doses->doses[next], covariates);
+    size_t measured = 0;
+    for (size_t t = 0; t < d->design->time_count; t++)
         for (size_t o = 0; o < model_observations(d->model); o++)
-            if (design->observed[o] &&
-                write_measurement(d, member, t, o, member->errors[measured++]) != ERR_OK)
+            if (d->design->observed[o] &&
+                measure(d, member, t, o, member->errors[measured++]) != ERR_OK)
                 return err_code();
-    }
-    for (; next < doses->dose_count; next++)
-        write_dose(d, member->id, &doses->doses[next], covariates);
-    if (!d->truth)
-        return ERR_OK;
-    fprintf(d->truth, "%zu", member->id);
-    for (size_t a = 0; a < d->layout.p; a++)
-        fprintf(d->truth, ",%.12g", member->parameters[d->layout.individual[a]]);
-    fprintf(d->truth, "\n");
     return ERR_OK;
 }
 
@@ -238,25 +188,25 @@ static enum err write_rows(const struct drawing *d, const struct member *member)
 static enum err draw_member(struct drawing *d, struct member *member)
 {
     const struct model *model = d->model;
+    struct cohort_patient *patient = &member->patient;
     double x[MODEL_COVARIATES_MAX + 1];
-    struct record *record = record_copy(d->design->doses);
     enum err err = ERR_OK;
+    patient->record = record_copy(d->design->doses);
     for (size_t c = 0; err == ERR_OK && c < model_covariates(model); c++) {
-        member->covariates[c] = draw_covariate(d->random, &d->design->covariates[c]);
-        err =
-            record_covariate(record, d->design->times[0], model_covariate(model, c)->name,
-                             NULL, member->covariates[c], c);
+        patient->covariates[c] = draw_covariate(d->random, &d->design->covariates[c]);
+        err = record_covariate(patient->record, d->design->times[0],
+                               model_covariate(model, c)->name, NULL,
+                               patient->covariates[c], c);
     }
     if (err == ERR_OK)
-        err = twin_new(model, &d->layout, record, &member->twin);
+        err = twin_new(model, &d->layout, patient->record, &member->twin);
     if (err == ERR_OK) {
-        prior_covariates(model, &d->layout, member->covariates, x);
-        draw_parameters(d, x, member->parameters);
+        prior_covariates(model, &d->layout, patient->covariates, x);
+        draw_parameters(d, x, patient);
         for (size_t i = 0; i < d->measured; i++)
             member->errors[i] = draw_uniform(d->random);
     }
-    record_destroy(&record);
-    return err == ERR_OK ? ERR_OK : err_wrap("patient %zu", member->id);
+    return err == ERR_OK ? ERR_OK : err_wrap("patient %zu", patient->id);
 }
 
 static struct member *members_new(const struct drawing *d)
@@ -279,46 +229,48 @@ static void members_free(struct member *members)
 }
 
 /* Patients first to first + count - 1, as many as there can be: the first that cannot be
- * drawn, simulated or written ends the cohort. */
+ * drawn, simulated or taken ends the cohort. */
 static enum err draw_block(struct drawing *d, struct member *members, size_t first,
-                           size_t count, cohort_progress *progress, void *context)
+                           size_t count, cohort_take *take, void *context)
 {
     struct twin_course courses[COHORT_BLOCK];
     size_t drawn = 0;
-    enum err err = ERR_OK, written = ERR_OK;
-    for (; err == ERR_OK && drawn < count; drawn += err == ERR_OK) {
-        struct member *member = &members[drawn];
-        member->id = first + drawn;
-        err = draw_member(d, member);
-        courses[drawn] =
-            (struct twin_course){member->twin, member->parameters, member->out, ERR_OK};
+    enum err err = ERR_OK, taken = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        members[i].patient.id = first + i;
+        err = draw_member(d, &members[i]);
+        courses[i] = (struct twin_course){members[i].twin, members[i].patient.parameters,
+                                          members[i].out, ERR_OK};
+        drawn += err == ERR_OK;
     }
     if (err == ERR_OK)
         twin_simulate_all(d->engine, courses, drawn, d->design->times,
                           d->design->time_count);
-    for (size_t i = 0; err == ERR_OK && written == ERR_OK && i < drawn; i++) {
-        written = courses[i].err;
-        if (written != ERR_OK)
-            written = twin_simulate(d->engine, courses[i].twin, courses[i].parameters,
-                                    d->design->times, d->design->time_count,
-                                    courses[i].out); /* whose sentence this is */
-        if (written == ERR_OK)
-            written = write_rows(d, &members[i]);
+    for (size_t i = 0; err == ERR_OK && taken == ERR_OK && i < drawn; i++) {
+        struct cohort_patient *patient = &members[i].patient;
+        taken = courses[i].err;
+        if (taken != ERR_OK)
+            taken = twin_simulate(d->engine, courses[i].twin, courses[i].parameters,
+                                  d->design->times, d->design->time_count,
+                                  courses[i].out); /* whose sentence this is */
+        if (taken == ERR_OK)
+            taken = measure_all(d, &members[i]);
         else
-            written = err_wrap("patient %zu", members[i].id);
-        if (written == ERR_OK && progress && !progress(context, members[i].id))
-            written =
-                err_set(ERR_INTERRUPTED, "stopped after %zu patients", members[i].id);
+            taken = err_wrap("patient %zu", patient->id);
+        if (taken == ERR_OK)
+            taken = take(context, patient);
     }
-    for (size_t i = 0; i < drawn; i++)
+    for (size_t i = 0; i < count; i++) {
         twin_destroy(&members[i].twin);
-    return err == ERR_OK ? written : err;
+        record_destroy(&members[i].patient.record);
+    }
+    return err == ERR_OK ? taken : err;
 }
 
-enum err cohort_draw(const struct model *model, const struct cohort_design *design,
-                     FILE *out, FILE *truth, cohort_progress *progress, void *context)
+enum err cohort_each(const struct model *model, const struct cohort_design *design,
+                     cohort_take *take, void *context)
 {
-    struct drawing d = {.model = model, .design = design, .table = out, .truth = truth};
+    struct drawing d = {.model = model, .design = design};
     uint8_t seed[RANDOM_SEED_BYTES] = {0};
     memcpy(seed, &design->seed, sizeof design->seed);
     if (prior_layout(model, &d.layout) != ERR_OK ||
@@ -330,19 +282,105 @@ enum err cohort_draw(const struct model *model, const struct cohort_design *desi
     for (size_t o = 0; o < model_observations(model); o++)
         d.measured += design->observed[o] ? design->time_count : 0;
     struct member *members = members_new(&d);
-    write_header(&d);
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < design->patients; i += COHORT_BLOCK) {
         size_t left = design->patients - i;
         err = draw_block(&d, members, i + 1, left < COHORT_BLOCK ? left : COHORT_BLOCK,
-                         progress, context);
+                         take, context);
     }
-    if (err == ERR_OK && (ferror(out) || fflush(out) != 0 ||
-                          (truth && (ferror(truth) || fflush(truth) != 0))))
-        err = err_set(ERR_STORAGE, "the table could not be written");
     members_free(members);
     random_destroy(&d.random);
     engine_destroy(&d.engine);
     prior_destroy(&d.prior);
+    return err;
+}
+
+/* --- the table --------------------------------------------------------------------- */
+
+struct writing {
+    const struct model *model;
+    struct prior_layout layout;
+    FILE *table, *truth;
+    cohort_progress *progress;
+    void *context;
+};
+
+static void write_header(const struct writing *w)
+{
+    fprintf(w->table, "ID,TIME,EVID,MDV,AMT,CMT,DUR,DVID,DV,CENS");
+    for (size_t c = 0; c < model_covariates(w->model); c++)
+        fprintf(w->table, ",%s", model_covariate(w->model, c)->name);
+    fprintf(w->table, "\n");
+    if (!w->truth)
+        return;
+    fprintf(w->truth, "ID");
+    for (size_t a = 0; a < w->layout.p; a++)
+        fprintf(w->truth, ",%s",
+                model_parameter(w->model, w->layout.individual[a])->name);
+    fprintf(w->truth, "\n");
+}
+
+static void write_covariates(const struct writing *w, const double *covariates)
+{
+    for (size_t c = 0; c < model_covariates(w->model); c++)
+        fprintf(w->table, ",%.10g", covariates[c]);
+    fprintf(w->table, "\n");
+}
+
+static void write_dose(const struct writing *w, const struct cohort_patient *patient,
+                       const struct record_dose *dose)
+{
+    fprintf(w->table, "%zu,%.10g,1,1,%.10g,%s,", patient->id, dose->time, dose->amount,
+            dose->input);
+    if (dose->duration < 0)
+        fprintf(w->table, ".,.,.,.");
+    else
+        fprintf(w->table, "%.10g,.,.,.", dose->duration);
+    write_covariates(w, patient->covariates);
+}
+
+static enum err write_patient(void *context, const struct cohort_patient *patient)
+{
+    const struct writing *w = context;
+    const struct record *record = patient->record;
+    size_t next = 0;
+    for (size_t i = 0; i < record->measurement_count; i++) {
+        const struct record_measurement *one = &record->measurements[i];
+        int side =
+            one->censoring == CENSORED_BELOW ? 1 : -(one->censoring != CENSORED_NOT);
+        for (; next < record->dose_count && record->doses[next].time <= one->time; next++)
+            write_dose(w, patient, &record->doses[next]);
+        fprintf(w->table, "%zu,%.10g,0,0,.,.,.,%s,%.10g,%d", patient->id, one->time,
+                one->quantity, one->value, side);
+        write_covariates(w, patient->covariates);
+    }
+    for (; next < record->dose_count; next++)
+        write_dose(w, patient, &record->doses[next]);
+    if (w->truth) {
+        fprintf(w->truth, "%zu", patient->id);
+        for (size_t a = 0; a < w->layout.p; a++)
+            fprintf(w->truth, ",%.12g", patient->parameters[w->layout.individual[a]]);
+        fprintf(w->truth, "\n");
+    }
+    if (w->progress && !w->progress(w->context, patient->id))
+        return err_set(ERR_INTERRUPTED, "stopped after %zu patients", patient->id);
+    return ERR_OK;
+}
+
+enum err cohort_draw(const struct model *model, const struct cohort_design *design,
+                     FILE *out, FILE *truth, cohort_progress *progress, void *context)
+{
+    struct writing w = {.model = model,
+                        .table = out,
+                        .truth = truth,
+                        .progress = progress,
+                        .context = context};
+    if (prior_layout(model, &w.layout) != ERR_OK)
+        return err_code();
+    write_header(&w);
+    enum err err = cohort_each(model, design, write_patient, &w);
+    if (err == ERR_OK && (ferror(out) || fflush(out) != 0 ||
+                          (truth && (ferror(truth) || fflush(truth) != 0))))
+        err = err_set(ERR_STORAGE, "the table could not be written");
     return err;
 }

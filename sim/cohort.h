@@ -9,12 +9,13 @@
 #include "model/record.h"
 
 /* cohort - virtual patients: parameters drawn from a model's prior, covariates from
- * simple distributions, measurements with their residual error, written as a data table.
+ * simple distributions, measurements with their residual error, one by one or written as
+ * a data table.
  *
  * It draws from the model's own start, not from a learned prior, and it is seeded: the
- * same seed and design give the same table everywhere. Normal numbers come by inversion
- * from 52 fair bits. What it writes, model/dataset reads without a spec. Called by
- * sim/command_cohort. */
+ * same seed and design give the same patients everywhere. Normal numbers come by
+ * inversion from 52 fair bits. What it writes, model/dataset reads without a spec. Called
+ * by sim/calibration and sim/command_cohort. */
 
 #define COHORT_PATIENTS_MAX 10000000
 
@@ -38,6 +39,21 @@ struct cohort_design {
  * index of the covariate and how it is drawn. ERR_USAGE, ERR_NOT_FOUND for the name. */
 enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
                           struct cohort_covariate *covariate);
+
+/* A patient as drawn. */
+struct cohort_patient {
+    size_t id; /* from 1 */
+    double covariates[MODEL_COVARIATES_MAX];
+    double phi[MODEL_PARAMETERS_MAX];        /* individual ones, transformed */
+    double parameters[MODEL_PARAMETERS_MAX]; /* all of the model's, natural scale */
+    struct record *record;                   /* doses, covariates and measurements */
+};
+
+/* Every patient in turn to `take`, whose first error ends it; the record is the cohort's
+ * again afterwards. ERR_NUMERIC when a drawn patient cannot be simulated. */
+typedef enum err cohort_take(void *context, const struct cohort_patient *patient);
+enum err cohort_each(const struct model *model, const struct cohort_design *design,
+                     cohort_take *take, void *context);
 
 typedef bool cohort_progress(void *context, size_t done);
 
