@@ -4,68 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "model/regimen.h"
-#include "sim/cohort.h"
-
-static enum err read_doses(struct cli *cli, struct record *doses)
-{
-    for (size_t i = 0; i < cli_repeats(cli, "dose"); i++)
-        if (regimen_dose(cli_text_at(cli, "dose", i), doses->dose_count, doses) != ERR_OK)
-            return err_code();
-    record_sort(doses);
-    return ERR_OK;
-}
-
-/* Unless told otherwise a covariate has the model's default. */
-static enum err read_covariates(struct cli *cli, const struct model *model,
-                                struct cohort_covariate *covariates)
-{
-    bool told[MODEL_COVARIATES_MAX] = {false};
-    for (size_t i = 0; i < cli_repeats(cli, "covariate"); i++) {
-        struct cohort_covariate one;
-        size_t at;
-        const char *phrase = cli_text_at(cli, "covariate", i);
-        if (cohort_covariate(model, phrase, &at, &one) != ERR_OK)
-            return err_code();
-        if (told[at])
-            return err_set(ERR_USAGE, "--covariate %s: told twice",
-                           model_covariate(model, at)->name);
-        told[at] = true;
-        covariates[at] = one;
-    }
-    for (size_t c = 0; c < model_covariates(model); c++) {
-        const struct model_covariate *one = model_covariate(model, c);
-        if (told[c])
-            continue;
-        if (!one->has_default) {
-            err_set(ERR_USAGE, "the model needs the covariate %s and has no default",
-                    one->name);
-            return err_hint("say how it is drawn, as in --covariate '%s normal 70 12'",
-                            one->name);
-        }
-        covariates[c] = (struct cohort_covariate){COHORT_FIXED, one->default_value, 0};
-    }
-    return ERR_OK;
-}
-
-static enum err read_observed(struct cli *cli, const struct model *model, bool *observed)
-{
-    size_t count = model_observations(model);
-    for (size_t o = 0; o < count; o++)
-        observed[o] = !cli_given(cli, "observe");
-    for (size_t i = 0; i < cli_repeats(cli, "observe"); i++) {
-        const char *name = cli_text_at(cli, "observe", i);
-        size_t o = 0;
-        while (o < count && strcmp(model_observation(model, o)->name, name) != 0)
-            o++;
-        if (o == count)
-            return err_set(ERR_NOT_FOUND, "model %s has no observation '%s'",
-                           model_name(model), name);
-        observed[o] = true;
-    }
-    return ERR_OK;
-}
+#include "sim/design.h"
 
 static enum err open_file(const char *path, FILE **file)
 {
@@ -112,53 +51,30 @@ static enum err draw(struct cli *cli, const struct model *model,
     return err == ERR_OK ? closed : err;
 }
 
-static enum err design_and_draw(struct cli *cli, const struct model *model)
+static void say_result(struct cli *cli, const struct cohort_design *design)
 {
-    struct cohort_covariate covariates[MODEL_COVARIATES_MAX] = {0};
-    struct record *doses = record_new("cohort", model_time_unit(model));
-    bool *observed = mem_new(model_observations(model), sizeof *observed);
-    double *times = NULL;
-    int64_t patients = 0, seed = 1;
-    struct cohort_design design = {
-        .doses = doses, .observed = observed, .covariates = covariates};
-    enum err err = cli_integer(cli, "patients", 0, 1, COHORT_PATIENTS_MAX, &patients);
-    if (err == ERR_OK)
-        err = cli_integer(cli, "seed", 1, 0, INT64_MAX, &seed);
-    if (err == ERR_OK)
-        err = regimen_times(cli_text(cli, "at", ""), &times, &design.time_count);
-    if (err == ERR_OK)
-        err = read_doses(cli, doses);
-    if (err == ERR_OK)
-        err = read_covariates(cli, model, covariates);
-    if (err == ERR_OK)
-        err = read_observed(cli, model, observed);
-    design.patients = (size_t)patients;
-    design.seed = (uint64_t)seed;
-    design.times = times;
-    if (err == ERR_OK)
-        err = draw(cli, model, &design);
-    if (err == ERR_OK) {
-        struct json *json = json_new_object();
-        json_set_integer(json, "patients", patients);
-        json_set_integer(json, "seed", seed);
-        json_set_text(json, "file", cli_text(cli, "out", NULL));
-        json_set_text(json, "truth", cli_text(cli, "truth", NULL));
-        cli_result(cli, json);
-    }
-    mem_free(times);
-    mem_free(observed);
-    record_destroy(&doses);
-    return err;
+    struct json *json = json_new_object();
+    json_set_integer(json, "patients", (int64_t)design->patients);
+    json_set_integer(json, "seed", (int64_t)design->seed);
+    json_set_text(json, "file", cli_text(cli, "out", NULL));
+    json_set_text(json, "truth", cli_text(cli, "truth", NULL));
+    cli_result(cli, json);
 }
 
 enum err command_cohort(struct cli *cli)
 {
     struct model *model;
+    struct design design;
     if (cli_is_json(cli) && !cli_given(cli, "out"))
         return err_set(ERR_USAGE, "--json needs --out: the table would be on stdout");
     if (model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
         return err_code();
-    enum err err = design_and_draw(cli, model);
+    enum err err = design_read(cli, model, 1, COHORT_PATIENTS_MAX, &design);
+    if (err == ERR_OK)
+        err = draw(cli, model, &design.cohort);
+    if (err == ERR_OK)
+        say_result(cli, &design.cohort);
+    design_clear(&design);
     model_destroy(&model);
     return err;
 }

@@ -5,10 +5,11 @@
 
 /* commands - what each line of sim/main.c's table runs. */
 
-enum err command_pooled(struct cli *cli);   /* command_estimate.c */
-enum err command_federate(struct cli *cli); /* command_estimate.c */
-enum err command_run(struct cli *cli);      /* command_run.c */
-enum err command_load(struct cli *cli);     /* command_load.c: run --nodes */
-enum err command_cohort(struct cli *cli);   /* command_cohort.c */
+enum err command_pooled(struct cli *cli);      /* command_estimate.c */
+enum err command_federate(struct cli *cli);    /* command_estimate.c */
+enum err command_run(struct cli *cli);         /* command_run.c */
+enum err command_load(struct cli *cli);        /* command_load.c: run --nodes */
+enum err command_cohort(struct cli *cli);      /* command_cohort.c */
+enum err command_calibration(struct cli *cli); /* command_calibration.c */
 
 #endif

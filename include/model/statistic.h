@@ -88,6 +88,10 @@ struct shortening {
 };
 struct shortening statistic_shortening(size_t p, double reach);
 
+/* Distribution function of a chi-square X with `dof` > 0 degrees of freedom, any real
+ * number of them. */
+double statistic_chi_square(double dof, double x);
+
 /* E min(X, limit) of a chi-square X with `dof` > 0 degrees of freedom, any real number of
  * them; `slope`: its derivative by a factor on X, against dof. A residual score is such a
  * sum of squares and is cut at its upper end in the private form. */

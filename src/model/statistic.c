@@ -82,8 +82,7 @@ static double gamma_share(double a, double x)
     return 1 - front * value;
 }
 
-/* Distribution function of chi-square. */
-static double chi_square(double dof, double x)
+double statistic_chi_square(double dof, double x)
 {
     return gamma_share(dof / 2, x / 2);
 }
@@ -94,28 +93,28 @@ double statistic_truncated(double dof, double limit, double *slope)
         *slope = 0;
         return limit;
     }
-    *slope = chi_square(dof + 2, limit);
-    return dof * *slope + limit * (1 - chi_square(dof, limit));
+    *slope = statistic_chi_square(dof + 2, limit);
+    return dof * *slope + limit * (1 - statistic_chi_square(dof, limit));
 }
 
 /* kappa: E min(r^2, reach^2) / n of a standard normal vector in n dimensions. */
 static double mean_square(size_t dimensions, double reach)
 {
     double n = (double)dimensions, r2 = reach * reach;
-    return chi_square(n + 2, r2) + r2 * (1 - chi_square(n, r2)) / n;
+    return statistic_chi_square(n + 2, r2) + r2 * (1 - statistic_chi_square(n, r2)) / n;
 }
 
 struct shortening statistic_shortening(size_t p, double reach)
 {
     if (p == 0 || !isfinite(reach))
         return (struct shortening){1, 1, 1, 1, 1, 1};
-    double n = (double)p, r2 = reach * reach, outside = 1 - chi_square(n, r2);
+    double n = (double)p, r2 = reach * reach, outside = 1 - statistic_chi_square(n, r2);
     double kappa = mean_square(p, reach);
     /* E 1/r beyond the reach; 1/r times the density of p is that of p - 1. */
     double inverse = p == 1 ? 0
                             : exp(lgamma((n - 1) / 2) - lgamma(n / 2)) / M_SQRT2 *
-                                  (1 - chi_square(n - 1, r2));
-    double fourth = chi_square(n + 4, r2) + r2 * r2 * outside / (n * (n + 2));
+                                  (1 - statistic_chi_square(n - 1, r2));
+    double fourth = statistic_chi_square(n + 4, r2) + r2 * r2 * outside / (n * (n + 2));
     struct shortening out = {
         .kappa = kappa,
         .mean_slope = 1 - outside + (1 - 1 / n) * reach * inverse,

@@ -126,6 +126,20 @@ static void statistic__shortening_agrees_with_integrals(void **state)
     assert_near(statistic_shortening(4, 40).mean_slope, 1, 1e-12);
 }
 
+/* Abramowitz and Stegun, table 26.8: what chi-square exceeds with a probability. */
+static void statistic__chi_square_agrees_with_the_table(void **state)
+{
+    (void)state;
+    static const struct {
+        double dof, outside, x;
+    } table[] = {{1, 0.05, 3.84146},   {1, 0.001, 10.8276}, {10, 0.95, 3.94030},
+                 {19, 0.05, 30.1435},  {19, 0.5, 18.3376}, {19, 0.001, 43.820},
+                 {100, 0.005, 140.169}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_relative(1 - statistic_chi_square(table[i].dof, table[i].x),
+                        table[i].outside, 2e-4);
+}
+
 static double uniform(uint64_t *seed)
 {
     *seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -258,6 +272,7 @@ int main(void)
         cmocka_unit_test(statistic__exact_form_scales_nothing),
         cmocka_unit_test(statistic__layout_is_public_and_fixed),
         cmocka_unit_test(statistic__shortening_agrees_with_integrals),
+        cmocka_unit_test(statistic__chi_square_agrees_with_the_table),
         cmocka_unit_test(statistic__scores_of_z_fill_their_room_and_no_more),
         cmocka_unit_test(statistic__reach_is_wider_for_who_knows_less),
     };

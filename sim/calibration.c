@@ -1,0 +1,210 @@
+#include "sim/calibration.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/normal.h"
+#include "model/fit.h"
+#include "model/statistic.h"
+
+#define THREADS_MAX ((size_t)256)
+#define P_VALUE_LEAST 0.001
+#define COVERAGE_LEAST 0.85 /* of the 90 % intervals */
+#define COVERAGE_MOST 0.95
+
+const double calibration_level[CALIBRATION_LEVELS] = {0.80, 0.90, 0.95};
+
+/* --- drawing ------------------------------------------------------------------------ */
+
+struct subject {
+    struct twin *twin;
+    double truth[MODEL_PARAMETERS_MAX]; /* phi */
+    struct fit *fit;
+};
+
+struct trial {
+    const struct model *model;
+    const struct calibration_watch *watch;
+    struct prior_layout layout;
+    struct prior *prior;
+    struct subject *subjects; /* [count] */
+    size_t count, drawn;
+
+    pthread_mutex_t lock; /* of what follows */
+    size_t next, done;
+    bool stopped;
+};
+
+static bool interrupted(const struct trial *trial)
+{
+    const struct calibration_watch *watch = trial->watch;
+    return watch && watch->interrupted && watch->interrupted(watch->context);
+}
+
+static void tell(const struct trial *trial, const char *what, size_t done)
+{
+    const struct calibration_watch *watch = trial->watch;
+    if (watch && watch->progress)
+        watch->progress(watch->context, what, done, trial->count);
+}
+
+static enum err keep_patient(void *context, const struct cohort_patient *patient)
+{
+    struct trial *trial = context;
+    struct subject *subject = &trial->subjects[trial->drawn++];
+    memcpy(subject->truth, patient->phi, sizeof subject->truth);
+    tell(trial, "drawing patients", trial->drawn);
+    if (interrupted(trial))
+        return err_set(ERR_INTERRUPTED, "stopped; nothing was kept");
+    return twin_new(trial->model, &trial->layout, patient->record, &subject->twin);
+}
+
+/* --- fitting ------------------------------------------------------------------------ */
+
+static bool next_subject(void *context, struct fit_patient *patient)
+{
+    struct trial *trial = context;
+    pthread_mutex_lock(&trial->lock);
+    bool is = !trial->stopped && trial->next < trial->count;
+    if (is) {
+        struct subject *subject = &trial->subjects[trial->next++];
+        *patient = (struct fit_patient){.twin = subject->twin, .owner = subject};
+    }
+    pthread_mutex_unlock(&trial->lock);
+    return is;
+}
+
+static bool take_fit(void *context, struct fit_patient *patient)
+{
+    struct trial *trial = context;
+    struct subject *subject = patient->owner;
+    subject->fit = patient->fit;
+    pthread_mutex_lock(&trial->lock);
+    tell(trial, "fitting patients", ++trial->done);
+    trial->stopped = trial->stopped || interrupted(trial);
+    bool go_on = !trial->stopped;
+    pthread_mutex_unlock(&trial->lock);
+    return go_on;
+}
+
+static void *fit_subjects(void *context)
+{
+    struct trial *trial = context;
+    struct engine *engine = engine_new(trial->model, &trial->layout, NULL);
+    const struct fit_crowd crowd = {trial->prior, false, next_subject, take_fit, trial};
+    fit_crowd(engine, &crowd);
+    engine_destroy(&engine);
+    return NULL;
+}
+
+static enum err fit_everybody(struct trial *trial, size_t threads)
+{
+    pthread_t others[THREADS_MAX];
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t wanted = threads ? threads : online > 0 ? (size_t)online : 1, started = 0;
+    pthread_mutex_init(&trial->lock, NULL);
+    while (started + 1 < wanted && started < THREADS_MAX &&
+           pthread_create(&others[started], NULL, fit_subjects, trial) == 0)
+        started++;
+    fit_subjects(trial); /* this thread works too, so that none at all is enough */
+    for (size_t i = 0; i < started; i++)
+        pthread_join(others[i], NULL);
+    pthread_mutex_destroy(&trial->lock);
+    return trial->stopped ? err_set(ERR_INTERRUPTED, "stopped; nothing was kept")
+                          : ERR_OK;
+}
+
+/* --- counting ----------------------------------------------------------------------- */
+
+static void count_subject(const struct trial *trial, const struct subject *subject,
+                          struct calibration *out)
+{
+    const struct fit *fit = subject->fit;
+    size_t p = out->p;
+    if (!fit->converged && out->failed++ == 0)
+        memcpy(out->reason, fit->reason, sizeof out->reason);
+    for (size_t a = 0; a < p; a++) {
+        struct calibration_parameter *one = &out->parameters[a];
+        double variance = fit->covariance[a * p + a];
+        double off = (subject->truth[a] - fit->phi[a]) / sqrt(variance);
+        size_t bin = (size_t)(normal_cdf(off) * (double)out->bins);
+        one->ranks[bin < out->bins ? bin : out->bins - 1]++;
+        one->known +=
+            (1 - variance / trial->prior->omega[a * p + a]) / (double)trial->count;
+        for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
+            one->within[l] +=
+                fabs(off) <= normal_quantile(0.5 + calibration_level[l] / 2);
+    }
+}
+
+/* Pearson's test that every bin is as likely as any other. */
+static double uniform_p_value(const size_t *ranks, size_t bins, size_t count)
+{
+    double expected = (double)count / (double)bins, sum = 0;
+    for (size_t i = 0; i < bins; i++) {
+        double off = (double)ranks[i] - expected;
+        sum += off * off / expected;
+    }
+    return 1 - statistic_chi_square((double)bins - 1, sum);
+}
+
+static void count_up(const struct trial *trial, struct calibration *out)
+{
+    size_t bins = trial->count / 10;
+    *out = (struct calibration){
+        .patients = trial->count,
+        .bins = bins < CALIBRATION_BINS_MAX ? bins : CALIBRATION_BINS_MAX,
+        .p = trial->layout.p,
+    };
+    for (size_t a = 0; a < out->p; a++)
+        out->parameters[a].parameter = trial->layout.individual[a];
+    for (size_t i = 0; i < trial->count; i++)
+        count_subject(trial, &trial->subjects[i], out);
+    for (size_t a = 0; a < out->p; a++)
+        out->parameters[a].p_value =
+            uniform_p_value(out->parameters[a].ranks, out->bins, out->patients);
+}
+
+/* --- from outside ------------------------------------------------------------------- */
+
+enum err calibration_run(const struct model *model, const struct cohort_design *design,
+                         size_t threads, const struct calibration_watch *watch,
+                         struct calibration *calibration)
+{
+    struct trial trial = {.model = model, .watch = watch, .count = design->patients};
+    if (design->patients < CALIBRATION_PATIENTS_MIN ||
+        design->patients > CALIBRATION_PATIENTS_MAX)
+        return err_set(ERR_RANGE, "%zu patients: it takes %d to %d", design->patients,
+                       CALIBRATION_PATIENTS_MIN, CALIBRATION_PATIENTS_MAX);
+    if (prior_layout(model, &trial.layout) != ERR_OK)
+        return err_code();
+    if (trial.layout.p == 0)
+        return err_set(ERR_RANGE, "model %s: nothing differs between patients",
+                       model_name(model));
+    if (prior_from_model(model, &trial.prior) != ERR_OK)
+        return err_code();
+    trial.subjects = mem_new(trial.count, sizeof *trial.subjects);
+    enum err err = cohort_each(model, design, keep_patient, &trial);
+    if (err == ERR_OK)
+        err = fit_everybody(&trial, threads);
+    if (err == ERR_OK)
+        count_up(&trial, calibration);
+    for (size_t i = 0; i < trial.count; i++) {
+        fit_destroy(&trial.subjects[i].fit);
+        twin_destroy(&trial.subjects[i].twin);
+    }
+    mem_free(trial.subjects);
+    prior_destroy(&trial.prior);
+    return err;
+}
+
+bool calibration_holds(const struct calibration *calibration,
+                       const struct calibration_parameter *parameter)
+{
+    double within = (double)parameter->within[1] / (double)calibration->patients;
+    return parameter->p_value > P_VALUE_LEAST && within >= COVERAGE_LEAST &&
+           within <= COVERAGE_MOST;
+}

@@ -1,0 +1,109 @@
+#include "sim/commands.h"
+
+#include <stdio.h>
+
+#include "sim/calibration.h"
+#include "sim/design.h"
+
+static void show_progress(void *context, const char *what, size_t done, size_t total)
+{
+    cli_progress(context, what, done, total);
+}
+
+static bool interrupted(void *context)
+{
+    (void)context;
+    return cli_interrupted();
+}
+
+static double share(const struct calibration *c, size_t count)
+{
+    return (double)count / (double)c->patients;
+}
+
+static struct json *parameter_json(const struct calibration *c,
+                                   const struct calibration_parameter *one)
+{
+    struct json *json = json_new_object(), *ranks = json_new_array(),
+                *within = json_new_object();
+    for (size_t i = 0; i < c->bins; i++)
+        json_add(ranks, json_new_integer((int64_t)one->ranks[i]));
+    for (size_t l = 0; l < CALIBRATION_LEVELS; l++) {
+        char level[8];
+        snprintf(level, sizeof level, "%.2f", calibration_level[l]);
+        json_set_real(within, level, share(c, one->within[l]));
+    }
+    json_set_real(json, "known", one->known);
+    json_set(json, "ranks", ranks);
+    json_set_real(json, "p_value", one->p_value);
+    json_set(json, "within", within);
+    json_set_boolean(json, "calibrated", calibration_holds(c, one));
+    return json;
+}
+
+static struct json *calibration_json(const struct model *model,
+                                     const struct cohort_design *design,
+                                     const struct calibration *c)
+{
+    struct json *json = json_new_object(), *parameters = json_new_object();
+    json_set_text(json, "model", model_name(model));
+    json_set_integer(json, "patients", (int64_t)c->patients);
+    json_set_integer(json, "seed", (int64_t)design->seed);
+    json_set_integer(json, "failed", (int64_t)c->failed);
+    for (size_t a = 0; a < c->p; a++)
+        json_set(parameters, model_parameter(model, c->parameters[a].parameter)->name,
+                 parameter_json(c, &c->parameters[a]));
+    json_set(json, "parameters", parameters);
+    return json;
+}
+
+static void print(const struct model *model, const struct calibration *c)
+{
+    printf("%zu virtual patients of %s\n\n", c->patients, model_name(model));
+    printf("%-16s  %7s  %7s  %8s  %8s  %8s\n", "parameter", "known", "p", "80 % in",
+           "90 % in", "95 % in");
+    for (size_t a = 0; a < c->p; a++) {
+        const struct calibration_parameter *one = &c->parameters[a];
+        printf("%-16s  %5.1f %%  %7.4f", model_parameter(model, one->parameter)->name,
+               100 * one->known, one->p_value);
+        for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
+            printf("  %6.1f %%", 100 * share(c, one->within[l]));
+        printf("  %s\n", calibration_holds(c, one) ? "calibrated" : "NOT CALIBRATED");
+    }
+}
+
+static enum err calibrate(struct cli *cli, const struct model *model,
+                          const struct cohort_design *design)
+{
+    const struct calibration_watch watch = {show_progress, interrupted, cli};
+    struct calibration calibration;
+    int64_t threads;
+    if (cli_integer(cli, "threads", 0, 0, 256, &threads) != ERR_OK ||
+        calibration_run(model, design, (size_t)threads, &watch, &calibration) != ERR_OK)
+        return err_code();
+    if (calibration.failed)
+        cli_say(cli, "warning: %zu of %zu fits stayed on the prior: %s",
+                calibration.failed, calibration.patients, calibration.reason);
+    for (size_t a = 0; a < calibration.p; a++)
+        if (!calibration_holds(&calibration, &calibration.parameters[a]))
+            cli_problems(cli);
+    cli_result(cli, calibration_json(model, design, &calibration));
+    if (!cli_is_json(cli))
+        print(model, &calibration);
+    return ERR_OK;
+}
+
+enum err command_calibration(struct cli *cli)
+{
+    struct model *model;
+    struct design design;
+    if (model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
+        return err_code();
+    enum err err = design_read(cli, model, CALIBRATION_PATIENTS_MIN,
+                               CALIBRATION_PATIENTS_MAX, &design);
+    if (err == ERR_OK)
+        err = calibrate(cli, model, &design.cohort);
+    design_clear(&design);
+    model_destroy(&model);
+    return err;
+}

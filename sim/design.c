@@ -1,0 +1,96 @@
+#include "sim/design.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/regimen.h"
+
+static enum err read_doses(struct cli *cli, struct record *doses)
+{
+    for (size_t i = 0; i < cli_repeats(cli, "dose"); i++)
+        if (regimen_dose(cli_text_at(cli, "dose", i), doses->dose_count, doses) != ERR_OK)
+            return err_code();
+    record_sort(doses);
+    return ERR_OK;
+}
+
+/* Unless told otherwise a covariate has the model's default. */
+static enum err read_covariates(struct cli *cli, const struct model *model,
+                                struct cohort_covariate *covariates)
+{
+    bool told[MODEL_COVARIATES_MAX] = {false};
+    for (size_t i = 0; i < cli_repeats(cli, "covariate"); i++) {
+        struct cohort_covariate one;
+        size_t at;
+        const char *phrase = cli_text_at(cli, "covariate", i);
+        if (cohort_covariate(model, phrase, &at, &one) != ERR_OK)
+            return err_code();
+        if (told[at])
+            return err_set(ERR_USAGE, "--covariate %s: told twice",
+                           model_covariate(model, at)->name);
+        told[at] = true;
+        covariates[at] = one;
+    }
+    for (size_t c = 0; c < model_covariates(model); c++) {
+        const struct model_covariate *one = model_covariate(model, c);
+        if (told[c])
+            continue;
+        if (!one->has_default) {
+            err_set(ERR_USAGE, "the model needs the covariate %s and has no default",
+                    one->name);
+            return err_hint("say how it is drawn, as in --covariate '%s normal 70 12'",
+                            one->name);
+        }
+        covariates[c] = (struct cohort_covariate){COHORT_FIXED, one->default_value, 0};
+    }
+    return ERR_OK;
+}
+
+static enum err read_observed(struct cli *cli, const struct model *model, bool *observed)
+{
+    size_t count = model_observations(model);
+    for (size_t o = 0; o < count; o++)
+        observed[o] = !cli_given(cli, "observe");
+    for (size_t i = 0; i < cli_repeats(cli, "observe"); i++) {
+        const char *name = cli_text_at(cli, "observe", i);
+        size_t o = 0;
+        while (o < count && strcmp(model_observation(model, o)->name, name) != 0)
+            o++;
+        if (o == count)
+            return err_set(ERR_NOT_FOUND, "model %s has no observation '%s'",
+                           model_name(model), name);
+        observed[o] = true;
+    }
+    return ERR_OK;
+}
+
+enum err design_read(struct cli *cli, const struct model *model, int64_t fewest,
+                     int64_t most, struct design *design)
+{
+    int64_t patients, seed;
+    *design = (struct design){.doses = record_new("cohort", model_time_unit(model))};
+    design->observed = mem_new(model_observations(model), sizeof *design->observed);
+    struct cohort_design *cohort = &design->cohort;
+    if (cli_integer(cli, "patients", 200, fewest, most, &patients) != ERR_OK ||
+        cli_integer(cli, "seed", 1, 0, INT64_MAX, &seed) != ERR_OK ||
+        regimen_times(cli_text(cli, "at", ""), &design->times, &cohort->time_count) !=
+            ERR_OK ||
+        read_doses(cli, design->doses) != ERR_OK ||
+        read_covariates(cli, model, design->covariates) != ERR_OK ||
+        read_observed(cli, model, design->observed) != ERR_OK)
+        return err_code();
+    cohort->patients = (size_t)patients;
+    cohort->seed = (uint64_t)seed;
+    cohort->doses = design->doses;
+    cohort->times = design->times;
+    cohort->observed = design->observed;
+    cohort->covariates = design->covariates;
+    return ERR_OK;
+}
+
+void design_clear(struct design *design)
+{
+    mem_free(design->times);
+    mem_free(design->observed);
+    record_destroy(&design->doses);
+}

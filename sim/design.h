@@ -1,0 +1,26 @@
+#ifndef SIM_DESIGN_H
+#define SIM_DESIGN_H
+
+#include "front/cli.h"
+#include "sim/cohort.h"
+
+/* design - what virtual patients are given and when they are measured, as options of a
+ * command line say it: --patients, --at, --observe, --dose, --covariate and --seed.
+ *
+ * Called by sim/command_cohort and sim/command_calibration. */
+
+struct design {
+    struct cohort_design cohort; /* points at the rest */
+    struct record *doses;
+    double *times;
+    bool *observed;
+    struct cohort_covariate covariates[MODEL_COVARIATES_MAX];
+};
+
+/* Patients from `fewest` to `most`. ERR_USAGE or ERR_NOT_FOUND for what cannot be; clear
+ * it in any case. */
+enum err design_read(struct cli *cli, const struct model *model, int64_t fewest,
+                     int64_t most, struct design *design);
+void design_clear(struct design *design);
+
+#endif
