@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "coordinator/rounds.h"
+#include "model/library.h"
 #include "privacy/accountant.h"
 
 /* --- create
@@ -39,7 +40,7 @@ enum err command_study_create(struct cli *cli)
     struct coordinator *c = NULL;
     uint8_t number[STUDY_BYTES];
     if (read_request(cli, &request) != ERR_OK ||
-        model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
+        library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
         return err_code();
     request.model = model;
     enum err result = coordinator_open(cli_directory(cli), &c);

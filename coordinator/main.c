@@ -38,7 +38,7 @@ static const struct cli_option sign_options[] = {
 static const struct cli_option create_options[] = {
     {"name", 0, "NAME", "the study's name", true, false},
     {"purpose", 0, "TEXT", "one sentence for the hospitals", true, false},
-    {"model", 0, "FILE", "the twin's model, with the starting prior", true, false},
+    {"model", 0, "MODEL", "the twin's model, with the starting prior", true, false},
     {"epsilon", 0, "E", "privacy cost for each patient; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"rounds", 0, "T", "8 unless given", false, false},
@@ -90,7 +90,7 @@ static const struct cli_command commands[] = {
      "of one in six who may collude with this coordinator, are enough for the stated "
      "epsilon; most of the budget goes to the last rounds.",
      "gemel-coordinator study create --name sbp --purpose \"blood pressure trends\" "
-     "--model models/prevention/blood_pressure.twin --epsilon 1 --rounds 8",
+     "--model blood_pressure --epsilon 1 --rounds 8",
      COUNT(create_options), command_study_create},
     {"study list", "", "list studies and what each waits for", "", "", NULL, 0,
      command_study_list},

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/library.h"
 
 void basis_clear(struct basis *basis)
 {
@@ -43,7 +44,7 @@ static enum err read_prior(const char *path, struct basis *basis)
 static enum err basis_of_file(const char *path, const char *prior_path,
                               struct basis *basis)
 {
-    if (model_load(path, &basis->own_model) != ERR_OK ||
+    if (library_load(path, &basis->own_model) != ERR_OK ||
         prior_layout(basis->own_model, &basis->own_layout) != ERR_OK ||
         (prior_path ? read_prior(prior_path, basis)
                     : prior_from_model(basis->own_model, &basis->own_prior)) != ERR_OK)

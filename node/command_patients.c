@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/library.h"
 #include "node/control.h"
 #include "node/patients.h"
 
@@ -124,7 +125,7 @@ enum err command_import(struct cli *cli)
     }
     enum err result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK && model_path)
-        result = model_load(model_path, &model);
+        result = library_load(model_path, &model);
     if (result == ERR_OK)
         result = file_read(csv, IMPORT_FILE_MAX, &file);
     if (result == ERR_OK) {

@@ -8,7 +8,8 @@
  *   command_home.c       init, status, enrol
  *   command_patients.c   import, patients show
  *   command_consent.c    patients list, consent, erase
- *   command_model.c      model check, show, fmt, simulate, explain
+ *   command_model.c      model list, check, show, fmt, explain
+ *   command_simulate.c   model simulate, plot
  *   command_calibrate.c  calibrate
  *   command_policy.c     policy key, new, sign, show, check, install
  *   command_study.c      study fetch, list, show, entry, decline
@@ -32,10 +33,12 @@ enum err command_patients_list(struct cli *cli);
 enum err command_patients_consent(struct cli *cli);
 enum err command_patients_erase(struct cli *cli);
 
+enum err command_model_list(struct cli *cli);
 enum err command_model_check(struct cli *cli);
 enum err command_model_show(struct cli *cli);
 enum err command_model_fmt(struct cli *cli);
 enum err command_model_simulate(struct cli *cli);
+enum err command_model_plot(struct cli *cli);
 enum err command_model_explain(struct cli *cli);
 
 enum err command_calibrate(struct cli *cli);

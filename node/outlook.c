@@ -9,7 +9,6 @@
 #include "front/sketch.h"
 
 #define CURVE_TIMES ((size_t)81)
-#define SKETCH_ROWS 20
 
 static const char *const low_keys[FORECAST_LEVELS] = {"low_80", "low_95"};
 static const char *const high_keys[FORECAST_LEVELS] = {"high_80", "high_95"};
@@ -333,15 +332,6 @@ static void print_table(const struct cli *cli, const struct json *json)
     }
 }
 
-void outlook_sketch(const struct cli *cli, const struct plot *plot)
-{
-    struct sketch_paper paper = {cli_width(cli), SKETCH_ROWS, cli_is_unicode(cli),
-                                 *cli_style(cli, CLI_BOLD) != '\0'};
-    char *text = sketch_plot(plot, &paper);
-    fputs(text, stdout);
-    free(text);
-}
-
 void outlook_print(const struct cli *cli, const struct json *json)
 {
     const struct json *curves = json_get(json, "curves");
@@ -356,7 +346,7 @@ void outlook_print(const struct cli *cli, const struct json *json)
         const char *quantity = json_get_text(json_at(curves, i), "quantity");
         struct plot *plot = outlook_plot(json, quantity, quantity);
         printf("\n");
-        outlook_sketch(cli, plot);
+        cli_sketch(cli, plot);
         plot_destroy(&plot);
     }
 }

@@ -29,9 +29,6 @@ enum err outlook_json(const struct outlook_question *question, struct json **jso
 /* A table on stdout, and a picture of every quantity. */
 void outlook_print(const struct cli *cli, const struct json *json);
 
-/* Any plot on stdout, as wide as that is. */
-void outlook_sketch(const struct cli *cli, const struct plot *plot);
-
 /* Of one quantity. Caller destroys. */
 struct plot *outlook_plot(const struct json *json, const char *quantity,
                           const char *title);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/library.h"
 #include "sim/design.h"
 
 static enum err open_file(const char *path, FILE **file)
@@ -67,7 +68,7 @@ enum err command_cohort(struct cli *cli)
     struct design design;
     if (cli_is_json(cli) && !cli_given(cli, "out"))
         return err_set(ERR_USAGE, "--json needs --out: the table would be on stdout");
-    if (model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
+    if (library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
         return err_code();
     enum err err = design_read(cli, model, 1, COHORT_PATIENTS_MAX, &design);
     if (err == ERR_OK)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/library.h"
 #include "sim/hospitals.h"
 #include "sim/result.h"
 
@@ -110,7 +111,7 @@ static enum err run(struct cli *cli, bool federated)
 {
     struct model *model;
     struct dataset *dataset;
-    if (model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
+    if (library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
         return err_code();
     enum err err = dataset_read(cli_text(cli, "data", ""), cli_text(cli, "spec", NULL),
                                 model, &dataset);

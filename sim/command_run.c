@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "front/pdf.h"
+#include "model/library.h"
 #include "model/unit.h"
 #include "sim/consortium.h"
 #include "sim/heldout.h"
@@ -284,7 +285,8 @@ enum err command_run(struct cli *cli)
     struct consortium_plan plan = {0};
     struct model *model;
     struct dataset *dataset;
-    if (read_plan(cli, &plan) != ERR_OK || model_load(plan.model_path, &model) != ERR_OK)
+    if (read_plan(cli, &plan) != ERR_OK ||
+        library_load(plan.model_path, &model) != ERR_OK)
         return err_code();
     enum err err = dataset_read(plan.data_path, plan.spec_path, model, &dataset);
     if (err == ERR_OK) {

@@ -6,7 +6,7 @@
 #define COUNT(options) (options), sizeof(options) / sizeof *(options)
 
 #define FIT_OPTIONS                                                                        \
-    {"model", 0, "FILE", "the twin's model, with the starting prior", true, false},        \
+    {"model", 0, "MODEL", "the twin's model, with the starting prior", true, false},       \
         {"data", 0, "FILE", "the patients' table (docs/formats.md)", true, false},         \
         {"spec", 0,    "FILE", "what its columns mean, where names are not enough",        \
          false,  false},                                                                   \
@@ -31,7 +31,7 @@ static const struct cli_option federate_options[] = {
     {"seed", 0, "N", "of the simulated noise; 1 unless given", false, false},
 };
 static const struct cli_option run_options[] = {
-    {"model", 0, "FILE", "the twin's model, with the starting prior", false, false},
+    {"model", 0, "MODEL", "the twin's model, with the starting prior", false, false},
     {"data", 0, "FILE", "the patients' table (docs/formats.md)", false, false},
     {"spec", 0, "FILE", "what its columns mean, where names are not enough", false,
      false},
@@ -82,7 +82,7 @@ static const struct cli_option run_options[] = {
     }
 
 static const struct cli_option cohort_options[] = {
-    {"model", 0, "FILE", "the twin's model, with the prior to draw from", true, false},
+    {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many", true, false},
     DESIGN_OPTIONS,
     {"out", 'o', "FILE", "write the table there and not to stdout", false, false},
@@ -99,7 +99,7 @@ static const struct cli_command commands[] = {
     {"pooled", "", "fit all patients on one machine: the reference",
      "The same estimator as the consortium's, with all records in one place: Fisher "
      "scoring on the Laplace (FOCEI) likelihood, without noise.",
-     "gemel-sim pooled --model models/drugs/theophylline.twin --data "
+     "gemel-sim pooled --model theophylline --data "
      "tests/data/theoph/data.csv",
      COUNT(pooled_options), command_pooled},
     {"federate", "", "fit the patients split into hospitals, in memory",
@@ -107,7 +107,7 @@ static const struct cli_command commands[] = {
      "whatever the split; that is for trials only. With noise the privacy of N equal "
      "rounds of multiplier Z is dealt out so that most goes to the last ones; every "
      "hospital adds its own noise, and the epsilon printed holds at each by itself.",
-     "gemel-sim federate --model models/drugs/theophylline.twin --data "
+     "gemel-sim federate --model theophylline --data "
      "tests/data/theoph/data.csv --hospitals tests/data/theoph/hospitals.csv --column "
      "H_EQUAL --noise-multiplier 0",
      COUNT(federate_options), command_federate},
@@ -127,7 +127,7 @@ static const struct cli_command commands[] = {
      "sockets to one coordinator, with made-up integers and real noise; it tells the "
      "time, "
      "the coordinator's memory and whether the sum came out.",
-     "gemel-sim run --model models/prevention/growth.twin --data "
+     "gemel-sim run --model growth --data "
      "tests/data/oxboys/data.csv "
      "--hospitals "
      "tests/data/oxboys/hospitals.csv --rounds 2 --epsilon 5",
@@ -139,7 +139,7 @@ static const struct cli_command commands[] = {
      "residual "
      "error, limits of detection marked as censored. The table is read back by pooled, "
      "federate and gemel-node import without a spec.",
-     "gemel-sim cohort --model models/drugs/theophylline.twin --patients 5 --at "
+     "gemel-sim cohort --model theophylline --patients 5 --at "
      "0.5,1,2,4,8,24 "
      "--dose 'oral 320 mg @ 0 h'",
      COUNT(cohort_options), command_cohort},

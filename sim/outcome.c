@@ -60,7 +60,7 @@ static void print_pictures(const struct cli *cli, const struct json *result)
     for (size_t i = 0; (quantity = picture_quantity(result, i)); i++) {
         struct plot *plot = picture_errors(result, quantity);
         printf("\n");
-        outlook_sketch(cli, plot);
+        cli_sketch(cli, plot);
         plot_destroy(&plot);
     }
 }

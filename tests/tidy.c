@@ -82,12 +82,14 @@ static const char standard_headers[] =
     "string.h strings.h termios.h threads.h time.h unistd.h wchar.h arpa/inet.h netdb.h "
     "netinet/in.h sys/file.h sys/ioctl.h sys/mman.h sys/prctl.h sys/random.h "
     "sys/resource.h sys/select.h sys/socket.h sys/stat.h sys/statvfs.h sys/time.h "
-    "sys/syscall.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h linux/landlock.h ";
+    "sys/syscall.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/wait.h "
+    "linux/landlock.h ";
 
 /* Below the programs these may print: log to its stream, memory when there is none left,
  * front because it is what people look at, a program of the build. */
 static const char *const printers[] = {"src/base/log.c", "src/base/memory.c",
-                                       "src/front/", "src/model/generate_main.c"};
+                                       "src/front/", "src/model/generate_main.c",
+                                       "src/model/library_main.c"};
 static const char printing_calls[] =
     "printf fprintf vprintf vfprintf puts putchar fputs fputc "
     "putc perror psignal dprintf vdprintf warn warnx";

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "front/command.h"
 #include "front/json.h"
+#include "front/plot.h"
 
 /* cli - what a program's main calls, and what its running command asks and says.
  *
@@ -107,5 +108,8 @@ const char *cli_style(const struct cli *cli, enum cli_style style);
 size_t
 cli_width(const struct cli *cli); /* columns of stdout; 80 where it is no terminal */
 bool cli_is_unicode(const struct cli *cli); /* may blocks and bars be drawn? */
+
+/* A picture on stdout, as wide as that is. */
+void cli_sketch(const struct cli *cli, const struct plot *plot);
 
 #endif

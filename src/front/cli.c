@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/memory.h"
+#include "front/sketch.h"
 
 struct cli {
     const struct cli_program *program;
@@ -195,6 +196,7 @@ size_t cli_line(const struct cli *cli, char *const **words)
     return cli->line_count;
 }
 
+#define SKETCH_ROWS 20
 #define ANSWER_BYTES_MAX 256
 
 enum err cli_ask(struct cli *cli, const char *question, const char *expected)
@@ -614,4 +616,13 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     json_destroy(&cli.result);
     arguments_free(&cli.arguments);
     return code;
+}
+
+void cli_sketch(const struct cli *cli, const struct plot *plot)
+{
+    struct sketch_paper paper = {cli_width(cli), SKETCH_ROWS, cli_is_unicode(cli),
+                                 *cli_style(cli, CLI_BOLD) != '\0'};
+    char *text = sketch_plot(plot, &paper);
+    fputs(text, stdout);
+    free(text);
 }

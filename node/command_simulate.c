@@ -1,0 +1,431 @@
+#include "node/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "front/plot.h"
+#include "front/svg.h"
+#include "model/example.h"
+#include "model/library.h"
+#include "model/regimen.h"
+#include "model/twin.h"
+
+/* What is asked: by the command line or, where that is silent, by the file's example. */
+struct question {
+    struct cli *cli;
+    const struct model *model;
+    struct example example;
+    double *times; /* [count] to report */
+    size_t count;
+    char *over; /* a parameter or covariate that takes the values of `points`, each at */
+    double *points; /* the first time, instead of time; NULL: time */
+    size_t point_count;
+};
+
+static size_t rows_of(const struct question *q)
+{
+    return q->over ? q->point_count : q->count;
+}
+
+static const double *axis_of(const struct question *q)
+{
+    return q->over ? q->points : q->times;
+}
+
+/* The values of an option that may be given again and again; NULL past the end. */
+static const char *value_at(const struct question *q, const char *option, size_t index)
+{
+    if (cli_given(q->cli, option))
+        return index < cli_repeats(q->cli, option) ? cli_text_at(q->cli, option, index)
+                                                   : NULL;
+    for (size_t i = 0; i < q->example.count; i++)
+        if (strcmp(q->example.options[i].name, option) == 0 && index-- == 0)
+            return q->example.options[i].value;
+    return NULL;
+}
+
+/* --- the run ---------------------------------------------------------------------- */
+
+/* NAME=VALUE: a parameter's value goes to `parameters`, a covariate's to the record. */
+static enum err set(const char *name, double value, const struct question *q,
+                    double *parameters, struct record *record)
+{
+    const struct model *model = q->model;
+    for (size_t i = 0; i < model_parameters(model); i++)
+        if (strcmp(model_parameter(model, i)->name, name) == 0) {
+            parameters[i] = value;
+            return ERR_OK;
+        }
+    for (size_t i = 0; i < model_covariates(model); i++)
+        if (strcmp(model_covariate(model, i)->name, name) == 0)
+            return record_covariate(record, q->times[0], name, NULL, value, 0);
+    return err_set(ERR_NOT_FOUND, "%s has no parameter or covariate called %s",
+                   model_name(model), name);
+}
+
+static enum err parse_setting(const char *text, const struct question *q,
+                              double *parameters, struct record *record)
+{
+    const char *equals = strchr(text, '=');
+    double value;
+    if (!equals || csv_real(equals + 1, &value) != ERR_OK)
+        return err_set(ERR_USAGE, "--set %s is not NAME=VALUE with a number", text);
+    char *name = mem_text_n(text, (size_t)(equals - text));
+    enum err err = set(name, value, q, parameters, record);
+    mem_free(name);
+    return err;
+}
+
+static size_t outputs_of(const struct model *model)
+{
+    return model_states(model) + model_derived(model) + model_observations(model);
+}
+
+struct output {
+    const char *name, *unit;
+};
+
+static struct output output_at(const struct model *model, size_t index)
+{
+    size_t states = model_states(model), derived = model_derived(model);
+    const struct model_output *output = index < states ? model_state(model, index)
+                                        : index < states + derived
+                                            ? model_derived_at(model, index - states)
+                                            : NULL;
+    if (output)
+        return (struct output){output->name, output->unit};
+    const struct model_observation *o =
+        model_observation(model, index - states - derived);
+    return (struct output){o->name, o->unit};
+}
+
+static enum err solver_option(struct cli *cli, struct engine_options *options)
+{
+    const char *name = cli_text(cli, "solver", "lanes");
+    *options = (struct engine_options){.solver = ENGINE_LANES};
+    if (strcmp(name, "cvodes") == 0)
+        options->solver = ENGINE_BDF;
+    else if (strcmp(name, "adams") == 0)
+        options->solver = ENGINE_ADAMS;
+    else if (strcmp(name, "lanes") != 0)
+        return err_set(ERR_USAGE, "there is no solver %s; there are lanes, cvodes, adams",
+                       name);
+    return ERR_OK;
+}
+
+static enum err read_settings(const struct question *q, double *parameters,
+                              struct record *record)
+{
+    enum err err = ERR_OK;
+    const char *value;
+    for (size_t i = 0; i < model_parameters(q->model); i++)
+        parameters[i] = model_parameter(q->model, i)->typical;
+    for (size_t i = 0; err == ERR_OK && (value = value_at(q, "set", i)); i++)
+        err = parse_setting(value, q, parameters, record);
+    for (size_t i = 0; err == ERR_OK && (value = value_at(q, "dose", i)); i++)
+        err = regimen_dose(value, record->dose_count, record);
+    if (err == ERR_OK)
+        record_sort(record);
+    return err;
+}
+
+/* Everything that the model computes at `count` times, with one more setting where the
+ * question is about more than one: out [count][outputs]. */
+static enum err run_once(const struct question *q, const double *point, size_t count,
+                         double *out)
+{
+    double parameters[MODEL_PARAMETERS_MAX];
+    struct prior_layout *layout = mem_new(1, sizeof *layout);
+    struct engine_options options;
+    struct engine *engine = NULL;
+    struct twin *twin = NULL;
+    struct record *record = record_new("simulated", model_time_unit(q->model));
+    enum err err = solver_option(q->cli, &options);
+    if (err == ERR_OK)
+        err = read_settings(q, parameters, record);
+    if (err == ERR_OK && point)
+        err = set(q->over, *point, q, parameters, record);
+    if (err == ERR_OK)
+        err = prior_layout(q->model, layout);
+    if (err == ERR_OK)
+        err = twin_new(q->model, layout, record, &twin);
+    if (err == ERR_OK) {
+        engine = engine_new(q->model, layout, &options);
+        err = twin_simulate(engine, twin, parameters, q->times, count, out);
+    }
+    engine_destroy(&engine);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    mem_free(layout);
+    return err;
+}
+
+/* out [rows][outputs]; caller frees, also after an error. */
+static enum err run(const struct question *q, double **out)
+{
+    size_t width = outputs_of(q->model);
+    enum err err = ERR_OK;
+    *out = mem_new(rows_of(q) * width, sizeof **out);
+    if (!q->over)
+        return run_once(q, NULL, q->count, *out);
+    for (size_t i = 0; i < q->point_count && err == ERR_OK; i++)
+        err = run_once(q, &q->points[i], 1, *out + i * width);
+    return err;
+}
+
+/* "NAME=FROM:STEP:TO" */
+static enum err ask_over(struct question *q)
+{
+    const char *over = value_at(q, "over", 0), *equals = over ? strchr(over, '=') : NULL;
+    if (!over)
+        return ERR_OK;
+    if (!equals)
+        return err_set(ERR_USAGE, "--over %s is not NAME=FROM:STEP:TO", over);
+    q->over = mem_text_n(over, (size_t)(equals - over));
+    return regimen_times(equals + 1, &q->points, &q->point_count);
+}
+
+static void question_clear(struct question *q)
+{
+    example_clear(&q->example);
+    mem_free(q->times);
+    mem_free(q->over);
+    mem_free(q->points);
+}
+
+static enum err ask(struct cli *cli, const struct model *model, struct question *q)
+{
+    q->cli = cli;
+    q->model = model;
+    if (ask_over(q) != ERR_OK)
+        return err_code();
+    const char *at = value_at(q, "at", 0);
+    if (!at && q->over)
+        at = "0";
+    if (!at) {
+        err_set(ERR_USAGE, "--at is needed: the times to report");
+        return err_hint("as --at 0:1:24, in %s", model_time_unit(model));
+    }
+    return regimen_times(at, &q->times, &q->count);
+}
+
+/* --- simulate ---------------------------------------------------------------------- */
+
+static void print_run(const struct question *q, const double *out)
+{
+    size_t width = outputs_of(q->model), rows = rows_of(q);
+    const char *axis = q->over ? q->over : "time";
+    struct json *json = json_new_object();
+    json_set_reals(json, axis, axis_of(q), rows);
+    double *column = mem_new(rows, sizeof *column);
+    for (size_t j = 0; j < width; j++) {
+        for (size_t i = 0; i < rows; i++)
+            column[i] = out[i * width + j];
+        json_set_reals(json, output_at(q->model, j).name, column, rows);
+    }
+    mem_free(column);
+    cli_result(q->cli, json);
+    if (cli_is_json(q->cli))
+        return;
+    printf("%s", axis);
+    for (size_t j = 0; j < width; j++)
+        printf(",%s", output_at(q->model, j).name);
+    for (size_t i = 0; i < rows; i++) {
+        printf("\n%.10g", axis_of(q)[i]);
+        for (size_t j = 0; j < width; j++)
+            printf(",%.10g", out[i * width + j]);
+    }
+    printf("\n");
+}
+
+enum err command_model_simulate(struct cli *cli)
+{
+    struct model *model;
+    struct question q = {0};
+    double *out = NULL;
+    if (library_load(cli_argument(cli, 0), &model) != ERR_OK)
+        return err_code();
+    enum err err = ask(cli, model, &q);
+    if (err == ERR_OK)
+        err = run(&q, &out);
+    if (err == ERR_OK)
+        print_run(&q, out);
+    mem_free(out);
+    question_clear(&q);
+    model_destroy(&model);
+    return err;
+}
+
+/* --- plot ---------------------------------------------------------------------- */
+
+/* The outputs to show [count], in pictures [count] of one unit each. */
+struct shown {
+    size_t *outputs, *pictures;
+    size_t count, picture_count;
+};
+
+static enum err shown_add(const struct model *model, const char *name,
+                          struct shown *shown)
+{
+    size_t output = 0, all = outputs_of(model), in_picture = 0;
+    while (output < all && strcmp(output_at(model, output).name, name) != 0)
+        output++;
+    if (output == all) {
+        err_set(ERR_NOT_FOUND, "%s computes nothing called %s", model_name(model), name);
+        return err_hint(
+            "gemel-node model show lists states, quantities and observations");
+    }
+    const char *unit = output_at(model, output).unit;
+    size_t picture = shown->picture_count;
+    for (size_t i = 0; i < shown->count; i++)
+        if (strcmp(output_at(model, shown->outputs[i]).unit, unit) == 0)
+            picture = shown->pictures[i];
+    for (size_t i = 0; i < shown->count; i++)
+        in_picture += shown->pictures[i] == picture;
+    if (in_picture == PLOT_SERIES_MAX)
+        return err_set(ERR_RANGE, "more than %zu curves in %s are too many for a picture",
+                       PLOT_SERIES_MAX, unit);
+    shown->outputs[shown->count] = output;
+    shown->pictures[shown->count++] = picture;
+    shown->picture_count += picture == shown->picture_count;
+    return ERR_OK;
+}
+
+/* What --show names, else everything that is measured. */
+static enum err choose(const struct question *q, struct shown *shown)
+{
+    const char *name;
+    size_t named = 0;
+    enum err err = ERR_OK;
+    while (value_at(q, "show", named))
+        named++;
+    size_t room = named ? named : model_observations(q->model);
+    *shown = (struct shown){.outputs = mem_new(room, sizeof(size_t)),
+                            .pictures = mem_new(room, sizeof(size_t))};
+    for (size_t i = 0; err == ERR_OK && i < room; i++) {
+        name = named ? value_at(q, "show", i) : model_observation(q->model, i)->name;
+        err = shown_add(q->model, name, shown);
+    }
+    return err;
+}
+
+static const char *unit_of(const struct model *model, const char *name)
+{
+    for (size_t i = 0; i < model_parameters(model); i++)
+        if (strcmp(model_parameter(model, i)->name, name) == 0)
+            return model_parameter(model, i)->unit;
+    for (size_t i = 0; i < model_covariates(model); i++)
+        if (strcmp(model_covariate(model, i)->name, name) == 0)
+            return model_covariate(model, i)->unit;
+    return "";
+}
+
+static struct plot *picture(const struct question *q, const struct shown *shown,
+                            size_t index, const double *out)
+{
+    size_t width = outputs_of(q->model), curves = 0;
+    struct output output = {NULL, ""};
+    for (size_t i = 0; i < shown->count; i++)
+        if (shown->pictures[i] == index) {
+            output = output_at(q->model, shown->outputs[i]);
+            curves++;
+        }
+    const char *title =
+        q->example.caption && !cli_given(q->cli, "dose") && !cli_given(q->cli, "set")
+            ? q->example.caption
+            : model_title(q->model);
+    char *x = q->over ? mem_format("%s (%s)", q->over, unit_of(q->model, q->over))
+                      : mem_format("time (%s)", model_time_unit(q->model)),
+         *y = curves == 1 ? mem_format("%s (%s)", output.name, output.unit)
+                          : mem_format("%s", output.unit);
+    struct plot *plot = plot_new(title, x, y);
+    double *column = mem_new(rows_of(q), sizeof *column);
+    for (size_t i = 0; i < shown->count; i++) {
+        if (shown->pictures[i] != index)
+            continue;
+        for (size_t t = 0; t < rows_of(q); t++)
+            column[t] = out[t * width + shown->outputs[i]];
+        plot_line(plot, curves == 1 ? NULL : output_at(q->model, shown->outputs[i]).name,
+                  axis_of(q), column, rows_of(q));
+    }
+    mem_free(column);
+    mem_free(x);
+    mem_free(y);
+    return plot;
+}
+
+static enum err write_picture(const struct question *q, const struct shown *shown,
+                              const double *out)
+{
+    if (shown->picture_count != 1) {
+        err_set(ERR_USAGE, "what is shown has %zu units, and a file holds one picture",
+                shown->picture_count);
+        return err_hint("choose with --show NAME");
+    }
+    struct plot *plot = picture(q, shown, 0, out);
+    char *svg = svg_plot(plot);
+    enum err err = file_write(cli_text(q->cli, "output", ""), svg, strlen(svg), 0644);
+    free(svg);
+    plot_destroy(&plot);
+    return err;
+}
+
+static enum err show(const struct question *q, const struct shown *shown,
+                     const double *out)
+{
+    struct json *json = json_new_object();
+    size_t width = outputs_of(q->model);
+    double *column = mem_new(rows_of(q), sizeof *column);
+    json_set_text(json, "time_unit", model_time_unit(q->model));
+    json_set_reals(json, q->over ? q->over : "time", axis_of(q), rows_of(q));
+    for (size_t i = 0; i < shown->count; i++) {
+        for (size_t t = 0; t < rows_of(q); t++)
+            column[t] = out[t * width + shown->outputs[i]];
+        json_set_reals(json, output_at(q->model, shown->outputs[i]).name, column,
+                       q->count);
+    }
+    mem_free(column);
+    cli_result(q->cli, json);
+    if (cli_given(q->cli, "output"))
+        return write_picture(q, shown, out);
+    for (size_t i = 0; i < shown->picture_count && !cli_is_json(q->cli); i++) {
+        struct plot *plot = picture(q, shown, i, out);
+        cli_sketch(q->cli, plot);
+        plot_destroy(&plot);
+    }
+    return ERR_OK;
+}
+
+enum err command_model_plot(struct cli *cli)
+{
+    const char *which = cli_argument(cli, 0);
+    struct bytes text = {0};
+    struct model *model = NULL;
+    struct question q = {0};
+    struct shown shown = {0};
+    double *out = NULL;
+    enum err err = library_read(which, &text);
+    if (err == ERR_OK)
+        err = model_parse((const char *)text.data, text.size, which, &model);
+    if (err == ERR_OK)
+        err = example_read((const char *)text.data, text.size, &q.example);
+    if (err == ERR_OK)
+        err = ask(cli, model, &q);
+    if (err == ERR_OK)
+        err = choose(&q, &shown);
+    if (err == ERR_OK)
+        err = run(&q, &out);
+    if (err == ERR_OK)
+        err = show(&q, &shown, out);
+    mem_free(out);
+    question_clear(&q);
+    mem_free(shown.outputs);
+    mem_free(shown.pictures);
+    model_destroy(&model);
+    bytes_free(&text);
+    return err;
+}
