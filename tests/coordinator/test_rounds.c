@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "fault.h"
+#include "node/contribute.h"
 
 static char *waiting(struct centre *s)
 {
@@ -90,6 +91,42 @@ static void rounds__a_plan_is_one_that_a_node_accepts(void **state)
                                    .own_key = s->c->keys,
                                    .now = s->now};
     assert_int_equal(plan_check(centre_plan(s), &context), REASON_NONE);
+}
+
+/* What hospitals without patients add, all of them together but for as many as may collude:
+ * exactly the noise of the plan's multiplier, against what one patient can move. Noise of
+ * that size from each, as if it were alone, would drown the sum. */
+static void rounds__noise_is_sized_for_all_who_stay(void **state)
+{
+    struct centre *s = *state;
+    enum { DRAWS = 4000 };
+    const struct coord_study *study;
+    centre_opened(s);
+    assert_ok(coord_studies_open(s->coordinator, s->number, &study));
+    const struct plan *plan = centre_plan(s);
+    const struct contribute_task task = {.model = s->model,
+                                         .layout = &study->layout,
+                                         .prior = study->prior,
+                                         .step = plan->step,
+                                         .norm_max = plan->norm_max,
+                                         .random = s->hospitals[0].random,
+                                         .threads = 1};
+    uint64_t *sum = mem_new(plan->dimension, sizeof *sum);
+    double squares = 0, count = (double)DRAWS * plan->dimension;
+    for (size_t draw = 0; draw < DRAWS; draw++) {
+        double total[64] = {0};
+        for (uint32_t i = 0; i < plan->survivors - plan->colluders; i++) {
+            struct contribute_report report;
+            assert_ok(contribute(&task, sum, &report));
+            for (size_t k = 0; k < plan->dimension; k++)
+                total[k] += (double)(int64_t)sum[k];
+        }
+        for (size_t k = 0; k < plan->dimension; k++)
+            squares += total[k] * total[k] / count;
+    }
+    double wanted = plan->noise_multiplier * (double)plan->norm_max;
+    assert_relative(squares, wanted * wanted, 4.9 * sqrt(2 / count));
+    mem_free(sum);
 }
 
 /* --- phases that end by time
@@ -551,6 +588,7 @@ int main(void)
         IN_CENTRE(rounds__open_when_everybody_has_joined),
         IN_CENTRE(rounds__open_without_the_missing_when_patience_ends),
         IN_CENTRE(rounds__a_plan_is_one_that_a_node_accepts),
+        IN_CENTRE(rounds__noise_is_sized_for_all_who_stay),
         IN_CENTRE(rounds__phases_end_by_time),
         IN_CENTRE(rounds__open_again_after_longer_and_longer),
         IN_CENTRE(rounds__end_at_the_deadline),
