@@ -184,6 +184,10 @@ static const struct {
     {"node/open.h", "struct patient_manager {\n    int x;\n};\n",
      "node/open.h:1: 'patient_manager' names nothing"},
     {"node/open.h", "enum util\n{ A };\n", "'util' names nothing"},
+    /* comparisons */
+    {"node/open.c",
+     "int node_open_f(void)\n{\n    return memcmp(f(a, b), own_secret, 32);\n}\n",
+     "node/open.c:3: memcmp of 'own_secret': bytes_equal compares secrets"},
     /* flags */
     {"CMakePresets.json", "\"-O2 -ffast-math\"\n", "-ffast-math: arithmetic is IEEE's"},
     {"build.sh", "# fine: -Ofast\ncc -Ofast\n", "build.sh:2: -Ofast"},

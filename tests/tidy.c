@@ -105,6 +105,9 @@ static const char *const unfinished[] = {"TO"
 static const char reserved_nouns[] = " manager managers helper helpers util utils common "
                                      "handler handlers context contexts ";
 
+/* What is compared by bytes_equal alone, which takes as long whatever it finds. */
+static const char secret_nouns[] = "secret tag mac scalar share shares agreed";
+
 static const char *const fast_math[] = {"-ffast-math", "-Ofast", "-funsafe-math",
                                         "-fno-math"};
 
@@ -472,19 +475,47 @@ static void check_printing(const struct source *source)
                     (int)size, at);
 }
 
-/* Whether a part of the name, between underscores, is a noun nobody can tell from
- * another. */
-static bool names_nothing(const char *name, size_t size)
+/* Whether a part of the name, between underscores, is one of the words. */
+static bool has_part(const char *words, const char *name, size_t size)
 {
     for (size_t from = 0; from < size;) {
         size_t part = 0;
         while (from + part < size && name[from + part] != '_')
             part++;
-        if (listed(reserved_nouns, name + from, part))
+        if (listed(words, name + from, part))
             return true;
         from += part + 1;
     }
     return false;
+}
+
+/* Whether nobody can tell it from another. */
+static bool names_nothing(const char *name, size_t size)
+{
+    return has_part(reserved_nouns, name, size);
+}
+
+/* memcmp ends at the first difference, and how soon it did can be measured. The model
+ * floor has no secrets, the simulator nobody to keep them from. */
+static void check_comparisons(const struct source *source)
+{
+    size_t size;
+    if (starts(source->path, "src/model/") || starts(source->path, "sim/"))
+        return;
+    for (const char *at = source->code; (at = next_word(at, &size)); at += size) {
+        if (size != 6 || !starts(at, "memcmp("))
+            continue;
+        size_t within, open = 0, end = 6;
+        do
+            open += (at[end] == '(') - (size_t)(at[end] == ')');
+        while (open > 0 && at[++end]);
+        for (const char *word = at + 7;
+             (word = next_word(word, &within)) && word < at + end; word += within)
+            if (has_part(secret_nouns, word, within))
+                offence(source->path, line_at(source->code, at),
+                        "memcmp of '%.*s': bytes_equal compares secrets", (int)within,
+                        word);
+    }
 }
 
 /* Types: the word after struct, union or enum where it is followed by a brace. */
@@ -702,6 +733,7 @@ static void check_file(const struct source *source)
     }
     check_includes(source, &where);
     check_printing(source);
+    check_comparisons(source);
     check_pairing(source, &where);
 }
 

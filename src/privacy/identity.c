@@ -145,7 +145,7 @@ static bool take_scalar(const struct identity_claim *claim, uint8_t scalar[EDWAR
     uint8_t padded[crypto_core_ed25519_NONREDUCEDSCALARBYTES] = {0};
     memcpy(padded, claim->signature + EDWARDS_BYTES, EDWARDS_BYTES);
     crypto_core_ed25519_scalar_reduce(scalar, padded);
-    return memcmp(scalar, padded, EDWARDS_BYTES) == 0;
+    return bytes_equal(scalar, padded, EDWARDS_BYTES);
 }
 
 /* With R, A, S and h of each signature and unpredictable factors z: whether the sum of

@@ -425,7 +425,7 @@ enum err share_correct(const uint16_t *points, const uint8_t (*shares)[SCALAR_BY
     for (size_t i = 0; decoded && i < count; i++) {
         polynomial_at((const uint8_t(*)[SCALAR_BYTES])found->at, threshold, points[i],
                       value);
-        differs[i] = memcmp(value, shares[i], SCALAR_BYTES) != 0;
+        differs[i] = !bytes_equal(value, shares[i], SCALAR_BYTES);
         mistakes += differs[i];
     }
     decoded = decoded && 2 * mistakes <= count - threshold;

@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -388,6 +389,42 @@ static void bytes__equal_and_wipe(void **state)
         assert_int_equal(a[i], 0);
 }
 
+/* Whether comparing reads the last bytes of two runs that differ in the first one: they
+ * cannot be read, and whoever reads them ends. */
+static bool reads_to_the_end(bool (*equal)(const void *a, const void *b, size_t size))
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *runs =
+        mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(runs, MAP_FAILED);
+    runs[0] = 1;
+    assert_int_equal(mprotect(runs + page, page, PROT_NONE), 0);
+    assert_int_equal(mprotect(runs + 3 * page, page, PROT_NONE), 0);
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGBUS, SIG_DFL);
+        _exit(equal(runs, runs + 2 * page, 2 * page));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    munmap(runs, 4 * page);
+    return WIFSIGNALED(status);
+}
+
+static bool equal_in_a_hurry(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
+/* A comparison that ends early tells by its time how much of a tag or key was right. */
+static void bytes__equal_looks_at_everything(void **state)
+{
+    (void)state;
+    assert_true(reads_to_the_end(bytes_equal));
+    assert_false(reads_to_the_end(equal_in_a_hurry)); /* or it would show nothing */
+}
+
 /* AddressSanitizer makes mlock do nothing, so there is nothing to see under it. */
 #if defined(__SANITIZE_ADDRESS__)
 #define LOCKING_WORKS false
@@ -491,6 +528,7 @@ int main(void)
         cmocka_unit_test(bytes__armour_refuses_every_change_of_its_frame),
         cmocka_unit_test(bytes__hash_is_blake2b_of_two_fields),
         cmocka_unit_test(bytes__equal_and_wipe),
+        cmocka_unit_test(bytes__equal_looks_at_everything),
         cmocka_unit_test(secret__is_locked_zeroed_and_given_back),
         cmocka_unit_test(secret__writing_past_its_end_kills),
         cmocka_unit_test(secret__refuses_what_the_kernel_does_not_lock),
