@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 
+#include "base/log.h"
 #include "fault.h"
 #include "node/consent.h"
 #include "node/part.h"
@@ -718,6 +719,73 @@ static void part__heeds_no_reminder_but_its_own(void **state)
     node_study_destroy(&study);
 }
 
+/* --- what is logged
+ * ----------------------------------------------------------------------- */
+
+/* Patients whose every field is found nowhere else: one as ever, one at her bounds, one
+ * far beyond them. */
+static void import_marked(struct hospital *h)
+{
+    static const char table[] = "ID,TIME,SBP,AGE\n"
+                                "marked1Qx7,0,131.41592,61.803398875\n"
+                                "marked2Qx7,1234.5678,131.41592,61.803398875\n"
+                                "marked3Qx7,0,1e-9,61803.398875\n";
+    struct dataset *dataset;
+    struct patients_import report;
+    const uint8_t hash[HASH_BYTES] = {7};
+    char *path = scratch_path(h->directory, "marked.csv");
+    assert_ok(file_write(path, table, sizeof table - 1, 0600));
+    assert_ok(dataset_read(path, NULL, h->model, &dataset));
+    assert_ok(patients_import(h->node, dataset, "marked.csv", hash, NOW, false, NULL,
+                              NULL, &report));
+    assert_int_equal(report.patients_new, 3);
+    dataset_destroy(&dataset);
+    free(path);
+}
+
+static const char *mark_in(const char *text)
+{
+    static const char *const marks[] = {"Qx7", "131.41", "61.80", "1234.567"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(text, marks[i]))
+            return marks[i];
+    return NULL;
+}
+
+/* Everything an attempt logs, down to the last detail, and every error on its way as the
+ * daemon logs it: nothing in it is a patient's. */
+static void part__logs_nothing_of_a_patient(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct consent_decision asks = {"patient", 1000, NOW};
+    const char *people[] = {"marked1Qx7", "marked2Qx7"}, *nobody[] = {"marked4Qx7"};
+    struct plan plan = hospital_plan(h);
+    size_t size = 0, changed;
+    char *text = NULL;
+    FILE *stream = open_memstream(&text, &size);
+    log_setup(stream, LOG_LEVEL_DEBUG, &h->clock);
+    import_marked(h);
+    hospital_patients(h, 3);
+    log_event(LOG_LEVEL_INFO, "it", "is=heard");
+    assert_ok(charge(h, &plan));
+    plan.attempt = 2;
+    assert_ok(consent_decide(h->node, people, 2, CONSENT_WITHDRAWN, &asks, &changed));
+    assert_int_not_equal(charge(h, &plan), ERR_OK); /* patients at least 5; here are 4 */
+    log_error(LOG_LEVEL_ERROR, "refused");
+    assert_int_not_equal(
+        consent_decide(h->node, nobody, 1, CONSENT_WITHDRAWN, &asks, &changed), ERR_OK);
+    log_setup(stderr, LOG_LEVEL_INFO, &clock_machine);
+    fclose(stream);
+    assert_non_null(strstr(text, "is=heard"));
+    assert_non_null(strstr(text, "here are 4"));
+    if (mark_in(text))
+        fail_msg("%s stands in the log: %s", mark_in(text), text);
+    assert_non_null(mark_in("patient=marked2Qx7"));
+    free(text);
+    node_study_destroy(&study);
+}
+
 static void part__leaves_at_slots_of_the_clock(void **state)
 {
     (void)state;
@@ -738,6 +806,7 @@ int main(void)
         IN_HOSPITAL(part__stops_when_too_few_are_left),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
         IN_HOSPITAL(part__tells_why_it_has_left),
+        IN_HOSPITAL(part__logs_nothing_of_a_patient),
         IN_HOSPITAL(part__knows_a_link_over_other_survivors),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),
         IN_HOSPITAL(part__refuses_a_plan_at_every_step),
