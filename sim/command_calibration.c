@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/library.h"
 #include "sim/calibration.h"
 #include "sim/design.h"
 
@@ -97,7 +98,7 @@ enum err command_calibration(struct cli *cli)
 {
     struct model *model;
     struct design design;
-    if (model_load(cli_text(cli, "model", ""), &model) != ERR_OK)
+    if (library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
         return err_code();
     enum err err = design_read(cli, model, CALIBRATION_PATIENTS_MIN,
                                CALIBRATION_PATIENTS_MAX, &design);
