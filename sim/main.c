@@ -151,7 +151,7 @@ static const struct cli_command commands[] = {
      "'known' is what the measurements say of a parameter: 0 nothing, 1 everything. "
      "Calibrated means: ranks uniform at p > 0.001 (chi-square) and 85 to 95 % of the "
      "truths in the 90 % intervals; exit code 8 where one is not.",
-     "gemel-sim calibration --model models/drugs/theophylline.twin --at "
+     "gemel-sim calibration --model theophylline --at "
      "0.5,1,2,4,8,24 --dose 'oral 320 mg @ 0 h'",
      COUNT(calibration_options), command_calibration},
 };

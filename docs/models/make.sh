@@ -10,9 +10,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 node=${1:-$root/build/gemel-node}
 into=${2:-$root/docs/models}
 
-# The comment at the head of a model, without the example.
+# The comment at the head of a model, without the example; what is set in stays as it is.
 prose() {
-    sed -n '/^#/!q; /^# Example:/q; s/^# \{0,1\}//p' "$1" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+    sed -n '/^#/!q; /^# Example:/q; s/^# \{0,1\}//p' "$1" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
+        awk '/^  / && !inside { print "```"; inside = 1 }
+             /^[^ ]/ && inside { print "```"; inside = 0 }
+             { print }
+             END { if (inside) print "```" }'
 }
 
 # Its options, one a line of a command.
