@@ -119,7 +119,9 @@ const struct model_covariate *model_covariate(const struct model *model, size_t 
 
 struct model_input {
     const char *name, *unit, *label; /* the state's unit, in which amounts enter it */
-    size_t state;
+    size_t state;                    /* the first, where it jumps */
+    bool jumps; /* states are set anew from what they are and the amount, in `unit`; no
+                   modifiers */
     const char *accepted_unit; /* the unit a record's amount is written in */
     double accepted_factor;    /* amount in `unit` = fraction * factor * amount in
                                   `accepted_unit` */
@@ -239,6 +241,11 @@ struct input_modifiers {
 void evaluator_input(struct evaluator *evaluator, size_t input,
                      struct input_modifiers *modifiers, double *d_fraction, double *d_lag,
                      double *d_duration);
+
+/* A dose of an input that jumps: x [states] and s [direction][state] (NULL without
+ * derivatives) as they are after it. Returns 1 when a value is not finite. */
+int evaluator_jump(struct evaluator *evaluator, size_t input, double t, double amount,
+                   double *x, double *s);
 
 /* Predictions of all observations f [observations], d_f [observations][directions], and of
  * all derived quantities (may be NULL) at (t, x, s). Return 1 when not finite. */

@@ -313,8 +313,32 @@ static enum err check_conversion(struct model *model, const struct input_line *l
                   line->unit.text);
 }
 
+static enum err check_jumps(struct model *model, size_t index)
+{
+    const struct input_line *line = &model->syntax->inputs[index];
+    for (size_t i = 0; i < line->jump_count; i++) {
+        const struct jump *jump = &line->jumps[i];
+        char what[2 * MODEL_NAME_MAX + 32];
+        snprintf(what, sizeof what, "%s after %s", jump->state, line->name);
+        if (measure(model, jump->expr) != ERR_OK ||
+            measure_convert(model, jump->expr, &model->syntax->states[jump->into].of,
+                            E3001, what) != ERR_OK)
+            return err_code();
+    }
+    model->inputs[index] = (struct model_input){.name = line->name,
+                                                .unit = line->unit.text,
+                                                .label = line->label,
+                                                .state = line->into,
+                                                .jumps = true,
+                                                .accepted_unit = line->unit.text,
+                                                .accepted_factor = 1};
+    return ERR_OK;
+}
+
 static enum err check_input(struct model *model, size_t index)
 {
+    if (model->syntax->inputs[index].jump_count)
+        return check_jumps(model, index);
     const struct syntax *s = model->syntax;
     struct input_line *line = &model->syntax->inputs[index];
     struct unit enters;

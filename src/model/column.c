@@ -570,7 +570,8 @@ const char *columns_input(struct columns *columns, const char *const *fields,
     bool number = csv_integer(cmt, &state) == ERR_OK;
     for (size_t i = 0; i < model_inputs(model); i++) {
         const struct model_input *input = model_input(model, i);
-        if (number ? (long long)input->state + 1 != state : strcmp(input->name, cmt) != 0)
+        if (number ? input->jumps || (long long)input->state + 1 != state
+                   : strcmp(input->name, cmt) != 0)
             continue;
         if (target->name)
             return "two inputs of the model enter this compartment; name them in a spec";

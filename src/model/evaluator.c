@@ -485,6 +485,31 @@ void evaluator_input(struct evaluator *evaluator, size_t input,
     copy_slopes(evaluator, stream, count, first + MODIFIER_DURATION, d_duration);
 }
 
+int evaluator_jump(struct evaluator *evaluator, size_t input, double t, double amount,
+                   double *x, double *s)
+{
+    const struct program *program = evaluator->program;
+    size_t directions = s ? evaluator->directions : 0, states = evaluator->states;
+    const struct stream *stream = directions ? &program->jump_slopes : &program->jump;
+    size_t count = program->jump_first[evaluator->model->syntax->input_count];
+    bool finite = true;
+    set_states(evaluator, t, x);
+    evaluator->registers[program->dose] = amount;
+    if (directions)
+        set_sensitivities(evaluator, s);
+    run(evaluator, stream);
+    for (size_t i = program->jump_first[input]; i < program->jump_first[input + 1]; i++) {
+        size_t state = program->jump_states[i];
+        x[state] = result(evaluator, stream, i);
+        finite &= isfinite(x[state]) != 0;
+        for (size_t k = 0; k < directions; k++) {
+            s[k * states + state] = result(evaluator, stream, count + i * directions + k);
+            finite &= isfinite(s[k * states + state]) != 0;
+        }
+    }
+    return !finite;
+}
+
 int evaluator_outputs(struct evaluator *evaluator, double t, const double *x,
                       const double *s, double *f, double *d_f, double *derived)
 {

@@ -253,10 +253,23 @@ static enum err rate_here(struct flow *flow, double *rate)
     return ERR_OK;
 }
 
+/* Each state from what all of them were, at a time that depends on nothing: by the chain
+ * rule their derivatives likewise. */
+static enum err jump(struct flow *flow, const struct dose *dose)
+{
+    if (evaluator_jump(flow->evaluator, dose->input, flow->t, dose->amount, flow->x,
+                       flow->directions ? flow->s : NULL))
+        return err_set(ERR_NUMERIC, "what a dose of '%s' makes of a state is not finite",
+                       model_input(flow->model, dose->input)->name);
+    return ERR_OK;
+}
+
 static enum err bolus(struct run *run, const struct dose *dose,
                       const struct delivery *delivery)
 {
     struct flow *flow = run->flow;
+    if (model_input(flow->model, dose->input)->jumps)
+        return jump(flow, dose);
     size_t states = model_states(flow->model), d = flow->directions;
     size_t state = model_input(flow->model, dose->input)->state;
     bool moves = false;
@@ -386,8 +399,9 @@ static void run_scale(struct run *run)
         scale[i] = fabs(flow->x[i]);
     for (size_t i = 0; i < run->schedule->dose_count; i++) {
         const struct dose *dose = &run->schedule->doses[i];
-        size_t state = model_input(flow->model, dose->input)->state;
-        scale[state] = fmax(scale[state], fabs(dose->amount));
+        const struct model_input *input = model_input(flow->model, dose->input);
+        if (!input->jumps)
+            scale[input->state] = fmax(scale[input->state], fabs(dose->amount));
     }
     for (size_t i = 0; i < states; i++)
         largest = fmax(largest, scale[i]);

@@ -133,6 +133,16 @@ static void say_quantity(const struct model *model, size_t index, struct bytes *
     listing_add(listing, "%s", model->derived[index].name);
 }
 
+static void say_jump(const struct model *model, size_t index, struct bytes *listing)
+{
+    const struct program *program = model->program;
+    size_t input = 0;
+    while (program->jump_first[input + 1] <= index)
+        input++;
+    listing_add(listing, "%s after %s", model->states[program->jump_states[index]].name,
+                model->inputs[input].name);
+}
+
 static void say_result(const struct model *model, const struct stream *stream, size_t at,
                        struct bytes *listing)
 {
@@ -192,6 +202,9 @@ void program_print(const struct model *model, struct bytes *listing)
     say_slopes(model, &p->rate_slopes, n, say_rate, listing);
     say_stream(model, "observations, with derivatives", &p->observe_slopes, listing);
     say_slopes(model, &p->observe_slopes, syntax->observation_count, say_observation,
+               listing);
+    say_stream(model, "jumps, with derivatives", &p->jump_slopes, listing);
+    say_slopes(model, &p->jump_slopes, p->jump_first[syntax->input_count], say_jump,
                listing);
     say_stream(model, "quantities", &p->derive, listing);
     say_values(model, &p->derive, syntax->quantity_count, say_quantity, listing);

@@ -144,6 +144,9 @@ static void measure_name(const struct syntax *s, struct expr *expr)
     case SYMBOL_TIME:
         expr->of = s->time.unit;
         break;
+    case SYMBOL_DOSE:
+        expr->of = s->inputs[expr->index].unit.unit;
+        break;
     case SYMBOL_QUANTITY:
         expr->type = s->quantities[expr->index].type;
         expr->of = s->quantities[expr->index].of;
@@ -424,7 +427,7 @@ static bool state_from_doses(const struct syntax *s, struct state_line *line)
     for (size_t i = 0; i < s->input_count; i++) {
         const struct input_line *input = &s->inputs[i];
         struct unit fraction = UNIT_ONE;
-        if (input->into != state ||
+        if (!input->state || input->into != state ||
             (input->fraction && !guess(s, input->fraction, &fraction)))
             continue;
         if (dimensionless(&fraction))

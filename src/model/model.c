@@ -284,9 +284,14 @@ static void say_inputs(struct bytes *listing, const struct model *model)
         listing_add(listing, "doses\n");
     for (size_t i = 0; i < model_inputs(model); i++) {
         const struct model_input *one = &model->inputs[i];
-        listing_add(listing, "  %-20s %-16s into %s, recorded in %s (factor %.10g)\n",
-                    one->name, one->unit, model->states[one->state].name,
-                    one->accepted_unit, one->accepted_factor);
+        if (one->jumps)
+            listing_add(listing, "  %-20s %-16s moves %s%s\n", one->name, one->unit,
+                        model->states[one->state].name,
+                        model->syntax->inputs[i].jump_count > 1 ? " and others" : "");
+        else
+            listing_add(listing, "  %-20s %-16s into %s, recorded in %s (factor %.10g)\n",
+                        one->name, one->unit, model->states[one->state].name,
+                        one->accepted_unit, one->accepted_factor);
     }
 }
 

@@ -170,7 +170,11 @@ struct source {
       "A table gives each value of a covariate its own: table(NAME, 0: A, 1: B, else: "  \
       "C). A row begins with a number or, in quotes, with the label of a level; no two " \
       "begin alike. What no row names is the else's; it is needed unless the "           \
-      "covariate has levels and each has its row, and then it is too much.")
+      "covariate has levels and each has its row, and then it is too much.")             \
+    X(E4013,                                                                             \
+      "A dose that moves what is there (radiation Gy : V = V*exp(-a*dose)) names each "  \
+      "state at most once; all its formulas see the states before it and the amount "    \
+      "as dose. It happens at once, and fraction, lag and over are not for it.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -241,6 +245,7 @@ enum op {
     OP_SINCE,     /* when covariates last changed */
     OP_TIME,
     OP_STATE,
+    OP_DOSE,        /* the amount of the dose that makes states jump */
     OP_SENSITIVITY, /* of a state along a direction */
     /* one argument */
     OP_NEGATE,
@@ -305,6 +310,7 @@ enum symbol_kind {
     SYMBOL_PI,
     SYMBOL_INPUT,
     SYMBOL_OBSERVATION,
+    SYMBOL_DOSE, /* of the input `index` */
 };
 
 struct expr {
@@ -390,14 +396,23 @@ struct state_line { /* d/dt(NAME) = expression */
     struct unit of;
 };
 
+struct jump { /* STATE = expression, of a dose that moves what is there */
+    const char *state;
+    size_t at;
+    struct expr *expr;
+    size_t into; /* check: the state */
+};
+
 struct input_line {
-    const char *name, *state, *label;
+    const char *name, *state, *label; /* state NULL: it jumps */
     size_t at, state_at, number_at;
+    struct jump *jumps; /* [jump_count] */
+    size_t jump_count;
     struct unit_text unit, from;
     struct expr *fraction, *lag, *over;
     bool converted;
     double number;
-    size_t into; /* check: the state */
+    size_t into; /* check: the state; of jumps the first */
 };
 
 struct observation_line {
@@ -562,8 +577,9 @@ struct entry {
 
 /* A model as straight-line code over one array of registers:
  *
- *     constants | parameters | covariates, drifts, since | time | states | sensitivities
- * | what rests for an individual | what rests until a covariate changes | the rest
+ *     constants | parameters | covariates, drifts, since | time | dose | states
+ * | sensitivities | what rests for an individual | what rests until a covariate changes |
+ * the rest
  *
  * Whoever runs it fills in the second to the sixth and then runs streams: `individual`
  * for new parameters, `covariate` for these and for new covariates, the others as needed.
@@ -577,6 +593,7 @@ struct program {
     size_t registers;
     double *image; /* [registers] the constants in their places, 0 elsewhere */
     uint32_t parameters, covariates, drifts, since, time, states, sensitivities, rest;
+    uint32_t dose; /* where states jump at doses; else there is none */
     size_t constant_count;
 
     size_t direction_count;
@@ -594,6 +611,11 @@ struct program {
     struct stream jacobian;            /* rates; then entries */
     struct stream observe, observe_slopes; /* observations; then each [directions] */
     struct stream derive;                  /* quantities */
+    struct stream jump, jump_slopes;       /* jumps; then each [directions] */
+
+    size_t *jump_states; /* [jump_first[inputs]] which state each sets */
+    size_t
+        jump_first[MODEL_INPUTS_MAX + 1]; /* of an input's; the next input's end them */
 
     size_t steady[MODEL_STATES_MAX]; /* states that begin in their steady state */
     size_t steady_count;
@@ -601,7 +623,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 14
+#define PROGRAM_STREAMS 16
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);

@@ -35,6 +35,14 @@ static bool declared(const struct syntax *s, size_t position, struct named *name
     return false;
 }
 
+static bool jumps(const struct syntax *syntax)
+{
+    bool any = false;
+    for (size_t i = 0; i < syntax->input_count; i++)
+        any |= syntax->inputs[i].jump_count > 0;
+    return any;
+}
+
 bool name_find(const struct syntax *syntax, const char *name, struct named *named)
 {
     for (size_t i = 0; declared(syntax, i, named); i++)
@@ -63,6 +71,9 @@ enum err names_check(const struct syntax *syntax)
         if (reserved(one.name))
             return source_refuse(&syntax->source, one.at, E2003,
                                  "%s is a word of the language", one.name);
+        if (strcmp(one.name, "dose") == 0 && jumps(syntax))
+            return source_refuse(&syntax->source, one.at, E2003,
+                                 "dose is the amount that is given, under [doses]");
         name_find(syntax, one.name, &other);
         if (other.kind == one.kind && other.index == one.index)
             continue;
@@ -104,6 +115,8 @@ enum err name_refuse_unknown(const struct syntax *syntax, size_t at, const char 
             name);
     if (formula && (strcmp(name, "t") == 0 || strcasecmp(name, "time") == 0))
         return err_hint("the time is called time");
+    if (formula && strcmp(name, "dose") == 0)
+        return err_hint("dose is known where a dose moves what is there, under [doses]");
     if (near)
         return err_hint("did you mean %s?", near);
     return err_code();
@@ -118,11 +131,30 @@ enum scope {
     SCOPE_INDIVIDUAL, /* no states, no time */
 };
 
-/* The `position`-th formula of the text, NULL where a line has none; false past the last.
- */
-static bool formula(const struct syntax *s, size_t position, struct expr **expr,
-                    enum scope *scope)
+#define NO_DOSE SIZE_MAX
+
+/* Of the `position`-th formula of those that are doses': its input, else NO_DOSE. */
+static bool jump_formula(const struct syntax *s, size_t position, struct expr **expr,
+                         size_t *dose)
 {
+    for (size_t i = 0; i < s->input_count; i++) {
+        const struct input_line *line = &s->inputs[i];
+        if (position < line->jump_count) {
+            *expr = line->jumps[position].expr;
+            *dose = i;
+            return true;
+        }
+        position -= line->jump_count;
+    }
+    return false;
+}
+
+/* The `position`-th formula of the text, NULL where a line has none; false past the last.
+ * `dose`: the input whose amount it sees, or NO_DOSE. */
+static bool formula(const struct syntax *s, size_t position, struct expr **expr,
+                    enum scope *scope, size_t *dose)
+{
+    *dose = NO_DOSE;
     if (position < s->quantity_count) {
         *expr = s->quantities[position].expr;
         *scope = s->quantities[position].individual ? SCOPE_INDIVIDUAL : SCOPE_EQUATION;
@@ -144,20 +176,22 @@ static bool formula(const struct syntax *s, size_t position, struct expr **expr,
         return true;
     }
     position -= 3 * s->input_count;
-    if (position >= s->observation_count)
-        return false;
-    *expr = s->observations[position].expr;
     *scope = SCOPE_EQUATION;
+    if (position >= s->observation_count)
+        return jump_formula(s, position - s->observation_count, expr, dose);
+    *expr = s->observations[position].expr;
     return true;
 }
 
 /* --- what names stand for ------------------------------------------------------- */
 
-static enum err bind_name(struct syntax *syntax, struct expr *expr)
+static enum err bind_name(struct syntax *syntax, struct expr *expr, size_t dose)
 {
     struct named named = {NULL, 0, SYMBOL_NONE, 0};
     if (strcmp(expr->name, "time") == 0)
         named.kind = SYMBOL_TIME;
+    else if (dose != NO_DOSE && strcmp(expr->name, "dose") == 0)
+        named = (struct named){NULL, 0, SYMBOL_DOSE, dose};
     else if (strcmp(expr->name, "pi") == 0)
         named.kind = SYMBOL_PI;
     else if (!name_find(syntax, expr->name, &named))
@@ -165,10 +199,12 @@ static enum err bind_name(struct syntax *syntax, struct expr *expr)
                                    1u << SYMBOL_PARAMETER | 1u << SYMBOL_COVARIATE |
                                        1u << SYMBOL_QUANTITY | 1u << SYMBOL_STATE);
     if (named.kind == SYMBOL_INPUT) {
+        const char *state = syntax->inputs[named.index].state;
         source_refuse(&syntax->source, expr->at, E2005,
                       "%s is a dose and has no value in a formula", expr->name);
-        return err_hint("the amount that is left of it is in its state, %s",
-                        syntax->inputs[named.index].state);
+        return state
+                   ? err_hint("the amount that is left of it is in its state, %s", state)
+                   : err_hint("the amount that is given is called dose");
     }
     if (named.kind == SYMBOL_OBSERVATION)
         return source_refuse(&syntax->source, expr->at, E2005,
@@ -244,30 +280,54 @@ static enum err bind_table(struct syntax *syntax, struct expr *expr)
     return ERR_OK;
 }
 
-static enum err bind(struct syntax *syntax, struct expr *expr)
+static enum err bind(struct syntax *syntax, struct expr *expr, size_t dose)
 {
     if (expr->op == OP_NAME)
-        return bind_name(syntax, expr);
+        return bind_name(syntax, expr, dose);
     if (expr->op == OP_TABLE && bind_table(syntax, expr) != ERR_OK)
         return err_code();
     for (size_t i = 0; i < expr->count; i++)
-        if (bind(syntax, expr->arguments[i]) != ERR_OK)
+        if (bind(syntax, expr->arguments[i], dose) != ERR_OK)
             return err_code();
+    return ERR_OK;
+}
+
+static enum err bind_state(const struct syntax *syntax, const char *name, size_t at,
+                           size_t *state)
+{
+    struct named named;
+    if (!name_find(syntax, name, &named))
+        return name_refuse_unknown(syntax, at, name, 1u << SYMBOL_STATE);
+    if (named.kind != SYMBOL_STATE)
+        return source_refuse(&syntax->source, at, E2001, "%s is not a state", name);
+    *state = named.index;
+    return ERR_OK;
+}
+
+static enum err bind_jumps(const struct syntax *syntax, struct input_line *line)
+{
+    for (size_t i = 0; i < line->jump_count; i++) {
+        struct jump *jump = &line->jumps[i];
+        if (bind_state(syntax, jump->state, jump->at, &jump->into) != ERR_OK)
+            return err_code();
+        for (size_t j = 0; j < i; j++)
+            if (line->jumps[j].into == jump->into)
+                return source_refuse(&syntax->source, jump->at, E4013,
+                                     "%s is set twice by %s", jump->state, line->name);
+    }
+    line->into = line->jumps[0].into;
     return ERR_OK;
 }
 
 static enum err bind_doses(struct syntax *syntax)
 {
-    struct named named;
     for (size_t i = 0; i < syntax->input_count; i++) {
         struct input_line *line = &syntax->inputs[i];
-        if (!name_find(syntax, line->state, &named))
-            return name_refuse_unknown(syntax, line->state_at, line->state,
-                                       1u << SYMBOL_STATE);
-        if (named.kind != SYMBOL_STATE)
-            return source_refuse(&syntax->source, line->state_at, E2001,
-                                 "%s is not a state", line->state);
-        line->into = named.index;
+        enum err err = line->state
+                           ? bind_state(syntax, line->state, line->state_at, &line->into)
+                           : bind_jumps(syntax, line);
+        if (err != ERR_OK)
+            return err;
     }
     return ERR_OK;
 }
@@ -397,12 +457,13 @@ enum err names_resolve(struct syntax *syntax)
 {
     struct expr *expr;
     enum scope scope;
-    for (size_t i = 0; formula(syntax, i, &expr, &scope); i++)
-        if (expr && bind(syntax, expr) != ERR_OK)
+    size_t dose;
+    for (size_t i = 0; formula(syntax, i, &expr, &scope, &dose); i++)
+        if (expr && bind(syntax, expr, dose) != ERR_OK)
             return err_code();
     if (bind_doses(syntax) != ERR_OK || order_quantities(syntax) != ERR_OK)
         return err_code();
-    for (size_t i = 0; formula(syntax, i, &expr, &scope); i++)
+    for (size_t i = 0; formula(syntax, i, &expr, &scope, &dose); i++)
         if (expr && check_scope(syntax, expr, scope) != ERR_OK)
             return err_code();
     return check_used(syntax);

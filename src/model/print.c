@@ -362,8 +362,27 @@ static void put_state(struct bytes *out, const struct state_line *line)
     put_text(out, "\n");
 }
 
+/* In one cell: nothing of it stands under what other doses have. */
+static void put_jumps(struct bytes *out, const struct input_line *line)
+{
+    put_text(out, line->name);
+    put_cell(out);
+    put_words(out, "", line->unit.text, " :");
+    for (size_t i = 0; i < line->jump_count; i++) {
+        put_words(out, i ? ", " : " ", line->jumps[i].state, " = ");
+        put_expr(out, line->jumps[i].expr, 0);
+    }
+    if (line->label)
+        put_words(out, "  \"", line->label, "\"");
+    put_text(out, "\n");
+}
+
 static void put_input(struct bytes *out, const struct input_line *line)
 {
+    if (line->jump_count) {
+        put_jumps(out, line);
+        return;
+    }
     const struct {
         const char *word;
         const struct expr *expr;

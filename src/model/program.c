@@ -14,7 +14,9 @@
 
 /* Nodes of the graph that the program promises to whoever runs it. */
 struct roots {
-    size_t states, directions, observations, inputs /* times MODIFIERS */, quantities;
+    size_t states, directions, observations, inputs /* times MODIFIERS */, quantities,
+        jumps;
+    uint32_t *jump, *jump_by_state, *jump_by; /* [jumps], [states], [directions] */
     uint32_t *rate, *init, *observe, *input, *derive;
     uint32_t *rate_by_state;                       /* [states][states] */
     uint32_t *observe_by_state;                    /* [observations][states] */
@@ -70,6 +72,8 @@ static uint32_t compile_name(struct compiler *compiler, const struct expr *expr)
         return dag_leaf(compiler->dag, OP_STATE, expr->index, 0);
     case SYMBOL_TIME:
         return dag_leaf(compiler->dag, OP_TIME, 0, 0);
+    case SYMBOL_DOSE:
+        return dag_leaf(compiler->dag, OP_DOSE, 0, 0);
     case SYMBOL_PI:
         return dag_number(compiler->dag, 3.14159265358979323846);
     default:
@@ -192,6 +196,11 @@ static void roots_init(struct compiler *compiler, const struct syntax *syntax)
     roots->sensitivity_rate = nodes_new(n * d);
     roots->sensitivity_init = nodes_new(n * d);
     roots->jacobian = nodes_new(n * n);
+    for (size_t i = 0; i < syntax->input_count; i++)
+        roots->jumps += syntax->inputs[i].jump_count;
+    roots->jump = nodes_new(roots->jumps);
+    roots->jump_by_state = nodes_new(roots->jumps * n);
+    roots->jump_by = nodes_new(roots->jumps * d);
 }
 
 static void roots_clear(struct roots *roots)
@@ -212,6 +221,25 @@ static void roots_clear(struct roots *roots)
     mem_free(roots->sensitivity_rate);
     mem_free(roots->sensitivity_init);
     mem_free(roots->jacobian);
+    mem_free(roots->jump);
+    mem_free(roots->jump_by_state);
+    mem_free(roots->jump_by);
+}
+
+static void compile_jumps(struct compiler *compiler, const struct syntax *syntax)
+{
+    struct program *program = compiler->program;
+    size_t at = 0;
+    program->jump_states = mem_new(compiler->roots.jumps, sizeof(size_t));
+    for (size_t i = 0; i < syntax->input_count; i++) {
+        const struct input_line *line = &syntax->inputs[i];
+        program->jump_first[i] = at;
+        for (size_t j = 0; j < line->jump_count; j++) {
+            program->jump_states[at] = line->jumps[j].into;
+            compiler->roots.jump[at++] = compile(compiler, line->jumps[j].expr);
+        }
+    }
+    program->jump_first[syntax->input_count] = at;
 }
 
 /* A steady state is sought from the initial value the text gives, or from 1. */
@@ -240,6 +268,7 @@ static void compile_all(struct compiler *compiler, const struct syntax *syntax)
         input[MODIFIER_LAG] = compile_or(compiler, line->lag, 0);
         input[MODIFIER_DURATION] = compile_or(compiler, line->over, 0);
     }
+    compile_jumps(compiler, syntax);
 }
 
 static void find_switchings(struct compiler *compiler)
@@ -263,6 +292,7 @@ static void need_values(struct compiler *compiler, bool *needed)
     dag_need(dag, roots->init, roots->states, needed);
     dag_need(dag, roots->observe, roots->observations, needed);
     dag_need(dag, roots->input, roots->inputs, needed);
+    dag_need(dag, roots->jump, roots->jumps, needed);
     for (size_t i = 0; i < compiler->program->switching_count; i++) {
         dag_need(dag, &compiler->conditions[i].slope, 1, needed);
         dag_need(dag, &compiler->conditions[i].offset, 1, needed);
@@ -338,6 +368,8 @@ static void derive_all(struct compiler *compiler)
                  roots->rate_by);
     derive_roots(compiler, &partials, roots->observe, roots->observations,
                  roots->observe_by_state, roots->observe_by);
+    derive_roots(compiler, &partials, roots->jump, roots->jumps, roots->jump_by_state,
+                 roots->jump_by);
     derive_roots(compiler, &partials, roots->init, roots->states, NULL, roots->init_by);
     derive_roots(compiler, &partials, roots->input, roots->inputs, NULL, roots->input_by);
     for (size_t i = 0; i < switchings; i++) {
@@ -382,9 +414,17 @@ static void find_live(const struct compiler *compiler, bool *live)
         for (size_t i = 0; i < roots->inputs / MODIFIERS; i++)
             if (roots->input_by[(i * MODIFIERS + MODIFIER_FRACTION) * d + k])
                 live[model->inputs[i].state * d + k] = true;
+        for (size_t i = 0; i < roots->jumps; i++)
+            if (roots->jump_by[i * d + k])
+                live[program->jump_states[i] * d + k] = true;
     }
     for (bool changed = true; changed;) {
         changed = false;
+        for (size_t at = 0; at < roots->jumps * n * d; at++) {
+            size_t i = program->jump_states[at / (n * d)], j = at / d % n, k = at % d;
+            if (roots->jump_by_state[at / d] && live[j * d + k] && !live[i * d + k])
+                changed = live[i * d + k] = true;
+        }
         for (size_t at = 0; at < n * n * d; at++) {
             size_t i = at / (n * d), j = at / d % n, k = at % d;
             if (roots->rate_by_state[i * n + j] && live[j * d + k] && !live[i * d + k])
@@ -430,6 +470,9 @@ static void find_sensitivities(struct compiler *compiler)
     for (size_t i = 0; i < roots->observations * d && !dag->full; i++)
         roots->observe_by[i] = total(dag, roots->observe_by_state + i / d * n,
                                      roots->observe_by[i], live, n, d, i % d);
+    for (size_t i = 0; i < roots->jumps * d && !dag->full; i++)
+        roots->jump_by[i] = total(dag, roots->jump_by_state + i / d * n,
+                                  roots->jump_by[i], live, n, d, i % d);
     for (size_t i = 0; i < n * n; i++)
         if (roots->rate_by_state[i]) {
             roots->jacobian[program->jacobian_count] = roots->rate_by_state[i];
@@ -457,6 +500,7 @@ static void need_all(struct compiler *compiler)
     dag_need(dag, roots->init_by, n * d, compiler->sloped);
     dag_need(dag, roots->observe_by, roots->observations * d, compiler->sloped);
     dag_need(dag, roots->input_by, roots->inputs * d, compiler->sloped);
+    dag_need(dag, roots->jump_by, roots->jumps * d, compiler->sloped);
     dag_need(dag, roots->switch_slope_by, program->switching_count * d, compiler->sloped);
     dag_need(dag, roots->switch_offset_by, program->switching_count * d,
              compiler->sloped);
@@ -479,6 +523,8 @@ static uint32_t leaf_register(const struct program *program, const struct node *
         return program->time;
     case OP_STATE:
         return program->states + node->a;
+    case OP_DOSE:
+        return program->dose;
     default: /* OP_SENSITIVITY */
         return program->sensitivities + sensitivity[node->a * n_directions + node->b];
     }
@@ -505,7 +551,8 @@ static void place_leaves(struct compiler *compiler, const struct syntax *syntax)
     program->drifts = next += (uint32_t)syntax->covariate_count;
     program->since = next += (uint32_t)syntax->covariate_count;
     program->time = next += 1;
-    program->states = next += 1;
+    program->dose = next += 1;
+    program->states = next += compiler->roots.jumps > 0;
     program->sensitivities = next += (uint32_t)syntax->state_count;
     program->rest = next += (uint32_t)program->sensitivity_count;
     size_t d = program->direction_count;
@@ -770,6 +817,9 @@ static void place_streams(struct compiler *compiler)
     place_both(compiler, roots->observe, roots->observations, roots->observe_by,
                roots->observations * d, &program->observe_slopes);
     place_moving(compiler, roots->derive, roots->quantities, &program->derive);
+    place_moving(compiler, roots->jump, roots->jumps, &program->jump);
+    place_both(compiler, roots->jump, roots->jumps, roots->jump_by, roots->jumps * d,
+               &program->jump_slopes);
 }
 
 static void place_switchings(struct compiler *compiler)
@@ -886,6 +936,8 @@ static const struct {
     STREAM(observe),
     STREAM(observe_slopes),
     STREAM(derive),
+    STREAM(jump),
+    STREAM(jump_slopes),
 };
 
 struct stream *program_stream(struct program *program, size_t index)
@@ -915,6 +967,7 @@ void program_destroy(struct program **program)
     mem_free(gone->sensitivity);
     mem_free(gone->jacobian_entry);
     mem_free(gone->switchings);
+    mem_free(gone->jump_states);
     mem_free(gone);
     *program = NULL;
 }

@@ -456,6 +456,48 @@ static enum err dose_tail(struct parser *parser, struct input_line *line)
     return err == ERR_OK ? parser_take_line_end(parser) : err;
 }
 
+/* Does a colon come before anything that other doses have? */
+static bool jumps_ahead(const struct parser *parser)
+{
+    const char *start = parser_start(parser);
+    return start[strcspn(start, ":=>\"#\n")] == ':';
+}
+
+/* `UNIT : STATE = FORMULA, ...`: what is there is moved. */
+static enum err take_jumps(struct parser *parser, struct input_line *line)
+{
+    struct jump jumps[MODEL_STATES_MAX];
+    enum err err = parser_take_unit(parser, false, &line->unit);
+    if (err == ERR_OK && !parser_at_sign(parser, ":"))
+        err = parser_expected(parser, "':'");
+    for (bool more = err == ERR_OK; more; more = parser_at_sign(parser, ",")) {
+        struct jump *jump = &jumps[line->jump_count];
+        if (line->jump_count == MODEL_STATES_MAX)
+            return too_many(parser, "states", MODEL_STATES_MAX);
+        err = parser_advance(parser);
+        if (err == ERR_OK)
+            err = parser_take_name(parser, "a state", &jump->state, &jump->at);
+        if (err == ERR_OK)
+            err = parser_take_sign(parser, "=", "'='");
+        if (err == ERR_OK)
+            err = formula_parse(parser, &jump->expr);
+        if (err != ERR_OK)
+            return err;
+        line->jump_count++;
+    }
+    if (err == ERR_OK && parser->token.kind == TOKEN_LABEL)
+        err = parser_take_label(parser, &line->label);
+    if (err == ERR_OK && !parser_at_line_end(parser))
+        err = parser_expected(parser, "an operator, ',', a label or the end of the line");
+    if (err != ERR_OK)
+        return err;
+    line->jumps = syntax_take(parser->syntax, line->jump_count * sizeof *jumps);
+    if (!line->jumps)
+        return parser_full(parser);
+    memcpy(line->jumps, jumps, line->jump_count * sizeof *jumps);
+    return parser_take_line_end(parser);
+}
+
 enum err statement_dose(struct parser *parser)
 {
     struct syntax *s = parser->syntax;
@@ -463,6 +505,8 @@ enum err statement_dose(struct parser *parser)
         return too_many(parser, "doses", MODEL_INPUTS_MAX);
     struct input_line *line = &s->inputs[s->input_count++];
     enum err err = parser_take_name(parser, "a dose's name", &line->name, &line->at);
+    if (err == ERR_OK && jumps_ahead(parser))
+        return take_jumps(parser, line);
     if (err == ERR_OK)
         err = parser_take_sign(parser, "->", "'->'");
     if (err == ERR_OK)

@@ -51,6 +51,10 @@ static enum err take_doses(struct twin *twin, const struct record *record,
         double factor;
         enum err err =
             conversion(row->unit, known->accepted_unit, "dose", row->input, &factor);
+        if (err == ERR_OK && known->jumps && row->duration > 0)
+            err =
+                err_set(ERR_RANGE, "a dose of '%s' takes no time, and one has a duration",
+                        row->input);
         if (err != ERR_OK)
             return err;
         twin->schedule.doses[twin->schedule.dose_count++] = (struct dose){

@@ -15,6 +15,7 @@ struct oracle {
     long double parameters[MODEL_PARAMETERS_MAX];
     long double states[MODEL_STATES_MAX];
     long double covariates[MODEL_COVARIATES_MAX];
+    long double dose;
 };
 
 static long double oracle_value(const struct oracle *oracle, const struct expr *expr);
@@ -33,6 +34,8 @@ static inline long double oracle_name(const struct oracle *oracle,
         return oracle->states[expr->index];
     case SYMBOL_TIME:
         return oracle->t;
+    case SYMBOL_DOSE:
+        return oracle->dose;
     case SYMBOL_PI:
         return acosl(-1);
     default:

@@ -19,6 +19,7 @@
 struct oracle_dose {
     long double start, end, amount; /* end == start: a bolus */
     size_t state;
+    const struct input_line *jumps; /* or NULL */
 };
 
 struct oracle_course {
@@ -85,6 +86,7 @@ static inline void oracle_doses(struct oracle_course *run)
             unit_convert(row->unit, model_input(model, input)->accepted_unit, &factor));
         struct oracle_dose *dose = &run->doses[run->dose_count++];
         dose->state = model_input(model, input)->state;
+        dose->jumps = line->jump_count ? line : NULL;
         dose->amount = (long double)row->amount * factor *
                        model_input(model, input)->accepted_factor *
                        oracle_or(&run->oracle, line->fraction, 1);
@@ -213,13 +215,27 @@ static inline long double oracle_stop(const struct oracle_course *run, long doub
     return last;
 }
 
+/* All from what was before, each into its own. */
+static inline void oracle_jump(struct oracle_course *run, const struct oracle_dose *dose,
+                               long double t, long double *x)
+{
+    run->oracle.t = t;
+    run->oracle.dose = dose->amount;
+    memcpy(run->oracle.states, x, sizeof run->oracle.states);
+    for (size_t i = 0; i < dose->jumps->jump_count; i++)
+        x[dose->jumps->jumps[i].into] =
+            oracle_value(&run->oracle, dose->jumps->jumps[i].expr);
+}
+
 /* Boluses at t, and the infusions that run from t on. */
 static inline void oracle_give(struct oracle_course *run, long double t, long double *x)
 {
     memset(run->inflow, 0, sizeof run->inflow);
     for (size_t i = 0; i < run->dose_count; i++) {
         const struct oracle_dose *dose = &run->doses[i];
-        if (dose->start == t && dose->end == t)
+        if (dose->start == t && dose->end == t && dose->jumps)
+            oracle_jump(run, dose, t, x);
+        else if (dose->start == t && dose->end == t)
             x[dose->state] += dose->amount;
         if (dose->start <= t && dose->end > t)
             run->inflow[dose->state] += dose->amount / (dose->end - dose->start);

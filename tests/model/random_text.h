@@ -171,7 +171,7 @@ static inline void random_parameters(struct random_text *text)
                    i % 2 ? "constant levels 0.4, 0.6 = \"b\"" : "locf", i + 3);
 }
 
-static inline void random_doses(struct random_text *text)
+static inline void random_doses(struct random_text *text, unsigned words)
 {
     random_say(text, "[doses]\nd0 -> x0 1 fraction ");
     random_fill(text, "expit($)", 0, 2);
@@ -179,6 +179,11 @@ static inline void random_doses(struct random_text *text)
     random_fill(text, "#*exp(-%)*1 [h]", 0, 1);
     random_say(text, "\nd1 -> x%u 1 over ", (unsigned)random_draw(text, text->states));
     random_fill(text, "(1 + %^2)*1 [h]\n", 0, 1);
+    random_say(text, "d2 1 : x0 = ");
+    random_fill(text, "x0*exp(-dose*expit($))", words, 2);
+    if (text->states > 1)
+        random_fill(text, ", x1 = x1 + x0*(1 - exp(-dose*%^2)) + tanh($)", words, 2);
+    random_say(text, "\n");
 }
 
 /* Rates pull each state back: 0.2 to 1.2 times itself an hour. */
@@ -206,7 +211,7 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     text.states = 1 + random_draw(&text, 4);
     random_say(&text, "model random%u version 1\ntime h\n", (unsigned)seed);
     random_parameters(&text);
-    random_doses(&text);
+    random_doses(&text, words);
     random_equations(&text, words);
     random_say(&text, "[observations]\no0 : ");
     random_formula(&text, words | besides, 3);

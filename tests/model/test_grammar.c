@@ -50,10 +50,11 @@ static void open_course(struct course *course, uint64_t seed, unsigned words,
     mem_free(text);
     for (size_t i = 0; i < 8; i++)
         random_draw(&chance_of, 2);
-    for (size_t i = 0; i < 4; i++) {
-        double time = 3 * (double)i + random_share(&chance_of);
-        double duration = random_draw(&chance_of, 2) ? -1 : 0.7;
-        assert_ok(record_dose(course->record, time, i % 2 ? "d1" : "d0", "1",
+    for (size_t i = 0; i < 6; i++) {
+        static const char *const inputs[] = {"d0", "d1", "d2"};
+        double time = 2 * (double)i + random_share(&chance_of);
+        double duration = random_draw(&chance_of, 2) || i % 3 == 2 ? -1 : 0.7;
+        assert_ok(record_dose(course->record, time, inputs[i % 3], "1",
                               random_share(&chance_of), duration, i + 1));
         assert_ok(record_covariate(course->record, time + 1.111, "c0", NULL,
                                    random_share(&chance_of), 100 + i));

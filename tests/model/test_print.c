@@ -133,6 +133,19 @@ static void print__brackets_stand_where_units_need_them(void **state)
     }
 }
 
+static void print__doses_that_move_stand_in_one_cell(void **state)
+{
+    (void)state;
+    char *printed = canonical(HEAD "[doses]\nray Gy:V=V/(1+dose/(2 Gy)),D = D+(V) \"x\"\n"
+                                   "oral -> V mL\n[equations]\nd/dt(V)=0\nd/dt(D)=0\n");
+    char *again = canonical(printed);
+    assert_non_null(strstr(printed, "\nray  Gy : V = V/(1 + dose/2 Gy), D = D + V  "
+                                    "\"x\"\n"));
+    assert_string_equal(printed, again);
+    mem_free(printed);
+    mem_free(again);
+}
+
 /* Whatever the order of sections and clauses in a file, and wherever lines are broken. */
 static void print__one_text_for_one_model(void **state)
 {
@@ -161,6 +174,7 @@ int main(void)
         cmocka_unit_test(print__numbers_read_back),
         cmocka_unit_test(print__lines_stand_under_each_other),
         cmocka_unit_test(print__brackets_stand_where_units_need_them),
+        cmocka_unit_test(print__doses_that_move_stand_in_one_cell),
         cmocka_unit_test(print__one_text_for_one_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

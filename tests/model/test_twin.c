@@ -235,6 +235,79 @@ static void twin__simulates_between_and_beyond_the_rows(void **state)
     model_destroy(&model);
 }
 
+/* Two pools under fractions of 2 Gy a day (Fowler, Br. J. Radiol. 62:679, 1989): between
+ * them exponentials, at each V to V s and D to D + V (1 - s). */
+static const char radiation_text[] =
+    "model rt version 1 \"rt\"\ntime d\n"
+    "[parameters]\nalpha = 0.25 1/Gy (0.01, 1) lognormal sd 0.3\n"
+    "ab = 10 Gy (1, 30) lognormal sd 0.2\n"
+    "Tc = 25 d (3, 200) lognormal sd 0.4\nTd = 20 d (3, 200) lognormal sd 0.1\n"
+    "[doses]\n"
+    "radiation Gy : D = D + V*(1 - exp(-alpha*dose*(1 + dose/ab))), "
+    "V = V*exp(-alpha*dose*(1 + dose/ab))\n"
+    "[equations]\n"
+    "d/dt(V) = ln(2)/Td*V init 30 mL\nd/dt(D) = -ln(2)/Tc*D unit mL\n"
+    "[observations]\nvolume : V + D ~ add(1 mL)\n";
+
+static long double radiation_volume(const long double *phi, long double t)
+{
+    long double alpha = expl(phi[0]), ab = expl(phi[1]);
+    long double dead = logl(2) / expl(phi[2]), grows = logl(2) / expl(phi[3]);
+    long double survive = expl(-alpha * 2 * (1 + 2 / ab)), viable = 30, doomed = 0;
+    for (int day = 0; day <= 5 && (long double)day <= t; day++) {
+        long double rest = (day < 5 && day + 1 <= t ? day + 1 : t) - day;
+        doomed = (doomed + viable * (1 - survive)) * expl(-dead * rest);
+        viable = viable * survive * expl(grows * rest);
+    }
+    return viable + doomed;
+}
+
+static void twin__doses_that_move_what_is_there(void **state)
+{
+    (void)state;
+    static const double times[] = {0.5, 1.5, 2.9, 5.5, 40};
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF, ENGINE_ADAMS};
+    struct model *model = parse(radiation_text);
+    struct prior_layout layout;
+    struct twin *twin;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = record_new("1", "d");
+    for (size_t i = 0; i < 6; i++)
+        assert_ok(record_dose(record, (double)i, "radiation", "cGy", 200, -1, i));
+    for (size_t i = 0; i < 5; i++)
+        assert_ok(
+            record_measurement(record, times[i], "volume", "mL", 1, CENSORED_NOT, i));
+    record_sort(record);
+    assert_ok(twin_new(model, &layout, record, &twin));
+    double phi[] = {log(0.25), log(10), log(25), log(20)}, f[5], slopes[5 * 4];
+    for (size_t s = 0; s < 3; s++) {
+        struct engine_options options = {solvers[s], 1e-10};
+        struct engine *engine = engine_new(model, &layout, &options);
+        assert_ok(twin_predict(engine, twin, phi, NULL, f, slopes));
+        for (size_t i = 0; i < 5; i++) {
+            long double at[4] = {phi[0], phi[1], phi[2], phi[3]}, h = 1e-4L;
+            assert_near(f[i], (double)radiation_volume(at, times[i]), 30 * 1e-8);
+            for (size_t k = 0; k < 4; k++) {
+                at[k] = phi[k] + h;
+                long double up = radiation_volume(at, times[i]);
+                at[k] = phi[k] - h;
+                long double slope = (up - radiation_volume(at, times[i])) / (2 * h);
+                at[k] = phi[k];
+                assert_near(slopes[i * 4 + k], (double)slope, 30 * 1e-7);
+            }
+        }
+        engine_destroy(&engine);
+    }
+    twin_destroy(&twin);
+    record_destroy(&record);
+    record = record_new("1", "d");
+    assert_ok(record_dose(record, 0, "radiation", "Gy", 2, 0.1, 0));
+    assert_refused(ERR_RANGE, "a dose of 'radiation' takes no time",
+                   twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
 static const char genes_text[] =
     "model g version 1 \"g\"\ntime h\n"
     "[parameters]\nk = 1 1 (0.01, 9) lognormal sd 0.3\n"
@@ -315,6 +388,7 @@ int main(void)
         cmocka_unit_test(twin__covariates_move_as_declared),
         cmocka_unit_test(twin__rows_at_one_time_keep_their_order),
         cmocka_unit_test(twin__simulates_between_and_beyond_the_rows),
+        cmocka_unit_test(twin__doses_that_move_what_is_there),
         cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
     };
