@@ -37,6 +37,9 @@ const char *model_name(const struct model *model);
 const char *model_title(const struct model *model);
 uint32_t model_version(const struct model *model);
 const char *model_time_unit(const struct model *model);
+const char *model_question(const struct model *model); /* what it answers; or "" */
+size_t model_sources(const struct model *model);       /* where it comes from */
+const char *model_source(const struct model *model, size_t index);
 
 /* The canonical text (model fmt): stable under formatting; a site approves its hash. */
 const char *model_canonical(const struct model *model);
@@ -62,8 +65,18 @@ enum parameter_kind {
     PARAMETER_INDIVIDUAL, /* learned, and differs between patients */
 };
 
+enum provenance { /* of its number and its spread, as the text says */
+                  PROVENANCE_UNSAID,
+                  PROVENANCE_PUBLISHED,  /* as in a source */
+                  PROVENANCE_CALIBRATED, /* chosen so that published figures come out */
+                  PROVENANCE_WIDE, /* a guess, with a spread that lets data say otherwise
+                                    */
+};
+const char *provenance_name(enum provenance provenance); /* as in a text; "" if unsaid */
+
 struct model_parameter {
     const char *name, *unit, *label;
+    enum provenance provenance;
     enum parameter_kind kind;
     enum transform transform; /* of INDIVIDUAL and POPULATION ones */
     double typical;           /* natural scale, in `unit` */

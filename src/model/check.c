@@ -132,6 +132,7 @@ static enum err check_parameter(struct model *model, size_t index)
         .name = line->name,
         .unit = line->unit.text,
         .label = line->label,
+        .provenance = line->provenance,
         .kind = kinds[line->spread],
         .transform = line->spread == SPREAD_FIXED ? TRANSFORM_IDENTITY : line->transform,
         .typical = line->value,

@@ -75,6 +75,27 @@ const char *model_time_unit(const struct model *model)
     return model->syntax->time.text;
 }
 
+const char *model_question(const struct model *model)
+{
+    return model->syntax->question ? model->syntax->question : "";
+}
+
+size_t model_sources(const struct model *model)
+{
+    return model->syntax->source_count;
+}
+
+const char *model_source(const struct model *model, size_t index)
+{
+    return model->syntax->sources[index];
+}
+
+const char *provenance_name(enum provenance provenance)
+{
+    static const char *const names[] = {"", "published", "calibrated", "wide"};
+    return names[provenance];
+}
+
 const char *model_canonical(const struct model *model)
 {
     return model->canonical;
@@ -266,8 +287,10 @@ static void say_parameters(struct bytes *listing, const struct model *model)
         listing_add(listing, "parameters\n");
     for (size_t i = 0; i < model_parameters(model); i++) {
         const struct model_parameter *one = &model->parameters[i];
-        listing_add(listing, "  %-20s %-16s %-12g %-12s %s\n", one->name, one->unit,
-                    one->typical, kinds[one->kind], one->label ? one->label : "");
+        listing_add(listing, "  %-20s %-16s %-12g %-12s %s%s%s\n", one->name, one->unit,
+                    one->typical, kinds[one->kind], one->label ? one->label : "",
+                    one->label && one->provenance ? ", " : "",
+                    provenance_name(one->provenance));
     }
     if (model_covariates(model))
         listing_add(listing, "covariates\n");
@@ -327,6 +350,10 @@ char *model_describe(const struct model *model, bool program)
     listing_add(&listing, "%s version %u, time in %s\n%s%s", model_name(model),
                 (unsigned)model_version(model), model_time_unit(model),
                 model_title(model), *model_title(model) ? "\n" : "");
+    if (*model_question(model))
+        listing_add(&listing, "question: %s\n", model_question(model));
+    for (size_t i = 0; i < model_sources(model); i++)
+        listing_add(&listing, "source: %s\n", model_source(model, i));
     listing_add(&listing, "runs as %s\n",
                 model_execution(model) == EXECUTION_GENERATED
                     ? "C that was made of it when this program was built"

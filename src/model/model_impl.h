@@ -233,6 +233,7 @@ void token_raw(struct lexer *lexer, const struct token *token, size_t *size);
 #define MODEL_OBSERVATIONS_MAX 64
 #define MODEL_RANGES_MAX 96
 #define LEVELS_MAX 32
+#define MODEL_SOURCES_MAX 32
 #define NUMBER_TEXT_MAX 64
 
 enum op {
@@ -345,6 +346,7 @@ struct parameter_line {
     bool spread_is_cv;
     double spread_value;
     struct unit_text spread_unit;
+    enum provenance provenance;
     bool used; /* check: a formula names it */
     struct place {
         const char *name;
@@ -444,6 +446,8 @@ struct syntax {
     const char *name, *title;
     uint32_t version;
     struct unit_text time;
+    const char *question, *sources[MODEL_SOURCES_MAX];
+    size_t source_count;
     struct parameter_line parameters[MODEL_PARAMETERS_MAX];
     struct correlated_line correlated[MODEL_PARAMETERS_MAX];
     struct covariate_line covariates[MODEL_COVARIATES_MAX];

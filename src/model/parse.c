@@ -35,6 +35,32 @@ static enum err skip_empty_lines(struct parser *parser)
     return err;
 }
 
+/* `question "..."` and `source "..."`, behind the line of time. */
+static enum err identity(struct parser *parser)
+{
+    struct syntax *s = parser->syntax;
+    enum err err = skip_empty_lines(parser);
+    while (err == ERR_OK &&
+           (parser_at_word(parser, "question") || parser_at_word(parser, "source"))) {
+        bool question = parser_at_word(parser, "question");
+        if (question && s->question)
+            return source_refuse(parser_source(parser), parser->token.at, E1002,
+                                 "the question is given twice");
+        if (!question && s->source_count == MODEL_SOURCES_MAX)
+            return source_refuse(parser_source(parser), parser->token.at, E4003,
+                                 "more than %d sources", MODEL_SOURCES_MAX);
+        const char **text = question ? &s->question : &s->sources[s->source_count++];
+        err = parser_advance(parser);
+        if (err == ERR_OK)
+            err = parser_take_label(parser, text);
+        if (err == ERR_OK)
+            err = parser_take_line_end(parser);
+        if (err == ERR_OK)
+            err = skip_empty_lines(parser);
+    }
+    return err;
+}
+
 static enum err header(struct parser *parser)
 {
     struct syntax *s = parser->syntax;
@@ -72,7 +98,9 @@ static enum err header(struct parser *parser)
         err = parser_advance(parser);
     if (err == ERR_OK)
         err = parser_take_unit(parser, false, &s->time);
-    return err == ERR_OK ? parser_take_line_end(parser) : err;
+    if (err == ERR_OK)
+        err = parser_take_line_end(parser);
+    return err == ERR_OK ? identity(parser) : err;
 }
 
 static enum err unknown_section(struct parser *parser, size_t at, const char *start,

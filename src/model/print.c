@@ -279,6 +279,8 @@ static void put_parameter(struct bytes *out, const struct parameter_line *line)
     put_cell(out);
     for (size_t i = 0; i < line->on_count; i++)
         put_words(out, i ? ", " : "on ", line->on[i].name, "");
+    put_cell(out);
+    put_text(out, provenance_name(line->provenance));
     put_label(out, line->label);
     put_text(out, "\n");
 }
@@ -530,6 +532,10 @@ char *syntax_print(const struct syntax *s)
     if (s->title)
         put_words(&out, "  \"", s->title, "\"");
     put_words(&out, "\ntime ", s->time.text, "\n");
+    if (s->question)
+        put_words(&out, "question \"", s->question, "\"\n");
+    for (size_t i = 0; i < s->source_count; i++)
+        put_words(&out, "source \"", s->sources[i], "\"\n");
     PUT_SECTION(&out, "\n[parameters]\n", s->parameter_count, put_parameter,
                 s->parameters);
     PUT_SECTION(&out, "\n[population]\n", s->correlated_count, put_correlated,

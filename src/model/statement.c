@@ -108,6 +108,15 @@ static enum err take_places(struct parser *parser, struct place *places, size_t 
     return ERR_OK;
 }
 
+/* The mark at the present token. */
+static enum provenance provenance_here(const struct parser *parser)
+{
+    for (enum provenance one = PROVENANCE_PUBLISHED; one <= PROVENANCE_WIDE; one++)
+        if (parser_at_word(parser, provenance_name(one)))
+            return one;
+    return PROVENANCE_UNSAID;
+}
+
 static enum err parameter_tail(struct parser *parser, struct parameter_line *line)
 {
     enum err err = ERR_OK;
@@ -126,6 +135,11 @@ static enum err parameter_tail(struct parser *parser, struct parameter_line *lin
             err = spread      ? take_spread(parser, line)
                   : estimated ? take_estimated(parser, line)
                               : parser_advance(parser);
+        } else if (provenance_here(parser)) {
+            if (line->provenance)
+                return twice(parser, "where the number comes from");
+            line->provenance = provenance_here(parser);
+            err = parser_advance(parser);
         } else if (parser_at_word(parser, "on") && line->on_count == 0) {
             if (parser_advance(parser) != ERR_OK)
                 return err_code();
@@ -135,8 +149,9 @@ static enum err parameter_tail(struct parser *parser, struct parameter_line *lin
             err = parser_take_label(parser, &line->label);
         } else {
             return parser_expected(
-                parser, "fixed, estimated, lognormal, logitnormal, normal, on, "
-                        "a label or the end of the line");
+                parser,
+                "fixed, estimated, lognormal, logitnormal, normal, on, published, "
+                "calibrated, wide, a label or the end of the line");
         }
     }
     if (err == ERR_OK && !spread_said) {

@@ -133,6 +133,25 @@ static void print__brackets_stand_where_units_need_them(void **state)
     }
 }
 
+/* What a text says of itself is part of it, and of its hash. */
+static void print__question_sources_and_marks_are_kept(void **state)
+{
+    (void)state;
+    char *printed =
+        canonical(HEAD "source \"A 1999\"\n\nsource \"B\"\nquestion \"why?\"\n"
+                       "[parameters]\na = 1 L fixed wide\n"
+                       "b = 1 L published normal sd 2 L \"x\"\n");
+    assert_string_equal(strchr(printed, '\n'),
+                        "\ntime h\nquestion \"why?\"\nsource \"A 1999\"\n"
+                        "source \"B\"\n\n[parameters]\n"
+                        "a = 1  L  fixed          wide\n"
+                        "b = 1  L  normal sd 2 L  published  \"x\"\n");
+    char *again = canonical(printed);
+    assert_string_equal(printed, again);
+    mem_free(printed);
+    mem_free(again);
+}
+
 static void print__doses_that_move_stand_in_one_cell(void **state)
 {
     (void)state;
@@ -174,6 +193,7 @@ int main(void)
         cmocka_unit_test(print__numbers_read_back),
         cmocka_unit_test(print__lines_stand_under_each_other),
         cmocka_unit_test(print__brackets_stand_where_units_need_them),
+        cmocka_unit_test(print__question_sources_and_marks_are_kept),
         cmocka_unit_test(print__doses_that_move_stand_in_one_cell),
         cmocka_unit_test(print__one_text_for_one_model),
     };
