@@ -68,7 +68,7 @@ static const struct question questions[] = {
      "`gemel-node audit export` `node/check_evidence` `node/check_account`"},
     {"Do logs or errors contain patients' data?",
      "No: fields of logs are typed, sentences name files, places and settings.",
-     "`base/log` `sim/canary`"},
+     "`base/log` `house/canaries` `sim/canary`"},
     {"How do I erase one patient, and what remains?",
      "Rows, twin and name are gone; the spent budget stays under a pseudonym; of "
      "published "

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "look.h"
 
 /* Lines of text, each with its final 0. */
 struct lines {
@@ -297,7 +298,7 @@ static void enter_empty_folder(char *folder)
     const char *values[][2] = {
         {"PATH", path},   {"SOURCE", SOURCE_DIR},        {"BUILD", BINARY_DIR},
         {"HOME", folder}, {"LC_ALL", "C.UTF-8"},         {"TZ", "UTC"},
-        {"TERM", "dumb"}, {"OPENBLAS_NUM_THREADS", "1"},
+        {"TERM", "dumb"}, {"OPENBLAS_NUM_THREADS", "1"}, {"TMPDIR", folder},
     };
     if (!mkdtemp(folder) || chdir(folder) != 0) {
         perror(folder);
@@ -330,13 +331,18 @@ static void link_repository(void)
     closedir(directory);
 }
 
-static void leave(const char *folder)
+/* How many files have a patient's field; `under` is what TMPDIR was. */
+static size_t leave(const char *folder, const char *under)
 {
     for (size_t i = 0; i < groups.count; i++)
         kill(-groups.pid[i], SIGKILL);
     mem_free(groups.pid);
+    size_t marked = look_under(folder);
+    setenv("TMPDIR", under, 1);
+    look_note();
     if (chdir("/") != 0 || nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
         perror(folder);
+    return marked;
 }
 
 static bool is_page(const char *path)
@@ -347,7 +353,8 @@ static bool is_page(const char *path)
 
 static size_t play_all(const char *path, bool page, struct steps *steps, size_t *played)
 {
-    char folder[] = "/tmp/gemel-transcript-XXXXXX";
+    char *under = mem_text(getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    char *folder = mem_format("%s/gemel-transcript-XXXXXX", under);
     size_t wrong = 0;
     enter_empty_folder(folder);
     if (page)
@@ -359,7 +366,9 @@ static size_t play_all(const char *path, bool page, struct steps *steps, size_t 
             ++*played;
         }
     }
-    leave(folder);
+    wrong += leave(folder, under);
+    mem_free(folder);
+    mem_free(under);
     printf("%zu commands, %zu not as written\n", *played, wrong);
     return wrong;
 }

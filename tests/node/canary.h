@@ -25,13 +25,13 @@ static const char canary_model[] =
 /* Every field of hers is found nowhere else. */
 #define CANARY "canary-Qx7Zw"
 #define CANARY_TIME 1234.5678
-#define CANARY_VALUE 3.1415927
+#define CANARY_VALUE 131.41592
 #define CANARY_DOSE 271.828125
 #define CANARY_WEIGHT 61.803398875
 static const char canary_table[] =
     "ID,TIME,AMT,CP,WT\n"
     "anna,0,100,.,70\nanna,1.5,.,3.25,70\n" CANARY
-    ",0.25,271.828125,.,61.803398875\n" CANARY ",1234.5678,.,3.1415927,61.803398875\n"
+    ",0.25,271.828125,.,61.803398875\n" CANARY ",1234.5678,.,131.41592,61.803398875\n"
     "bert,0,100,.,80\nbert,2.5,.,2.75,80\n";
 
 struct canary {

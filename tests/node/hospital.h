@@ -109,6 +109,10 @@ static inline void hospital_join(struct hospital *h)
     mem_free(text);
 }
 
+/* The i-th patient's name. They are canaries (support/marks.h): by name and time all of
+ * them, by value every second one. */
+#define HOSPITAL_PATIENT(i) "canary" #i "Qx7"
+
 static inline void hospital_patients(struct hospital *h, size_t count)
 {
     struct bytes table = {0};
@@ -118,7 +122,10 @@ static inline void hospital_patients(struct hospital *h, size_t count)
     char *path = scratch_path(h->directory, "patients.csv");
     bytes_append(&table, "ID,TIME,SBP,AGE\n", 16);
     for (size_t i = 0; i < count; i++) {
-        char *row = mem_format("p%zu,0,%zu,%zu\n", i, 100 + 13 * i % 60, 40 + 5 * i);
+        char *row = i % 2 == 0
+                        ? mem_format("canary%zuQx7,1234.5678,131.41592,61.803398875\n", i)
+                        : mem_format("canary%zuQx7,1234.5678,%zu,%zu\n", i,
+                                     100 + 13 * i % 60, 40 + 5 * i);
         bytes_append(&table, row, strlen(row));
         mem_free(row);
     }

@@ -64,7 +64,7 @@ static void evidence__names_nobody(void **state)
     struct bytes file = {0};
     hospital_patients(h, PATIENTS);
     assert_ok(evidence_write(h->node, true, NOW, &file));
-    assert_int_equal(lines_with(&file, "\"p0\""), 0);
+    assert_int_equal(lines_with(&file, "\"" HOSPITAL_PATIENT(0) "\""), 0);
     assert_int_equal(lines_with(&file, "patients.csv"), 0);
     assert_int_equal(lines_with(&file, "\"import\""), 1);
     bytes_free(&file);

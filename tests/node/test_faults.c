@@ -42,7 +42,8 @@ struct deed {
 };
 
 /* --- a round
- * ------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------
+ */
 
 /* What leaves, out of this process; that is none of the calls that are counted. */
 static void leave(struct place *p, struct part *part)
@@ -70,8 +71,8 @@ static enum err publish(struct hospital *h, const struct part *part)
     assert_ok(chain_sign(h->c->coordinator, &fields, &link, hash));
     enum err result = node_studies_open(h->node, h->c->terms.study, &study);
     if (result == ERR_OK) {
-        result = node_studies_extend(h->node, study, codec_view(&link), &fresh,
-                                     &contradicted);
+        result =
+            node_studies_extend(h->node, study, codec_view(&link), &fresh, &contradicted);
         node_study_destroy(&study);
     }
     bytes_free(&link);
@@ -122,8 +123,7 @@ static enum err install_policy(struct place *p, unsigned again)
     (void)again;
     hospital_policy_file(h, (const struct officers_line[]){{"patients_min", "3"}, {0}}, 3,
                          &file);
-    enum err result =
-        policies_install(h->node, "x.policy", file.data, file.size, h->now);
+    enum err result = policies_install(h->node, "x.policy", file.data, file.size, h->now);
     bytes_free(&file);
     return result == ERR_OK ? keyring_follow(h->node) : result;
 }
@@ -137,10 +137,11 @@ static const struct consent_decision asks = {"patient", 1000, NOW};
 
 static enum err withdraw(struct place *p, unsigned again)
 {
-    const char *who[] = {"p1", "p2"};
+    const char *who[] = {HOSPITAL_PATIENT(1), HOSPITAL_PATIENT(2)};
     size_t changed;
     (void)again;
-    enum err result = consent_decide(p->h->node, who, 2, CONSENT_WITHDRAWN, &asks, &changed);
+    enum err result =
+        consent_decide(p->h->node, who, 2, CONSENT_WITHDRAWN, &asks, &changed);
     return result == ERR_OK ? keyring_follow(p->h->node) : result;
 }
 
@@ -164,7 +165,7 @@ static enum err erase(struct place *p, unsigned again)
 {
     struct consent_erased erased;
     (void)again;
-    enum err result = consent_erase(p->h->node, "p3", &asks, &erased);
+    enum err result = consent_erase(p->h->node, HOSPITAL_PATIENT(3), &asks, &erased);
     if (result == ERR_NOT_FOUND)
         result = ERR_OK; /* done before */
     return result == ERR_OK ? keyring_follow(p->h->node) : result;
@@ -177,7 +178,8 @@ static bool is_erased(struct place *p)
     bool erased = count_in(p, CONSENT_ERASED) == 1;
     assert_ok(patients_measurements(p->h->node, &measurements));
     assert_int_equal(measurements, PATIENTS - erased);
-    assert_int_equal(patients_find(p->h->node, "p3", &id) != ERR_OK, erased);
+    assert_int_equal(patients_find(p->h->node, HOSPITAL_PATIENT(3), &id) != ERR_OK,
+                     erased);
     return erased;
 }
 
@@ -274,7 +276,8 @@ static const struct deed deeds[] = {
 #define DEEDS (sizeof deeds / sizeof *deeds)
 
 /* --- lives
- * --------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------
+ */
 
 static void set_anchor(struct place *p)
 {
@@ -292,7 +295,8 @@ static void set_anchor(struct place *p)
 
 static int set_up(void **state)
 {
-    static const char more[] = "ID,TIME,SBP,AGE\nn1,0,120,50\nn2,0,125,51\nn3,0,130,52\n";
+    static const char more[] =
+        "ID,TIME,SBP,AGE\ncanary91Qx7,0,131.41592,50\nn2,0,125,51\nn3,0,130,52\n";
     void *hospital;
     if (hospital_set_up(&hospital) != 0)
         return -1;

@@ -142,7 +142,7 @@ static void check_charged(struct place *p, size_t which, const bool pays[CROWD],
     assert_ok(patients_list(h->node, &patients, &there));
     assert_int_equal(there, p->crowd);
     for (size_t i = 0; i < there; i++) {
-        size_t who = (size_t)atoi(patients[i].name + 1);
+        size_t who = (size_t)atoi(patients[i].name + strlen("canary"));
         bool charged;
         double spent;
         assert_ok(ledger_charged(h->node->ledger, last, patients[i].pseudonym, &charged));

@@ -85,7 +85,8 @@ static void part__who_has_withdrawn_by_then_is_not_in_the_sum(void **state)
     struct hospital *h = *state;
     struct node_study *study = hospital_approved(h);
     const struct consent_decision asks = {"patient", 1000, NOW};
-    const char *early = "p2", *gone = "p5", *late = "p4";
+    const char *early = HOSPITAL_PATIENT(2), *gone = HOSPITAL_PATIENT(5),
+               *late = HOSPITAL_PATIENT(4);
     struct consent_erased erased;
     struct plan plan = hospital_plan(h);
     struct part *part;
@@ -124,7 +125,7 @@ static void part__stops_when_too_few_are_left(void **state)
     struct hospital *h = *state;
     struct node_study *study = hospital_approved(h);
     const struct consent_decision asks = {"patient", 1000, NOW};
-    const char *people[] = {"p1", "p2"};
+    const char *people[] = {HOSPITAL_PATIENT(1), HOSPITAL_PATIENT(2)};
     struct plan plan = hospital_plan(h);
     struct part *part;
     struct others others;
@@ -681,7 +682,8 @@ static void part__hears_from_a_neighbour_that_its_ledger_is_old(void **state)
     const uint8_t newer[HASH_BYTES] = "of the store that was lost";
     hospital_patients(h, PATIENTS);
     remember(h->c->hospitals[0], 1, newer);
-    assert_refused(ERR_VERIFY, "another hospital has seen one of 1 entries", charge(h, &plan));
+    assert_refused(ERR_VERIFY, "another hospital has seen one of 1 entries",
+                   charge(h, &plan));
     assert_non_null(strstr(err_hint_text(), "put the newest store back"));
     assert_int_equal(ledger_length(h->node->ledger), 0);
     assert_int_equal(hospital_entries(h, AUDIT_RELEASE), 0);

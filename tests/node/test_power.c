@@ -36,7 +36,8 @@ static struct dataset *newcomers(struct hospital *h)
     char *path = scratch_path(h->directory, "newcomers.csv");
     bytes_append(&table, "ID,TIME,SBP,AGE\n", 16);
     for (size_t i = 0; i < 3 * NEWCOMERS; i++) {
-        char *row = mem_format("n%zu,%zu,%zu,%zu\n", i / 3, i % 3, 100 + i, 40 + i / 3);
+        char *row =
+            mem_format("canary9%zuQx7,%zu,%zu,%zu\n", i / 3, i % 3, 100 + i, 40 + i / 3);
         bytes_append(&table, row, strlen(row));
         mem_free(row);
     }

@@ -7,12 +7,13 @@
 #     canary.sh FOLDER [PYTHON3]    FOLDER holds the programs; with a python3 the connection of
 #                                   the canaries' hospital is recorded as well
 #
-# Looked for are names, values as printed and values as doubles, low and high byte first. Not
-# looked into: the tables the fields come from, and what the commands print whose use is to
-# show a record (patients show, list; forecast; calibrate) or the text they are given (model).
+# Looked for (tests/support/marks.h) are names, values as printed and values as doubles, low and
+# high byte first. Not looked into: the tables the fields come from, and what the commands print
+# whose use is to show a record (patients show, list; forecast; calibrate) or the text they are
+# given (model).
 set -Eeuo pipefail
 export LC_ALL=C OPENBLAS_NUM_THREADS=1
-PATH=$(cd "$1" && pwd):$PATH
+PATH=$(cd "$1" && pwd):$(cd "$1" && pwd)/tests:$PATH
 python=${2-}
 model=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/models/prevention/blood_pressure.twin
 work=$(mktemp -d)
@@ -23,15 +24,6 @@ cd "$work"
 mkdir tables shown seen tmp
 export TMPDIR=$work/tmp
 ulimit -c unlimited 2>/dev/null || true # so that a crash would leave a core
-
-# 131.41592 mm[Hg] is 131.416 in six digits; nobody's age is 61.803.
-mark='canary[0-9]*Qx7|131\.41|61\.803|1234\.567'
-# The three as IEEE doubles, low byte first and high byte first.
-doubles=(
-    '\x13\xb8\x75\x37\x4f\x6d\x60\x40' '\x40\x60\x6d\x4f\x37\x75\xb8\x13'
-    '\x54\xe2\x3a\xc6\xd5\xe6\x4e\x40' '\x40\x4e\xe6\xd5\xc6\x3a\xe2\x54'
-    '\xad\xfa\x5c\x6d\x45\x4a\x93\x40' '\x40\x93\x4a\x45\x6d\x5c\xfa\xad'
-)
 
 table() { # HOSPITAL
     awk -v h="$1" 'BEGIN {
@@ -244,27 +236,16 @@ grep -q 'erasure' seen/said.out || { echo "FAILED: the audit record was not show
 
 # --- looking for them --------------------------------------------------------------------------
 
-found() { # FILE OR FOLDER...: whether a mark stands in any file there
-    local hit=1
-    if grep -rlaE -- "$mark" "$@"; then hit=0; fi
-    if grep -rlaP -- "$(IFS='|' && echo "${doubles[*]}")" "$@"; then hit=0; fi
-    return $hit
-}
-# That they would be found: as text, as doubles, and in what may show them.
-found tables >/dev/null || { echo "FAILED: the tables have no marks" >&2; exit 1; }
-found shown >/dev/null || { echo "FAILED: what shows records has no marks" >&2; exit 1; }
-mkdir planted
-for number in "${doubles[@]}"; do
-    printf 'x%by' "$number" >planted/double
-    found planted >/dev/null || { echo "FAILED: a planted double is not found" >&2; exit 1; }
-done
-printf 'x%by' "${doubles[0]::28}" >planted/double
-! found planted >/dev/null || { echo "FAILED: marks in nothing" >&2; exit 1; }
-rm -r planted
-if found seen A B C restored coordinator kept tmp ./*.*; then
-    echo "FAILED: a patient's field stands in the files above" >&2
-    exit 1
-fi
+# That they are found in tables and in what shows records: under other names.
+cp tables/A.csv seen/tables
+! marks seen/tables >/dev/null 2>&1 || { echo "FAILED: the tables have no marks" >&2; exit 1; }
+rm seen/tables
+mkdir looked
+cp shown/* looked
+! marks looked >/dev/null 2>&1 || { echo "FAILED: what shows records has no marks" >&2; exit 1; }
+rm -r looked
+everything=(seen A B C restored coordinator kept tmp ./*.*)
+marks "${everything[@]}" || { echo "FAILED: a patient's field stands in the files above" >&2; exit 1; }
 # That a crash would have left a core, where this machine lets any be; and that none did.
 mkdir crashed
 (cd crashed && bash -c 'kill -SEGV $$') 2>/dev/null || true
@@ -273,4 +254,3 @@ cores=$(find . -name 'core*' -type f -not -path './crashed/*' -not -path '*coord
 [ -n "$(ls crashed)" ] || echo "no process leaves a core here: that the nodes left none shows nothing"
 [ -z "$python" ] || [ "$(stat -c %s seen/wire.bytes)" -gt 10000 ] ||
     { echo "FAILED: the connection was not recorded" >&2; exit 1; }
-echo "$(find seen A B C restored coordinator kept tmp -type f | wc -l) files, $(du -sbc seen A B C restored coordinator kept tmp | tail -n 1 | cut -f1) bytes: no name, no value"

@@ -149,7 +149,8 @@ permit() { # HOSPITAL STUDY EPSILON
     sign "$1" officer deputy
     install "$1"
 }
-made_up() { # HOSPITAL: logarithms on a line of their own for everybody
+# Logarithms on a line of their own for everybody; the first hospital's are canaries.
+made_up() { # HOSPITAL
     awk -v h="$1" -v people="$people" 'BEGIN {
         srand(index("ABCDEF", h))
         print "ID,TIME,SBP,AGE,MALE"
@@ -158,8 +159,9 @@ made_up() { # HOSPITAL: logarithms on a line of their own for everybody
             level = 4.9 + 0.2 * (rand() - 0.5) + 0.004 * (age - 60)
             slope = 0.05 + 0.2 * (rand() - 0.5)
             for (t = -3; t <= 3; t += 2)
-                printf "%s%d,%d,%.0f,%d,%d\n", h, p, t,
-                    exp(level + slope * t / 10 + 0.3 * (rand() - 0.5)), age, male
+                printf "%s%d%s,%d,%.0f,%s,%d\n", h == "A" ? "canary" : h, p, h == "A" ? "Qx7" : "",
+                    t, exp(level + slope * t / 10 + 0.3 * (rand() - 0.5)),
+                    h == "A" && p % 9 == 0 ? "61.803398875" : age, male
         } }'
 }
 
@@ -185,7 +187,7 @@ gemel-coordinator roster install roster.signed -C coordinator --quiet >/dev/null
 # --- what is refused before anything runs ------------------------------------------------------
 
 cp A.csv bad.csv
-echo "A1,later,120,50,1" >>bad.csv
+echo "canary1Qx7,later,120,50,1" >>bad.csv
 refuses 1 'bad.csv' gemel-node import bad.csv --model "$model" -C A
 same "patients after a bad file" "$(patients A)" "$people"
 same "lines of bad.csv.rejects" "$(wc -l <bad.csv.rejects)" 2
@@ -481,6 +483,8 @@ filled=$(sort -n peaks.log | tail -n 1)
 [ "$filled" -le $(((limit_mb + 16) * 1024)) ] || fail "a front had $filled KiB"
 learned siege 4 4
 if grep -iE 'ledger|ERR_STORAGE' ./*.log; then fail "a ledger or a store complains"; fi
+
+marks "$work" || fail "a patient's field stands in the files above"
 
 [ $failed = 0 ] || { tail -n 40 ./*.log >&2; exit 1; }
 echo "4 rounds on a hostile network: $cut connections cut, $ended fronts ended, $filled KiB at most"

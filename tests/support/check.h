@@ -1,8 +1,9 @@
 #ifndef TESTS_SUPPORT_CHECK_H
 #define TESTS_SUPPORT_CHECK_H
 
-/* check - what every test program includes: cmocka's headers in the order it wants, and
- * comparisons of doubles that print both sides. */
+/* check - what every test program includes: cmocka's headers in the order it wants,
+ * comparisons of doubles that print both sides, and refusals, whose sentence never has a
+ * patient's field. */
 
 #include <math.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "marks.h"
 
 #define assert_ok(call)                                                                  \
     do {                                                                                 \
@@ -31,6 +33,8 @@
             fail_msg("%s: expected %s, got %s", #call, #code, err_name(got_));           \
         if (!strstr(err_text(), (part)))                                                 \
             fail_msg("%s: \"%s\" does not say \"%s\"", #call, err_text(), (part));       \
+        if (marks_in(err_text(), strlen(err_text())))                                    \
+            fail_msg("%s: the error shows a patient's field", #call);                    \
     } while (0)
 
 #define assert_near(got, expected, tolerance)                                            \

@@ -11,13 +11,16 @@
  *   }
  *   cmocka_unit_test_setup_teardown(file__reads_back, scratch_setup, scratch_teardown)
  *
- * It lies under TMPDIR, else /tmp. */
+ * It lies under TMPDIR, else /tmp. What is left in it is looked into for patients' fields
+ * (look.h) before it goes, and a test that leaves one fails. */
 
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "look.h"
 
 static inline int scratch_setup(void **state)
 {
@@ -42,10 +45,12 @@ static inline int scratch_remove_one(const char *path, const struct stat *about,
 static inline int scratch_teardown(void **state)
 {
     char *directory = *state;
+    size_t marked = look_under(directory);
+    look_note();
     int failed = nftw(directory, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(directory);
     *state = NULL;
-    return failed;
+    return marked ? -1 : failed;
 }
 
 /* <the test's directory>/<name>; free it. */

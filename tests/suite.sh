@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# suite.sh - what a run of the tests may leave, looked into when the last of them has ended.
+#
+#     suite.sh begin MARKS BUILD TMP...   makes the folders for temporary files
+#     suite.sh end MARKS BUILD TMP...     looks into them, into ctest's log, which has all that any
+#                                         test and any program under it has printed, and for cores
+#
+# MARKS is the program of tests/marks.c, TMP what TMPDIR is to the tests. Files that a test removes
+# itself it has looked into before (tests/support/look.h); their number is in TMP/looked. Another
+# ctest may be running beside this one: nothing is removed that is not a day old.
+set -euo pipefail
+act=$1 marks=$2 build=$3
+shift 3
+
+if [ "$act" = begin ]; then
+    for tmp in "$@"; do
+        mkdir -p "$tmp"
+        find "$tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
+        : >"$tmp/looked"
+    done
+    exit 0
+fi
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+# That they would be found: as text in a log, as doubles in a page, and whose they are.
+control=$1/control
+rm -rf "$control"
+mkdir "$control"
+plant() { # FILE BYTES (of printf)
+    # shellcheck disable=SC2059
+    printf "$2" >"$control/$1"
+    ! "$marks" "$control" >/dev/null 2>"$1.said" || fail "planted and not found: $1"
+    grep -q "control/$1: " "$1.said" || fail "found, and not named: $1"
+    rm -f "$control/$1" "$1.said"
+}
+cd "$1"
+plant run.log 'error: no patient is called canary17Qx7, here\n'
+plant table.csv.rejects 'line 7: 131.41592x is no number\n'
+plant core.4711 'ELF\0\0\x54\xe2\x3a\xc6\xd5\xe6\x4e\x40\0'
+plant wire.bytes '\x01\x40\x60\x6d\x4f\x37\x75\xb8\x13'
+echo 'canary1Qx7,0,131.41592' >"$control/table.csv" # where they come from
+"$marks" "$control" >/dev/null || fail "a table is taken for a leak"
+rm -rf "$control"
+
+logs=()
+for log in "$build"/Testing/Temporary/LastTest*.log*; do [ ! -f "$log" ] || logs+=("$log"); done
+while IFS= read -r core; do logs+=("$core"); done < <(find "$build" -maxdepth 2 -name 'core*' -type f)
+"$marks" "$@" "${logs[@]}" || fail "a patient's field stands in the files above"
+[ ${#logs[@]} -gt 0 ] || echo "no log of ctest's"
+cat "${@/%//looked}" | awk '{ n[$1] += $2; b += $3 } END {
+    printf "before they were removed: %d files, %.0f bytes; %d messages\n", n["files"], b, n["messages"] }'
