@@ -17,6 +17,7 @@ if [ "$act" = begin ]; then
         mkdir -p "$tmp"
         find "$tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
         : >"$tmp/looked"
+        : >"$tmp/begun"
     done
     exit 0
 fi
@@ -46,9 +47,9 @@ echo 'canary1Qx7,0,131.41592' >"$control/table.csv" # where they come from
 rm -rf "$control"
 
 logs=()
-for log in "$build"/Testing/Temporary/LastTest*.log*; do [ ! -f "$log" ] || logs+=("$log"); done
-while IFS= read -r core; do logs+=("$core"); done < <(find "$build" -maxdepth 2 -name 'core*' -type f)
+while IFS= read -r log; do logs+=("$log"); done < <(find "$build" -maxdepth 3 -newer "$1/begun" \
+    -type f \( -path '*/Temporary/LastTest*' -o -name 'core*' \))
 "$marks" "$@" "${logs[@]}" || fail "a patient's field stands in the files above"
-[ ${#logs[@]} -gt 0 ] || echo "no log of ctest's"
+[ ${#logs[@]} -gt 0 ] || fail "no log of this run of ctest's in $build"
 cat "${@/%//looked}" | awk '{ n[$1] += $2; b += $3 } END {
     printf "before they were removed: %d files, %.0f bytes; %d messages\n", n["files"], b, n["messages"] }'
