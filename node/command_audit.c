@@ -170,7 +170,7 @@ enum err command_audit_show(struct cli *cli)
 /* --- verify and export
  * ---------------------------------------------------------------------------------- */
 
-/* Opening has checked both chains, and that they agree; what is left is the file. */
+/* Both chains are read again from the store: it may have been opened long ago. */
 enum err command_audit_verify(struct cli *cli)
 {
     struct node *node;
@@ -178,8 +178,10 @@ enum err command_audit_verify(struct cli *cli)
     uint8_t head[HASH_BYTES];
     char audit[2 * HASH_BYTES + 1], ledger[2 * HASH_BYTES + 1];
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
-    enum err result = audit_verify(node->store, &length, head);
+        return control_elsewhere(cli, NULL);
+    enum err result = node_check_records(node);
+    if (result == ERR_OK)
+        result = audit_verify(node->store, &length, head);
     bytes_to_hex(head, HASH_BYTES, audit);
     ledger_head(node->ledger, head);
     bytes_to_hex(head, HASH_BYTES, ledger);
@@ -205,34 +207,34 @@ enum err command_audit_verify(struct cli *cli)
     return result;
 }
 
+static enum err export(struct cli *cli, struct node *node, struct json **json) {
+    struct bytes file = {0}; bool ledger = cli_given(cli, "ledger");
+    const struct audit_entry entry = {.kind = AUDIT_EXPORT};
+    if (audit_write_alone(node->store, &entry, "the record was exported, %s the ledger",
+                          ledger ? "with" : "without") != ERR_OK ||
+        evidence_write(node, ledger, clock_wall(&clock_machine), &file) !=
+            ERR_OK){bytes_free(&file); return err_code();}
+*json = json_new_object();
+json_set_text(*json, "file", cli_text(cli, "output", NULL));
+json_set_integer(*json, "bytes", (int64_t)file.size);
+json_set_boolean(*json, "ledger_included", ledger);
+cli_file(cli, "output", "", &file);
+return ERR_OK;
+}
+
 enum err command_audit_export(struct cli *cli)
 {
-    struct node *node;
-    struct bytes file = {0};
-    const char *out = cli_text(cli, "output", NULL);
-    bool ledger = cli_given(cli, "ledger");
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
-    const struct audit_entry entry = {.kind = AUDIT_EXPORT};
-    enum err result =
-        audit_write_alone(node->store, &entry, "the record was exported, %s the ledger",
-                          ledger ? "with" : "without");
+    struct node *node = NULL;
+    struct json *json = NULL;
+    enum err result = node_open(cli_directory(cli), &node) == ERR_OK
+                          ? export(cli, node, &json)
+                          : control_ask(cli, &json);
     if (result == ERR_OK)
-        result = evidence_write(node, ledger, clock_wall(&clock_machine), &file);
-    if (result == ERR_OK && out)
-        result = file_write(out, file.data, file.size, 0600);
-    if (result == ERR_OK) {
-        struct json *json = json_new_object();
-        json_set_text(json, "file", out);
-        json_set_integer(json, "bytes", (int64_t)file.size);
-        json_set_boolean(json, "ledger_included", ledger);
-        cli_result(cli, json);
-        if (!cli_is_json(cli) && !out)
-            fwrite(file.data, 1, file.size, stdout);
+        result = cli_write_files(cli);
+    if (result == ERR_OK)
         cli_say(cli, "check it with verify/gemel_verify.py, which shares no code with "
                      "this program");
-    }
-    bytes_free(&file);
+    cli_result(cli, json);
     node_destroy(&node);
     return result;
 }

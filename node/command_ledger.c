@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "node/newest.h"
+#include "node/control.h"
 
 #define REQUEST_LABEL "REANCHOR"
 #define REQUEST_BYTES_MAX (REANCHOR_CLAIMS_MAX * 84 + 4096)
@@ -40,7 +41,7 @@ enum err command_ledger_show(struct cli *cli)
     uint8_t head[HASH_BYTES];
     char digits[2 * HASH_BYTES + 1];
     if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
+        return control_elsewhere(cli, NULL);
     enum err checked = newest_check(node);
     char *doubt = checked == ERR_OK ? NULL : mem_text(err_text());
     char *hint = mem_text(err_hint_text());

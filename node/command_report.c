@@ -4,50 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "front/pdf.h"
 #include "node/account.h"
+#include "node/control.h"
 
 #define REPORT_TAG "gemel/report/1"
-
-#define FILES_MAX 3 /* the report, its signature, the deployments */
-
-/* What is to be written, all or nothing. */
-struct files {
-    struct bytes bytes[FILES_MAX];
-    char *paths[FILES_MAX];
-    size_t count;
-};
-
-/* A place for the content of another file. */
-static struct bytes *files_add(struct files *files, const char *path, const char *ending)
-{
-    files->paths[files->count] = mem_format("%s%s", path, ending);
-    return &files->bytes[files->count++];
-}
-
-static void files_clear(struct files *files)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        bytes_free(&files->bytes[i]);
-        mem_free(files->paths[i]);
-    }
-}
-
-static enum err files_write(const struct files *files)
-{
-    struct file_content contents[FILES_MAX];
-    for (size_t i = 0; i < files->count; i++) {
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(files->paths[i], files->paths[j]) == 0)
-                return err_set(ERR_USAGE, "two files would be written to %s",
-                               files->paths[i]);
-        contents[i] = (struct file_content){files->paths[i], files->bytes[i].data,
-                                            files->bytes[i].size};
-    }
-    return file_write_all(contents, files->count, 0600);
-}
 
 /* Takes the object. */
 static void put_line(struct json *json, struct bytes *bytes)
@@ -80,36 +42,37 @@ static enum err put_signature(struct node *node, const struct bytes *file,
 }
 
 /* What is signed is what is written. */
-static enum err put_page(struct node *node, const struct json *account, uint64_t wall,
-                         const char *path, struct files *files)
+static enum err put_page(struct cli *cli, struct node *node, const struct json *account,
+                         uint64_t wall)
 {
     struct report *page = account_page(account);
-    struct bytes *file = files_add(files, path, ""),
-                 *beside = files_add(files, path, ".sig");
-    enum err result = pdf_or_html(page, wall, path, file);
+    struct bytes file = {0}, beside = {0};
+    enum err result = pdf_or_html(page, wall, cli_text(cli, "output", ""), &file);
+    if (result == ERR_OK)
+        result = put_signature(node, &file, &beside);
     report_destroy(&page);
-    return result == ERR_OK ? put_signature(node, file, beside) : result;
+    if (result == ERR_OK) {
+        cli_file(cli, "output", "", &file);
+        cli_file(cli, "output", ".sig", &beside);
+    }
+    bytes_free(&file);
+    bytes_free(&beside);
+    return result;
 }
 
-static enum err write_files(struct cli *cli, struct node *node,
-                            const struct json *account, uint64_t wall)
+static enum err make(struct cli *cli, struct node *node, struct json **account)
 {
-    const char *path = cli_text(cli, "output", NULL),
-               *deployments = cli_text(cli, "deployments", NULL);
-    struct files files = {0};
-    enum err result = ERR_OK;
-    if (path)
-        result = put_page(node, account, wall, path, &files);
-    if (deployments) {
+    uint64_t wall = clock_wall(&clock_machine);
+    struct bytes line = {0};
+    enum err result = account_json(node, wall, account);
+    if (result == ERR_OK && cli_given(cli, "output"))
+        result = put_page(cli, node, *account, wall);
+    if (result == ERR_OK && cli_given(cli, "deployments")) {
         struct json *json = json_new_object();
-        json_set(json, "deployments", account_deployments(account));
-        put_line(json, files_add(&files, deployments, ""));
+        json_set(json, "deployments", account_deployments(*account));
+        put_line(json, &line);
+        cli_file(cli, "deployments", "", &line);
     }
-    if (result == ERR_OK)
-        result = files_write(&files);
-    files_clear(&files);
-    if (result == ERR_OK && path)
-        cli_say(cli, "report: %s, signed by this node in %s.sig", path, path);
     return result;
 }
 
@@ -132,21 +95,19 @@ static void print_account(const struct json *account)
 
 enum err command_report_officer(struct cli *cli)
 {
-    struct node *node;
+    struct node *node = NULL;
     struct json *account = NULL;
-    uint64_t wall = clock_wall(&clock_machine);
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
-    enum err result = account_json(node, wall, &account);
+    const char *path = cli_text(cli, "output", NULL);
+    enum err result = node_open(cli_directory(cli), &node) == ERR_OK
+                          ? make(cli, node, &account)
+                          : control_ask(cli, &account);
     if (result == ERR_OK)
-        result = write_files(cli, node, account, wall);
-    if (result == ERR_OK) {
-        if (!cli_is_json(cli))
-            print_account(account);
-        cli_result(cli, account);
-    } else {
-        json_destroy(&account);
-    }
+        result = cli_write_files(cli);
+    if (result == ERR_OK && path)
+        cli_say(cli, "report: %s, signed by this node in %s.sig", path, path);
+    if (result == ERR_OK && !cli_is_json(cli))
+        print_account(account);
+    cli_result(cli, account);
     node_destroy(&node);
     return result;
 }

@@ -31,37 +31,54 @@
 #define ALL (CONTROL_ENGINEER | CONTROL_CLINICIAN | CONTROL_OFFICER)
 
 static const struct control_verb verbs[] = {
-    {"status", ALL},
-    {"stop", CONTROL_ENGINEER},
-    {"patients list", ALL},
-    {"patients show", CONTROL_CLINICIAN | CONTROL_OFFICER},
-    {"patients consent", CONTROL_CLINICIAN | CONTROL_OFFICER},
-    {"patients erase", CONTROL_OFFICER},
-    {"study list", ALL},
-    {"study show", ALL},
-    {"study preview", CONTROL_OFFICER},
-    {"study approve", CONTROL_OFFICER},
-    {"study decline", CONTROL_OFFICER},
-    {"policy show", ALL},
-    {"budget show", ALL},
-    {"audit show", CONTROL_OFFICER},
+    {"status", ALL, ""},
+    {"stop", CONTROL_ENGINEER, ""},
+    {"patients list", ALL, ""},
+    {"patients show", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
+    {"patients consent", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
+    {"patients erase", CONTROL_OFFICER, ""},
+    {"study list", ALL, ""},
+    {"study show", ALL, ""},
+    {"study preview", CONTROL_OFFICER, ""},
+    {"study approve", CONTROL_OFFICER, ""},
+    {"study decline", CONTROL_OFFICER, ""},
+    {"policy show", ALL, ""},
+    {"budget show", ALL, ""},
+    {"ledger show", ALL, ""},
+    {"audit show", CONTROL_OFFICER, ""},
+    {"audit verify", CONTROL_OFFICER, ""},
+    {"audit export", CONTROL_OFFICER, "output"},
+    {"report officer", CONTROL_OFFICER, "output deployments"},
+    {"forecast", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
 };
-
-/* Options that name a file: those commands are not run for others. */
-static const char *const file_options[] = {"file", "output"};
 
 const struct control_verb *control_verb_at(size_t index)
 {
     return index < sizeof verbs / sizeof *verbs ? &verbs[index] : NULL;
 }
 
-enum err control_permits(unsigned roles, const char *words)
+/* Every one of `files` stands in the verb's. */
+static enum err permit_files(const struct control_verb *verb, const char *files)
+{
+    for (const char *at = files, *end; (end = strchr(at, ' ')); at = end + 1) {
+        size_t size = (size_t)(end - at);
+        const char *known = verb->files;
+        while (*known && !(strncmp(known, at, size) == 0 && strchr(" ", known[size])))
+            known += strcspn(known, " ") + (strchr(known, ' ') != NULL);
+        if (!*known)
+            return err_set(ERR_DENIED, "the daemon opens no file for others: --%.*s",
+                           (int)size, at);
+    }
+    return ERR_OK;
+}
+
+enum err control_permits(unsigned roles, const char *words, const char *files)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].words, words) != 0)
             continue;
         if ((verbs[i].roles | CONTROL_OWNER) & roles)
-            return ERR_OK;
+            return permit_files(&verbs[i], files);
         err_set(ERR_DENIED, "this user may not run `%s` here", words);
         return err_hint("the settings engineers, clinicians and officers name who may do "
                         "what (docs/rights.md)");
@@ -275,18 +292,17 @@ struct asker {
     unsigned roles;
 };
 
-static enum err permit(void *context, const char *words, uint32_t user)
+static enum err permit(void *context, const char *words, const char *files, uint32_t user)
 {
     struct asker *asker = context;
     (void)user;
-    enum err result = control_permits(asker->roles, words);
+    enum err result = control_permits(asker->roles, words, files);
     if (result == ERR_OK && strcmp(words, "stop") == 0)
         asker->control->stopped = true;
     return result;
 }
 
-/* The words of a line, which stay in `bytes`; ERR_FORMAT for anything else, and for an
- * option that would have the daemon open a file. */
+/* The words of a line; ERR_FORMAT for anything else. */
 static enum err read_line(struct bytes *bytes, char **words, size_t *count)
 {
     struct cursor cursor = {bytes->data, bytes->size, 0};
@@ -298,13 +314,6 @@ static enum err read_line(struct bytes *bytes, char **words, size_t *count)
         if (cursor_text(&cursor, LINE_BYTES_MAX, &text) != ERR_OK)
             return err_code();
         words[(*count)++] = text;
-        for (size_t i = 0; i < sizeof file_options / sizeof *file_options; i++)
-            if (strncmp(text, "--", 2) == 0 &&
-                strncmp(text + 2, file_options[i], strlen(file_options[i])) == 0)
-                return err_set(ERR_DENIED, "the daemon opens no file for others: %s",
-                               text);
-        if (strncmp(text, "-o", 2) == 0)
-            return err_set(ERR_DENIED, "the daemon opens no file for others: %s", text);
     }
     return ERR_OK;
 }
@@ -334,6 +343,12 @@ static char *answer_line(struct asker *asker, uint32_t user, struct bytes *line)
         audit_act_for(NULL);
     } else {
         answer = refusal(result);
+    }
+    if (strlen(answer) > ANSWER_BYTES_MAX) {
+        free(answer);
+        err_set(ERR_RANGE, "the answer is longer than %u MiB", ANSWER_BYTES_MAX >> 20);
+        err_hint("stop the daemon for it: gemel-node stop");
+        answer = refusal(ERR_RANGE);
     }
     for (size_t i = 0; i < count; i++)
         mem_free(words[i]);
@@ -418,7 +433,7 @@ static int connect_to(const char *path)
     return -1;
 }
 
-static enum err ask(struct cli *cli, int fd, const char *more)
+static enum err ask(struct cli *cli, int fd, const char *more, struct json **json)
 {
     struct bytes line = {0}, answer = {0};
     char *const *words;
@@ -433,13 +448,13 @@ static enum err ask(struct cli *cli, int fd, const char *more)
         !receive_frame(fd, ANSWER_BYTES_MAX, now + ANSWER_MS, &answer))
         result = err_set(ERR_GONE, "the daemon did not answer");
     else
-        result = cli_take_answer(cli, (const char *)answer.data, answer.size);
+        result = cli_take_answer(cli, (const char *)answer.data, answer.size, json);
     bytes_free(&line);
     bytes_free(&answer);
     return result;
 }
 
-enum err control_elsewhere(struct cli *cli, const char *more)
+static enum err find_and_ask(struct cli *cli, const char *more, struct json **answer)
 {
     enum err refused = err_code();
     char *text = mem_text(err_text()), *hint = mem_text(err_hint_text());
@@ -447,7 +462,7 @@ enum err control_elsewhere(struct cli *cli, const char *more)
     int fd = path ? connect_to(path) : -1;
     enum err result;
     if (fd >= 0) {
-        result = ask(cli, fd, more);
+        result = ask(cli, fd, more, answer);
         close(fd);
     } else {
         result = err_set(refused, "%s", text);
@@ -457,5 +472,19 @@ enum err control_elsewhere(struct cli *cli, const char *more)
     mem_free(path);
     mem_free(hint);
     mem_free(text);
+    return result;
+}
+
+enum err control_ask(struct cli *cli, struct json **result)
+{
+    return find_and_ask(cli, NULL, result);
+}
+
+enum err control_elsewhere(struct cli *cli, const char *more)
+{
+    struct json *answer;
+    enum err result = find_and_ask(cli, more, &answer);
+    if (result == ERR_OK)
+        cli_show(cli, answer);
     return result;
 }

@@ -14,9 +14,9 @@
  * own steps, in the name of whoever asked (SO_PEERCRED: the kernel's word, not theirs).
  * The settings engineers, clinicians and officers say whom the machine's users are: the
  * table in control.c says what each of them may do. Root and the daemon's own user hold
- * the key anyway and may do all of it. A command is on the table only if it reads and
- * writes no file by a name that the asker chose: the daemon would open it with its own
- * rights. Nothing of this is on the network. */
+ * the key anyway and may do all of it. The daemon opens no file by a name that the asker
+ * chose, for it would with its own rights: files to write are in the answer, and options
+ * that name others are refused. Nothing of this is on the network. */
 
 enum control_role {
     CONTROL_ENGINEER = 1,
@@ -30,13 +30,16 @@ enum control_role {
 enum err control_roles(const struct conf *conf, uid_t user, const gid_t *groups,
                        size_t count, unsigned *roles);
 
-/* ERR_DENIED unless one of `roles` may run the command of these words. */
-enum err control_permits(unsigned roles, const char *words);
+/* ERR_DENIED unless one of `roles` may run the command of these words, with these of its
+ * options naming files (cli_permit; "": none). */
+enum err control_permits(unsigned roles, const char *words, const char *files);
 
-/* The table, for showing and trying it: NULL past the end. */
+/* The table, for showing and trying it: NULL past the end. `files`: options that name
+ * files which whoever asks writes, from the answer (cli_file). */
 struct control_verb {
     const char *words;
     unsigned roles;
+    const char *files;
 };
 const struct control_verb *control_verb_at(size_t index);
 
@@ -57,5 +60,8 @@ bool control_stopped(const struct control *control); /* somebody has said `stop`
  * and take its answer; otherwise the refusal stands. `more`: an option to add, or NULL.
  */
 enum err control_elsewhere(struct cli *cli, const char *more);
+
+/* The same, for a command that shows the result itself. */
+enum err control_ask(struct cli *cli, struct json **result);
 
 #endif

@@ -268,6 +268,16 @@ static enum err check_releases(const struct node *node)
     return audit_each(node->store, 1, match_release, &releases);
 }
 
+enum err node_check_records(struct node *node)
+{
+    uint64_t length;
+    uint8_t head[HASH_BYTES];
+    if (ledger_reload(node->ledger) != ERR_OK ||
+        audit_verify(node->store, &length, head) != ERR_OK)
+        return err_code();
+    return check_releases(node);
+}
+
 /* Who began the rotation that put the store under another key; nobody: NULL. */
 static enum err read_rotator(struct node *node, uint32_t *user, const uint32_t **rotator)
 {

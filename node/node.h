@@ -55,6 +55,9 @@ const struct home_kind *node_kind(void); /* what such a home is, to make one aga
 enum err node_open(const char *folder, struct node **node);
 void node_destroy(struct node **node);
 
+/* Read ledger and audit record again from the store, and check them as node_open does. */
+enum err node_check_records(struct node *node);
+
 /* A daemon that runs commands for others lends them its node: node_open gives this one
  * out, and node_destroy leaves it alone, until it is lent no more (NULL). */
 void node_lend(struct node *node);

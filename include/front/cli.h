@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "front/command.h"
 #include "front/json.h"
@@ -56,18 +57,21 @@ uint32_t cli_user(const struct cli *cli); /* of the machine, in whose name it ru
 /* The command line as it was typed, without the program's name; owned by the cli. */
 size_t cli_line(const struct cli *cli, char *const **words);
 
-/* Whether `user` may run the command of these words; an error says why not. */
-typedef enum err cli_permit(void *context, const char *words, uint32_t user);
+/* Whether `user` may run the command of these words, with these of its options (their
+ * names, a space behind each) naming files; an error says why not. */
+typedef enum err cli_permit(void *context, const char *words, const char *files,
+                            uint32_t user);
 
 /* While a command of the same program runs: run another one, of this line, for somebody
  * else, with --json whatever the line says and without talk. Gives one JSON object,
- * {"exit", "result", "error"}; caller frees. */
+ * {"exit", "result", "files", "error"}; caller frees. */
 char *cli_answer(const struct cli *running, char *const *words, size_t count,
                  uint32_t user, cli_permit *permit, void *context);
 
-/* Take such an answer as one's own: result, error and exit code. In text mode the
- * result's names and values are printed. */
-enum err cli_take_answer(struct cli *cli, const char *answer, size_t size);
+/* Take such an answer as one's own: error, exit code, and files for cli_write_files. The
+ * caller shows the result, as its own or with cli_show. */
+enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
+                         struct json **result);
 bool cli_is_json(const struct cli *cli);
 
 /* Somebody at the terminal has to type `expected` (any case) before what cannot be undone
@@ -82,6 +86,20 @@ enum err cli_ask(struct cli *cli, const char *question, const char *expected);
  * that sets none has an empty object; whatever else it prints is dropped. In text mode
  * the object is dropped: print with printf. */
 void cli_result(struct cli *cli, struct json *result);
+
+/* The same; and in text mode its names and values are printed. */
+void cli_show(struct cli *cli, struct json *result);
+
+/* A file that the command makes: under the name given with `option`, and this ending of
+ * it ("" or as ".sig"). Takes the bytes. At most CLI_FILES_MAX. */
+#define CLI_FILES_MAX 4
+void cli_file(struct cli *cli, const char *option, const char *ending,
+              struct bytes *bytes);
+
+/* Write them, all or none (file_write_all, mode 0600); one whose option is not given to
+ * stdout, but not with --json. Run for another process, nothing is written here: that
+ * process does it, by the names on its own line and with its own rights. */
+enum err cli_write_files(struct cli *cli);
 
 /* Talk on stderr; silent with --quiet. */
 void cli_say(struct cli *cli, const char *format, ...)

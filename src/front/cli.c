@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/csv.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "front/sketch.h"
 
@@ -32,6 +33,12 @@ struct cli {
     struct progress progress; /* its stream and terminal are those of all talk */
     bool json, silent;
     bool partial, problems;
+    bool answering; /* another process */
+    struct cli_made {
+        char *option, *ending;
+        struct bytes bytes;
+    } files[CLI_FILES_MAX];
+    size_t file_count;
 };
 
 enum {
@@ -482,8 +489,145 @@ static int code_of(const struct cli *cli, enum err err)
     return code;
 }
 
+/* --- files
+ * ----------------------------------------------------------------------------------------
+ */
+
+void cli_file(struct cli *cli, const char *option, const char *ending,
+              struct bytes *bytes)
+{
+    if (cli->file_count == CLI_FILES_MAX)
+        abort();
+    cli->files[cli->file_count++] =
+        (struct cli_made){mem_text(option), mem_text(ending), *bytes};
+    *bytes = (struct bytes){0};
+}
+
+static void free_files(struct cli *cli)
+{
+    for (size_t i = 0; i < cli->file_count; i++) {
+        bytes_free(&cli->files[i].bytes);
+        mem_free(cli->files[i].option);
+        mem_free(cli->files[i].ending);
+    }
+    cli->file_count = 0;
+}
+
+static enum err write_named(const struct cli_made *files, char *const *paths,
+                            size_t count)
+{
+    struct file_content contents[CLI_FILES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(paths[i], paths[j]) == 0)
+                return err_set(ERR_USAGE, "two files would be written to %s", paths[i]);
+        contents[i] =
+            (struct file_content){paths[i], files[i].bytes.data, files[i].bytes.size};
+    }
+    return file_write_all(contents, count, 0600);
+}
+
+enum err cli_write_files(struct cli *cli)
+{
+    struct cli_made named[CLI_FILES_MAX];
+    char *paths[CLI_FILES_MAX];
+    size_t count = 0;
+    if (cli->answering)
+        return ERR_OK;
+    for (size_t i = 0; i < cli->file_count; i++) {
+        const struct cli_made *file = &cli->files[i];
+        const char *path = cli_text(cli, file->option, NULL);
+        if (path) {
+            paths[count] = mem_format("%s%s", path, file->ending);
+            named[count++] = *file;
+        } else if (!cli->json) {
+            fwrite(file->bytes.data, 1, file->bytes.size, stdout);
+        }
+    }
+    enum err err = count ? write_named(named, paths, count) : ERR_OK;
+    for (size_t i = 0; i < count; i++)
+        mem_free(paths[i]);
+    free_files(cli);
+    return err;
+}
+
+/* The files of an answer, in hexadecimal digits; takes what was made. */
+static struct json *files_json(struct cli *cli)
+{
+    struct json *list = json_new_array();
+    for (size_t i = 0; i < cli->file_count; i++) {
+        const struct cli_made *file = &cli->files[i];
+        struct json *json = json_new_object();
+        char *digits = mem_new(2 * file->bytes.size + 1, 1);
+        bytes_to_hex(file->bytes.data, file->bytes.size, digits);
+        json_set_text(json, "option", file->option);
+        json_set_text(json, "ending", file->ending);
+        json_set_text(json, "bytes", digits);
+        json_add(list, json);
+        mem_free(digits);
+    }
+    free_files(cli);
+    return list;
+}
+
+static bool names_file(const struct cli_option *option)
+{
+    return option->value &&
+           (strcmp(option->value, "FILE") == 0 || strcmp(option->value, "SOURCE") == 0);
+}
+
+/* The command's option of this name whose value is a file's; NULL: it has none. */
+static const struct cli_option *file_option(const struct cli *cli, const char *name)
+{
+    const struct cli_command *command = cli->arguments.command;
+    for (size_t i = 0; name && i < command->option_count; i++)
+        if (names_file(&command->options[i]) &&
+            strcmp(command->options[i].name, name) == 0)
+            return &command->options[i];
+    return NULL;
+}
+
+/* What stands behind a name that was typed, whoever answers: an ending of letters. */
+static bool is_ending(const char *ending)
+{
+    return ending && (!*ending || (*ending == '.' && strlen(ending) <= 8 &&
+                                   strspn(ending + 1, "abcdefghijklmnopqrstuvwxyz") ==
+                                       strlen(ending + 1)));
+}
+
+static enum err take_file(struct cli *cli, const struct json *json)
+{
+    const char *name = json_get_text(json, "option"),
+               *ending = json_get_text(json, "ending"),
+               *digits = json_get_text(json, "bytes");
+    const struct cli_option *option = file_option(cli, name);
+    if (!option || !is_ending(ending) || !digits || cli->file_count == CLI_FILES_MAX)
+        return err_set(ERR_FORMAT, "the daemon's answer has a file nobody asked for");
+    struct bytes bytes = {0};
+    size_t size = strlen(digits) / 2;
+    bytes_reserve(&bytes, size + 1);
+    enum err err = bytes_from_hex(digits, bytes.data, size);
+    bytes.size = size;
+    if (err == ERR_OK)
+        cli_file(cli, option->name, ending, &bytes);
+    bytes_free(&bytes);
+    return err;
+}
+
 /* --- one process for another
  * ---------------------------------------------------------------------- */
+
+/* The options given that name files. */
+static void given_files(const struct arguments *arguments, struct bytes *names)
+{
+    for (size_t i = 0; i < arguments->given_count; i++)
+        if (names_file(arguments->given[i].option)) {
+            const char *name = arguments->given[i].option->name;
+            bytes_append(names, name, strlen(name));
+            bytes_u8(names, ' ');
+        }
+    bytes_u8(names, '\0');
+}
 
 static enum err run_for(struct cli *cli, char **argv, cli_permit *permit, void *context)
 {
@@ -494,8 +638,11 @@ static enum err run_for(struct cli *cli, char **argv, cli_permit *permit, void *
         (!arguments->command || arguments->command == &command_help ||
          arguments_have(arguments, "help") || arguments_have(arguments, "version")))
         err = err_set(ERR_USAGE, "that is no command to be run for others");
+    struct bytes files = {0};
+    given_files(arguments, &files);
     if (!err)
-        err = permit(context, arguments->words, cli->user);
+        err = permit(context, arguments->words, (const char *)files.data, cli->user);
+    bytes_free(&files);
     return err ? err : arguments->command->run(cli);
 }
 
@@ -508,6 +655,7 @@ char *cli_answer(const struct cli *running, char *const *words, size_t count,
                       .user = user,
                       .json = true,
                       .silent = true,
+                      .answering = true,
                       .out = running->out};
     char **argv = mem_new(count + 2, sizeof *argv);
     cli.progress.stream = stderr;
@@ -523,8 +671,11 @@ char *cli_answer(const struct cli *running, char *const *words, size_t count,
         json_set(answer, "error", error_json(err));
     else
         json_set(answer, "result", cli.result ? cli.result : json_new_object());
+    if (!err && cli.file_count)
+        json_set(answer, "files", files_json(&cli));
     if (err)
         json_destroy(&cli.result);
+    free_files(&cli);
     char *text = json_format(answer);
     json_destroy(&answer);
     arguments_free(&cli.arguments);
@@ -562,27 +713,33 @@ static enum err take_error(const struct json *error)
     return hint ? err_hint("%s", hint) : err;
 }
 
-enum err cli_take_answer(struct cli *cli, const char *answer, size_t size)
+void cli_show(struct cli *cli, struct json *result)
 {
-    struct json *whole, *result = NULL;
+    for (size_t i = 0; !cli->json && i < json_count(result); i++)
+        print_value(json_key(result, i), json_get(result, json_key(result, i)), 0);
+    cli_result(cli, result);
+}
+
+enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
+                         struct json **result)
+{
+    struct json *whole;
     if (json_parse(answer, size, &whole) != ERR_OK)
         return err_wrap("the daemon's answer");
     const struct json *error = json_get(whole, "error"), *own = json_get(whole, "result");
     enum err err = error ? take_error(error) : ERR_OK;
     if (!err && !own)
         err = err_set(ERR_FORMAT, "the daemon's answer has neither result nor error");
-    if (!err) {
-        char *text = json_format(own);
-        err = json_parse(text, strlen(text), &result);
-        free(text);
-    }
+    const struct json *files = json_get(whole, "files");
+    for (size_t i = 0; !err && i < json_count(files); i++)
+        err = take_file(cli, json_at(files, i));
     if (!err) {
         double code = json_get_real(whole, "exit");
         cli->partial |= code == EXIT_PARTIAL;
         cli->problems |= code == EXIT_PROBLEMS;
-        for (size_t i = 0; !cli->json && i < json_count(result); i++)
-            print_value(json_key(result, i), json_get(result, json_key(result, i)), 0);
-        cli_result(cli, result);
+        char *text = json_format(own);
+        err = json_parse(text, strlen(text), result);
+        free(text);
     }
     json_destroy(&whole);
     return err;
@@ -613,6 +770,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     if (err || flushed)
         print_error(&cli, err ? err : flushed);
     int code = code_of(&cli, err ? err : flushed);
+    free_files(&cli);
     json_destroy(&cli.result);
     arguments_free(&cli.arguments);
     return code;

@@ -33,7 +33,12 @@ static const struct {
     {"study decline", false, false, true},
     {"policy show", true, true, true},
     {"budget show", true, true, true},
+    {"ledger show", true, true, true},
     {"audit show", false, false, true},
+    {"audit verify", false, false, true},
+    {"audit export", false, false, true},
+    {"report officer", false, false, true},
+    {"forecast", false, true, true},
 };
 #define VERBS (sizeof expected / sizeof *expected)
 
@@ -48,7 +53,7 @@ static void control__every_role_and_every_verb(void **state)
                        (roles & CONTROL_CLINICIAN && expected[i].clinician) ||
                        (roles & CONTROL_OFFICER && expected[i].officer) ||
                        roles & CONTROL_OWNER;
-            enum err err = control_permits(roles, words);
+            enum err err = control_permits(roles, words, "");
             assert_int_equal(err, may ? ERR_OK : ERR_DENIED);
         }
     }
@@ -58,7 +63,38 @@ static void control__every_role_and_every_verb(void **state)
         "policy install", "init",       "patients",      ""};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_refused(ERR_LOCKED, "beside the daemon",
-                       control_permits(CONTROL_OWNER, others[i]));
+                       control_permits(CONTROL_OWNER, others[i], ""));
+}
+
+/* Only those that come back in the answer. */
+static void control__the_daemon_opens_no_file_for_others(void **state)
+{
+    static const char *const files[] = {"output ",
+                                        "deployments ",
+                                        "output deployments ",
+                                        "file ",
+                                        "model ",
+                                        "prior ",
+                                        "out ",
+                                        "outputs ",
+                                        "output file ",
+                                        "outputdeployments ",
+                                        "deployments output "};
+    (void)state;
+    for (size_t i = 0; i < VERBS; i++) {
+        bool exports = strcmp(expected[i].words, "audit export") == 0;
+        bool reports = strcmp(expected[i].words, "report officer") == 0;
+        for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+            bool may = (f == 0 && (exports || reports)) ||
+                       ((f == 1 || f == 2 || f == 10) && reports);
+            if (may)
+                assert_ok(control_permits(CONTROL_OWNER, expected[i].words, files[f]));
+            else
+                assert_refused(
+                    ERR_DENIED, "opens no file for others",
+                    control_permits(CONTROL_OWNER, expected[i].words, files[f]));
+        }
+    }
 }
 
 /* --- a daemon and its askers
@@ -183,11 +219,35 @@ static enum err serve(struct cli *cli)
     return err;
 }
 
+/* Makes two files, the second with every byte there is. */
+static enum err export(struct cli *cli) {
+    struct node *node = NULL; struct json *json = NULL;
+    enum err err = node_open(cli_directory(cli), &node); if (err == ERR_OK){
+        struct bytes text = {0}, all = {0};
+        const struct audit_entry entry = {.kind = AUDIT_EXPORT};
+        bytes_append(&text, "of the record\n", 14);
+        for (int i = 0; i < 256; i++) bytes_u8(&all, (uint8_t)i);
+        cli_file(cli, "output", "", &text);
+        if (cli_given(cli, "output")) cli_file(cli, "output", ".sig", &all);
+        err = audit_write_alone(node->store, &entry, "a deed"); json = json_new_object();
+        json_set_integer(json, "user", cli_user(cli));}
+else
+{
+    err = control_ask(cli, &json);
+}
+if (err == ERR_OK)
+    err = cli_write_files(cli);
+cli_result(cli, json);
+node_destroy(&node);
+return err;
+}
+
 static const struct cli_option file_option[] = {
-    {"file", 0, "FILE", "a file", false, false}};
+    {"file", 0, "FILE", "a file", false, false},
+    {"output", 'o', "FILE", "a file", false, false}};
 #define DEED(words, run)                                                                 \
     {                                                                                    \
-        words, "[A]...", "a deed", "", "", file_option, 1, run                           \
+        words, "[A]...", "a deed", "", "", file_option, 2, run                           \
     }
 static const struct cli_command commands[] = {DEED("status", deed),
                                               DEED("stop", deed),
@@ -202,7 +262,12 @@ static const struct cli_command commands[] = {DEED("status", deed),
                                               DEED("study decline", deed),
                                               DEED("policy show", deed),
                                               DEED("budget show", deed),
+                                              DEED("ledger show", deed),
                                               DEED("audit show", deed),
+                                              DEED("audit verify", deed),
+                                              DEED("audit export", export),
+                                              DEED("report officer", export),
+                                              DEED("forecast", deed),
                                               DEED("import", deed),
                                               DEED("serve", serve)};
 static const struct cli_program program = {"gemel-node", "a node", commands,
@@ -356,6 +421,54 @@ static void control__answers_as_the_command_would(void **state)
     mem_free(line);
 }
 
+/* Files that a command makes are the asker's: with their rights, by the names they typed,
+ * where they stand. */
+static void control__files_are_written_by_whoever_asks(void **state)
+{
+    struct place *p = *state;
+    struct bytes file = {0};
+    struct stat about;
+    if (geteuid() != 0)
+        skip();
+    set_roles(p, roles);
+    pid_t daemon = start_daemon(p);
+    char *theirs = scratch_path(p->directory, "theirs"),
+         *out = file_join(theirs, "record"), *sig = file_join(theirs, "record.sig"),
+         *closed = scratch_path(p->directory, "record");
+    assert_ok(file_make_directory(theirs, 0700));
+    assert_int_equal(chown(theirs, OFFICER, 50000), 0);
+    char *line = mem_format("audit export -qo %s -C %s", out, p->socket);
+    assert_int_equal(run(line, OFFICER, 50000), 0);
+    mem_free(line);
+    assert_int_equal(stat(out, &about), 0);
+    assert_int_equal(about.st_uid, OFFICER);
+    assert_int_equal(about.st_mode & 0777, 0600);
+    assert_ok(file_read(sig, 1000, &file));
+    assert_int_equal(file.size, 256);
+    for (int i = 0; i < 256; i++)
+        assert_int_equal(file.data[i], i);
+    /* Where the daemon may write and they may not: nothing is. */
+    line = mem_format("audit export -o %s -C %s", closed, p->socket);
+    assert_int_not_equal(run(line, OFFICER, 50000), 0);
+    assert_non_null(strstr(said, closed));
+    assert_false(file_exists(closed));
+    mem_free(line);
+    line = mem_format("audit export -C %s", p->socket); /* on standard output */
+    assert_int_equal(run(line, OFFICER, 50000), 0);
+    assert_string_equal(said, "of the record\n");
+    mem_free(line);
+    line = mem_format("audit show -qo %s -C %s", out, p->socket);
+    assert_int_equal(run(line, OFFICER, 50000), 5);
+    assert_non_null(strstr(said, "opens no file for others: --output"));
+    mem_free(line);
+    stop_daemon(p, daemon);
+    bytes_free(&file);
+    free(closed);
+    mem_free(sig);
+    mem_free(out);
+    free(theirs);
+}
+
 /* Nonsense, silence and half a line are dropped, and the next asker is answered. */
 static void control__survives_whoever_talks_nonsense(void **state)
 {
@@ -390,9 +503,11 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(control__every_role_and_every_verb),
+        cmocka_unit_test(control__the_daemon_opens_no_file_for_others),
         IN_PLACE(control__roles_are_users_and_groups_of_the_machine),
         IN_PLACE(control__asks_the_kernel_who_asks),
         IN_PLACE(control__answers_as_the_command_would),
+        IN_PLACE(control__files_are_written_by_whoever_asks),
         IN_PLACE(control__survives_whoever_talks_nonsense),
     };
     if (argc > 1)
