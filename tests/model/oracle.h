@@ -9,8 +9,17 @@
 
 #include "model_impl.h"
 
+/* Values of the model's quantities by name, each good while its stamp is the memo's: that
+ * of the parameters and covariates, or for what moves in time that of the moment. Both are
+ * numbers that were not used before. */
+struct oracle_memo {
+    size_t individual, moment, stamps[MODEL_QUANTITIES_MAX];
+    long double values[MODEL_QUANTITIES_MAX];
+};
+
 struct oracle {
     const struct model *model;
+    struct oracle_memo *memo; /* NULL: none; whoever moves anything below stamps anew */
     long double t;
     long double parameters[MODEL_PARAMETERS_MAX];
     long double states[MODEL_STATES_MAX];
@@ -19,6 +28,20 @@ struct oracle {
 };
 
 static long double oracle_value(const struct oracle *oracle, const struct expr *expr);
+
+static inline long double oracle_quantity(const struct oracle *oracle, size_t at)
+{
+    const struct quantity_line *line = &oracle->model->syntax->quantities[at];
+    struct oracle_memo *memo = oracle->memo;
+    if (!memo)
+        return oracle_value(oracle, line->expr);
+    size_t stamp = line->uses_state || line->uses_time ? memo->moment : memo->individual;
+    if (memo->stamps[at] != stamp) {
+        memo->values[at] = oracle_value(oracle, line->expr);
+        memo->stamps[at] = stamp;
+    }
+    return memo->values[at];
+}
 
 static inline long double oracle_name(const struct oracle *oracle,
                                       const struct expr *expr)
@@ -29,7 +52,7 @@ static inline long double oracle_name(const struct oracle *oracle,
     case SYMBOL_COVARIATE:
         return oracle->covariates[expr->index];
     case SYMBOL_QUANTITY:
-        return oracle_value(oracle, oracle->model->syntax->quantities[expr->index].expr);
+        return oracle_quantity(oracle, expr->index);
     case SYMBOL_STATE:
         return oracle->states[expr->index];
     case SYMBOL_TIME:

@@ -24,6 +24,7 @@ struct oracle_dose {
 
 struct oracle_course {
     struct oracle oracle;
+    struct oracle_memo memo;
     const struct course *course;
     struct oracle_dose doses[64];
     long double switches[64];
@@ -51,6 +52,7 @@ static inline void oracle_covariates(struct oracle_course *run, long double t)
 {
     const struct model *model = run->course->model;
     const struct record *record = run->course->record;
+    run->memo.individual = run->memo.moment += 1;
     for (size_t c = 0; c < model_covariates(model); c++) {
         bool known = false;
         run->oracle.covariates[c] = model_covariate(model, c)->default_value;
@@ -115,6 +117,7 @@ static inline void oracle_rate(struct oracle_course *run, long double t,
 {
     const struct syntax *syntax = run->course->model->syntax;
     long double margin = 1e-17L * (1 + fabsl(run->to));
+    run->memo.moment++;
     run->oracle.t = fminl(fmaxl(t, run->from + margin), run->to - margin);
     memcpy(run->oracle.states, x, syntax->state_count * sizeof *x);
     for (size_t i = 0; i < syntax->state_count; i++)
@@ -250,6 +253,7 @@ static inline void oracle_run(const struct course *course, const long double *ph
     const struct syntax *syntax = course->model->syntax;
     struct oracle_course run = {.course = course, .oracle.model = course->model};
     long double x[MODEL_STATES_MAX], t = 0;
+    run.oracle.memo = &run.memo;
     for (size_t i = 0; i < syntax->parameter_count; i++)
         run.oracle.parameters[i] =
             course->model->parameters[i].kind == PARAMETER_FIXED
@@ -269,6 +273,7 @@ static inline void oracle_run(const struct course *course, const long double *ph
             oracle_covariates(&run, t = next);
             oracle_give(&run, t, x);
         }
+        run.memo.moment++;
         run.oracle.t = t;
         memcpy(run.oracle.states, x, syntax->state_count * sizeof *x);
         for (size_t i = 0; i < syntax->observation_count; i++)
