@@ -6,6 +6,7 @@
 #include "check.h"
 
 #define PATIENTS 37
+#define DIRECTIONS 5
 #define TIMES 12
 
 /* A cohort of glucose twins, each with meals, boluses and a basal rate of its own. */
@@ -14,11 +15,12 @@ struct cohort {
     struct schedule schedules[PATIENTS];
     struct dose doses[PATIENTS][4];
     struct change changes[PATIENTS];
-    double covariates[PATIENTS][3], parameters[PATIENTS][MODEL_PARAMETERS_MAX];
+    double covariates[PATIENTS][MODEL_COVARIATES_MAX],
+        parameters[PATIENTS][MODEL_PARAMETERS_MAX];
     double times[TIMES];
     size_t observation[TIMES];
-    double f[PATIENTS][TIMES], d_f[PATIENTS][TIMES][4];
-    bool moving[PATIENTS][4];
+    double f[PATIENTS][TIMES], d_f[PATIENTS][TIMES][DIRECTIONS];
+    bool moving[PATIENTS][DIRECTIONS];
     struct request requests[PATIENTS];
 };
 
@@ -33,7 +35,7 @@ static struct cohort *cohort_new(void)
 {
     struct cohort *c = mem_new(1, sizeof *c);
     assert_ok(model_load(SOURCE_DIR "/models/diabetes/glucose.twin", &c->model));
-    assert_int_equal(model_directions(c->model), 4);
+    assert_int_equal(model_directions(c->model), DIRECTIONS);
     for (size_t j = 0; j < TIMES; j++) {
         c->times[j] = 30 + 45 * (double)j;
         c->observation[j] = j % 2;
@@ -48,7 +50,8 @@ static struct cohort *cohort_new(void)
         }
         c->changes[i] = (struct change){300 * spread(7 * i), 0.8, 1, 9};
         c->covariates[i][0] = 50 + 40 * spread(i);
-        c->covariates[i][1] = c->covariates[i][2] = 1;
+        for (size_t k = 1; k < model_covariates(c->model); k++)
+            c->covariates[i][k] = model_covariate(c->model, k)->default_value;
         for (size_t k = 0; k < model_parameters(c->model); k++) {
             const struct model_parameter *one = model_parameter(c->model, k);
             double phi = transform_forward(one, one->typical);

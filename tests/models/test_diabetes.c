@@ -1,11 +1,37 @@
 /* Glucose, weight and insulin. */
 
+#include "base/csv.h"
+#include "base/memory.h"
+#include "course.h"
 #include "folder.h"
 
 #define GLUCOSE                                                                          \
     "diabetes/glucose",                                                                  \
         "SI=7.14e-4 SG=0.025 kabs=0.012 kempt=0.18 kd=0.026 ka2=0.014 BW=70"
 #define REPLAY "ReplayBG (Cappon et al. 2023) with its code's values, run independently"
+#define ADULT_1                                                                          \
+    "BW=102.32 EGPb=2.2758 Gb=138.56 Ib=100.25 kabs=.08906 kmax=.046122 "                \
+    "kmin=.0037927 b=.70391 d=.21057 Vg=1.9152 Vi=.054906 k1=.058138 "                   \
+    "k2=.087114 Vmx=.031319 Km0=253.52 p2u=.027802 m1=.15446 CL=1.2642 "                 \
+    "ki=.0046374 kp2=.00469 kp3=.01208 kd=.0152 ka1=.0019 ka2=.0078 "                    \
+    "ksc=.0766 "
+#define ADULT_4                                                                          \
+    "BW=63.0 EGPb=2.986775436 Gb=150.6888823 Ib=83.69716464 kabs=.080911441 "            \
+    "kmax=.058161342 kmin=.00861298 b=.637997241 d=.092495502 "                          \
+    "Vg=1.886280201 Vi=.07945256 k1=.093572522 k2=.119405713 Vmx=.1086259 "              \
+    "Km0=246.8818868 p2u=.042193533 m1=.337462722 CL=1.06076595 "                        \
+    "ki=.010115704 kp2=.003087739 kp3=.005633774 kd=.0207 ka1=.0038 "                    \
+    "ka2=.014 ksc=.0776 "
+#define ADULT_7                                                                          \
+    "BW=91.229 EGPb=2.8732 Gb=135.26 Ib=118.61 kabs=.58034 kmax=.032851 "                \
+    "kmin=.013232 b=.93322 d=.10058 Vg=1.847 Vi=.06621 k1=.091015 k2=.11462 "            \
+    "Vmx=.10286 Km0=212.78 p2u=.04091 m1=.28169 CL=1.1563 ki=.01011 "                    \
+    "kp2=.0024355 kp3=.0069361 kd=.0151 ka1=.0029 ka2=.0133 ksc=.0958 "
+#define PADOVA "Dalla Man et al. 2007 with simglucose's subjects, run independently"
+#define FACTOR "correction factor of simglucose's table of doses, a rule of thumb"
+#define HOVORKA "Hovorka et al., Physiol Meas 25:905, 2004; steady state solved apart"
+#define BRETON "Breton 2008 in this form, run independently"
+#define YARDLEY "Yardley et al. 2013, Riddell et al. 2017: 50 to 60 mg/dL in 45 min"
 #define STEADY "closed form: steady state"
 
 static const struct figure figures[] = {
@@ -26,22 +52,285 @@ static const struct figure figures[] = {
      0, REPLAY},
     {GLUCOSE, "meal 60 g @ 0 min; insulin 6 U @ 0 min", "G", TIME_OF_SMALLEST, 0, 1, 600,
      270, 5, 0, REPLAY},
+    /* Exercise: 45 min at 60 beats a minute above rest. */
+    {GLUCOSE, "exercise 2700 1 @ 0 min", "G", VALUE, 45, 1, 45, 69.7, 0.3, 0, BRETON},
+    {GLUCOSE, "exercise 2700 1 @ 0 min", "G", VALUE, 405, 1, 405, 119.13 - 8, 0.3, 0,
+     BRETON},
+    {"diabetes/glucose", "", "exercise 2700 1 @ 0 min", "G", VALUE, 45, 1, 45,
+     119.13 - 55, 5, 0, YARDLEY},
+    /* UVA/Padova: adults 1, 4 and 7 of simglucose. The correction factor is a rule of
+       thumb. */
+    {"diabetes/padova", ADULT_1, "insulin 1 U @ 0 min", "G", SMALLEST, 0, 1, 900,
+     138.56 - 9.4, 0.2, 0, PADOVA},
+    {"diabetes/padova", ADULT_1, "insulin 1 U @ 0 min", "G", RANGE, 0, 1, 900, 8.8,
+     0.4 * 8.8, 0, FACTOR},
+    {"diabetes/padova", ADULT_1, "insulin 1 U @ 0 min", "I", TIME_OF_LARGEST, 0, 1, 900,
+     75, 5, 0, PADOVA},
+    {"diabetes/padova", ADULT_1 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 6.0 U @ 0 min", "G", LARGEST, 0, 1, 600,
+     194.0, 0.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_1 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 6.0 U @ 0 min", "G", TIME_OF_LARGEST, 0, 1,
+     600, 65, 2.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_1 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 6.0 U @ 0 min", "G", VALUE, 360, 1, 360,
+     138.56, 40, 0, PADOVA},
+    {"diabetes/padova", ADULT_1 "D=75", "meal 75 g @ 0 min for 15 min", "G", LARGEST, 0,
+     1, 600, 250.4, 1, 0, PADOVA},
+    {"diabetes/padova", ADULT_1 "D=75", "meal 75 g @ 0 min for 15 min", "G",
+     TIME_OF_LARGEST, 0, 1, 600, 250, 2.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_4, "insulin 1 U @ 0 min", "G", SMALLEST, 0, 1, 900,
+     150.6888823 - 40.9, 0.2, 0, PADOVA},
+    {"diabetes/padova", ADULT_4, "insulin 1 U @ 0 min", "G", RANGE, 0, 1, 900, 42.7,
+     0.4 * 42.7, 0, FACTOR},
+    {"diabetes/padova", ADULT_4, "insulin 1 U @ 0 min", "I", TIME_OF_LARGEST, 0, 1, 900,
+     45, 5, 0, PADOVA},
+    {"diabetes/padova", ADULT_4 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 3.75 U @ 0 min", "G", LARGEST, 0, 1, 600,
+     222.8, 0.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_4 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 3.75 U @ 0 min", "G", TIME_OF_LARGEST, 0, 1,
+     600, 50, 2.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_4 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 3.75 U @ 0 min", "G", VALUE, 360, 1, 360,
+     150.6888823, 40, 0, PADOVA},
+    {"diabetes/padova", ADULT_4 "D=75", "meal 75 g @ 0 min for 15 min", "G", LARGEST, 0,
+     1, 600, 339.1, 1, 0, PADOVA},
+    {"diabetes/padova", ADULT_4 "D=75", "meal 75 g @ 0 min for 15 min", "G",
+     TIME_OF_LARGEST, 0, 1, 600, 230, 2.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_7, "insulin 1 U @ 0 min", "G", SMALLEST, 0, 1, 900,
+     135.26 - 36.4, 0.2, 0, PADOVA},
+    {"diabetes/padova", ADULT_7, "insulin 1 U @ 0 min", "G", RANGE, 0, 1, 900, 26.2,
+     0.4 * 26.2, 0, FACTOR},
+    {"diabetes/padova", ADULT_7, "insulin 1 U @ 0 min", "I", TIME_OF_LARGEST, 0, 1, 900,
+     55, 5, 0, PADOVA},
+    {"diabetes/padova", ADULT_7 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 2.73 U @ 0 min", "G", LARGEST, 0, 1, 600,
+     166.5, 0.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_7 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 2.73 U @ 0 min", "G", TIME_OF_LARGEST, 0, 1,
+     600, 70, 2.5, 0, PADOVA},
+    {"diabetes/padova", ADULT_7 "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 2.73 U @ 0 min", "G", VALUE, 360, 1, 360,
+     135.26, 40, 0, PADOVA},
+    {"diabetes/padova", ADULT_7 "D=75", "meal 75 g @ 0 min for 15 min", "G", LARGEST, 0,
+     1, 600, 277.2, 1, 0, PADOVA},
+    {"diabetes/padova", ADULT_7 "D=75", "meal 75 g @ 0 min for 15 min", "G",
+     TIME_OF_LARGEST, 0, 1, 600, 225, 2.5, 0, PADOVA},
+    /* Hovorka et al. 2004: 6.68 mU/min keep 5 mmol/L; 6.429 keep 6. */
+    {"../bench/hovorka", "basal=6.68 G0=5", "", "G", VALUE, 12000, 1, 12000, 5, 0.01, 0,
+     HOVORKA},
+    {"../bench/hovorka", "basal=6.429 G0=5", "", "G", VALUE, 12000, 1, 12000, 6, 0.005, 0,
+     HOVORKA},
 };
 
 static const struct courses_one courses[] = {
     {"diabetes/glucose",
-     "BW=81 basal=1.1 usual=0.9",
-     "meal 60 g @ 0 min; insulin 4 U @ 10 min; meal 20 g @ 100 min for 5 min",
+     "BW=81 basal=1.1 usual=0.9 RISE=3",
+     "meal 60 g @ 0 min; insulin 4 U @ 10 min; meal 20 g @ 100 min for 5 min; "
+     "exercise 1200 1 @ 120 min for 20 min",
      {4, 9, 30, 60, 101, 180, 360}},
+    {"diabetes/padova",
+     "D=60",
+     "meal 60 g @ 0 min for 12 min; insulin 5 U @ 0 min",
+     {12, 40}},
 };
+
+/* --- the thirty subjects of simglucose ------------------------------------------------
+ */
+
+#define FIXTURE SOURCE_DIR "/tests/data/simglucose/"
+
+struct table {
+    char **names, **fields; /* fields [rows][columns] */
+    size_t columns, field_count, name_capacity, field_capacity;
+};
+
+static enum err table_header(void *context, size_t line, size_t count,
+                             const char *const *fields)
+{
+    struct table *table = context;
+    (void)line;
+    for (size_t i = 0; i < count; i++) {
+        MEM_GROW(table->names, table->columns + 1, &table->name_capacity);
+        table->names[table->columns++] = mem_text(fields[i]);
+    }
+    return ERR_OK;
+}
+
+static enum err table_row(void *context, size_t line, size_t count,
+                          const char *const *fields)
+{
+    struct table *table = context;
+    (void)line;
+    for (size_t i = 0; i < count; i++) {
+        MEM_GROW(table->fields, table->field_count + 1, &table->field_capacity);
+        table->fields[table->field_count++] = mem_text(fields[i]);
+    }
+    return ERR_OK;
+}
+
+static void table_open(struct table *table, const char *path)
+{
+    *table = (struct table){0};
+    assert_ok(csv_read(path, table_header, table_row, table));
+}
+
+static void table_close(struct table *table)
+{
+    for (size_t i = 0; i < table->columns; i++)
+        mem_free(table->names[i]);
+    for (size_t i = 0; i < table->field_count; i++)
+        mem_free(table->fields[i]);
+    mem_free(table->names);
+    mem_free(table->fields);
+}
+
+static const char *table_text(const struct table *table, size_t row, const char *name)
+{
+    for (size_t i = 0; i < table->columns; i++)
+        if (strcmp(table->names[i], name) == 0)
+            return table->fields[row * table->columns + i];
+    fail_msg("no column '%s'", name);
+    return "";
+}
+
+static double table_number(const struct table *table, size_t row, const char *name)
+{
+    return strtod(table_text(table, row, name), NULL);
+}
+
+/* Its parameters, all of them from the table; the clearance from m2, because adult 4 has
+ * another CL there than its m2 and m4 come from. */
+static void subject_open(struct course *course, const struct table *subjects, size_t row)
+{
+    course_open(course, "diabetes/padova", "", "");
+    for (size_t i = 0; i < model_parameters(course->model); i++)
+        course->parameters[i] =
+            table_number(subjects, row, model_parameter(course->model, i)->name);
+    double m2 = table_number(subjects, row, "m2"), hepatic = 0.6;
+    double volume = table_number(subjects, row, "Vi") * table_number(subjects, row, "BW");
+    course_set(course, "CL", m2 * hepatic * volume * 5 / 3);
+}
+
+/* The twin anew, for what its record has come to hold. */
+static void subject_again(struct course *course)
+{
+    twin_destroy(&course->twin);
+    record_sort(course->record);
+    assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));
+}
+
+static double subject_value(struct course *course, const char *output, double t)
+{
+    double *one = course_run(course, output, t, 1, 1), value = *one;
+    mem_free(one);
+    return value;
+}
+
+static size_t model_width(const struct model *model)
+{
+    return model_states(model) + model_derived(model) + model_observations(model);
+}
+
+/* The states of simglucose, in its order. */
+static const char *const states_there[] = {"solid", "liquid", "gut", "Gp", "Gt",
+                                           "Ip",    "X",      "I1",  "Id", "Il",
+                                           "skin1", "skin2",  "Gs"};
+
+static void diabetes__the_thirty_subjects_rest(void **state)
+{
+    (void)state;
+    struct table subjects;
+    table_open(&subjects, FIXTURE "subjects.csv");
+    size_t count = subjects.field_count / subjects.columns;
+    assert_int_equal(count, 30);
+    for (size_t row = 0; row < count; row++) {
+        struct course course;
+        subject_open(&course, &subjects, row);
+        double *rest = mem_new(2 * model_width(course.model), sizeof *rest);
+        assert_ok(twin_simulate(course.engine, course.twin, course.parameters,
+                                (const double[]){0, 1440}, 2, rest));
+        for (size_t i = 0; i < 2 * 13; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "x0_%zu", i % 13 + 1);
+            double expected = table_number(&subjects, row, name);
+            size_t at = course_column(&course, states_there[i % 13]);
+            assert_near(rest[at + i / 13 * model_width(course.model)], expected,
+                        1e-8 * (1 + expected));
+        }
+        mem_free(rest);
+        course_close(&course);
+    }
+    table_close(&subjects);
+}
+
+/* A meal as the simulator feeds it: 5 g in each minute and what remains in the last; the
+ * size that slows the stomach grows with it. */
+static void feed(struct course *course, double t, double grams)
+{
+    subject_again(course);
+    double before =
+        (subject_value(course, "solid", t) + subject_value(course, "liquid", t)) / 1000;
+    for (double eaten = 0; eaten < grams; t++) {
+        double now = fmin(5, grams - eaten);
+        size_t order = (size_t)t;
+        eaten += now;
+        assert_ok(record_dose(course->record, t, "meal", "g", now, 1, order));
+        assert_ok(record_covariate(course->record, t, "D", "g", before + eaten, order));
+    }
+}
+
+static void diabetes__the_thirty_subjects_go_where_the_simulator_went(void **state)
+{
+    (void)state;
+    static const struct {
+        double time, grams, units;
+    } meals[] = {{60, 45, 2.5}, {360, 70, 4}, {720, 80, 4.5}};
+    struct table subjects, trajectories;
+    table_open(&subjects, FIXTURE "subjects.csv");
+    table_open(&trajectories, FIXTURE "trajectories.csv");
+    size_t there = 0, steps = 25;
+    for (size_t row = 0; row < subjects.field_count / subjects.columns; row++) {
+        struct course course;
+        const char *name = table_text(&subjects, row, "Name");
+        double share = strstr(name, "child") ? 0.5 : strstr(name, "adol") ? 0.75 : 1;
+        subject_open(&course, &subjects, row);
+        for (size_t i = 0; i < 3; i++) {
+            feed(&course, meals[i].time, share * meals[i].grams);
+            assert_ok(record_dose(course.record, meals[i].time, "insulin", "[iU]",
+                                  share * meals[i].units, 1, 10000 + i));
+        }
+        subject_again(&course);
+        double *cgm = course_run(&course, "cgm", 0, 60, steps);
+        double *insulin = course_run(&course, "Ip", 0, 60, steps);
+        for (size_t k = 0; k < steps; k++, there++) {
+            assert_string_equal(table_text(&trajectories, there, "Name"), name);
+            assert_near(table_number(&trajectories, there, "TIME"), 60 * (double)k, 0);
+            assert_near(cgm[k], table_number(&trajectories, there, "GSUB"), 1e-2);
+            assert_near(insulin[k], table_number(&trajectories, there, "IP"), 1e-3);
+        }
+        mem_free(cgm);
+        mem_free(insulin);
+        course_close(&course);
+    }
+    table_close(&subjects);
+    table_close(&trajectories);
+}
 
 int main(void)
 {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(diabetes__the_thirty_subjects_rest),
+        cmocka_unit_test(diabetes__the_thirty_subjects_go_where_the_simulator_went),
+    };
     return folder_run(&(struct folder){
         .name = "diabetes",
         .figures = figures,
         .figure_count = FOLDER_COUNT(figures),
         .courses = courses,
         .course_count = FOLDER_COUNT(courses),
+        .tests = tests,
+        .test_count = FOLDER_COUNT(tests),
     });
 }
