@@ -7,7 +7,7 @@
 struct run {
     const struct figure *figure; /* whose it is; NULL: none yet */
     struct course course;
-    double *rows;
+    double *rows; /* one more than count: that of time 0 */
     size_t count, width;
 };
 
@@ -40,12 +40,14 @@ static void run_to(struct run *run, const struct figure *figure)
     const struct model *model = run->course.model;
     run->count = 1 + (size_t)lround((figure->to - figure->from) / figure->step);
     run->width = model_states(model) + model_derived(model) + model_observations(model);
-    double *times = mem_new(run->count, sizeof *times);
-    run->rows = mem_new(run->count * run->width, sizeof *run->rows);
+    /* Time 0 first: a course without doses would begin at the first time that is asked.
+     */
+    double *times = mem_new(1 + run->count, sizeof *times);
+    run->rows = mem_new((1 + run->count) * run->width, sizeof *run->rows);
     for (size_t i = 0; i < run->count; i++)
-        times[i] = figure->from + figure->step * (double)i;
+        times[1 + i] = figure->from + figure->step * (double)i;
     assert_ok(twin_simulate(run->course.engine, run->course.twin, run->course.parameters,
-                            times, run->count, run->rows));
+                            times, 1 + run->count, run->rows));
     mem_free(times);
 }
 
@@ -126,7 +128,7 @@ void figures_check(const struct figure *figures, size_t count)
         size_t column = course_column(&run.course, figure->output);
         double *y = mem_new(run.count, sizeof *y);
         for (size_t k = 0; k < run.count; k++)
-            y[k] = run.rows[k * run.width + column];
+            y[k] = run.rows[(1 + k) * run.width + column];
         double got = functional(figure, y, run.count);
         assert_non_null(figure->source);
         if (!(fabs(got - figure->expected) <= figure->tolerance)) {

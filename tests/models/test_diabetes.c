@@ -32,6 +32,15 @@
 #define HOVORKA "Hovorka et al., Physiol Meas 25:905, 2004; steady state solved apart"
 #define BRETON "Breton 2008 in this form, run independently"
 #define YARDLEY "Yardley et al. 2013, Riddell et al. 2017: 50 to 60 mg/dL in 45 min"
+#define TRIAL                                                                            \
+    "YEARLY=1 DIET=0 DIET=1@1e-6 TRIAL=0 TRIAL=1@42 RELIEF=0 RELIEF=1@42 "               \
+    "RELIEF=0.5@190 "                                                                    \
+    "RELIEF=0@191"
+#define WHIG "Choy et al. 2016 by its open port, run independently"
+#define CHOY "Choy et al., CPT Pharmacometrics Syst Pharmacol 5:11, 2016: the cohort"
+#define UKPDS "UKPDS: about 0.2 points a year"
+#define ADAG "Nathan et al., Diabetes Care 31:1473, 2008: 28.7 A1c - 46.7"
+#define SHERIFALI "Sherifali et al., Diabetes Care 33:1859, 2010: 0.5 to 1.25 points"
 #define STEADY "closed form: steady state"
 
 static const struct figure figures[] = {
@@ -117,6 +126,45 @@ static const struct figure figures[] = {
      1, 600, 277.2, 1, 0, PADOVA},
     {"diabetes/padova", ADULT_7 "D=75", "meal 75 g @ 0 min for 15 min", "G",
      TIME_OF_LARGEST, 0, 1, 600, 225, 2.5, 0, PADOVA},
+    /* WHIG: medians of the cohort, the trial, and years without change of weight. */
+    {"diabetes/type2", "", "", "FPG", VALUE, 0, 1, 0, 7.46, 0.01, 0, WHIG},
+    {"diabetes/type2", "", "", "FPG", VALUE, 0, 1, 0, 7.6, 0.2, 0, CHOY},
+    {"diabetes/type2", "", "", "FSI", VALUE, 0, 1, 0, 18.84, 0.01, 0, WHIG},
+    {"diabetes/type2", "", "", "FSI", VALUE, 0, 1, 0, 17.8, 1.1, 0, CHOY},
+    {"diabetes/type2", "", "", "A1c", VALUE, 0, 1, 0, 6.5, 0.01, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 0, 1, 0, 6.7, 0.25, 0, CHOY},
+    {"diabetes/type2", TRIAL, "", "W", VALUE, 365, 1, 365, 99.81, 0.05, 0, WHIG},
+    {"diabetes/type2", TRIAL, "", "W", VALUE, 469, 1, 469, 100.31, 0.05, 0, WHIG},
+    {"diabetes/type2", TRIAL, "", "W", VALUE, 469, 1, 469, 99.9, 0.5, 0, CHOY},
+    {"diabetes/type2", TRIAL, "", "FPG", VALUE, 190, 1, 190, 6.91, 0.01, 0, WHIG},
+    {"diabetes/type2", TRIAL, "", "A1c", VALUE, 190, 1, 190, 6.05, 0.01, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 365, 1, 365, 6.61, 0.02, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 1095, 1, 1095, 6.9, 0.02, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 1825, 1, 1825, 7.3, 0.02, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 3650, 1, 3650, 8.97, 0.02, 0, WHIG},
+    {"diabetes/type2", "", "", "A1c", VALUE, 1825, 1, 1825, 6.50 + 5 * 0.2, 0.25, 0,
+     UKPDS},
+    {"diabetes/type2", "b0=1.17 rb=0", "", "A1c", VALUE, 0, 1, 0, 8.1, 0.01, 0, WHIG},
+    {"diabetes/type2", "b0=1.17 rb=0", "", "eAG", VALUE, 0, 1, 0, 28.7 * 8.1002429 - 46.7,
+     1e-4, 0, ADAG},
+    {"diabetes/type2", "b0=1.17 rb=0 GOAL=-10 CARBS=1 CARBS=0.963@1e-6", "", "A1c", VALUE,
+     182.5, 1, 182.5, 7.41, 0.02, 0, WHIG},
+    {"diabetes/type2", "b0=1.17 rb=0 GOAL=-10 CARBS=1 CARBS=0.963@1e-6", "", "A1c", VALUE,
+     365, 1, 365, 7.25, 0.02, 0, WHIG},
+    {"diabetes/type2", "b0=1.17 rb=0 GOAL=-10 CARBS=1 CARBS=0.963@1e-6", "", "A1c", VALUE,
+     730, 1, 730, 7.2, 0.02, 0, WHIG},
+    {"diabetes/type2", "b0=1.17 rb=0 MET=0 MET=1@1e-6", "", "A1c", VALUE, 730, 1, 730,
+     8.10 - 1.0, 0.1, 0, SHERIFALI},
+    {"diabetes/type2", "b0=1.17 rb=0 SU=0 SU=1@1e-6", "", "A1c", VALUE, 730, 1, 730,
+     8.10 - 1.0, 0.1, 0, SHERIFALI},
+    {"diabetes/type2", "b0=1.17 rb=0 DPP=0 DPP=1@1e-6", "", "A1c", VALUE, 730, 1, 730,
+     8.10 - 0.7, 0.1, 0, SHERIFALI},
+    {"diabetes/type2", "b0=1.17 rb=0 GLP=0 GLP=1@1e-6", "", "A1c", VALUE, 730, 1, 730,
+     8.10 - 1.1, 0.1, 0, SHERIFALI},
+    {"diabetes/type2", "b0=1.17 rb=0 SGLT=0 SGLT=1@1e-6", "", "A1c", VALUE, 730, 1, 730,
+     8.10 - 0.7, 0.1, 0, SHERIFALI},
+    {"diabetes/type2", "b0=1.17 rb=0 MET=0 MET=1@1e-6", "", "on_metformin", VALUE, 14, 1,
+     14, 1 - 0.36787944, 1e-6, 0, "closed form: one lag"},
     /* Hovorka et al. 2004: 6.68 mU/min keep 5 mmol/L; 6.429 keep 6. */
     {"../bench/hovorka", "basal=6.68 G0=5", "", "G", VALUE, 12000, 1, 12000, 5, 0.01, 0,
      HOVORKA},
@@ -125,6 +173,10 @@ static const struct figure figures[] = {
 };
 
 static const struct courses_one courses[] = {
+    {"diabetes/type2",
+     "b0=1.17 GOAL=-8 MET=1 BASAL=10@100 SGLT=1@200 CARBS=0.8@200",
+     "",
+     {120, 260}},
     {"diabetes/glucose",
      "BW=81 basal=1.1 usual=0.9 RISE=3",
      "meal 60 g @ 0 min; insulin 4 U @ 10 min; meal 20 g @ 100 min for 5 min; "
@@ -133,7 +185,7 @@ static const struct courses_one courses[] = {
     {"diabetes/padova",
      "D=60",
      "meal 60 g @ 0 min for 12 min; insulin 5 U @ 0 min",
-     {12, 40}},
+     {6, 20}},
 };
 
 /* --- the thirty subjects of simglucose ------------------------------------------------
@@ -210,7 +262,7 @@ static void subject_open(struct course *course, const struct table *subjects, si
             table_number(subjects, row, model_parameter(course->model, i)->name);
     double m2 = table_number(subjects, row, "m2"), hepatic = 0.6;
     double volume = table_number(subjects, row, "Vi") * table_number(subjects, row, "BW");
-    course_set(course, "CL", m2 * hepatic * volume * 5 / 3);
+    course_set(course, "CL", m2 * hepatic * volume * 5 / 3, 0);
 }
 
 /* The twin anew, for what its record has come to hold. */
