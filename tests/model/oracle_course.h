@@ -13,7 +13,7 @@
 #include "oracle.h"
 
 #define ORACLE_COLUMNS 9
-#define ORACLE_TOLERANCE 1e-16L
+#define ORACLE_TOLERANCE 1e-17L
 #define ORACLE_SIZE_MIN 1e-4L /* what is smaller than this in its unit counts as this */
 
 struct oracle_dose {
@@ -194,7 +194,8 @@ static inline void oracle_carry(struct oracle_course *run, long double from,
         memcpy(x, next, states * sizeof *x);
         for (size_t i = 0; i < states; i++)
             run->size[i] = fmaxl(run->size[i], fabsl(x[i]));
-        h *= fminl(change, 4);
+        /* Far below the tolerance the error is rounding, and says nothing of the step. */
+        h *= error < ORACLE_TOLERANCE / 10 ? 4 : fminl(change, 4);
     }
 }
 
