@@ -89,6 +89,20 @@ static double last_rise(const struct figure *figure, const double *y, size_t cou
     return time;
 }
 
+/* Straight between neighbours. */
+static double time_below(const struct figure *figure, const double *y, size_t count)
+{
+    double time = 0;
+    for (size_t i = 1; i < count; i++) {
+        double a = figure->level - y[i - 1], b = figure->level - y[i];
+        if (a > 0 && b > 0)
+            time += figure->step;
+        else if (a > 0 || b > 0)
+            time += figure->step * fmax(a, b) / fabs(a - b);
+    }
+    return time;
+}
+
 static double functional(const struct figure *figure, const double *y, size_t count)
 {
     switch (figure->functional) {
@@ -102,6 +116,8 @@ static double functional(const struct figure *figure, const double *y, size_t co
         return extreme(figure, y, count, -1, true);
     case LAST_RISE_THROUGH:
         return last_rise(figure, y, count);
+    case TIME_BELOW:
+        return time_below(figure, y, count);
     case AREA:
         return simpson(y, count, figure->step);
     case MEAN:

@@ -14,6 +14,7 @@ enum functional {
     SMALLEST,
     TIME_OF_SMALLEST,
     LAST_RISE_THROUGH, /* the time at which it last rises through `level` */
+    TIME_BELOW,        /* `level` */
     AREA,
     MEAN,
     RANGE,     /* largest less smallest */

@@ -14,6 +14,9 @@
     "three exponentials of Bruno et al. 1998; label: 4 min, 36 min, 11.1 h, 4.6 mg h/L"
 #define KLOFT "Kloft et al. 2006, run independently; label: nadir on day 8"
 
+#define CLARET "Claret et al. 2009: closed form for a constant exposure"
+#define REGIMEN "Claret and Friberg together, a sum over doses and an independent run"
+
 static const struct figure figures[] = {
     /* Paclitaxel at clearance 471 L/h: its area, and a system that comes back. */
     {"oncology/leucocytes", "V1I=545 V2I=909 CLI=471", "paclitaxel 410 umol @ 0 h", "Cp",
@@ -44,9 +47,57 @@ static const struct figure figures[] = {
      0.89, 0.01, 0, KLOFT},
     {DOCETAXEL_CYCLES, SMALLEST, 504, 1, 1008, 0.251, 0.01, 0, KLOFT},
     {DOCETAXEL_CYCLES, SMALLEST, 1008, 1, 1512, 0.251, 0.01, 0, KLOFT},
+    /* Tumour size: capecitabine at 3 g a day, 5-FU at 0.956 g a week; nadirs at
+     * ln(KD E/KL)/lambda. */
+    {"oncology/tumour", "y0=100 E=21", "", "y", VALUE, 6, 1, 6, 77.1, 0.05, 0, CLARET},
+    {"oncology/tumour", "y0=100 E=21", "", "y", VALUE, 8, 1, 8, 72.5, 0.05, 0, CLARET},
+    {"oncology/tumour", "y0=100 E=21", "", "y", SMALLEST, 0, 0.5, 60, 59.8, 0.05, 0,
+     CLARET},
+    {"oncology/tumour", "y0=100 E=21", "", "y", TIME_OF_SMALLEST, 0, 0.5, 60, 24.0, 0.06,
+     0, CLARET},
+    {"oncology/tumour", "y0=100 KL=0.015 KD=0.058 lambda=0.042 E=0.956", "", "y", VALUE,
+     6, 1, 6, 81.5, 0.05, 0, CLARET},
+    {"oncology/tumour", "y0=100 KL=0.015 KD=0.058 lambda=0.042 E=0.956", "", "y", VALUE,
+     8, 1, 8, 77.36, 0.01, 0, CLARET},
+    {"oncology/tumour", "y0=100 KL=0.015 KD=0.058 lambda=0.042 E=0.956", "", "y",
+     SMALLEST, 0, 0.5, 60, 60.9, 0.05, 0, CLARET},
+    {"oncology/tumour", "y0=100 KL=0.015 KD=0.058 lambda=0.042 E=0.956", "", "y",
+     TIME_OF_SMALLEST, 0, 0.5, 60, 31.1, 0.06, 0, CLARET},
+    {"oncology/tumour", "y0=100 E=0", "", "y", VALUE, 33.007, 1, 33.007, 200, 0.01, 0,
+     CLARET},
+    /* Regimens: size in week 12, nadir. */
+    {"oncology/docetaxel", "y0=100", "docetaxel 108 mg @ 0 d every 21 d 4 times",
+     "tumour", VALUE, 84, 1, 84, 92.7, 0.15, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 108 mg @ 0 d every 21 d 4 times", "circ",
+     SMALLEST, 0, 0.05, 84, 0.71, 0.01, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 135 mg @ 0 d every 21 d 4 times",
+     "tumour", VALUE, 84, 1, 84, 85.4, 0.15, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 135 mg @ 0 d every 21 d 4 times", "circ",
+     SMALLEST, 0, 0.05, 84, 0.45, 0.01, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 180 mg @ 0 d every 21 d 4 times",
+     "tumour", VALUE, 84, 1, 84, 74.5, 0.15, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 180 mg @ 0 d every 21 d 4 times", "circ",
+     SMALLEST, 0, 0.05, 84, 0.22, 0.01, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 63 mg @ 0 d every 7 d 12 times", "tumour",
+     VALUE, 84, 1, 84, 74.6, 0.15, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 63 mg @ 0 d every 7 d 12 times", "circ",
+     SMALLEST, 0, 0.05, 84, 0.89, 0.01, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 90 mg @ 0 d every 14 d 6 times", "tumour",
+     VALUE, 84, 1, 84, 86.3, 0.15, 0, REGIMEN},
+    {"oncology/docetaxel", "y0=100", "docetaxel 90 mg @ 0 d every 14 d 6 times", "circ",
+     SMALLEST, 0, 0.05, 84, 0.97, 0.01, 0, REGIMEN},
+    {"oncology/docetaxel", "", "docetaxel 108 mg @ 0 d every 21 d 4 times", "circ",
+     TIME_BELOW, 0, 0.05, 84, 0, 0.1, 0.5, REGIMEN},
+    {"oncology/docetaxel", "", "docetaxel 63 mg @ 0 d every 7 d 12 times", "circ",
+     TIME_BELOW, 0, 0.05, 84, 0, 0.1, 0.5, REGIMEN},
 };
 
 static const struct courses_one courses[] = {
+    {"oncology/tumour", "E=3.825 E=0@1 E=3.825@4 E=0@5", "", {0.5, 3, 4.5, 20}},
+    {"oncology/docetaxel",
+     "GCSF=0 GCSF=1@2 GCSF=0@9",
+     "docetaxel 135 mg @ 0 d; docetaxel 90 mg @ 10 d for 0.02 d",
+     {0.02, 0.08, 1, 5, 11, 14}},
     {"oncology/leucocytes",
      "V1I=545 V2I=909 CLI=471",
      "paclitaxel 410 umol @ 0 h; paclitaxel 300 umol @ 504 h for 24 h",
@@ -92,9 +143,32 @@ static void oncology__docetaxel_gives_grade_four_as_often_as_published(void **st
     course_close(&course);
 }
 
+/* 5-FU as it is given: 3.825 g in the first week of four. */
+static void oncology__tumour_follows_its_closed_form_through_cycles(void **state)
+{
+    (void)state;
+    struct course course;
+    course_open(&course, "oncology/tumour",
+                "y0=100 KL=0.015 KD=0.058 lambda=0.042 E=3.825 E=0@1 E=3.825@4 E=0@5 "
+                "E=3.825@8 E=0@9",
+                "");
+    double *y = course_run(&course, "y", 0, 1, 13);
+    for (size_t week = 0; week <= 12; week++) {
+        double t = (double)week, kill = 0;
+        for (double on = 0; on < 12; on += 4)
+            if (t > on)
+                kill += exp(-0.042 * on) - exp(-0.042 * fmin(t, on + 1));
+        assert_relative(y[week], 100 * exp(0.015 * t - 0.058 * 3.825 * kill / 0.042),
+                        1e-6);
+    }
+    mem_free(y);
+    course_close(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(oncology__tumour_follows_its_closed_form_through_cycles),
         cmocka_unit_test(oncology__docetaxel_gives_grade_four_as_often_as_published),
     };
     return folder_run(&(struct folder){
