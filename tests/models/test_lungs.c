@@ -60,8 +60,8 @@ static const struct figure figures[] = {
      "Edginton et al. 2021: -1.02 (0.24 to 1.79)"},
     {DIARY, "PM25=0 PM25=10@0.001", "", "PEF_day", VALUE, 2, 1, 2, 501.66 - 0.46, 0.02, 0,
      "Edginton et al. 2021, after 2 d"},
-    /* Ozone: the median is exp(-0.937/2) = 0.626 of the published mean, as computed by the
-     * closed form of a dose under piecewise constant air. */
+    /* Ozone: the median is exp(-0.937/2) = 0.626 of the published mean, as computed by
+     * the closed form of a dose under piecewise constant air. */
     {CHAMBER("0.06"), 1.9955, 1e-4, 0, MCDONNELL ": mean 1.8 to 3.3 %"},
     {CHAMBER("0.07"), 2.8980, 1e-4, 0, MCDONNELL ": mean 5 to 6 %"},
     {CHAMBER("0.08"), 3.9270, 1e-4, 0, MCDONNELL ": mean 6 to 7.5 %"},
@@ -120,8 +120,8 @@ static const struct courses_one courses[] = {
     {"lungs/spirometry", "MALE=1 AGE=61", "", {1}},
 };
 
-/* Of people with a factor drawn from the model's spread, 17 % lose more than 10 % of FEV1 at
- * 0.08 ppm, and the mean loss is 6.3 %: which makes 0.937 a variance, not an sd. */
+/* Of people with a factor drawn from the model's spread, 17 % lose more than 10 % of FEV1
+ * at 0.08 ppm, and the mean loss is 6.3 %: which makes 0.937 a variance, not an sd. */
 static void lungs__ozone_differs_between_people_as_in_chambers(void **state)
 {
     (void)state;
