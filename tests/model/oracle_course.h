@@ -149,7 +149,7 @@ static inline void oracle_midpoint(struct oracle_course *run, long double t,
         out[i] = (now[i] + before[i] + step * rate[i]) / 2;
 }
 
-/* One extrapolated step; returns its error as a share of each state's size so far. */
+/* One extrapolated step; returns its error as a share of each state's size up to its end. */
 static inline long double oracle_step(struct oracle_course *run, long double t,
                                       long double h, const long double *x,
                                       long double *out)
@@ -168,8 +168,9 @@ static inline long double oracle_step(struct oracle_course *run, long double t,
     }
     for (size_t i = 0; i < states; i++) {
         long double gap = fabsl(table[0][i] - table[1][i]);
+        long double size = fmaxl(run->size[i], fabsl(table[0][i]));
         out[i] = table[0][i];
-        error = fmaxl(error, gap / fmaxl(run->size[i], ORACLE_SIZE_MIN));
+        error = fmaxl(error, gap / fmaxl(size, ORACLE_SIZE_MIN));
     }
     return error;
 }
