@@ -118,6 +118,8 @@ static const struct courses_one courses[] = {
     {"lungs/breathing", "R=6 peep=3", "", {0.3, 1.1, 2.6, 7}},
     {"lungs/oscillometry", "", "", {1}},
     {"lungs/spirometry", "MALE=1 AGE=61", "", {1}},
+    {"lungs/peak_flow_meters", "", "", {1}},
+    {"lungs/cystic_fibrosis", "TRT=1", "", {1, 2}},
 };
 
 /* Of people with a factor drawn from the model's spread, 17 % lose more than 10 % of FEV1

@@ -1,9 +1,145 @@
-/* Pressure and growth. */
+/* Weight, pressure, risks, steps, growth. */
 
 #include "folder.h"
+#include "course.h"
 #include "likelihood.h"
 
+#define WEIGHT "prevention/body_weight"
+#define VIGNETTE WEIGHT, "AGE=40 HT=1.8 W0=80 diet=-250", ""
+#define MAN_OF_80 WEIGHT, "MALE=1 AGE=50 HT=1.78 W0=80 diet=-23.9006", "", "change", VALUE
+#define MAN_OF_100                                                                       \
+    WEIGHT, "PAL=1.6 MALE=1 AGE=40 HT=1.8 W0=100 diet=-499.522", "", "change", VALUE
+#define PLAN "prevention/pressure_plan"
+#define SALT PLAN, "HTN=1 S0=150 sodium=-1729.2", "", "S", VALUE
+#define DAY "prevention/pressure_day", "", "", "S"
+#define PCE "prevention/risk_pce", "AGE=55 TC=213 HDL=50 SBP=120 "
+#define ILL "AGE=62 TC=240 HDL=45 SBP=150 treated=1 smoker=1 DM=1"
+#define GOFF_HAND "coefficients of Goff et al. 2014, worked out apart"
+#define FRAMINGHAM "prevention/risk_framingham"
+#define YOUNG                                                                            \
+    "prevention/risk_hypertension", "MALE=1 AGE=45 SBP=120 DBP=80 BMI=27", "", "risk"
+#define LIFE "prevention/lifestyle"
+#define HALL "Hall et al. 2011"
+#define BW "R package bw, vignette; code of the paper"
+#define MACGREGOR "He and MacGregor 2013: -5.4 mm[Hg] for -4.4 g of salt"
+#define NETER "Neter et al. 2003: 1.05 mm[Hg] a kg; ramp behind a lag of 10 d"
+#define LAW "Law et al. 2009"
+#define SHENG "Sheng et al., cosines integrated"
+#define GOFF "Goff et al. 2014, table of examples"
+#define AGOSTINO "D'Agostino et al. 2008, examples"
+#define PARIKH "Parikh et al. 2008"
+#define YEARS(n) (365.25 * (n))
+
+static const struct figure figures[] = {
+    {VIGNETTE, "W", VALUE, 30, 1, 30, 78.975, 0.005, 0, BW},
+    {VIGNETTE, "W", VALUE, 100, 1, 100, 77.408, 0.005, 0, BW},
+    {VIGNETTE, "W", VALUE, 365, 1, 365, 73.179, 0.005, 0, BW},
+    {VIGNETTE, "F", VALUE, 365, 1, 365, 20.84, 0.005, 0, BW},
+    {VIGNETTE, "L", VALUE, 365, 1, 365, 30.60, 0.005, 0, BW},
+    {MAN_OF_80, 365, 1, 365, -0.65, 0.02, 0, HALL ": 100 kJ/d is about 1 kg"},
+    {MAN_OF_80, 1095, 1, 1095, -1.00, 0.02, 0, HALL ": 95 % in about 3 years"},
+    {MAN_OF_80, 3650, 1, 3650, -1.07, 0.02, 0, HALL ": 100 kJ/d is about 1 kg"},
+    {MAN_OF_100, 365, 1, 365, -13.06, 0.02, 0, HALL},
+    {MAN_OF_100, 1095, 1, 1095, -20.5, 0.02, 0, HALL},
+    {MAN_OF_100, 3650, 1, 3650, -21.6, 0.02, 0, HALL},
+    {MAN_OF_100, 275, 1, 275, -21.6 / 2, 0.02, 0, HALL ": half in about a year"},
+    {MAN_OF_100, 1107, 1, 1107, -21.6 * 0.95, 0.02, 0, HALL ": 95 % in about 3 years"},
+    {WEIGHT, "MALE=1 sodium=-1500", "", "change", VALUE, 60, 1, 60, -0.47, 0.01, 0,
+     HALL ": half a litre for 1500 mg/d, with the answer of tissue"},
+    {WEIGHT, "MALE=1 sodium=-1500", "", "ECF", VALUE, 1.07333, 1, 1.07333,
+     20.6275 - 0.5 * (1 - 0.36788), 1e-4, 0, HALL ": time constant 1.07 d"},
+    {WEIGHT, "sleep=5", "", "dEI", VALUE, 0, 1, 0, 192.5, 1e-9, 0,
+     "Al Khatib et al. 2017, half of 385 kcal/d"},
+    {WEIGHT, "", "", "W", RANGE, 0, 1, 3000, 0, 1e-6, 0, "no change without a change"},
+    {SALT, 7, 1, 7, 150 - 2.41, 0.01, 0, MACGREGOR},
+    {SALT, 14, 1, 14, 150 - 3.93, 0.01, 0, MACGREGOR},
+    {SALT, 28, 1, 28, 150 - 5.05, 0.01, 0, MACGREGOR},
+    {SALT, 90, 1, 90, 150 - 5.42, 0.01, 0, MACGREGOR},
+    {PLAN, "S0=125 sodium=-1729.2", "", "S", VALUE, 90, 1, 90, 125 - 2.42, 0.01, 0,
+     "He and MacGregor 2013: -2.4 mm[Hg] without hypertension"},
+    {PLAN, "S0=140 dW=0 dW=-5@180 dW=-5@300", "", "S", VALUE, 90, 1, 90, 140 - 2.22, 0.01,
+     0, NETER},
+    {PLAN, "S0=140 dW=0 dW=-5@180 dW=-5@300", "", "S", VALUE, 180, 1, 180, 140 - 4.72,
+     0.01, 0, NETER},
+    {PLAN, "S0=140 dW=0 dW=-5@180 dW=-5@300", "", "S", VALUE, 270, 1, 270, 140 - 5.0,
+     0.01, 0, NETER},
+    {PLAN, "S0=145 ace=1", "", "S", VALUE, 200, 1, 200, 145 - 8.2, 0.05, 0, LAW},
+    {PLAN, "S0=150 ace=1", "", "S", VALUE, 200, 1, 200, 150 - 8.7, 0.05, 0, LAW},
+    {PLAN, "S0=150 ace=0.5", "", "S", VALUE, 200, 1, 200, 150 - 6.8, 0.05, 0,
+     LAW ": 78 %"},
+    {PLAN, "S0=154 ccb=2", "", "S", VALUE, 200, 1, 200, 154 - 9.1 * 1.16, 0.05, 0,
+     LAW ": 116 % by two doses"},
+    {PLAN, "S0=150 ace=0.5 ccb=0.5 thiazide=0.5", "", "S", VALUE, 200, 1, 200, 150 - 20.4,
+     0.05, 0, LAW ": 20.0 by three halves"},
+    {PLAN, "S0=150 D0=95 ace=1", "", "D", VALUE, 200, 1, 200, 95 - 0.55 * 8.7, 0.05, 0,
+     LAW},
+    {DAY, MEAN, 8 / 24.0, 1 / 480.0, 22 / 24.0, 145.5, 0.05, 0, SHENG},
+    {DAY, MEAN, 22 / 24.0, 1 / 480.0, 32 / 24.0, 132.3, 0.05, 0, SHENG ", dip 9.1 %"},
+    {DAY, LARGEST, 0, 1 / 480.0, 1, 149.4, 0.05, 0, SHENG},
+    {DAY, TIME_OF_LARGEST, 0, 1 / 480.0, 1, 19.2 / 24, 0.004, 0, SHENG},
+    {DAY, SMALLEST, 0, 1 / 480.0, 1, 123.9, 0.05, 0, SHENG},
+    {DAY, TIME_OF_SMALLEST, 0, 1 / 480.0, 1, 2.5 / 24, 0.004, 0, SHENG},
+    {PCE "MALE=1", "", "risk", VALUE, 0, 1, 0, 0.0538, 5e-5, 0, GOFF},
+    {PCE "MALE=1 BLACK=1", "", "risk", VALUE, 0, 1, 0, 0.0607, 5e-5, 0, GOFF},
+    {PCE "", "", "risk", VALUE, 0, 1, 0, 0.0205, 5e-5, 0, GOFF},
+    {PCE "BLACK=1", "", "risk", VALUE, 0, 1, 0, 0.0303, 5e-5, 0, GOFF},
+    {"prevention/risk_pce", ILL " MALE=1", "", "risk", VALUE, 0, 1, 0, 0.462579, 1e-6, 0,
+     GOFF_HAND},
+    {"prevention/risk_pce", ILL "", "", "risk", VALUE, 0, 1, 0, 0.319034, 1e-6, 0,
+     GOFF_HAND},
+    {"prevention/risk_pce", ILL " BLACK=1", "", "risk", VALUE, 0, 1, 0, 0.536352, 1e-6, 0,
+     GOFF_HAND},
+    {"prevention/risk_pce", ILL " MALE=1 BLACK=1", "", "risk", VALUE, 0, 1, 0, 0.533165,
+     1e-6, 0, GOFF_HAND},
+    {FRAMINGHAM, "AGE=61 TC=180 HDL=47 SBP=124 smoker=1", "", "risk", VALUE, 0, 1, 0,
+     0.1048, 5e-5, 0, AGOSTINO},
+    {FRAMINGHAM, "MALE=1 AGE=53 TC=161 HDL=55 SBP=125 treated=1 DM=1", "", "risk", VALUE,
+     0, 1, 0, 0.1562, 5e-5, 0, AGOSTINO},
+    {YOUNG, VALUE, 1, 1, 1, 0.0195, 5e-5, 0, PARIKH},
+    {YOUNG, VALUE, 2, 1, 2, 0.0424, 5e-5, 0, PARIKH},
+    {YOUNG, VALUE, 4, 1, 4, 0.0911, 5e-5, 0, PARIKH},
+    {"prevention/risk_hypertension",
+     "MALE=1 AGE=55 SBP=132 DBP=86 BMI=31 smoker=1 parents=2", "", "risk", VALUE, 4, 1, 4,
+     0.5534, 5e-5, 0, PARIKH},
+    /* Years: without a plan the hazard's integral is the score; then it goes by the
+       ratios. */
+    {LIFE, "AGE=61 TC=180 HDL=47 S0=124 smoker=1", "", "risk", VALUE, YEARS(10), 1,
+     YEARS(10), 0.1048, 5e-5, 0, AGOSTINO},
+    {LIFE, "MALE=1 AGE=53 TC=161 HDL=55 S0=125 treated=1 DM=1", "", "risk", VALUE,
+     YEARS(10), 1, YEARS(10), 0.1562, 5e-5, 0, AGOSTINO},
+    {LIFE, "AGE=61 TC=180 HDL=47 S0=124 smoker=1 quit=1", "", "H", VALUE, YEARS(10), 1,
+     YEARS(10), 0.11071 * 0.64, 1e-4, 0, "Critchley and Capewell 2003, a factor of 0.64"},
+    {LIFE, "AGE=61 TC=180 HDL=47 S0=124 smoker=1 dLDL=-2", "", "H", VALUE, YEARS(10), 1,
+     YEARS(10), 0.11071 * 0.6084, 1e-4, 0,
+     "Cholesterol Treatment Trialists 2010, 0.78^2"},
+    {LIFE, "S0=150 tablets=1", "", "S", VALUE, 200, 1, 200, 150 - 8.7, 0.05, 0, LAW},
+    {LIFE, "AGE=40 HT=1.8 W0=80 diet=-250", "", "W", VALUE, 365, 1, 365, 73.179, 0.005, 0,
+     BW},
+    {LIFE, "MALE=1 AGE=45 HT=1.7 W0=78.03 S0=120 D0=80", "", "hypertension4", VALUE, 0, 1,
+     0, 0.0911, 5e-5, 0, PARIKH},
+};
+
 static const struct courses_one courses[] = {
+    {WEIGHT,
+     "AGE=50 MALE=1 W0=95 diet=-600 sodium=-1000 activity=0.2 sleep=5.5@15",
+     "",
+     {15, 60}},
+    {PLAN,
+     "HTN=1 sodium=-1500 ace=0 ace=1@14 ccb=0.5@30 dW=-3 training=1@40",
+     "",
+     {5, 20, 35, 50, 60}},
+    {"prevention/pressure_day", "", "", {0.2, 0.7, 1.3}},
+    {LIFE,
+     "AGE=58 MALE=1 W0=95 S0=147 smoker=1 diet=-500 sodium=-1500 tablets=2 quit=1@9",
+     "",
+     {9, 30}},
+    {"prevention/risk_pce", "MALE=1 BLACK=1 smoker=1", "", {1}},
+    {"prevention/risk_framingham", "treated=1 DM=1", "", {1}},
+    {"prevention/risk_hypertension", "parents=1", "", {0.5, 2, 4}},
+    {"prevention/weight_loss", "", "", {10, 100, 250}},
+    {"prevention/cuff", "AGE=71 MALE=1", "", {1, 2, 3}},
+    {"prevention/cuff_devices", "", "", {1}},
+    {"prevention/steps", "", "", {1, 2}},
     {"prevention/blood_pressure", "AGE=71 MALE=1", "", {0.5, 3, 7}},
     {"prevention/growth", "", "", {0.3, 1}},
 };
@@ -45,13 +181,69 @@ static void prevention__have_the_published_likelihoods(void **state)
                 725.9677, 1e-3);
 }
 
+/* One diary: nls has 81.374, 102.684 kg and 141.911 d, with standard
+ * errors 2.27, 2.08, 5.30. */
+static void prevention__one_diary_decides_where_weight_ends(void **state)
+{
+    (void)state;
+    static const double expected[] = {81.374, 102.684, 141.911},
+                        se[] = {2.269, 2.083, 5.295};
+    struct trial trial = {0};
+    struct prior *prior;
+    struct fit *fit;
+    assert_ok(model_load(SOURCE_DIR "/models/prevention/weight_loss.twin", &trial.model));
+    assert_ok(prior_layout(trial.model, &trial.layout));
+    trial.engine = engine_new(trial.model, &trial.layout, NULL);
+    trial_read(&trial, "wtloss/data.csv", NULL);
+    assert_int_equal(trial.count, 1);
+    assert_ok(prior_from_model(trial.model, &prior));
+    assert_ok(fit_new(trial.engine, trial.twins[0], prior, &fit));
+    assert_true(fit->converged);
+    for (size_t i = 0; i < 3; i++) {
+        assert_near(exp(fit->phi[i]), expected[i], 0.1 * se[i]);
+        assert_near(exp(fit->phi[i]) * sqrt(fit->covariance[i * 3 + i]), se[i],
+                    0.1 * se[i]);
+    }
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* What is eaten is spent or kept, and water follows salt: energy and weight balance along
+ * a year of a plan, to rounding and the solver's tolerance. */
+static void prevention__energy_and_weight_balance(void **state)
+{
+    (void)state;
+    struct course course;
+    course_open(&course, WEIGHT, "MALE=1 W0=100 diet=-700 activity=0.1@100", "");
+    static const char *const names[] = {"W",  "F",     "L", "ECF", "G",
+                                        "EI", "spent", "p", "dG",  "S"};
+    double *y[10];
+    for (size_t i = 0; i < 10; i++)
+        y[i] = course_run(&course, names[i], 0, 7, 53);
+    for (size_t k = 0; k < 53; k++) {
+        double fat = (1 - y[7][k]) * y[9][k], lean = y[7][k] * y[9][k];
+        double made = fat * 179.25 / 9440.73 + lean * 229.45 / 1816.44;
+        assert_near(y[0][k], y[1][k] + y[2][k] + y[3][k] + 3.7 * y[4][k], 1e-9 * y[0][k]);
+        assert_near(y[5][k], y[6][k] + made + fat + lean + 4206.50 * y[8][k],
+                    1e-9 * y[5][k]);
+    }
+    for (size_t i = 0; i < 10; i++)
+        mem_free(y[i]);
+    course_close(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prevention__have_the_published_likelihoods),
+        cmocka_unit_test(prevention__one_diary_decides_where_weight_ends),
+        cmocka_unit_test(prevention__energy_and_weight_balance),
     };
     return folder_run(&(struct folder){
         .name = "prevention",
+        .figures = figures,
+        .figure_count = FOLDER_COUNT(figures),
         .courses = courses,
         .course_count = FOLDER_COUNT(courses),
         .tests = tests,

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# fits.sh - models of the house beside other programs' fits of real data: all of these are linear, so the
+# optimum is one and -2 log L is exact. -2 log L within 0.001 of theirs, every number within 0.1 %; two
+# tables of Bland and Altman, where the variances within cells are published.
+# Sets that may not be kept here are read from the data folder beside the project and skipped without it.
+#
+#     fits.sh SOURCE_DIR BUILD_DIR
+set -euo pipefail
+models=$1/models kept=$1/tests/data beside=$1/../shared/data sim=$2/gemel-sim
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+# sorted KEYS...: header first, the rest by sort's keys
+sorted() { (IFS= read -r header && echo "$header" && sort -t, "$@"); }
+
+# fit NAME MODEL -2LL "NUMBERS": typical values and spreads, effects, residuals, in the order of the JSON;
+# -2LL "-" where none is published
+fit() {
+    local name=$1 table=$scratch/$1.csv json=$scratch/$1.json got numbers
+    "$sim" pooled --model "$models/$2.twin" --data "$table" --json --quiet >"$json"
+    got=$(sed -n 's/^  "minus2_log_likelihood": \(.*\),$/\1/p' "$json")
+    numbers=$(sed -n 's/.*"\(typical\|between_sd\|effect\|additive\)": \([-0-9.e]*\),*$/\2/p' "$json" | tr '\n' ' ')
+    printf '%-16s %11s %14.4f   %s\n' "$name" "$3" "$got" "$numbers"
+    if ! awk -v got="$got" -v want="$3" -v a="$numbers" -v b="$4" 'BEGIN {
+            bad = want != "-" && (got - want > 0.001 || want - got > 0.001)
+            n = split(a, ours, " "); m = split(b, theirs, " ")
+            if (n != m) bad = 1
+            for (i = 1; i <= m; i++) if (theirs[i] != "-") {
+                d = ours[i] / theirs[i] - 1; if (d < 0) d = -d
+                if (d > 0.001) bad = 1 }
+            exit bad }'; then
+        echo "error: $name: expected $3 and $4"
+        failed=1
+    fi
+}
+
+# beside NAME FILE: is it there?
+beside() {
+    [ -f "$beside/$2" ] && return
+    echo "skipped: $1, no $beside/$2"
+    return 1
+}
+
+# lme4: FEV1 by centre, the rhDNase trial (the difference of arms is a tenth of its error, and not compared)
+cp "$kept/rhdnase/data.csv" "$scratch/cystic_fibrosis.csv"
+fit cystic_fibrosis lungs/cystic_fibrosis 6032.2768 "60.76 8.2772 - - 24.745"
+
+# lme4: score after by provider; the slope is of 8 points
+if beside oks oks_proms/data.csv; then
+    awk -F, 'NR == 1 { print "ID,TIME,PRE,DV" }
+        NR > 1 && $12 != "." && $13 != "." { print $2 "," ++n[$2] "," $12 "," $13 }' \
+        "$beside/oks_proms/data.csv" | sorted -k1,1 -k2,2n >"$scratch/oks.csv"
+    fit oks joints/oks_by_provider 65019.9497 "36.069 1.4338 0.473838 - 8.8468"
+fi
+# lme4: pain by treatment, intercept and slope
+if beside pain knee/data.csv; then
+    awk -F, 'NR == 1 { print "ID,TIME,DV,TRT"; next } { print $1 "," $2 "," $3 "," $6 }' \
+        "$beside/knee/data.csv" >"$scratch/pain.csv"
+    fit pain joints/knee_pain 968.8945 "3.3404 1.2982 -0.058566 0.073114 -0.055158 -0.051617 0.32005"
+fi
+# lme4, of thousands of steps: -2 log L is 863 x 2 ln 1000 more
+if beside steps fitbit/daily_activity.csv; then
+    awk -F, 'NR == 1 { print "ID,TIME,DV" } NR > 1 && $3 > 0 { print $1 "," $2 "," $3 }' \
+        "$beside/fitbit/daily_activity.csv" >"$scratch/steps.csv"
+    fit steps prevention/steps 16669.4123 "7963.2 3171.1 3572.9"
+fi
+# lme4: three readings of 10,622 adults
+if beside cuff nhanes_bp/data.csv; then
+    awk -F, 'NR == 1 { print "ID,TIME,AGE,MALE,DV" }
+        NR > 1 { for (k = 1; k <= 3; k++) print $1 "," k "," $5 "," $6 "," $(7 + 2 * k) }' \
+        "$beside/nhanes_bp/data.csv" >"$scratch/cuff.csv"
+    fit cuff prevention/cuff 221662.4862 "121.59 15.673 4.4731 - 0.26382 - 4.0365 - -1.084 - -1.8706 - 4.1876"
+fi
+# Bland and Altman 1999: 37.4 and 83.1 mm[Hg]^2 within people, 1986: 15.3 and 19.9 L/min
+if beside devices device_agreement/sbp.csv; then
+    awk -F, 'BEGIN { name["J"] = "observer"; name["S"] = "machine" } NR == 1 { print "ID,TIME,DVID,DV" }
+        NR > 1 && $2 in name { print $1 "," $3 "," name[$2] "," $4 }' \
+        "$beside/device_agreement/sbp.csv" | sorted -k1,1n -k2,2n >"$scratch/devices.csv"
+    fit devices prevention/cuff_devices - "- - - - 6.1162 9.1182"
+fi
+if beside meters device_agreement/pefr.csv; then
+    awk -F, 'BEGIN { name["Wright"] = "wright"; name["Mini"] = "mini" } NR == 1 { print "ID,TIME,DVID,DV" }
+        NR > 1 { print $1 "," $3 "," name[$2] "," $4 }' \
+        "$beside/device_agreement/pefr.csv" | sorted -k1,1n -k2,2n >"$scratch/meters.csv"
+    fit meters lungs/peak_flow_meters - "- - - - 15.307 19.911"
+fi
+exit "$failed"
