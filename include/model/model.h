@@ -153,8 +153,8 @@ const struct model_output *model_state(const struct model *model, size_t index);
 size_t model_derived(const struct model *model);
 const struct model_output *model_derived_at(const struct model *model, size_t index);
 
-/* False: no state, and no quantity that depends on time. Its observations follow from
- * parameters and covariates alone, in whatever order they were taken. */
+/* False: no state, and no quantity or error that depends on time. Its observations follow
+ * from parameters and covariates alone, in whatever order they were taken. */
 bool model_moves(const struct model *model);
 
 enum residual_kind {
@@ -171,6 +171,9 @@ struct model_observation {
     enum residual_kind residual;
     double additive, proportional; /* the file's start; in `unit`, and as a fraction */
     bool additive_fixed, proportional_fixed;
+    double correlation_time; /* of errors, the file's start, in model time: their
+                                correlation falls by e in it; 0: none */
+    bool correlation_fixed;
     double limit_low, limit_high; /* detection limits in `unit`; -inf and +inf for none */
 };
 

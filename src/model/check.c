@@ -429,6 +429,28 @@ static enum err residual_fits(struct model *model, const struct observation_line
     return ERR_OK;
 }
 
+/* How long errors remember, in the model's time. */
+static enum err correlation_fits(struct model *model, const struct observation_line *line,
+                                 struct model_observation *out)
+{
+    double factor;
+    if (!line->correlated)
+        return ERR_OK;
+    if (line->residual == RESIDUAL_BERNOULLI)
+        return refuse(model, line->correlation_at, E4006,
+                      "errors of answers yes or no are not correlated in time");
+    if (unit_factor(&line->correlation_unit.unit, &model->syntax->time.unit, &factor) !=
+        ERR_OK)
+        return refuse(model, line->correlation_unit.at, E3001,
+                      "errors are correlated over a time");
+    if (!(line->correlation_time > 0))
+        return refuse(model, line->correlation_at, E4006,
+                      "errors are correlated over a time that is positive");
+    out->correlation_time = line->correlation_time * factor;
+    out->correlation_fixed = line->correlation_fixed;
+    return ERR_OK;
+}
+
 static enum err limits_fit(struct model *model, const struct observation_line *line,
                            const struct unit *unit, struct model_observation *out)
 {
@@ -490,6 +512,7 @@ static enum err check_observation(struct model *model, size_t index)
         .proportional_fixed = line->proportional_fixed,
     };
     if (residual_fits(model, line, &unit, &out.additive) != ERR_OK ||
+        correlation_fits(model, line, &out) != ERR_OK ||
         limits_fit(model, line, &unit, &out) != ERR_OK ||
         check_codes(model, line) != ERR_OK)
         return err_code();

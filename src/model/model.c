@@ -183,6 +183,8 @@ bool model_moves(const struct model *model)
     bool moves = model_states(model) > 0;
     for (size_t i = 0; i < model->syntax->quantity_count; i++)
         moves = moves || model->syntax->quantities[i].uses_time;
+    for (size_t o = 0; o < model_observations(model); o++)
+        moves = moves || model->observations[o].correlation_time > 0;
     return moves;
 }
 

@@ -150,7 +150,8 @@ struct source {
       "positive definite matrix.")                                                       \
     X(E4006,                                                                             \
       "The residual error does not fit: its parameters are positive (a fixed one may "   \
-      "be 0 beside a positive one), and add has the unit of what is observed.")          \
+      "be 0 beside a positive one), add has the unit of what is observed, and the "      \
+      "errors of answers yes or no are not correlated in time.")                         \
     X(E4007, "Detection limits are in ascending order; bernoulli has none.")             \
     X(E4008,                                                                             \
       "A LOINC code is digits, a hyphen and a check digit. This one is not a LOINC "     \
@@ -426,6 +427,10 @@ struct observation_line {
     bool has_additive, has_proportional, additive_fixed, proportional_fixed;
     double additive, proportional;
     struct unit_text additive_unit;
+    bool correlated, correlation_fixed;
+    double correlation_time;
+    size_t correlation_at;
+    struct unit_text correlation_unit;
     bool has_low, has_high;
     double low, high;
     struct unit_text low_unit, high_unit;

@@ -457,6 +457,9 @@ static void put_observation(struct bytes *out, const struct observation_line *li
     put_expr(out, line->expr, 0);
     put_cell(out);
     put_residual(out, line);
+    if (line->correlated)
+        put_part(out, " correlated over ", line->correlation_time,
+                 &line->correlation_unit, line->correlation_fixed);
     put_cell(out);
     if (line->unit.text)
         put_words(out, "unit ", line->unit.text, "");

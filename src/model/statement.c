@@ -656,12 +656,34 @@ static enum err take_limit(struct parser *parser, struct observation_line *line)
     return err;
 }
 
+/* `correlated over N UNIT [fixed]` */
+static enum err take_correlation(struct parser *parser, struct observation_line *line)
+{
+    line->correlated = true;
+    line->correlation_at = parser->token.at;
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = parser_at_word(parser, "over") ? parser_advance(parser)
+                                             : parser_expected(parser, "over");
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "a time", &line->correlation_time);
+    if (err == ERR_OK)
+        err = parser_take_unit(parser, false, &line->correlation_unit);
+    if (err == ERR_OK && parser_at_word(parser, "fixed")) {
+        line->correlation_fixed = true;
+        err = parser_advance(parser);
+    }
+    return err;
+}
+
 static enum err observation_tail(struct parser *parser, struct observation_line *line)
 {
     enum err err = ERR_OK;
     while (err == ERR_OK && !parser_at_line_end(parser)) {
         if (parser_at_word(parser, "loinc") && !line->loinc) {
             err = take_codes(parser, line);
+        } else if (parser_at_word(parser, "correlated") && !line->correlated) {
+            err = take_correlation(parser, line);
         } else if (parser_at_word(parser, "lloq") || parser_at_word(parser, "uloq") ||
                    parser_at_word(parser, "limits")) {
             err = take_limit(parser, line);
@@ -673,8 +695,8 @@ static enum err observation_tail(struct parser *parser, struct observation_line 
             err = parser_take_label(parser, &line->label);
         } else {
             return parser_expected(parser,
-                                   "loinc, lloq, uloq, limits, unit, a label or the end "
-                                   "of the line");
+                                   "correlated, loinc, lloq, uloq, limits, unit, a label "
+                                   "or the end of the line");
         }
     }
     return err == ERR_OK ? parser_take_line_end(parser) : err;

@@ -134,6 +134,26 @@ static void check__observations_are_kept_in_one_unit(void **state)
     release(&m);
 }
 
+static void check__correlation_times_are_the_models(void **state)
+{
+    (void)state;
+    struct model *m;
+    assert_ok(check_text(HEAD "[observations]\n"
+                              "a : 1 [mg/L] ~ add(1 mg/L) correlated over 30 min\n"
+                              "b : 1 [mg/L] ~ prop(0.1) uloq 9 mg/L correlated over 2 d "
+                              "fixed \"b\"\n"
+                              "c : 1 [mg/L] ~ lognormal(0.2)\n",
+                         &m));
+    const struct model_observation *o = m->observations;
+    assert_near(o[0].correlation_time, 0.5, 1e-16);
+    assert_false(o[0].correlation_fixed);
+    assert_near(o[1].correlation_time, 48, 1e-13);
+    assert_true(o[1].correlation_fixed);
+    assert_near(o[1].limit_high, 9, 0);
+    assert_near(o[2].correlation_time, 0, 0);
+    release(&m);
+}
+
 /* --- the table of mistakes ------------------------------------------------------ */
 
 static char *file_text(const char *name)
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test(check__doses_arrive_in_the_unit_of_their_state),
         cmocka_unit_test(check__spreads_are_those_of_the_transformed_parameter),
         cmocka_unit_test(check__observations_are_kept_in_one_unit),
+        cmocka_unit_test(check__correlation_times_are_the_models),
         cmocka_unit_test(check__every_mistake_has_its_number_place_and_hint),
         cmocka_unit_test(check__programs_have_the_units_that_their_readers_expect),
         cmocka_unit_test(check__the_page_of_the_language_is_true),

@@ -183,6 +183,14 @@ static void print__one_text_for_one_model(void **state)
     mem_free(a);
     mem_free(b);
     mem_free(c);
+    a = canonical(HEAD "[observations]\ny : 1 ~ add(1 1) lloq 0 1 correlated over 5 min "
+                       "fixed\n");
+    b = canonical(HEAD "[observations]\ny : 1 ~ add(1) correlated over 5.0 min fixed "
+                       "lloq 0 1\n");
+    assert_non_null(strstr(a, " correlated over 5 min fixed"));
+    assert_non_null(strstr(b, "add(1) correlated over 5 min fixed"));
+    mem_free(a);
+    mem_free(b);
 }
 
 int main(void)
