@@ -89,18 +89,31 @@ static double last_rise(const struct figure *figure, const double *y, size_t cou
     return time;
 }
 
-/* Straight between neighbours. */
-static double time_below(const struct figure *figure, const double *y, size_t count)
+/* How long it is above (sign 1) or below (-1) the level; straight between neighbours. */
+static double time_beyond(const struct figure *figure, const double *y, size_t count,
+                          double sign)
 {
     double time = 0;
     for (size_t i = 1; i < count; i++) {
-        double a = figure->level - y[i - 1], b = figure->level - y[i];
+        double a = sign * (y[i - 1] - figure->level), b = sign * (y[i] - figure->level);
         if (a > 0 && b > 0)
             time += figure->step;
         else if (a > 0 || b > 0)
             time += figure->step * fmax(a, b) / fabs(a - b);
     }
     return time;
+}
+
+static double mean_above(const struct figure *figure, const double *y, size_t count)
+{
+    double sum = 0;
+    size_t above = 0;
+    for (size_t i = 0; i < count; i++)
+        if (y[i] > figure->level) {
+            sum += y[i];
+            above++;
+        }
+    return sum / (double)above;
 }
 
 static double functional(const struct figure *figure, const double *y, size_t count)
@@ -117,7 +130,11 @@ static double functional(const struct figure *figure, const double *y, size_t co
     case LAST_RISE_THROUGH:
         return last_rise(figure, y, count);
     case TIME_BELOW:
-        return time_below(figure, y, count);
+        return time_beyond(figure, y, count, -1);
+    case TIME_ABOVE:
+        return time_beyond(figure, y, count, 1);
+    case MEAN_ABOVE:
+        return mean_above(figure, y, count);
     case AREA:
         return simpson(y, count, figure->step);
     case MEAN:

@@ -15,6 +15,8 @@ enum functional {
     TIME_OF_SMALLEST,
     LAST_RISE_THROUGH, /* the time at which it last rises through `level` */
     TIME_BELOW,        /* `level` */
+    TIME_ABOVE,
+    MEAN_ABOVE, /* over the time in which it is above `level` */
     AREA,
     MEAN,
     RANGE,     /* largest less smallest */

@@ -1,0 +1,248 @@
+/* Pressures, volumes, coronary flow and the electrocardiogram. */
+
+#include "base/memory.h"
+#include "course.h"
+#include "folder.h"
+
+/* The 41st beat, in 400 steps. */
+#define BEAT(period) 40 * (period), (period) / 400, 41 * (period)
+#define BEAT_70 BEAT(60.0 / 70)
+#define BEAT_100 BEAT(0.6)
+#define BEAT_120 BEAT(0.5)
+
+#define H8 "the equations run independently, 857 Runge-Kutta steps a beat"
+#define ASE                                                                              \
+    "Lang et al., J Am Soc Echocardiogr 28:1, 2015: EDV 62 to 150 mL, SV 60 to 100, EF " \
+    "60 %"
+#define CATHETER "textbook: PA mean 14, wedge 6 to 12, right atrium 2 to 6"
+#define ASGUIDE "guidelines: 30 to 40 mm[Hg] at 1.0 cm2"
+
+static const struct figure figures[] = {
+    /* A healthy adult at 70 a minute; what echocardiography and catheters publish. */
+    {"heart/circulation", "", "", "Pao", LARGEST, BEAT_70, 120.2, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Pao", SMALLEST, BEAT_70, 78.0, 0.3, 0, H8},
+    {"heart/circulation", "", "", "Pao", MEAN, BEAT_70, 99.0, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Vlv", LARGEST, BEAT_70, 124.5, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Vlv", SMALLEST, BEAT_70, 48.7, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Vlv", RANGE, BEAT_70, 75.8, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Vlv", FRACTION, BEAT_70, 0.609, 0.0005, 0, H8},
+    {"heart/circulation", "", "", "flow", MEAN, BEAT_70, 5.31, 0.01, 0, H8},
+    {"heart/circulation", "", "", "Pla", MEAN, BEAT_70, 8.2, 0.05, 0, H8},
+    {"heart/circulation", "", "", "Pra", MEAN, BEAT_70, 4.0, 0.05, 0, H8},
+    {"heart/circulation", "", "", "Ppr", LARGEST, BEAT_70, 23.7, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Ppr", SMALLEST, BEAT_70, 9.7, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Ppr", MEAN, BEAT_70, 15.4, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Plv", VALUE, BEAT_70, 8.2, 0.1, 0, H8},
+    {"heart/circulation", "", "", "Vrv", FRACTION, BEAT_70, 0.54, 0.005, 0, H8},
+    {"heart/circulation", "", "", "Fao", TIME_ABOVE, BEAT_70, 0.246, 0.003, 0, H8},
+    {"heart/circulation", "", "", "Pao", LARGEST, BEAT_70, 120, 1, 0, "textbook: 120/80"},
+    {"heart/circulation", "", "", "Pao", SMALLEST, BEAT_70, 80, 2.5, 0,
+     "textbook: 120/80"},
+    {"heart/circulation", "", "", "Vlv", LARGEST, BEAT_70, 106, 44, 0, ASE},
+    {"heart/circulation", "", "", "Vlv", RANGE, BEAT_70, 80, 20, 0, ASE},
+    {"heart/circulation", "", "", "Vlv", FRACTION, BEAT_70, 0.6, 0.05, 0, ASE},
+    {"heart/circulation", "", "", "flow", MEAN, BEAT_70, 6, 2, 0, ASE},
+    {"heart/circulation", "", "", "Ppr", MEAN, BEAT_70, 14, 3, 0, CATHETER},
+    {"heart/circulation", "", "", "Pla", MEAN, BEAT_70, 9, 3, 0, CATHETER},
+    {"heart/circulation", "", "", "Pra", MEAN, BEAT_70, 4, 2, 0, CATHETER},
+    /* 100 a minute, and nothing else. */
+    {"heart/circulation", "HR=100", "", "Pao", LARGEST, BEAT_100, 118.9, 0.1, 0, H8},
+    {"heart/circulation", "HR=100", "", "Pao", SMALLEST, BEAT_100, 86.3, 0.3, 0, H8},
+    {"heart/circulation", "HR=100", "", "Vlv", LARGEST, BEAT_100, 103, 0.6, 0, H8},
+    {"heart/circulation", "HR=100", "", "Vlv", SMALLEST, BEAT_100, 48, 0.6, 0, H8},
+    {"heart/circulation", "HR=100", "", "Vlv", FRACTION, BEAT_100, 0.53, 0.005, 0, H8},
+    {"heart/circulation", "HR=100", "", "flow", MEAN, BEAT_100, 5.48, 0.01, 0, H8},
+    {"heart/circulation", "HR=100", "", "Pla", MEAN, BEAT_100, 8.6, 0.06, 0, H8},
+    {"heart/circulation", "HR=100", "", "Pra", MEAN, BEAT_100, 4.1, 0.06, 0, H8},
+    /* Hypertension. */
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Pao", LARGEST, BEAT_70, 161.8, 0.1,
+     0, H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Pao", SMALLEST, BEAT_70, 100.2,
+     0.3, 0, H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Vlv", LARGEST, BEAT_70, 138, 0.6,
+     0, H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Vlv", SMALLEST, BEAT_70, 64, 0.6,
+     0, H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Vlv", FRACTION, BEAT_70, 0.54,
+     0.005, 0, H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "flow", MEAN, BEAT_70, 5.2, 0.01, 0,
+     H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Pla", MEAN, BEAT_70, 9.0, 0.06, 0,
+     H8},
+    {"heart/circulation", "RSYS=1.421 CSA=0.954", "", "Pra", MEAN, BEAT_70, 3.9, 0.06, 0,
+     H8},
+    /* Weak heart, and with its fluid retained. */
+    {"heart/circulation", "ELVM=0.9", "", "Pao", LARGEST, BEAT_70, 96, 0.6, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Pao", SMALLEST, BEAT_70, 62, 0.6, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Vlv", LARGEST, BEAT_70, 174, 0.6, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Vlv", SMALLEST, BEAT_70, 114, 0.6, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Vlv", FRACTION, BEAT_70, 0.345, 0.005, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "flow", MEAN, BEAT_70, 4.2, 0.01, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Pla", MEAN, BEAT_70, 10.8, 0.06, 0, H8},
+    {"heart/circulation", "ELVM=0.9", "", "Pra", MEAN, BEAT_70, 3.3, 0.06, 0, H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Pao", LARGEST, BEAT_70, 125, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Pao", SMALLEST, BEAT_70, 81, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Vlv", LARGEST, BEAT_70, 222, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Vlv", SMALLEST, BEAT_70, 145, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Vlv", FRACTION, BEAT_70, 0.349, 0.005,
+     0, H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "flow", MEAN, BEAT_70, 5.43, 0.01, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Pla", MEAN, BEAT_70, 14.3, 0.06, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Pra", MEAN, BEAT_70, 4.4, 0.06, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Ppr", LARGEST, BEAT_70, 30.6, 0.1, 0,
+     H8},
+    {"heart/circulation", "ELVM=0.9 SBV=1267", "", "Ppr", SMALLEST, BEAT_70, 15.8, 0.1, 0,
+     H8},
+    /* Stiff heart. */
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Pao", LARGEST, BEAT_70, 123, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Pao", SMALLEST, BEAT_70, 80, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Vlv", LARGEST, BEAT_70, 127, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Vlv", SMALLEST, BEAT_70, 50, 0.6, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Vlv", FRACTION, BEAT_70, 0.61,
+     0.005, 0, H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "flow", MEAN, BEAT_70, 5.43, 0.01, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Pla", MEAN, BEAT_70, 14.2, 0.06, 0,
+     H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Ppr", LARGEST, BEAT_70, 30.6, 0.1,
+     0, H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Ppr", SMALLEST, BEAT_70, 15.7, 0.1,
+     0, H8},
+    {"heart/circulation", "ELVm=0.144 SBV=1167", "", "Plv", VALUE, BEAT_70, 16.9, 0.1, 0,
+     H8},
+    /* Narrow aortic valve: mean and peak gradient, and the area by Gorlin, which is
+     * within a tenth of the orifice times 50/44.3. */
+    {"heart/circulation", "AVA=2.0", "", "gradient", MEAN_ABOVE, BEAT_70, 12.2, 0.5, 0,
+     H8},
+    {"heart/circulation", "AVA=2.0", "", "gradient", LARGEST, BEAT_70, 27, 0.6, 0, H8},
+    {"heart/circulation", "AVA=2.0", "", "Vlv", FRACTION, BEAT_70, 0.607, 0.0005, 0, H8},
+    {"heart/circulation", "AVA=2.0", "", "flow", MEAN, BEAT_70, 5.3, 0.01, 0, H8},
+    {"heart/circulation", "AVA=1.5", "", "gradient", MEAN_ABOVE, BEAT_70, 19.8, 0.5, 0,
+     H8},
+    {"heart/circulation", "AVA=1.5", "", "gradient", LARGEST, BEAT_70, 39, 0.6, 0, H8},
+    {"heart/circulation", "AVA=1.0", "", "gradient", MEAN_ABOVE, BEAT_70, 36.6, 0.5, 0,
+     H8},
+    {"heart/circulation", "AVA=1.0", "", "gradient", LARGEST, BEAT_70, 62, 0.6, 0, H8},
+    {"heart/circulation", "AVA=0.8", "", "gradient", MEAN_ABOVE, BEAT_70, 49.8, 0.5, 0,
+     H8},
+    {"heart/circulation", "AVA=0.8", "", "gradient", LARGEST, BEAT_70, 80, 0.6, 0, H8},
+    {"heart/circulation", "AVA=0.6", "", "gradient", MEAN_ABOVE, BEAT_70, 71.5, 0.5, 0,
+     H8},
+    {"heart/circulation", "AVA=0.6", "", "gradient", LARGEST, BEAT_70, 111, 0.6, 0, H8},
+    {"heart/circulation", "AVA=0.6", "", "Vlv", FRACTION, BEAT_70, 0.5329999999999999,
+     0.0005, 0, H8},
+    {"heart/circulation", "AVA=0.6", "", "flow", MEAN, BEAT_70, 5.04, 0.01, 0, H8},
+    {"heart/circulation", "AVA=1.0", "", "gradient", MEAN_ABOVE, BEAT_70, 35, 5, 0,
+     ASGUIDE},
+    /* Leaking mitral valve: what goes back is of all that leaves 20.5, 34.1, 50.1 %. */
+    {"heart/circulation", "MR=5", "", "Vlv", FRACTION, BEAT_70, 0.68, 0.005, 0, H8},
+    {"heart/circulation", "MR=5", "", "flow", MEAN, BEAT_70, 5.03, 0.01, 0, H8},
+    {"heart/circulation", "MR=5", "", "Pla", MEAN, BEAT_70, 9.3, 0.06, 0, H8},
+    {"heart/circulation", "MR=5", "", "Rmi", MEAN, BEAT_70,
+     5.03 * 1000 / 60 * 0.205 / 0.795, 0.01 * 5.03 * 1000 / 60, 0, H8},
+    {"heart/circulation", "MR=10", "", "Vlv", FRACTION, BEAT_70, 0.74, 0.005, 0, H8},
+    {"heart/circulation", "MR=10", "", "flow", MEAN, BEAT_70, 4.79, 0.01, 0, H8},
+    {"heart/circulation", "MR=10", "", "Pla", MEAN, BEAT_70, 10.3, 0.06, 0, H8},
+    {"heart/circulation", "MR=10", "", "Rmi", MEAN, BEAT_70,
+     4.79 * 1000 / 60 * 0.341 / 0.659, 0.01 * 4.79 * 1000 / 60, 0, H8},
+    {"heart/circulation", "MR=20", "", "Vlv", FRACTION, BEAT_70, 0.83, 0.005, 0, H8},
+    {"heart/circulation", "MR=20", "", "flow", MEAN, BEAT_70, 4.39, 0.01, 0, H8},
+    {"heart/circulation", "MR=20", "", "Pla", MEAN, BEAT_70, 11.9, 0.06, 0, H8},
+    {"heart/circulation", "MR=20", "", "Rmi", MEAN, BEAT_70,
+     4.39 * 1000 / 60 * 0.501 / 0.499, 0.01 * 4.39 * 1000 / 60, 0, H8},
+    /* Leaking aortic valve: 16, 24, 38 % of what was ejected. */
+    {"heart/circulation", "AR=3", "", "Pao", LARGEST, BEAT_70, 122, 0.6, 0, H8},
+    {"heart/circulation", "AR=3", "", "Pao", SMALLEST, BEAT_70, 71.5, 0.6, 0, H8},
+    {"heart/circulation", "AR=3", "", "Vlv", LARGEST, BEAT_70, 137, 0.6, 0, H8},
+    {"heart/circulation", "AR=3", "", "Rao", MEAN, BEAT_70,
+     5.176 * 1000 / 60 * 0.163 / 0.837, 0.01 * 5.176 * 1000 / 60, 0, H8},
+    {"heart/circulation", "AR=5", "", "Pao", LARGEST, BEAT_70, 122, 0.6, 0, H8},
+    {"heart/circulation", "AR=5", "", "Pao", SMALLEST, BEAT_70, 67, 0.6, 0, H8},
+    {"heart/circulation", "AR=5", "", "Vlv", LARGEST, BEAT_70, 145, 0.6, 0, H8},
+    {"heart/circulation", "AR=5", "", "Rao", MEAN, BEAT_70,
+     5.095 * 1000 / 60 * 0.243 / 0.757, 0.01 * 5.095 * 1000 / 60, 0, H8},
+    {"heart/circulation", "AR=10", "", "Pao", LARGEST, BEAT_70, 124, 0.6, 0, H8},
+    {"heart/circulation", "AR=10", "", "Pao", SMALLEST, BEAT_70, 58, 0.6, 0, H8},
+    {"heart/circulation", "AR=10", "", "Vlv", LARGEST, BEAT_70, 163, 0.6, 0, H8},
+    {"heart/circulation", "AR=10", "", "Rao", MEAN, BEAT_70,
+     4.902 * 1000 / 60 * 0.383 / 0.617, 0.01 * 4.902 * 1000 / 60, 0, H8},
+    /* Narrow mitral valve. */
+    {"heart/circulation", "MVA=1", "", "Pao", LARGEST, BEAT_70, 95, 0.6, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Pao", SMALLEST, BEAT_70, 62, 0.6, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Vlv", LARGEST, BEAT_70, 101, 0.6, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Vlv", SMALLEST, BEAT_70, 41, 0.6, 0, H8},
+    {"heart/circulation", "MVA=1", "", "flow", MEAN, BEAT_70, 4.21, 0.01, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Pla", MEAN, BEAT_70, 13.4, 0.06, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Ppr", LARGEST, BEAT_70, 26, 0.5, 0, H8},
+    {"heart/circulation", "MVA=1", "", "Ppr", SMALLEST, BEAT_70, 15, 0.5, 0, H8},
+    /* A bleeding of 250 mL, without and with reflex. */
+    {"heart/circulation", "SBV=717", "", "Pao", LARGEST, BEAT_70, 90, 0.6, 0, H8},
+    {"heart/circulation", "SBV=717", "", "Pao", SMALLEST, BEAT_70, 58, 0.6, 0, H8},
+    {"heart/circulation", "SBV=717", "", "Vlv", LARGEST, BEAT_70, 96, 0.6, 0, H8},
+    {"heart/circulation", "SBV=717", "", "Vlv", SMALLEST, BEAT_70, 39, 0.6, 0, H8},
+    {"heart/circulation", "SBV=717", "", "flow", MEAN, BEAT_70, 3.99, 0.01, 0, H8},
+    {"heart/circulation", "SBV=717", "", "Pla", MEAN, BEAT_70, 6.0, 0.06, 0, H8},
+    {"heart/circulation", "SBV=717", "", "Pra", MEAN, BEAT_70, 2.9, 0.06, 0, H8},
+    {"heart/circulation", "SBV=717 REFLEX=1", "", "Pao", MEAN, BEAT_70, 83.5, 0.3, 0,
+     "reflex: a third of the fall is made up, an own run"},
+    /* Exercise. */
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "Pao", LARGEST, BEAT_120,
+     112, 0.6, 0, H8},
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "Pao", SMALLEST, BEAT_120,
+     70, 0.6, 0, H8},
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "Vlv", LARGEST, BEAT_120,
+     98, 0.6, 0, H8},
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "Vlv", SMALLEST, BEAT_120,
+     31, 0.6, 0, H8},
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "Vlv", FRACTION, BEAT_120,
+     0.69, 0.005, 0, H8},
+    {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "flow", MEAN, BEAT_120,
+     8.1, 0.05, 0, H8},
+};
+
+static const struct courses_one courses[] = {
+    {"heart/circulation",
+     "HR=80 AVA=1.2 AR=4 MR=3 REFLEX=1",
+     "fluid 300 mL @ 0.2 s for 1 s",
+     {0.1, 0.45}},
+};
+
+/* What leaves a chamber enters the next. */
+static void heart__no_blood_is_lost(void **state)
+{
+    (void)state;
+    struct course course;
+    course_open(&course, "heart/circulation", "AR=5 MR=5 REFLEX=1 HR=90 HR=60@20", "");
+    double *blood = course_run(&course, "blood", 0, 0.5, 121);
+    for (size_t i = 0; i < 121; i++)
+        assert_relative(blood[i], 967.0 + 40, 1e-9);
+    mem_free(blood);
+    course_close(&course);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(heart__no_blood_is_lost),
+    };
+    return folder_run(&(struct folder){
+        .name = "heart",
+        .figures = figures,
+        .figure_count = FOLDER_COUNT(figures),
+        .courses = courses,
+        .course_count = FOLDER_COUNT(courses),
+        .tests = tests,
+        .test_count = FOLDER_COUNT(tests),
+    });
+}
