@@ -327,11 +327,23 @@ static void write_covariates(const struct writing *w, const double *covariates)
     fprintf(w->table, "\n");
 }
 
+/* In the unit that a column AMT has for the input; the doses were drawn through a twin,
+ * so that there is a conversion. */
+static double accepted_amount(const struct model *model, const struct record_dose *dose)
+{
+    size_t input = 0;
+    double factor = 1;
+    while (strcmp(model_input(model, input)->name, dose->input) != 0)
+        input++;
+    (void)unit_convert(dose->unit, model_input(model, input)->accepted_unit, &factor);
+    return dose->amount * factor;
+}
+
 static void write_dose(const struct writing *w, const struct cohort_patient *patient,
                        const struct record_dose *dose)
 {
-    fprintf(w->table, "%zu,%.10g,1,1,%.10g,%s,", patient->id, dose->time, dose->amount,
-            dose->input);
+    fprintf(w->table, "%zu,%.10g,1,1,%.10g,%s,", patient->id, dose->time,
+            accepted_amount(w->model, dose), dose->input);
     if (dose->duration < 0)
         fprintf(w->table, ".,.,.,.");
     else

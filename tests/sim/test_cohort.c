@@ -206,7 +206,7 @@ static void cohort__doses_come_with_the_measurements(void **state)
     (void)state;
     struct model *model = parse(oral_text);
     struct drawn drawn =
-        draw(model, 10, 3, NULL, "iv 100 mg @ 0 h for 30 min every 12 h 3 times");
+        draw(model, 10, 3, NULL, "iv 0.1 g @ 0 h for 30 min every 12 h 3 times");
     struct dataset *dataset;
     assert_ok(dataset_read(drawn.table, NULL, model, &dataset));
     assert_int_equal(dataset_patients(dataset), 10);
@@ -215,6 +215,7 @@ static void cohort__doses_come_with_the_measurements(void **state)
     const struct record *r = dataset_record(dataset, 9);
     assert_string_equal(r->patient, "10");
     assert_string_equal(r->doses[2].input, "iv");
+    assert_near(r->doses[2].amount, 100, 1e-9); /* mg, as the column is read */
     assert_near(r->doses[2].time, 24, 0);
     assert_near(r->doses[2].duration, 0.5, 0);
     assert_true(r->measurements[1].value > 0);
