@@ -14,11 +14,10 @@
 #include "model/regimen.h"
 #include "model/twin.h"
 
-/* What is asked: by the command line or, where that is silent, by the file's example. */
 struct question {
     struct cli *cli;
     const struct model *model;
-    struct example example;
+    char *caption; /* of a run that is all the file's example; NULL: it is not */
     double *times; /* [count] to report */
     size_t count;
     char *over; /* a parameter or covariate that takes the values of `points`, each at */
@@ -34,18 +33,6 @@ static size_t rows_of(const struct question *q)
 static const double *axis_of(const struct question *q)
 {
     return q->over ? q->points : q->times;
-}
-
-/* The values of an option that may be given again and again; NULL past the end. */
-static const char *value_at(const struct question *q, const char *option, size_t index)
-{
-    if (cli_given(q->cli, option))
-        return index < cli_repeats(q->cli, option) ? cli_text_at(q->cli, option, index)
-                                                   : NULL;
-    for (size_t i = 0; i < q->example.count; i++)
-        if (strcmp(q->example.options[i].name, option) == 0 && index-- == 0)
-            return q->example.options[i].value;
-    return NULL;
 }
 
 /* --- the run ---------------------------------------------------------------------- */
@@ -121,13 +108,12 @@ static enum err read_settings(const struct question *q, double *parameters,
                               struct record *record)
 {
     enum err err = ERR_OK;
-    const char *value;
     for (size_t i = 0; i < model_parameters(q->model); i++)
         parameters[i] = model_parameter(q->model, i)->typical;
-    for (size_t i = 0; err == ERR_OK && (value = value_at(q, "set", i)); i++)
-        err = parse_setting(value, q, parameters, record);
-    for (size_t i = 0; err == ERR_OK && (value = value_at(q, "dose", i)); i++)
-        err = regimen_dose(value, record->dose_count, record);
+    for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "set"); i++)
+        err = parse_setting(cli_text_at(q->cli, "set", i), q, parameters, record);
+    for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "dose"); i++)
+        err = regimen_dose(cli_text_at(q->cli, "dose", i), record->dose_count, record);
     if (err == ERR_OK)
         record_sort(record);
     return err;
@@ -180,7 +166,8 @@ static enum err run(const struct question *q, double **out)
 /* "NAME=FROM:STEP:TO" */
 static enum err ask_over(struct question *q)
 {
-    const char *over = value_at(q, "over", 0), *equals = over ? strchr(over, '=') : NULL;
+    const char *over = cli_text(q->cli, "over", NULL),
+               *equals = over ? strchr(over, '=') : NULL;
     if (!over)
         return ERR_OK;
     if (!equals)
@@ -191,7 +178,7 @@ static enum err ask_over(struct question *q)
 
 static void question_clear(struct question *q)
 {
-    example_clear(&q->example);
+    mem_free(q->caption);
     mem_free(q->times);
     mem_free(q->over);
     mem_free(q->points);
@@ -203,7 +190,7 @@ static enum err ask(struct cli *cli, const struct model *model, struct question 
     q->model = model;
     if (ask_over(q) != ERR_OK)
         return err_code();
-    const char *at = value_at(q, "at", 0);
+    const char *at = cli_text(q->cli, "at", NULL);
     if (!at && q->over)
         at = "0";
     if (!at) {
@@ -298,16 +285,14 @@ static enum err shown_add(const struct model *model, const char *name,
 /* What --show names, else everything that is measured. */
 static enum err choose(const struct question *q, struct shown *shown)
 {
-    const char *name;
-    size_t named = 0;
+    size_t named = cli_repeats(q->cli, "show");
     enum err err = ERR_OK;
-    while (value_at(q, "show", named))
-        named++;
     size_t room = named ? named : model_observations(q->model);
     *shown = (struct shown){.outputs = mem_new(room, sizeof(size_t)),
                             .pictures = mem_new(room, sizeof(size_t))};
     for (size_t i = 0; err == ERR_OK && i < room; i++) {
-        name = named ? value_at(q, "show", i) : model_observation(q->model, i)->name;
+        const char *name =
+            named ? cli_text_at(q->cli, "show", i) : model_observation(q->model, i)->name;
         err = shown_add(q->model, name, shown);
     }
     return err;
@@ -334,15 +319,11 @@ static struct plot *picture(const struct question *q, const struct shown *shown,
             output = output_at(q->model, shown->outputs[i]);
             curves++;
         }
-    const char *title =
-        q->example.caption && !cli_given(q->cli, "dose") && !cli_given(q->cli, "set")
-            ? q->example.caption
-            : model_title(q->model);
     char *x = q->over ? mem_format("%s (%s)", q->over, unit_of(q->model, q->over))
                       : mem_format("time (%s)", model_time_unit(q->model)),
          *y = curves == 1 ? mem_format("%s (%s)", output.name, output.unit)
                           : mem_format("%s", output.unit);
-    struct plot *plot = plot_new(title, x, y);
+    struct plot *plot = plot_new(q->caption ? q->caption : model_title(q->model), x, y);
     double *column = mem_new(rows_of(q), sizeof *column);
     for (size_t i = 0; i < shown->count; i++) {
         if (shown->pictures[i] != index)
@@ -400,6 +381,22 @@ static enum err show(const struct question *q, const struct shown *shown,
     return ERR_OK;
 }
 
+/* What the command line does not say, the file's example does. */
+static enum err suggest(struct cli *cli, const struct bytes *text, struct question *q)
+{
+    struct example example;
+    bool own = cli_given(cli, "dose") || cli_given(cli, "set") || cli_given(cli, "over");
+    if (example_read((const char *)text->data, text->size, "Example", &example) != ERR_OK)
+        return err_code();
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < example.count && err == ERR_OK; i++)
+        err = cli_suggest(cli, example.options[i].name, example.options[i].value);
+    if (example.caption && !own)
+        q->caption = mem_text(example.caption);
+    example_clear(&example);
+    return err;
+}
+
 enum err command_model_plot(struct cli *cli)
 {
     const char *which = cli_argument(cli, 0);
@@ -412,7 +409,7 @@ enum err command_model_plot(struct cli *cli)
     if (err == ERR_OK)
         err = model_parse((const char *)text.data, text.size, which, &model);
     if (err == ERR_OK)
-        err = example_read((const char *)text.data, text.size, &q.example);
+        err = suggest(cli, &text, &q);
     if (err == ERR_OK)
         err = ask(cli, model, &q);
     if (err == ERR_OK)

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "model/library.h"
 #include "sim/calibration.h"
 #include "sim/design.h"
 
@@ -96,15 +95,11 @@ static enum err calibrate(struct cli *cli, const struct model *model,
 
 enum err command_calibration(struct cli *cli)
 {
-    struct model *model;
     struct design design;
-    if (library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
-        return err_code();
-    enum err err = design_read(cli, model, CALIBRATION_PATIENTS_MIN,
-                               CALIBRATION_PATIENTS_MAX, &design);
+    enum err err =
+        design_read(cli, CALIBRATION_PATIENTS_MIN, CALIBRATION_PATIENTS_MAX, &design);
     if (err == ERR_OK)
-        err = calibrate(cli, model, &design.cohort);
+        err = calibrate(cli, design.model, &design.cohort);
     design_clear(&design);
-    model_destroy(&model);
     return err;
 }

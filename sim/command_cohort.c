@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/library.h"
 #include "sim/design.h"
 
 static enum err open_file(const char *path, FILE **file)
@@ -64,18 +63,14 @@ static void say_result(struct cli *cli, const struct cohort_design *design)
 
 enum err command_cohort(struct cli *cli)
 {
-    struct model *model;
     struct design design;
     if (cli_is_json(cli) && !cli_given(cli, "out"))
         return err_set(ERR_USAGE, "--json needs --out: the table would be on stdout");
-    if (library_load(cli_text(cli, "model", ""), &model) != ERR_OK)
-        return err_code();
-    enum err err = design_read(cli, model, 1, COHORT_PATIENTS_MAX, &design);
+    enum err err = design_read(cli, 1, COHORT_PATIENTS_MAX, &design);
     if (err == ERR_OK)
-        err = draw(cli, model, &design.cohort);
+        err = draw(cli, design.model, &design.cohort);
     if (err == ERR_OK)
         say_result(cli, &design.cohort);
     design_clear(&design);
-    model_destroy(&model);
     return err;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/example.h"
+#include "model/library.h"
 #include "model/regimen.h"
 
 static enum err read_doses(struct cli *cli, struct record *doses)
@@ -64,13 +66,35 @@ static enum err read_observed(struct cli *cli, const struct model *model, bool *
     return ERR_OK;
 }
 
-enum err design_read(struct cli *cli, const struct model *model, int64_t fewest,
-                     int64_t most, struct design *design)
+static enum err read_model(struct cli *cli, struct design *design)
+{
+    struct bytes text = {0};
+    struct example study = {0};
+    const char *which = cli_text(cli, "model", "");
+    enum err err = library_read(which, &text);
+    if (err == ERR_OK)
+        err = model_parse((const char *)text.data, text.size, which, &design->model);
+    if (err == ERR_OK)
+        err = example_read((const char *)text.data, text.size, "Study", &study);
+    for (size_t i = 0; i < study.count && err == ERR_OK; i++)
+        err = cli_suggest(cli, study.options[i].name, study.options[i].value);
+    if (err == ERR_OK && !cli_given(cli, "at")) {
+        err = err_set(ERR_USAGE, "%s has no study, so --at is needed", which);
+        err_hint("as in --at 0:1:24, in %s", model_time_unit(design->model));
+    }
+    example_clear(&study);
+    bytes_free(&text);
+    return err;
+}
+
+static enum err read_study(struct cli *cli, int64_t fewest, int64_t most,
+                           struct design *design)
 {
     int64_t patients, seed;
-    *design = (struct design){.doses = record_new("cohort", model_time_unit(model))};
-    design->observed = mem_new(model_observations(model), sizeof *design->observed);
+    const struct model *model = design->model;
     struct cohort_design *cohort = &design->cohort;
+    design->doses = record_new("cohort", model_time_unit(model));
+    design->observed = mem_new(model_observations(model), sizeof *design->observed);
     if (cli_integer(cli, "patients", 200, fewest, most, &patients) != ERR_OK ||
         cli_integer(cli, "seed", 1, 0, INT64_MAX, &seed) != ERR_OK ||
         regimen_times(cli_text(cli, "at", ""), &design->times, &cohort->time_count) !=
@@ -88,9 +112,17 @@ enum err design_read(struct cli *cli, const struct model *model, int64_t fewest,
     return ERR_OK;
 }
 
+enum err design_read(struct cli *cli, int64_t fewest, int64_t most, struct design *design)
+{
+    *design = (struct design){.model = NULL};
+    enum err err = read_model(cli, design);
+    return err == ERR_OK ? read_study(cli, fewest, most, design) : err;
+}
+
 void design_clear(struct design *design)
 {
     mem_free(design->times);
     mem_free(design->observed);
     record_destroy(&design->doses);
+    model_destroy(&design->model);
 }

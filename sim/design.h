@@ -5,11 +5,13 @@
 #include "sim/cohort.h"
 
 /* design - what virtual patients are given and when they are measured, as options of a
- * command line say it: --patients, --at, --observe, --dose, --covariate and --seed.
+ * command line say it: --patients, --at, --observe, --dose, --covariate and --seed; what
+ * the line does not say, the study in the model's file does (model/example).
  *
  * Called by sim/command_cohort and sim/command_calibration. */
 
 struct design {
+    struct model *model;
     struct cohort_design cohort; /* points at the rest */
     struct record *doses;
     double *times;
@@ -17,10 +19,10 @@ struct design {
     struct cohort_covariate covariates[MODEL_COVARIATES_MAX];
 };
 
-/* Patients from `fewest` to `most`. ERR_USAGE or ERR_NOT_FOUND for what cannot be; clear
- * it in any case. */
-enum err design_read(struct cli *cli, const struct model *model, int64_t fewest,
-                     int64_t most, struct design *design);
+/* The model of --model, and the study of it: patients from `fewest` to `most`. ERR_USAGE
+ * or ERR_NOT_FOUND for what cannot be; clear it in any case. */
+enum err design_read(struct cli *cli, int64_t fewest, int64_t most,
+                     struct design *design);
 void design_clear(struct design *design);
 
 #endif

@@ -59,7 +59,7 @@ static const struct cli_option run_options[] = {
     {                                                                                    \
         "at",    0,                                                                      \
         "TIMES", "when they are measured: FROM:STEP:TO or 0,1,4, in model time",         \
-        true,    false},                                                                 \
+        false,   false},                                                                 \
         {"observe", 0,                                                                   \
          "NAME",    "what is measured; every observation of the model unless given",     \
          false,     true},                                                               \
@@ -89,7 +89,7 @@ static const struct cli_option cohort_options[] = {
     {"truth", 0, "FILE", "write every patient's true parameters there", false, false},
 };
 static const struct cli_option calibration_options[] = {
-    {"model", 0, "FILE", "the twin's model, with the prior to draw from", true, false},
+    {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many; 200 unless given", false, false},
     DESIGN_OPTIONS,
     {"threads", 0, "N", "0, the default: one a processor", false, false},

@@ -48,6 +48,10 @@ enum err cli_real(const struct cli *cli, const char *option, double preset, doub
 enum err cli_integer(const struct cli *cli, const char *option, int64_t preset,
                      int64_t low, int64_t high, int64_t *value);
 
+/* An option that counts unless the same one was typed, as if it had been: from a file, say,
+ * that suggests it. A copy is taken. ERR_USAGE for one that the command does not have. */
+enum err cli_suggest(struct cli *cli, const char *option, const char *value);
+
 const char *cli_directory(const struct cli *cli); /* -C DIR; "." */
 uint32_t cli_user(const struct cli *cli); /* of the machine, in whose name it runs */
 

@@ -130,7 +130,7 @@ static enum err give(struct reading *reading, const struct cli_option *option,
     if (option->value && !option->repeated && arguments_have(into, option->name))
         return err_set(ERR_USAGE, "--%s is given twice", option->name);
     MEM_GROW(into->given, into->given_count + 1, &reading->given_capacity);
-    into->given[into->given_count++] = (struct given){option, value};
+    into->given[into->given_count++] = (struct given){option, value, NULL};
     return ERR_OK;
 }
 
@@ -262,8 +262,32 @@ enum err arguments_read(const struct cli_program *program, int argc, char **argv
     return check_complete(arguments);
 }
 
+enum err arguments_suggest(struct arguments *arguments, const char *option,
+                           const char *value)
+{
+    const struct cli_option *known = command_option(arguments->command, option);
+    if (!known || !known->value || !*value)
+        return err_set(ERR_USAGE, "--%s %s is no option of this command", option, value);
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct given *given = &arguments->given[i];
+        if (given->option != known)
+            continue;
+        if (!given->suggested)
+            return ERR_OK;
+        if (!known->repeated)
+            return err_set(ERR_USAGE, "--%s is given twice", option);
+    }
+    char *copy = mem_text(value);
+    arguments->given = mem_resize(arguments->given, arguments->given_count + 1,
+                                  sizeof *arguments->given);
+    arguments->given[arguments->given_count++] = (struct given){known, copy, copy};
+    return ERR_OK;
+}
+
 void arguments_free(struct arguments *arguments)
 {
+    for (size_t i = 0; i < arguments->given_count; i++)
+        mem_free(arguments->given[i].suggested);
     mem_free(arguments->words);
     mem_free(arguments->texts);
     mem_free(arguments->given);

@@ -21,6 +21,7 @@ struct arguments {
     struct given {
         const struct cli_option *option;
         const char *value; /* NULL for a flag */
+        char *suggested;   /* the same, owned; NULL: it was typed */
     } * given;
     size_t given_count;
 };
@@ -29,6 +30,11 @@ struct arguments {
  * read until then. With --help or --version nothing need be complete. */
 enum err arguments_read(const struct cli_program *program, int argc, char **argv,
                         struct arguments *arguments);
+
+/* An option that counts unless the same one was typed: a copy is taken. ERR_USAGE for one
+ * that the command does not have, or not so. */
+enum err arguments_suggest(struct arguments *arguments, const char *option,
+                           const char *value);
 void arguments_free(struct arguments *arguments);
 
 bool arguments_have(const struct arguments *arguments, const char *option);

@@ -125,6 +125,11 @@ const char *cli_text_at(const struct cli *cli, const char *option, size_t index)
     return value_of(cli, option, index);
 }
 
+enum err cli_suggest(struct cli *cli, const char *option, const char *value)
+{
+    return arguments_suggest(&cli->arguments, option, value);
+}
+
 static enum err out_of_range(const char *option, const char *value, const char *low,
                              const char *high)
 {

@@ -56,9 +56,11 @@ static enum err read_option(const struct line *line, struct example *example)
     return ERR_OK;
 }
 
-enum err example_read(const char *text, size_t size, struct example *example)
+enum err example_read(const char *text, size_t size, const char *heading,
+                      struct example *example)
 {
-    static const char opening[] = " Example: ", inset[] = "   ";
+    static const char inset[] = "   ";
+    char *opening = mem_format(" %s: ", heading);
     struct line line = {0};
     size_t at = 0;
     enum err err = ERR_OK;
@@ -74,6 +76,7 @@ enum err example_read(const char *text, size_t size, struct example *example)
     }
     if (err != ERR_OK)
         example_clear(example);
+    mem_free(opening);
     return err;
 }
 

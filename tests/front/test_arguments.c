@@ -154,6 +154,26 @@ static int free_last(void **state)
     return 0;
 }
 
+static void arguments__suggestions_yield_to_what_is_typed(void **state)
+{
+    (void)state;
+    assert_ok(read_line("model check a --set x=1"));
+    assert_ok(arguments_suggest(&last, "set", "y=2"));
+    assert_ok(arguments_suggest(&last, "level", "4"));
+    assert_int_equal(arguments_repeats(&last, "set"), 1);
+    assert_string_equal(arguments_value(&last, "set", 0), "x=1");
+    assert_string_equal(arguments_value(&last, "level", 0), "4");
+    assert_refused(ERR_USAGE, "twice", arguments_suggest(&last, "level", "5"));
+    assert_refused(ERR_USAGE, "--lever 5 is no option",
+                   arguments_suggest(&last, "lever", "5"));
+    assert_refused(ERR_USAGE, "no option", arguments_suggest(&last, "level", ""));
+    assert_refused(ERR_USAGE, "no option", arguments_suggest(&last, "fast", "1"));
+    assert_ok(read_line("model check a"));
+    assert_ok(arguments_suggest(&last, "set", "y=2"));
+    assert_ok(arguments_suggest(&last, "set", "z=3"));
+    assert_string_equal(arguments_value(&last, "set", 1), "z=3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +182,7 @@ int main(void)
         cmocka_unit_test(arguments__the_longest_words_name_the_command),
         cmocka_unit_test(arguments__help_needs_nothing_else),
         cmocka_unit_test(arguments__refusals_say_what_to_write),
+        cmocka_unit_test(arguments__suggestions_yield_to_what_is_typed),
     };
     return cmocka_run_group_tests(tests, NULL, free_last);
 }

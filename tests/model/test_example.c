@@ -6,7 +6,7 @@
 
 static enum err reading(const char *text, struct example *example)
 {
-    return example_read(text, strlen(text), example);
+    return example_read(text, strlen(text), "Example", example);
 }
 
 static void example__is_the_options_below_its_line(void **state)
@@ -52,10 +52,27 @@ static void example__names_the_line_that_is_no_option(void **state)
     assert_refused(ERR_FORMAT, "line 2", reading("# Example: x\n#   --dose '\n", &e));
 }
 
+static void example__is_what_stands_below_its_heading(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "# Example: a\n#   --at 1\n# Study: b\n#   --at 2\n#   --seed 3\n";
+    struct example e;
+    assert_ok(example_read(text, strlen(text), "Study", &e));
+    assert_string_equal(e.caption, "b");
+    assert_int_equal(e.count, 2);
+    assert_string_equal(e.options[0].value, "2");
+    example_clear(&e);
+    assert_ok(example_read(text, strlen(text), "Example", &e));
+    assert_int_equal(e.count, 1);
+    example_clear(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(example__is_the_options_below_its_line),
+        cmocka_unit_test(example__is_what_stands_below_its_heading),
         cmocka_unit_test(example__is_looked_for_in_the_head_only),
         cmocka_unit_test(example__names_the_line_that_is_no_option),
     };
