@@ -286,12 +286,30 @@ enum err attempts_left(const struct coord_attempt *attempt,
     char *sentence =
         accused ? mem_format("%s left the attempt: %s, it says of %s", name,
                              reason_sentence(why), coordinator_member_name(c, accused))
-                : mem_format("%s left the attempt: %s", name, reason_sentence(why));
+        : collection_declined(attempt->collection, member) != REASON_NONE
+            ? mem_format("%s stays out: %s", name, reason_sentence(why))
+            : mem_format("%s left the attempt: %s", name, reason_sentence(why));
     if (accused)
         entry.object = accused;
     enum err result = audit_refuse(c->store, &entry, sentence);
     mem_free(sentence);
     return result;
+}
+
+char *attempts_ending(const struct coord_attempt *attempt)
+{
+    const struct collection *collection = attempt->collection;
+    uint8_t member[KEY_BYTES];
+    enum reason why, reason = collection_reason(collection);
+    size_t count = collection_leavers(collection, member, &why);
+    if (reason != REASON_TOO_FEW || count == 0)
+        return mem_text(reason_sentence(reason));
+    const char *name = coordinator_member_name(attempt->coordinator, member);
+    const char *how =
+        collection_declined(collection, member) != REASON_NONE ? "stays out" : "left";
+    return count == 1 ? mem_format("%s %s: %s", name, how, reason_sentence(why))
+                      : mem_format("%s %s: %s, and %zu more", name, how,
+                                   reason_sentence(why), count - 1);
 }
 
 /* Who was found out, and why there was no sum: a sum is its publication's entry. */
@@ -313,8 +331,10 @@ static enum err note_end(const struct coord_attempt *attempt)
     if (collection_succeeded(collection))
         return ERR_OK;
     const struct audit_entry entry = about(attempt, AUDIT_ABANDONED);
-    return audit_write(store, &entry, "%s",
-                       reason_sentence(collection_reason(collection)));
+    char *ending = attempts_ending(attempt);
+    enum err result = audit_write(store, &entry, "%s", ending);
+    mem_free(ending);
+    return result;
 }
 
 static enum err update_end(const struct coord_attempt *attempt, const char *state)

@@ -37,6 +37,10 @@ enum err attempts_left(const struct coord_attempt *attempt,
                        const uint8_t member[KEY_BYTES], enum reason why,
                        const uint8_t *accused);
 
+/* Why an attempt was given up, in words: who stays out or left and why, as far as they
+ * have said, or the collection's reason. Below 200 bytes, whoever it is; caller frees. */
+char *attempts_ending(const struct coord_attempt *attempt);
+
 /* Of an attempt that ended before this process began: REASON_LATE when its sum was
  * published, REASON_ABANDONED when it was given up, else REASON_NONE. */
 enum err attempts_past(struct coordinator *coordinator, const uint8_t study[STUDY_BYTES],

@@ -353,11 +353,50 @@ enum err collection_advance(struct collection *c, bool late, bool *moved)
     return close_phase(c);
 }
 
-void collection_leave(struct collection *c, const uint8_t member[KEY_BYTES])
+static const struct collected *member_of(const struct collection *c,
+                                         const uint8_t member[KEY_BYTES])
 {
     size_t place = terms_place(&c->plan.participants, member);
-    if (place < c->plan.participants.count)
-        c->members[place].left = true;
+    return place < c->plan.participants.count ? &c->members[place] : NULL;
+}
+
+void collection_leave(struct collection *c, const uint8_t member[KEY_BYTES],
+                      enum reason why)
+{
+    size_t place = terms_place(&c->plan.participants, member);
+    if (place == c->plan.participants.count)
+        return;
+    c->members[place].left = true;
+    if (why != REASON_NONE)
+        c->members[place].why = why;
+}
+
+bool collection_has_left(const struct collection *c, const uint8_t member[KEY_BYTES])
+{
+    const struct collected *collected = member_of(c, member);
+    return collected && collected->left;
+}
+
+enum reason collection_declined(const struct collection *c,
+                                const uint8_t member[KEY_BYTES])
+{
+    const struct collected *collected = member_of(c, member);
+    return collected && !collected->came[PHASE_ADVERTISE] ? collected->why : REASON_NONE;
+}
+
+size_t collection_leavers(const struct collection *c, uint8_t member[KEY_BYTES],
+                          enum reason *why)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->plan.participants.count; i++) {
+        if (c->members[i].why == REASON_NONE)
+            continue;
+        if (count++ == 0) {
+            memcpy(member, collection_key(c, i), KEY_BYTES);
+            *why = c->members[i].why;
+        }
+    }
+    return count;
 }
 
 enum err collection_restore(struct collection *c, enum phase phase, size_t place,

@@ -46,7 +46,6 @@ enum phase collection_phase(const struct collection *collection);
 size_t collection_received(const struct collection *collection);
 size_t collection_expected(const struct collection *collection);
 
-
 /* Take a member's message, already opened: signed by `member` for this coordinator,
  * study, round and attempt. The same again, also later, is fine and changes nothing;
  * `fresh` says whether it was new. Any reason but REASON_NONE has changed nothing. An
@@ -59,8 +58,19 @@ enum reason collection_take(struct collection *collection,
  * too few, the attempt ends without a sum. `moved`: it did. The world's errors. */
 enum err collection_advance(struct collection *collection, bool late, bool *moved);
 
-/* A member is known to have lost its part: nobody waits for its further messages. */
-void collection_leave(struct collection *collection, const uint8_t member[KEY_BYTES]);
+/* A member is known to have lost its part, or has said why it has none (REASON_NONE: it
+ * has not): nobody waits for its further messages. In memory only: who asks for the plan
+ * again hears it again, and who does not is waited for. */
+void collection_leave(struct collection *collection, const uint8_t member[KEY_BYTES],
+                      enum reason why);
+bool collection_has_left(const struct collection *collection,
+                         const uint8_t member[KEY_BYTES]);
+/* Why it did not enter: it has said so instead of an advert. REASON_NONE: it has not. */
+enum reason collection_declined(const struct collection *collection,
+                                const uint8_t member[KEY_BYTES]);
+/* How many have said why they left; the first's key and reason if there is one. */
+size_t collection_leavers(const struct collection *collection, uint8_t member[KEY_BYTES],
+                          enum reason *why);
 
 /* The answer to a message of kind `kind` by a member whose message was taken: of the kind
  * and body given, or MESSAGE_WAIT with nothing in `body` while its phase lasts. `body` is

@@ -13,7 +13,8 @@
  * phases need of it is in `kept` (of an input only the signed part: vectors are added up
  * at once). */
 struct collected {
-    bool left; /* nobody waits for it */
+    bool left;       /* nobody waits for it */
+    enum reason why; /* as it says; REASON_NONE: it does not */
     bool came[PHASE_END];
     uint8_t hash[PHASE_END][HASH_BYTES];
     struct bytes kept[PHASE_END];

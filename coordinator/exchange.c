@@ -131,7 +131,8 @@ struct news {
     size_t link_count, heads_count;
 };
 
-/* The plan, for a member that can still enter its attempt and did not before. */
+/* The plan, for a member that can still enter its attempt, did not before, and has not
+ * said that it will not. */
 static enum err gather_plan(struct coordinator *c, const struct clock *clock,
                             const struct coord_study *study,
                             const struct envelope *question, struct news *news)
@@ -145,8 +146,8 @@ static enum err gather_plan(struct coordinator *c, const struct clock *clock,
     /* Who is in an attempt asks by its messages: who entered it and polls has lost its
      * part. */
     if (entered)
-        collection_leave(attempt->collection, question->sender);
-    if (attempt->open && !entered &&
+        collection_leave(attempt->collection, question->sender, REASON_NONE);
+    if (attempt->open && !collection_has_left(attempt->collection, question->sender) &&
         collection_phase(attempt->collection) == PHASE_ADVERTISE &&
         terms_include(&plan->participants, question->sender)) {
         struct view signed_plan = collection_signed_plan(attempt->collection);
@@ -428,7 +429,8 @@ static bool accuses(const struct refusal *refusal, uint8_t accused[KEY_BYTES])
            bytes_from_hex(refusal->detail, accused, KEY_BYTES) == ERR_OK;
 }
 
-/* A member has left its attempt: it is not waited for, and people hear why. */
+/* A member has left its attempt, or does not enter it: it is not waited for, and people
+ * hear why. */
 static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
                                const struct envelope *question, const struct bytes *frame,
                                struct arena *arena, struct bytes *answer,
@@ -451,7 +453,7 @@ static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
     bool names = accuses(&refusal, accused);
     if (names)
         outcome->accused = coordinator_member_name(c, accused);
-    collection_leave(attempt->collection, question->sender);
+    collection_leave(attempt->collection, question->sender, outcome->gave_up);
     result = attempts_left(attempt, question->sender, outcome->gave_up,
                            names ? accused : NULL);
     if (result == ERR_OK)

@@ -21,7 +21,7 @@ struct coord_exchange_outcome {
     uint32_t kind;      /* of the message; 0 when it did not open */
     const char *member; /* name in the roster; "?" when it did not open */
     bool stored;        /* a message of a phase was new */
-    enum reason gave_up; /* why a member says it left its attempt; REASON_NONE */
+    enum reason gave_up; /* why a member says it left its attempt, or does not enter it */
     const char *accused; /* whose sealed share did not open for it; "?" */
     bool waiting;       /* the answer is: not yet */
 };

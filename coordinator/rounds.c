@@ -35,22 +35,50 @@ enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
 /* Who is called, and how many of them must stay. */
 struct call {
     struct bytes keys;
+    size_t joined; /* with those who are not called for now */
     uint32_t stay;
     bool again;     /* the sum of exactly these once more */
     size_t missing; /* of the keys: they have not joined, or are not in the roster */
 };
 
+/* Whoever declined the last attempt at this round would decline the next as well: it is
+ * tried without them, if that leaves enough, and with everybody again after that. */
+static enum err without_decliners(struct coordinator *c, const struct clock *clock,
+                                  const struct coord_study *study, struct bytes *keys)
+{
+    struct coord_attempt *last;
+    struct bytes others = {0};
+    enum err result = attempts_find(c, clock, study->terms.study, &last);
+    if (result != ERR_OK)
+        return result == ERR_NOT_FOUND ? ERR_OK : result;
+    const struct collection *collection = last->collection;
+    if (last->open || collection_plan(collection)->round != study->chain.length + 1)
+        return ERR_OK;
+    for (const uint8_t *key = keys->data; key < keys->data + keys->size; key += KEY_BYTES)
+        if (collection_declined(collection, key) == REASON_NONE)
+            bytes_append(&others, key, KEY_BYTES);
+    if (others.size / KEY_BYTES >= study->terms.hospitals_min) {
+        keys->size = 0;
+        bytes_append(keys, others.data, others.size);
+    }
+    bytes_free(&others);
+    return ERR_OK;
+}
+
 /* Whoever has joined; where shares for a sum at this round may have left in an attempt
  * that was given up, exactly those who were in it: another sum beside that one would have
  * the difference of the two be seen, so no node would enter (node/sums). */
-static enum err choose_call(struct coordinator *c, const struct coord_study *study,
-                            struct call *call)
+static enum err choose_call(struct coordinator *c, const struct clock *clock,
+                            const struct coord_study *study, struct call *call)
 {
     struct bytes summed = {0};
     *call = (struct call){.stay = study->terms.hospitals_min};
     enum err result = rounds_joined(c, study, &call->keys);
+    call->joined = call->keys.size / KEY_BYTES;
     if (result == ERR_OK)
         result = attempts_summed(c, study->terms.study, study->chain.length + 1, &summed);
+    if (result == ERR_OK && summed.size == 0)
+        result = without_decliners(c, clock, study, &call->keys);
     if (result == ERR_OK && summed.size) {
         const struct keys joined = {call->keys.data, call->keys.size / KEY_BYTES};
         call->again = true;
@@ -79,11 +107,11 @@ static bool is_paused(const struct coordinator *c, const struct clock *clock,
 }
 
 /* The study's next attempt waits for people, not for an answer. */
-static enum err tell_call(struct coordinator *c, const struct coord_study *study,
-                          char text[256])
+static enum err tell_call(struct coordinator *c, const struct clock *clock,
+                          const struct coord_study *study, char text[256])
 {
     struct call call;
-    enum err result = choose_call(c, study, &call);
+    enum err result = choose_call(c, clock, study, &call);
     if (call.missing)
         snprintf(
             text, 256,
@@ -92,8 +120,8 @@ static enum err tell_call(struct coordinator *c, const struct coord_study *study
             "else close the study",
             (unsigned long long)study->chain.length + 1, call.stay, call.missing);
     else
-        snprintf(text, 256, "%zu of %zu hospitals have approved the study",
-                 call.keys.size / KEY_BYTES, study->terms.participants.count);
+        snprintf(text, 256, "%zu of %zu hospitals have approved the study", call.joined,
+                 study->terms.participants.count);
     bytes_free(&call.keys);
     return result;
 }
@@ -118,11 +146,13 @@ enum err rounds_waiting(struct coordinator *c, const struct clock *clock,
                  collection_expected(attempt->collection));
     } else if (result == ERR_OK && is_paused(c, clock, attempt)) {
         const struct plan *plan = collection_plan(attempt->collection);
-        snprintf(text, 256, "round %llu of %u: attempt %u was given up, for %s",
+        char *ending = attempts_ending(attempt);
+        snprintf(text, 256, "round %llu of %u: attempt %u was given up: %s",
                  (unsigned long long)plan->round, study->terms.rounds, plan->attempt,
-                 reason_sentence(collection_reason(attempt->collection)));
+                 ending);
+        mem_free(ending);
     } else if (result == ERR_OK || result == ERR_NOT_FOUND) {
-        result = tell_call(c, study, text);
+        result = tell_call(c, clock, study, text);
     }
     return result;
 }
@@ -223,10 +253,10 @@ static enum err maybe_open(struct coordinator *c, const struct clock *clock,
 {
     struct call call;
     const struct terms *terms = &study->terms;
-    enum err result = choose_call(c, study, &call);
+    enum err result = choose_call(c, clock, study, &call);
     size_t count = call.keys.size / KEY_BYTES;
     uint64_t patience = (uint64_t)conf_integer(c->conf, "gather_seconds");
-    bool gathered = count == terms->participants.count || study->chain.length > 0 ||
+    bool gathered = call.joined == terms->participants.count || study->chain.length > 0 ||
                     clock_wall(clock) >= terms->issued + patience;
     bool ready =
         call.again ? call.missing == 0 : count >= terms->hospitals_min && gathered;
@@ -351,9 +381,10 @@ static enum err abandon(struct coordinator *c, struct coord_attempt *attempt,
         else
             store_rollback(c->store);
     }
+    char *ending = attempts_ending(attempt);
     snprintf(told, 256, "round %llu attempt %u abandoned: %s",
-             (unsigned long long)plan->round, plan->attempt,
-             reason_sentence(collection_reason(attempt->collection)));
+             (unsigned long long)plan->round, plan->attempt, ending);
+    mem_free(ending);
     return result;
 }
 

@@ -44,14 +44,16 @@ static enum err gather(struct node *node, const struct ledger_entry *entry, doub
             crowd->paying[crowd->paying_count++] = i;
     mem_free(affordable);
     mem_free(pseudonyms);
-    if (result == ERR_OK &&
-        permit_patients(node->policy, crowd->paying_count) != REASON_NONE)
-        result = crowd->paying_count == crowd->count
-                     ? err_code()
-                     : err_wrap("the privacy budget is spent: %zu of %zu patients could "
-                                "pay for this round",
-                                crowd->paying_count, crowd->count);
-    return result;
+    if (result == ERR_OK)
+        crowd->refused = permit_patients(node->policy, crowd->paying_count);
+    if (result != ERR_OK || crowd->refused == REASON_NONE)
+        return result;
+    if (crowd->paying_count == crowd->count)
+        return err_code();
+    crowd->refused = REASON_BUDGET;
+    return err_wrap("the privacy budget is spent: %zu of %zu patients could pay for this "
+                    "round",
+                    crowd->paying_count, crowd->count);
 }
 
 /* What a patient may have been charged once this release is counted among all others. */
@@ -67,7 +69,8 @@ static enum err cap_of(struct node *node, const struct ledger_entry *entry, doub
 }
 
 /* What the latest releases and this one cost together: whoever was in all of them. */
-static enum err check_period(struct node *node, const struct ledger_entry *release)
+static enum err check_period(struct node *node, const struct ledger_entry *release,
+                             enum reason *refused)
 {
     uint64_t period =
         (uint64_t)conf_integer(policy_lines(node->policy), "period_releases");
@@ -87,7 +90,8 @@ static enum err check_period(struct node *node, const struct ledger_entry *relea
         all.epsilon += one.epsilon;
         all.log_delta += one.log_delta;
     }
-    return permit_period(node->policy, mu2, &all) == REASON_NONE ? ERR_OK : err_code();
+    *refused = permit_period(node->policy, mu2, &all);
+    return *refused == REASON_NONE ? ERR_OK : err_code();
 }
 
 enum err crowd_gather(struct node *node, const struct ledger_entry *entry,
@@ -96,7 +100,7 @@ enum err crowd_gather(struct node *node, const struct ledger_entry *entry,
     double cap;
     if (cap_of(node, entry, &cap) != ERR_OK || gather(node, entry, cap, crowd) != ERR_OK)
         return err_code();
-    return check_period(node, entry);
+    return check_period(node, entry, &crowd->refused);
 }
 
 enum err crowd_charge(struct node *node, const struct ledger_entry *entry,

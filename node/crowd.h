@@ -18,6 +18,7 @@ struct crowd {
     size_t count;
     size_t *paying; /* [paying_count] indices of those who can pay */
     size_t paying_count;
+    enum reason refused; /* why the release is not permitted; REASON_NONE */
 };
 
 /* Who can pay for the release that `entry` describes. ERR_DENIED, with the policy's line:

@@ -26,7 +26,8 @@ struct part {
     uint8_t hash[HASH_BYTES]; /* the plan's */
     struct random *random;
     struct attempt *attempt;
-    struct crowd crowd; /* who is in the input */
+    struct crowd crowd;  /* who is in the input */
+    enum reason refused; /* why the plan is not entered, as far as that can be told */
 };
 
 /* --- is it permitted
@@ -59,9 +60,39 @@ static enum err check_proven(struct node *node)
     return err_hint("the coordinator's next answer does that, unless it knows of none");
 }
 
-static enum err check_plan(struct node *node, const struct clock *clock,
-                           const struct node_study *study, const struct plan *plan)
+/* What to tell of a check that did not hold; of a store that did not answer, nothing. */
+static enum err because(struct part *part, enum reason reason, enum err result)
 {
+    if (result == ERR_DENIED || result == ERR_VERIFY || result == ERR_STATE)
+        part->refused = reason;
+    return result;
+}
+
+/* What has to be so before a plan is looked at, whatever it says. */
+static enum err check_node(struct part *part)
+{
+    struct node *node = part->node;
+    const struct node_study *study = part->study;
+    if (!node->consortium.roster)
+        return because(part, REASON_BUSY,
+                       err_set(ERR_STATE, "this node has no roster yet"));
+    if (because(part, REASON_LEDGER_BEHIND, node_heads_ledger(node)) != ERR_OK ||
+        because(part, REASON_LEDGER_BEHIND, newest_check(node)) != ERR_OK ||
+        because(part, REASON_BUSY, check_proven(node)) != ERR_OK)
+        return err_code();
+    if (study->state != STUDY_APPROVED)
+        return because(part, REASON_POLICY,
+                       err_set(ERR_DENIED, "the study %s is %s here, not approved",
+                               study->terms.name, node_study_state_name(study->state)));
+    part->refused = node_studies_permit(node, study, clock_wall(part->clock));
+    return part->refused == REASON_NONE ? ERR_OK : err_code();
+}
+
+static enum err check_plan(struct part *part)
+{
+    struct node *node = part->node;
+    const struct node_study *study = part->study;
+    const struct plan *plan = &part->plan;
     struct plan_context context = {
         .terms = &study->terms,
         .terms_hash = study->hash,
@@ -69,33 +100,29 @@ static enum err check_plan(struct node *node, const struct clock *clock,
         .chain_head = study->chain.head,
         .chain_length = study->chain.length,
         .own_key = node->key,
-        .now = clock_wall(clock),
+        .now = clock_wall(part->clock),
     };
     double step;
-    if (!node->consortium.roster)
-        return err_set(ERR_STATE, "this node has no roster yet");
-    if (node_heads_ledger(node) != ERR_OK || newest_check(node) != ERR_OK ||
-        check_proven(node) != ERR_OK)
-        return err_code();
-    if (study->state != STUDY_APPROVED)
-        return err_set(ERR_DENIED, "the study %s is %s here, not approved",
-                       study->terms.name, node_study_state_name(study->state));
-    if (node_studies_permit(node, study, context.now) != REASON_NONE ||
-        node_exchange_last(node, study->terms.study, &context.last_round,
+    if (node_exchange_last(node, study->terms.study, &context.last_round,
                            &context.last_attempt) != ERR_OK)
         return err_code();
-    if (plan_check(plan, &context) != REASON_NONE)
-        return err_code();
-    if (permit_plan(node->policy, plan) != REASON_NONE)
+    part->refused = plan_check(plan, &context);
+    if (part->refused == REASON_NONE)
+        part->refused = permit_plan(node->policy, plan);
+    if (part->refused != REASON_NONE)
         return err_code();
     if (plan->noise_log2 != NOISE_LOG2)
-        return err_set(ERR_DENIED, "the plan's noise_log2 is %u; this node draws %d",
-                       plan->noise_log2, NOISE_LOG2);
+        return because(part, REASON_WRONG_TERMS,
+                       err_set(ERR_DENIED,
+                               "the plan's noise_log2 is %u; this node draws %d",
+                               plan->noise_log2, NOISE_LOG2));
     double local = plan->noise_multiplier / noise_pooled(plan_shares(plan));
     if (noise_step(local, &step) != ERR_OK)
         return err_code();
     if (plan->step != step)
-        return err_set(ERR_DENIED, "the plan's step does not follow from its noise");
+        return because(
+            part, REASON_WRONG_TERMS,
+            err_set(ERR_DENIED, "the plan's step does not follow from its noise"));
     return ERR_OK;
 }
 
@@ -140,10 +167,13 @@ static struct ledger_entry entry_of(const struct part *part)
 static enum err choose_crowd(struct part *part)
 {
     const struct ledger_entry entry = entry_of(part);
-    if (policies_now(part->node, clock_wall(part->clock)) != REASON_NONE)
+    part->refused = policies_now(part->node, clock_wall(part->clock));
+    if (part->refused != REASON_NONE)
         return err_code();
     crowd_clear(&part->crowd);
-    return crowd_gather(part->node, &entry, &part->crowd);
+    enum err result = crowd_gather(part->node, &entry, &part->crowd);
+    part->refused = part->crowd.refused;
+    return result;
 }
 
 static enum err input(void *context, uint64_t *sum)
@@ -240,7 +270,7 @@ static enum err commit(void *context, const uint8_t message[HASH_BYTES])
 
 /* A coordinator that ends attempts when their inputs have left makes everybody pay for a
  * round again: not more often than the hospital wants. */
-static enum err check_attempts(const struct part *part)
+static enum err check_attempts(struct part *part)
 {
     struct ledger *ledger = part->node->ledger;
     size_t charged = 0;
@@ -252,9 +282,8 @@ static enum err check_attempts(const struct part *part)
         charged += entry.round == part->plan.round &&
                    memcmp(entry.study, part->plan.study, STUDY_BYTES) == 0;
     }
-    return permit_attempts(part->node->policy, part->plan.round, charged) == REASON_NONE
-               ? ERR_OK
-               : err_code();
+    part->refused = permit_attempts(part->node->policy, part->plan.round, charged);
+    return part->refused == REASON_NONE ? ERR_OK : err_code();
 }
 
 static enum err enter_attempt(struct part *part, struct view signed_plan)
@@ -281,7 +310,10 @@ static enum err enter_attempt(struct part *part, struct view signed_plan)
         .notes = {node_heads_tell, node_heads_told, node},
     };
     ledger_head(node->ledger, start.ledger_head);
-    return attempt_new(&start, &world, &part->attempt);
+    /* A seed that the plan does not hide was drawn by a process that is gone. */
+    enum err result = attempt_new(&start, &world, &part->attempt);
+    return because(part, result == ERR_VERIFY ? REASON_BAD_SEED : REASON_WEAK_PLAN,
+                   result);
 }
 
 /* Into the audit record: a plan that did not open by the hash of its bytes. */
@@ -298,9 +330,23 @@ static enum err refuse_plan(const struct part *part, const uint8_t study[STUDY_B
     return node_refuse(part->node, &entry);
 }
 
+/* In this order, so that a plan that is not entered costs nobody anything. */
+static enum err check_all(struct part *part)
+{
+    enum err result = check_node(part);
+    if (result == ERR_OK)
+        result = check_plan(part);
+    if (result == ERR_OK)
+        result = check_attempts(part);
+    if (result == ERR_OK)
+        result = because(part, REASON_DIFFERENCE, sums_check(part->node, &part->plan));
+    return result == ERR_OK ? choose_crowd(part) : result;
+}
+
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,
-                  const struct crowd_progress *progress, struct part **part)
+                  const struct crowd_progress *progress, struct part **part,
+                  struct part_refusal *refusal)
 {
     struct part *p = mem_new(1, sizeof *p);
     p->node = node;
@@ -313,19 +359,16 @@ enum err part_new(struct node *node, const struct clock *clock,
         result = plan_open(signed_plan, node->consortium.coordinator_key, p->arena,
                            &p->plan, p->hash);
     if (result == ERR_OK)
-        result = check_plan(node, clock, p->study, &p->plan);
-    if (result == ERR_OK)
-        result = check_attempts(p);
-    if (result == ERR_OK)
-        result = sums_check(node, &p->plan);
-    if (result == ERR_OK)
-        result = choose_crowd(p);
+        result = check_all(p);
     if (result == ERR_OK)
         result = random_new(&p->random);
     if (result == ERR_OK)
         result = enter_attempt(p, signed_plan);
     if (result != ERR_OK)
         result = refuse_plan(p, study, signed_plan);
+    if (refusal)
+        *refusal = (struct part_refusal){result == ERR_OK ? REASON_NONE : p->refused,
+                                         p->plan.round, p->plan.attempt};
     *part = p;
     if (result != ERR_OK)
         part_destroy(part);
@@ -364,20 +407,39 @@ enum err part_ask(const struct part *part, struct node_exchange *exchange,
     return node_exchange_seal(part->node, exchange, &envelope, frame);
 }
 
+static enum err seal_refusal(struct node *node, const uint8_t study[STUDY_BYTES],
+                             struct envelope *envelope, struct bytes *body,
+                             struct node_exchange *exchange, struct bytes *frame)
+{
+    envelope->kind = MESSAGE_REFUSAL;
+    envelope->body = codec_view(body);
+    memcpy(envelope->study, study, STUDY_BYTES);
+    enum err result = node_exchange_seal(node, exchange, envelope, frame);
+    bytes_free(body);
+    return result;
+}
+
 enum err part_tell(const struct part *part, struct node_exchange *exchange,
                    struct bytes *frame)
 {
-    struct envelope envelope = {.kind = MESSAGE_REFUSAL,
-                                .round = part->plan.round,
-                                .attempt = part->plan.attempt};
+    struct envelope envelope = {.round = part->plan.round, .attempt = part->plan.attempt};
     struct bytes body = {0};
-    enum err result = attempt_statement(part->attempt, &body);
-    envelope.body = codec_view(&body);
-    memcpy(envelope.study, part->plan.study, STUDY_BYTES);
-    if (result == ERR_OK)
-        result = node_exchange_seal(part->node, exchange, &envelope, frame);
-    bytes_free(&body);
-    return result;
+    if (attempt_statement(part->attempt, &body) != ERR_OK)
+        return err_code();
+    return seal_refusal(part->node, part->plan.study, &envelope, &body, exchange, frame);
+}
+
+enum err part_decline(struct node *node, const uint8_t study[STUDY_BYTES],
+                      const struct part_refusal *refusal, struct node_exchange *exchange,
+                      struct bytes *frame)
+{
+    struct envelope envelope = {.round = refusal->round, .attempt = refusal->attempt};
+    struct bytes body = {0};
+    if (refusal->reason == REASON_NONE)
+        return err_set(ERR_STATE, "there is nothing to say of this plan");
+    if (codec_encode_refusal(&(struct refusal){refusal->reason, ""}, &body) != ERR_OK)
+        return err_code();
+    return seal_refusal(node, study, &envelope, &body, exchange, frame);
 }
 
 static void note_wait(struct view body, struct arena *arena, struct part_wait *told)

@@ -17,11 +17,21 @@
 
 struct part;
 
+/* What there is to tell the coordinator of a plan that was not entered. */
+struct part_refusal {
+    enum reason reason; /* REASON_NONE: nothing, it is not the coordinator's plan or the
+                           node itself is at fault */
+    uint64_t round;
+    uint32_t attempt;
+};
+
 /* Enter the attempt of a signed plan. ERR_DENIED: policy, budget or plan do not permit
- * it; then nothing was entered. `node` and `clock` outlive it. */
+ * it; then nothing was entered, and `refusal` (NULL: not wanted) says why. `node` and
+ * `clock` outlive it. */
 enum err part_new(struct node *node, const struct clock *clock,
                   const uint8_t study[STUDY_BYTES], struct view signed_plan,
-                  const struct crowd_progress *progress, struct part **part);
+                  const struct crowd_progress *progress, struct part **part,
+                  struct part_refusal *refusal);
 void part_destroy(struct part **part); /* NULL is fine; wipes; nulls */
 
 const struct attempt *part_attempt(const struct part *part);
@@ -35,6 +45,11 @@ enum err part_ask(const struct part *part, struct node_exchange *exchange,
  * nothing to tell. Its answer says nothing and need not be taken. */
 enum err part_tell(const struct part *part, struct node_exchange *exchange,
                    struct bytes *frame);
+
+/* Likewise of a plan that was not entered: the others go on without waiting. */
+enum err part_decline(struct node *node, const uint8_t study[STUDY_BYTES],
+                      const struct part_refusal *refusal, struct node_exchange *exchange,
+                      struct bytes *frame);
 
 /* Take the answer. Any error but ERR_GONE's has ended the attempt. `told`: what the
  * coordinator waits for and when to ask again; untouched when the phase is over. */

@@ -244,14 +244,43 @@ static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
     memcpy(s->running[place].study, study, STUDY_BYTES);
 }
 
+/* Said once: a coordinator that does not hear it waits a little longer. */
+static void tell(struct service *s, const struct bytes *frame)
+{
+    struct bytes answer = {0};
+    if (ask(s->node, s->link, frame, &answer) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "attempt.untold");
+    bytes_free(&answer);
+}
+
+/* A plan that is not entered, and why, which stays the error. */
+static enum err decline(struct service *s, const struct node_study *study,
+                        const struct part_refusal *refusal)
+{
+    enum err result = err_code();
+    char *why = mem_text(err_text()), *hint = mem_text(err_hint_text());
+    struct node_exchange exchange;
+    struct bytes frame = {0};
+    if (part_decline(s->node, study->terms.study, refusal, &exchange, &frame) == ERR_OK)
+        tell(s, &frame);
+    bytes_free(&frame);
+    err_set(result, "%s", why);
+    if (*hint)
+        err_hint("%s", hint);
+    mem_free(why);
+    mem_free(hint);
+    return result;
+}
+
 static enum err enter_plan(struct service *s, const struct node_study *study,
                            const struct bytes *plan)
 {
     const struct crowd_progress progress = {fitted, interrupted, s->cli};
     struct part *part;
+    struct part_refusal refusal;
     if (part_new(s->node, &clock_machine, study->terms.study, codec_view(plan), &progress,
-                 &part) != ERR_OK)
-        return err_code();
+                 &part, &refusal) != ERR_OK)
+        return decline(s, study, &refusal);
     keep_running(s, study->terms.study, part);
     char *name = log_quote(study->terms.name);
     const struct plan *entered = attempt_plan(part_attempt(part));
@@ -262,18 +291,6 @@ static enum err enter_plan(struct service *s, const struct node_study *study,
     return ERR_OK;
 }
 
-/* Why it ended, said once: a coordinator that does not hear it waits a little longer. */
-static void tell(struct service *s, const struct part *part)
-{
-    struct node_exchange exchange;
-    struct bytes frame = {0}, answer = {0};
-    if (part_tell(part, &exchange, &frame) == ERR_OK &&
-        ask(s->node, s->link, &frame, &answer) != ERR_OK)
-        log_error(LOG_LEVEL_WARNING, "attempt.untold");
-    bytes_free(&frame);
-    bytes_free(&answer);
-}
-
 /* The end of a part, in whichever phase; what the coordinator did wrong is said. What
  * went wrong here stays the error. */
 static void leave(struct service *s, struct running *running, enum phase phase,
@@ -281,6 +298,8 @@ static void leave(struct service *s, struct running *running, enum phase phase,
 {
     const struct attempt *attempt = part_attempt(running->part);
     char *why = mem_text(err_text());
+    struct node_exchange exchange;
+    struct bytes frame = {0};
     if (attempt_succeeded(attempt))
         log_event(LOG_LEVEL_INFO, "attempt.done", "round=%llu",
                   (unsigned long long)attempt_plan(attempt)->round);
@@ -290,7 +309,9 @@ static void leave(struct service *s, struct running *running, enum phase phase,
                   attempt_reason(attempt) != REASON_NONE
                       ? reason_name(attempt_reason(attempt))
                       : err_name(result));
-    tell(s, running->part);
+    if (part_tell(running->part, &exchange, &frame) == ERR_OK)
+        tell(s, &frame);
+    bytes_free(&frame);
     part_destroy(&running->part);
     if (result != ERR_OK)
         err_set(result, "%s", why);

@@ -224,7 +224,7 @@ static void rounds__open_again_after_longer_and_longer(void **state)
         if (attempt > 1) {
             s->steady_ms--;
             assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
-            assert_non_null(strstr(waiting(s), "was given up, for fewer members than"));
+            assert_non_null(strstr(waiting(s), "was given up: fewer members than"));
             s->steady_ms++;
         }
         assert_int_equal(centre_advance(s), ROUNDS_OPENED);
@@ -248,6 +248,149 @@ static void rounds__open_again_after_longer_and_longer(void **state)
     centre_play(s, HOSPITALS);
     assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
     assert_int_equal(centre_advance(s), ROUNDS_OPENED); /* a round after a sum: at once */
+}
+
+/* Hospital `from` has read the plan, and says why it does not enter. */
+static void decline(struct centre *s, size_t from, enum reason why)
+{
+    struct said said = {0};
+    struct bytes body = {0};
+    struct envelope envelope = centre_envelope(s, MESSAGE_REFUSAL);
+    envelope.round = centre_plan(s)->round;
+    envelope.attempt = centre_plan(s)->attempt;
+    assert_ok(codec_encode_refusal(&(struct refusal){why, ""}, &body));
+    envelope.body = codec_view(&body);
+    centre_send(s, from, &envelope, &said);
+    assert_int_equal(said.envelope.kind, MESSAGE_WAIT);
+    assert_int_equal(said.outcome.gave_up, why);
+    struct poll poll = centre_poll(s);
+    centre_ask(s, from, &poll, &said);
+    assert_int_equal(said.reply.plan.size, 0); /* it is not asked again */
+    bytes_free(&body);
+    said_clear(&said);
+}
+
+static char *told_at_the_end(struct centre *s)
+{
+    static char told[256];
+    const struct coord_study *study;
+    enum rounds_outcome outcome;
+    assert_int_equal(centre_advance(s), ROUNDS_MOVED); /* no time has passed */
+    assert_ok(coord_studies_open(s->coordinator, s->number, &study));
+    assert_ok(rounds_advance(s->coordinator, &s->clock, study, &outcome, told));
+    assert_int_equal(outcome, ROUNDS_ABANDONED);
+    return told;
+}
+
+/* Who says that it does not enter is not waited for: the attempt goes on with the others
+ * if they are enough. */
+static void rounds__go_on_at_once_without_who_declines(void **state)
+{
+    struct centre *s = *state;
+    centre_opened(s);
+    for (size_t i = 0; i < 4; i++)
+        centre_enter(s, i);
+    centre_speak(s, 4);
+    assert_int_equal(centre_advance(s), ROUNDS_NOTHING);
+    decline(s, 4, REASON_POLICY);
+    for (enum phase phase = 0; phase < PHASE_END; phase++) {
+        if (phase != PHASE_ADVERTISE)
+            centre_speak(s, 4);
+        assert_int_equal(centre_advance(s), ROUNDS_MOVED);
+        centre_listen(s, 4);
+    }
+    assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+    assert_published(s, 1, 4);
+    assert_int_equal(centre_advance(s),
+                     ROUNDS_OPENED); /* the next round is everybody's */
+    assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
+}
+
+/* If they are not, the attempt ends there and then, saying whose decision it was and why,
+ * and the next one does without whoever declined, as long as the study's terms let it. */
+static void rounds__say_who_declined_and_do_without(void **state)
+{
+    struct centre *s = *state;
+    centre_opened(s);
+    centre_enter(s, 0);
+    centre_speak(s, 1);
+    decline(s, 3, REASON_BUDGET);
+    decline(s, 4, REASON_POLICY);
+    for (size_t i = 1; i < 3; i++) {
+        centre_enter(s, i);
+        struct said said = {0};
+        centre_say(s, i, &said);
+        said_clear(&said);
+    }
+    assert_string_equal(
+        told_at_the_end(s),
+        "round 1 attempt 1 abandoned: Dijon stays out: the privacy budget "
+        "does not permit it, and 1 more");
+    assert_int_equal(centre_count(s, "SELECT count(*) FROM audit WHERE kind = 'abandoned'"
+                                     " AND sentence LIKE 'Dijon stays out: the %'"),
+                     1);
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    const struct plan *plan = centre_plan(s);
+    assert_int_equal(plan->attempt, 2);
+    assert_int_equal(plan->participants.count, 3);
+    assert_memory_equal(plan->participants.items, s->c->keys, 3 * KEY_BYTES);
+    centre_play(s, 3);
+    assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+    assert_published(s, 1, 3);
+    assert_int_equal(centre_advance(s),
+                     ROUNDS_OPENED); /* the next round is everybody's */
+    assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
+}
+
+/* With fewer than the terms ask for there is nothing to do but to call all again later:
+ * at once the first time, for what they declined may have been the attempt. */
+static void rounds__call_who_declined_when_nobody_else_is_left(void **state)
+{
+    struct centre *s = *state;
+    centre_opened(s);
+    for (uint32_t attempt = 1; attempt < 3; attempt++) {
+        assert_int_equal(centre_plan(s)->attempt, attempt);
+        assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
+        for (size_t i = 0; i < HOSPITALS; i++)
+            decline(s, i, REASON_NO_POLICY);
+        assert_non_null(strstr(told_at_the_end(s), "and 4 more"));
+        assert_int_equal(centre_advance(s),
+                         attempt == 1 ? ROUNDS_OPENED : ROUNDS_NOTHING);
+    }
+    assert_string_equal(waiting(s),
+                        "round 1 of 2: attempt 2 was given up: Altona stays out: the "
+                        "hospital has no policy in force, and 4 more");
+    s->steady_ms += 300000;
+    assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+    centre_play(s, HOSPITALS);
+    assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
+}
+
+/* Those whom a sum of the round must have again are called again, whatever they say. */
+static void rounds__do_not_do_without_who_is_in_a_sum(void **state)
+{
+    struct centre *s = *state;
+    centre_opened(s);
+    for (size_t i = 0; i < HOSPITALS; i++)
+        centre_enter(s, i);
+    for (enum phase phase = 0; phase < PHASE_UNMASK; phase++)
+        centre_phase(s, HOSPITALS);
+    fall_short(s, PHASE_UNMASK);
+    for (uint32_t attempt = 2; attempt < 4; attempt++) {
+        assert_int_equal(centre_advance(s), ROUNDS_OPENED);
+        assert_int_equal(centre_plan(s)->participants.count, HOSPITALS);
+        assert_int_equal(centre_plan(s)->survivors, HOSPITALS);
+        decline(s, 2, REASON_BUDGET);
+        for (size_t i = 0; i < HOSPITALS; i++)
+            if (i != 2) {
+                struct said said = {0};
+                centre_enter(s, i);
+                centre_say(s, i, &said);
+                said_clear(&said);
+            }
+        told_at_the_end(s);
+        s->steady_ms += 86400000;
+    }
 }
 
 /* The plan's own deadline ends whatever phase it is, however late that was opened. */
@@ -591,6 +734,10 @@ int main(void)
         IN_CENTRE(rounds__noise_is_sized_for_all_who_stay),
         IN_CENTRE(rounds__phases_end_by_time),
         IN_CENTRE(rounds__open_again_after_longer_and_longer),
+        IN_CENTRE(rounds__go_on_at_once_without_who_declines),
+        IN_CENTRE(rounds__say_who_declined_and_do_without),
+        IN_CENTRE(rounds__call_who_declined_when_nobody_else_is_left),
+        IN_CENTRE(rounds__do_not_do_without_who_is_in_a_sum),
         IN_CENTRE(rounds__end_at_the_deadline),
         IN_CENTRE(rounds__put_up_with_a_wrong_share),
         IN_CENTRE(rounds__are_abandoned_for_a_share_too_many_wrong),

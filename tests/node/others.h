@@ -16,8 +16,8 @@ static inline enum err enter(struct hospital *h, const struct plan *plan,
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES];
     assert_ok(plan_sign(h->c->coordinator, plan, &bytes, hash));
-    enum err err =
-        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL, part);
+    enum err err = part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes),
+                            NULL, part, NULL);
     bytes_free(&bytes);
     return err;
 }

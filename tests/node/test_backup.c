@@ -483,8 +483,8 @@ static enum err enter(struct hospital *h)
     uint8_t hash[HASH_BYTES];
     struct part *part;
     assert_ok(plan_sign(h->c->coordinator, &plan, &bytes, hash));
-    enum err err =
-        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL, &part);
+    enum err err = part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes),
+                            NULL, &part, NULL);
     part_destroy(&part);
     bytes_free(&bytes);
     return err;

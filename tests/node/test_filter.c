@@ -172,7 +172,7 @@ static enum err begin(struct place *p, size_t which)
     course->plan.attempt++;
     assert_ok(plan_sign(p->h->c->coordinator, &course->plan, &bytes, hash));
     enum err result = part_new(p->h->node, &p->h->clock, course->plan.study,
-                               codec_view(&bytes), NULL, &course->part);
+                               codec_view(&bytes), NULL, &course->part, NULL);
     bytes_free(&bytes);
     if (result == ERR_OK)
         others_enter(p->h, &course->plan, &course->others);

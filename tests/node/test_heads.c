@@ -260,9 +260,9 @@ static void finds_out(struct pair *p, size_t which, const struct heads *heads,
     plan.round = p->study[which]->chain.length + 1;
     memcpy(plan.chain_head, p->study[which]->chain.head, HASH_BYTES);
     assert_ok(plan_sign(h->c->coordinator, &plan, &bytes, hash));
-    assert_refused(
-        ERR_DENIED, "distrusted",
-        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL, &part));
+    assert_refused(ERR_DENIED, "distrusted",
+                   part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes),
+                            NULL, &part, NULL));
     bytes_free(&bytes);
 }
 
@@ -307,11 +307,11 @@ static void heads__a_fork_never_meets_again(void **state)
     memcpy(plan.chain_head, p->study[0]->chain.head, HASH_BYTES);
     assert_ok(plan_sign(p->one->c->coordinator, &plan, &bytes, hash));
     assert_ok(part_new(p->one->node, &p->one->clock, p->one->c->terms.study,
-                       codec_view(&bytes), NULL, &part));
+                       codec_view(&bytes), NULL, &part, NULL));
     part_destroy(&part);
     assert_refused(ERR_VERIFY, reason_sentence(REASON_WRONG_CHAIN),
                    part_new(p->other.node, &p->other.clock, p->one->c->terms.study,
-                            codec_view(&bytes), NULL, &part));
+                            codec_view(&bytes), NULL, &part, NULL));
     assert_int_equal(hospital_entries(&p->other, AUDIT_REFUSAL), 1);
     bytes_free(&bytes);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "fault.h"
 #include "node/consent.h"
+#include "node/newest.h"
 #include "node/part.h"
 #include "node/preview.h"
 #include "node/serve.h"
@@ -226,6 +227,84 @@ static void part__tells_why_it_has_left(void **state)
     node_study_destroy(&study);
 }
 
+/* Have a plan signed by `by` refused; what is told of it to the coordinator. */
+static enum reason declined(struct hospital *h, const struct identity *by,
+                            const struct plan *plan)
+{
+    struct bytes bytes = {0}, frame = {0};
+    uint8_t hash[HASH_BYTES];
+    struct part *part;
+    struct part_refusal refusal = {0};
+    struct node_exchange exchange;
+    struct refusal told = {REASON_NONE, ""};
+    struct arena *arena = arena_new(1 << 16);
+    assert_ok(plan_sign(by, plan, &bytes, hash));
+    assert_int_not_equal(part_new(h->node, &h->clock, h->c->terms.study,
+                                  codec_view(&bytes), NULL, &part, &refusal),
+                         ERR_OK);
+    enum err result =
+        part_decline(h->node, h->c->terms.study, &refusal, &exchange, &frame);
+    assert_int_equal(result, refusal.reason == REASON_NONE ? ERR_STATE : ERR_OK);
+    if (result == ERR_OK) {
+        struct envelope said = hospital_envelope(&frame, arena);
+        assert_int_equal(said.kind, MESSAGE_REFUSAL);
+        assert_memory_equal(said.study, h->c->terms.study, STUDY_BYTES);
+        assert_int_equal(said.round, plan->round);
+        assert_int_equal(said.attempt, plan->attempt);
+        assert_ok(codec_decode_refusal(said.body, arena, &told));
+        assert_string_equal(told.detail, ""); /* the reason's number, and nothing else */
+    }
+    assert_int_equal(told.reason, refusal.reason);
+    arena_destroy(&arena);
+    bytes_free(&bytes);
+    bytes_free(&frame);
+    return refusal.reason;
+}
+
+/* A plan that is not entered: the coordinator hears which reason of the closed list it
+ * is, for the attempt of that plan, and nothing of what another may have signed. */
+static void part__tells_why_it_does_not_enter(void **state)
+{
+    struct hospital *h = *state;
+    struct node_study *study = hospital_approved(h);
+    const struct identity *by = h->c->coordinator;
+    struct plan plan = hospital_plan(h);
+    struct others others;
+    struct part *part;
+    uint8_t head[HASH_BYTES] = "invented";
+    hospital_patients(h, PATIENTS);
+    assert_int_equal(declined(h, h->c->hospitals[1], &plan), REASON_NONE);
+    plan.deadline = NOW;
+    assert_int_equal(declined(h, by, &plan), REASON_LATE);
+    plan = hospital_plan(h);
+    plan.step *= 2;
+    assert_int_equal(declined(h, by, &plan), REASON_WRONG_TERMS);
+    plan = hospital_plan(h);
+    hospital_policy_line(h, "hospitals_min", "1000");
+    assert_int_equal(declined(h, by, &plan), REASON_POLICY);
+    hospital_policy_line(h, "patients_min", "7");
+    assert_int_equal(declined(h, by, &plan), REASON_POLICY);
+    hospital_policy_line(h, "period_epsilon_max", "0.001");
+    assert_int_equal(declined(h, by, &plan), REASON_BUDGET);
+    hospital_policy(h, NULL);
+    assert_ok(enter(h, &plan, &part)); /* as it is */
+    assert_int_equal(declined(h, by, &plan), REASON_STALE_ATTEMPT);
+    others_enter(h, &plan, &others);
+    for (enum phase phase = 0; phase < PHASE_UNMASK; phase++)
+        assert_ok(play_phase(h, part, &others));
+    part_destroy(&part);
+    others_leave(&others);
+    plan.attempt = 2; /* a sum of all five may be out, and this one of four could */
+    assert_int_equal(declined(h, by, &plan), REASON_DIFFERENCE);
+    h->now += 1000000000;
+    plan.deadline = h->now + 1;
+    assert_int_equal(declined(h, by, &plan), REASON_POLICY_EXPIRED);
+    h->now = NOW;
+    assert_ok(newest_keep(h->node, 9, head));
+    assert_int_equal(declined(h, by, &plan), REASON_LEDGER_BEHIND);
+    node_study_destroy(&study);
+}
+
 /* The link that publishes a sum names the survivors this hospital confirmed, or the
  * coordinator made another sum. */
 static void part__knows_a_link_over_other_survivors(void **state)
@@ -437,11 +516,11 @@ static void part__believes_only_the_coordinators_plan(void **state)
     assert_ok(plan_sign(h->c->governance, &plan, &bytes, hash));
     assert_refused(
         ERR_VERIFY, "",
-        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part));
+        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part, NULL));
     bytes.size /= 2;
     assert_refused(
         ERR_FORMAT, "",
-        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part));
+        part_new(h->node, &h->clock, plan.study, codec_view(&bytes), NULL, &part, NULL));
     assert_int_equal(attempts_entered(h), 0);
     node_study_destroy(&study);
     bytes_free(&bytes);
@@ -808,6 +887,7 @@ int main(void)
         IN_HOSPITAL(part__stops_when_too_few_are_left),
         IN_HOSPITAL(part__waits_when_told_and_gives_up_when_refused),
         IN_HOSPITAL(part__tells_why_it_has_left),
+        IN_HOSPITAL(part__tells_why_it_does_not_enter),
         IN_HOSPITAL(part__logs_nothing_of_a_patient),
         IN_HOSPITAL(part__knows_a_link_over_other_survivors),
         IN_HOSPITAL(part__believes_only_a_receipt_of_its_own_ledger),

@@ -208,7 +208,7 @@ static void refuses_all_the_way(struct hospital *h, struct plan plan, const char
     }
     if (result == ERR_OK)
         result = part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL,
-                          &part);
+                          &part, NULL);
     if (result == ERR_OK || !strstr(err_text(), says))
         fail_msg("\"%s\" was expected, not \"%s\"", says, err_text());
     assert_null(part);

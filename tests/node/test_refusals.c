@@ -36,8 +36,8 @@ static enum err offer(struct hospital *h, const struct plan *plan, struct part *
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES];
     assert_ok(plan_sign(h->c->coordinator, plan, &bytes, hash));
-    enum err err =
-        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes), NULL, part);
+    enum err err = part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes),
+                            NULL, part, NULL);
     bytes_free(&bytes);
     return err;
 }

@@ -484,8 +484,36 @@ filled=$(sort -n peaks.log | tail -n 1)
 learned siege 4 4
 if grep -iE 'ledger|ERR_STORAGE' ./*.log; then fail "a ledger or a store complains"; fi
 
+# --- a hospital that stays out ------------------------------------------------------------------
+
+# F's officers have approved the study and want more patients than F has when its plan comes: the
+# others go on at once, not when the phase's five minutes are over, and F has the prior for nothing.
+set_up coordinator listen "\"tcp:\/\/127.0.0.1:$port\""
+tries=1
+offer aside 1 1
+for h in "${hospitals[@]}"; do
+    permit "$h" aside 20
+    gemel-node study approve aside --send -C "$h" --quiet >/dev/null
+done
+releases=$(budget F releases)
+draft F 20 --set patients_min=1000
+sign F officer
+install F
+begun=$SECONDS
+for h in "${hospitals[@]}"; do start "$h"; done
+for h in "${hospitals[@]}"; do wait_for "$h"; done
+took=$((SECONDS - begun))
+stop coordinator
+[ $took -lt 60 ] || fail "a round took $took s because F stayed out"
+learned aside 1 4
+same "releases of F" "$(budget F releases)" "$releases"
+grep -q 'attempt\.left member=F reason=POLICY' coordinator.log || fail "nobody heard why F stayed out"
+gemel-coordinator audit show -C coordinator >shown
+grep -q "F stays out: the hospital's policy does not permit it" shown || fail "F is not on record: $(cat shown)"
+
 marks "$work" || fail "a patient's field stands in the files above"
 
 [ $failed = 0 ] || { tail -n 40 ./*.log >&2; exit 1; }
+echo "a round without F, which stayed out: $took s"
 echo "4 rounds on a hostile network: $cut connections cut, $ended fronts ended, $filled KiB at most"
 echo "3 rounds in peace, 8 under $kills kills and $fronts of the front: $summed inputs summed of $paid paid for, one prior for all"

@@ -45,7 +45,7 @@ while read -r name individual; do
     file=$source_dir/models/$name.twin
     begun=$(date +%s%N)
     if ! grep -q '^# Study: ' "$file"; then
-        complain "$name" "the comment at its head has no study"
+        echo "$name: no study in the comment at its head"
         continue
     fi
     if calibrated "$name"; then

@@ -619,8 +619,8 @@ static void enter_plan(void *scene, const struct bytes *object, const char *what
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
     sign(h->c->coordinator, "gemel/plan/1", object, &whole);
     digest_node(h->node, before);
-    if (part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL,
-                 &part) == ERR_OK)
+    if (part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL, &part,
+                 NULL) == ERR_OK)
         fail_msg("entered: %s", what);
     digest_node(h->node, after);
     assert_memory_equal(before, after, HASH_BYTES);
@@ -641,8 +641,8 @@ static void values__in_plans_are_refused(void **state)
     size_t told = tell("plan", &object, &plan_table, enter_plan, h);
     print_message("%zu values of a plan\n", told);
     assert_true(told >= 100);
-    assert_ok(
-        part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL, &part));
+    assert_ok(part_new(h->node, &h->clock, h->c->terms.study, codec_view(&whole), NULL,
+                       &part, NULL));
     part_destroy(&part);
     bytes_free(&whole);
     bytes_free(&object);
