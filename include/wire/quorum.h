@@ -29,9 +29,10 @@ struct quorum {
 };
 
 /* The house's choice: q = floor((n + c)/2) + 1; u_min = max(q, ceil(0.8 n),
- * survivors_min); a complete graph with t = max(floor(n/2), c) + 1 up to
+ * survivors_min); a complete graph with t = max(floor(n/2), c, n + c - u_min) + 1 up to
  * QUORUM_COMPLETE_MAX members, above that the smallest sound degree (everybody's where
- * none is smaller) and a t that goes with it. ERR_RANGE with a sentence and a hint when
+ * none is smaller), a t that goes with it, and u_min raised until there can be no second
+ * sum. ERR_RANGE with a sentence and a hint when
  * no sound choice exists: u_min - c must be at least 2. `quorum` is then unchanged. */
 enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_min,
                        struct quorum *quorum);
@@ -39,7 +40,9 @@ enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_
 /* Whether a plan's numbers are sound, whoever chose them: 2q > n + c, q <= u_min <= n,
  * u_min - c >= 2, and a complete graph with c < t <= q, or, above QUORUM_COMPLETE_MAX
  * members, a degree and threshold that suffice (wire/graph.h) however the n - u_min who
- * may be missing are chosen. ERR_DENIED names the number that is not sound. */
+ * may be missing are chosen; and u_min + g > n + c, where g, the fewest who can give the
+ * shares for a sum, is t or ceil(u_min t / (degree + 1)): no second sum of the round that
+ * differs by a few. ERR_DENIED names the number that is not sound. */
 enum err quorum_check(const struct quorum *quorum);
 
 /* The default for c: one in six, at least one. */

@@ -15,6 +15,25 @@ uint32_t quorum_colluders(uint32_t members)
     return larger(members / 6, 1);
 }
 
+/* The fewest who can have given the shares that open a sum: t of all, or, where each of u
+ * secrets asks for t of the degree + 1 who hold a share of it, their even part. */
+static uint64_t givers(const struct quorum *quorum)
+{
+    uint64_t holders = (uint64_t)quorum->degree + 1;
+    if (holders >= quorum->members)
+        return quorum->threshold;
+    return ((uint64_t)quorum->survivors * quorum->threshold + holders - 1) / holders;
+}
+
+/* Whoever gave shares for one sum of a round enters no attempt at another that is too
+ * near (node/sums). Of u who would have to, that is somebody honest for certain when
+ * those who gave none, n - givers, and the colluders are fewer. */
+static bool excludes_another(const struct quorum *quorum)
+{
+    return quorum->survivors + givers(quorum) >
+           (uint64_t)quorum->members + quorum->colluders;
+}
+
 static enum err check_members(uint32_t members, uint32_t colluders)
 {
     if (members > QUORUM_MEMBERS_MAX)
@@ -40,6 +59,17 @@ static enum err check_members(uint32_t members, uint32_t colluders)
     return ERR_OK;
 }
 
+/* A threshold and who holds shares, for so many who stay. As u is at least q, n + c - u
+ * is below q, and so the threshold of a complete graph at most q. */
+static void choose_shares(struct quorum *chosen)
+{
+    uint32_t n = chosen->members, c = chosen->colluders, u = chosen->survivors;
+    chosen->degree = n - 1;
+    chosen->threshold = larger(larger(n / 2, c), n + c - u) + 1;
+    if (n > QUORUM_COMPLETE_MAX)
+        (void)graph_parameters(n, c, n - u, &chosen->degree, &chosen->threshold);
+}
+
 enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_min,
                        struct quorum *quorum)
 {
@@ -53,15 +83,16 @@ enum err quorum_choose(uint32_t members, uint32_t colluders, uint32_t survivors_
         .members = members,
         .colluders = colluders,
         .quorum = (members + colluders) / 2 + 1,
-        .threshold = larger(members / 2, colluders) + 1,
         .degree = members - 1,
     };
     /* Nobody may be summed without a quorum; c <= n - 2 makes u_min - c at least 2. */
     chosen.survivors = larger(chosen.quorum, members - members / 5);
     chosen.survivors = larger(chosen.survivors, survivors_min);
-    if (members > QUORUM_COMPLETE_MAX)
-        (void)graph_parameters(members, colluders, members - chosen.survivors,
-                               &chosen.degree, &chosen.threshold);
+    choose_shares(&chosen);
+    while (!excludes_another(&chosen)) { /* of a complete graph it does */
+        chosen.survivors++;
+        choose_shares(&chosen);
+    }
     *quorum = chosen;
     return ERR_OK;
 }
@@ -127,5 +158,13 @@ enum err quorum_check(const struct quorum *quorum)
                        "at least %u survivors with %u colluders among them, "
                        "expected %u more than colluders",
                        quorum->survivors, quorum->colluders, QUORUM_HONEST_MIN);
-    return check_graph(quorum);
+    if (check_graph(quorum) != ERR_OK)
+        return err_code();
+    if (!excludes_another(quorum))
+        return err_set(
+            ERR_DENIED,
+            "at least %u survivors and a threshold of %u shares, expected more "
+            "together, or two sums of a round could differ by a few members",
+            quorum->survivors, quorum->threshold);
+    return ERR_OK;
 }

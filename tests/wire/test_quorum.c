@@ -89,8 +89,9 @@ static void quorum__two_quorums_share_an_honest_member_in_every_set(void **state
 static void quorum__check_names_the_number_that_is_too_weak(void **state)
 {
     (void)state;
-    /* Everything as weak as is sound: 2q = n + c + 1, u_min = q, t = c + 1. */
-    const struct quorum tight = {12, 3, 8, 4, 8, 11};
+    /* Everything as weak as is sound: 2q = n + c + 1, u_min = q, u_min + t = n + c + 1.
+     */
+    const struct quorum tight = {12, 3, 8, 8, 8, 11};
     assert_ok(quorum_check(&tight));
     struct quorum plan = tight;
     plan.members = 13;
@@ -109,6 +110,8 @@ static void quorum__check_names_the_number_that_is_too_weak(void **state)
     assert_refused(ERR_DENIED, "threshold of 3", quorum_check(&plan));
     plan.threshold = 9;
     assert_refused(ERR_DENIED, "threshold of 9", quorum_check(&plan));
+    plan.threshold = 7;
+    assert_refused(ERR_DENIED, "two sums of a round could differ", quorum_check(&plan));
     plan = tight;
     plan.survivors = 7;
     assert_refused(ERR_DENIED, "7 survivors", quorum_check(&plan));
@@ -149,6 +152,40 @@ static void quorum__keeps_two_honest_inputs_in_every_sum(void **state)
             assert_true(chosen(n, c).survivors >= c + 2);
 }
 
+/* Whoever gave shares for one sum and is honest enters no attempt at one too near. Among
+ * as many as must enter that there is such a one, for any who gave the shares of the
+ * first: t of everybody, or so many that each of u secrets has t among its holders, which
+ * no set of fewer than their even part can be. Counted without the formula's help: the
+ * largest set that could enter a second attempt is too small. */
+static void quorum__leaves_no_second_sum_of_a_round(void **state)
+{
+    (void)state;
+    for (uint32_t n = 3; n <= 64; n++)
+        for (uint32_t c = 1; c <= n - 2; c++) {
+            struct quorum q = chosen(n, c), less = q;
+            /* t gave shares, of whom c lie about it; who gave none, and they, enter. */
+            uint32_t honest_givers = q.threshold - c, may_enter = n - honest_givers;
+            assert_true(may_enter < q.survivors);
+            assert_true(q.threshold <= q.quorum);
+            less.threshold = n + c - q.survivors;
+            if (less.threshold > c)
+                assert_refused(ERR_DENIED, "could differ", quorum_check(&less));
+        }
+    static const uint32_t rows[][2] = {{257, 1}, {257, 60}, {300, 90}, {1000, 241}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct quorum q = chosen(rows[i][0], rows[i][1]);
+        assert_true(q.degree < q.members - 1);
+        /* Each giver serves degree + 1 secrets at most. */
+        uint32_t givers = 0;
+        while ((uint64_t)givers * (q.degree + 1) < (uint64_t)q.survivors * q.threshold)
+            givers++;
+        assert_true(q.members - (givers - q.colluders) < q.survivors);
+        assert_ok(quorum_check(&q));
+        /* More than the least had to stay. */
+        assert_true(q.survivors > q.members - q.members / 5);
+    }
+}
+
 /* Above QUORUM_COMPLETE_MAX members. */
 static void quorum__large_plans_have_a_graph_that_suffices(void **state)
 {
@@ -186,8 +223,10 @@ static void quorum__large_plans_have_a_graph_that_suffices(void **state)
         /* Everybody is never too many. */
         plan = large;
         plan.degree = plan.members - 1;
-        plan.threshold = plan.colluders + 1;
+        plan.threshold = missing + plan.colluders + 1;
         assert_ok(quorum_check(&plan));
+        plan.threshold--;
+        assert_refused(ERR_DENIED, "could differ", quorum_check(&plan));
         plan.threshold = plan.colluders;
         assert_refused(ERR_DENIED, "threshold", quorum_check(&plan));
     }
@@ -203,7 +242,7 @@ static void quorum__large_plans_fall_back_to_everybody(void **state)
     (void)state;
     struct quorum plan = chosen(300, 297);
     assert_int_equal(plan.degree, 299);
-    assert_int_equal(plan.threshold, 298);
+    assert_int_equal(plan.threshold, 299);
     assert_ok(quorum_check(&plan));
 }
 
@@ -234,6 +273,7 @@ int main(void)
         cmocka_unit_test(quorum__two_quorums_share_an_honest_member_in_every_set),
         cmocka_unit_test(quorum__check_names_the_number_that_is_too_weak),
         cmocka_unit_test(quorum__keeps_two_honest_inputs_in_every_sum),
+        cmocka_unit_test(quorum__leaves_no_second_sum_of_a_round),
         cmocka_unit_test(quorum__large_plans_have_a_graph_that_suffices),
         cmocka_unit_test(quorum__large_plans_fall_back_to_everybody),
         cmocka_unit_test(quorum__refuses_what_cannot_be),

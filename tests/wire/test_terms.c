@@ -138,7 +138,9 @@ static void plan__every_field_is_held_against_what_is_known(void **state)
     WRONG(plan.noise_log2 = 19, REASON_WRONG_TERMS, "noise_log2");
     WRONG(plan.survivors = 2, REASON_WRONG_TERMS, "hospitals_min");
     WRONG(plan.colluders = 0, REASON_WRONG_TERMS, "colluders");
-    WRONG(plan.colluders = 2, REASON_WRONG_TERMS, "norm_max"); /* sound, with more noise */
+    WRONG((plan.colluders = 2, plan.threshold = 4), REASON_WRONG_TERMS,
+          "norm_max"); /* sound, with more noise */
+    WRONG(plan.colluders = 2, REASON_WEAK_PLAN, "two sums of a round");
     WRONG(plan.colluders = 3, REASON_WEAK_PLAN, "plan");
     WRONG(plan.quorum = 3, REASON_WEAK_PLAN, "plan");
     WRONG(plan.threshold = 1, REASON_WEAK_PLAN, "plan");
