@@ -577,8 +577,11 @@ static struct json *files_json(struct cli *cli)
 
 static bool names_file(const struct cli_option *option)
 {
-    return option->value &&
-           (strcmp(option->value, "FILE") == 0 || strcmp(option->value, "SOURCE") == 0);
+    static const char *const kinds[] = {"FILE", "MODEL", "SOURCE"};
+    for (size_t i = 0; option->value && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(option->value, kinds[i]) == 0)
+            return true;
+    return false;
 }
 
 /* The command's option of this name whose value is a file's; NULL: it has none. */

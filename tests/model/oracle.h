@@ -188,7 +188,7 @@ static inline long double oracle_slope(const struct oracle *oracle,
     struct oracle moved = *oracle;
     long double *at =
         (long double *)((char *)&moved + ((const char *)place - (const char *)oracle));
-    long double h = 1e-4L * (fabsl(*place) > 1e-3L ? fabsl(*place) : 1e-3L), f[4];
+    long double h = 1e-5L * (fabsl(*place) > 1e-3L ? fabsl(*place) : 1e-3L), f[4];
     for (int i = 0; i < 4; i++) {
         *at = *place + h * (i < 2 ? i - 2 : i - 1);
         f[i] = oracle_value(&moved, expr);

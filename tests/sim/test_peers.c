@@ -190,7 +190,8 @@ static void peers__04_a_threshold_is_judged_by_the_node(void **state)
     struct rehearsal *r = five(DIM);
     for (uint32_t threshold = 1; threshold <= N; threshold++) {
         sign_plan_with(r, r->coordinator, threshold);
-        bool sound = threshold > r->quorum.colluders && threshold <= r->quorum.quorum;
+        bool sound = threshold > r->quorum.colluders && threshold <= r->quorum.quorum &&
+                     r->quorum.survivors + threshold > N + r->quorum.colluders;
         assert_int_equal(rehearsal_enter(r, 0), sound ? ERR_OK : ERR_DENIED);
     }
     rehearsal_destroy(&r);
