@@ -1,5 +1,6 @@
 #include "node/commands.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "front/svg.h"
 #include "model/example.h"
 #include "model/library.h"
+#include "model/outcome.h"
 #include "model/regimen.h"
 #include "model/twin.h"
 
@@ -119,10 +121,26 @@ static enum err read_settings(const struct question *q, double *parameters,
     return err;
 }
 
+/* Of the whole course, from the first row or reading to the last reading. Stays NULL
+ * where the model has none, or the readings are of one moment. */
+static enum err run_outcomes(const struct question *q, const struct twin *twin,
+                             const double *parameters, struct outcomes **outcomes)
+{
+    bool any = model_outcomes(q->model) + model_plausibles(q->model) > 0;
+    double from = fmin(q->times[0], twin_start(twin)), until = q->times[q->count - 1];
+    if (!any || !(until > from))
+        return ERR_OK;
+    struct outcome_engine *engine = outcome_engine_new(q->model);
+    enum err err = outcomes_new(engine, twin, parameters, from, until, outcomes);
+    outcome_engine_destroy(&engine);
+    return err;
+}
+
 /* Everything that the model computes at `count` times, with one more setting where the
- * question is about more than one: out [count][outputs]. */
+ * question is about more than one: out [count][outputs]; and what the course comes to,
+ * unless `outcomes` is NULL. */
 static enum err run_once(const struct question *q, const double *point, size_t count,
-                         double *out)
+                         double *out, struct outcomes **outcomes)
 {
     double parameters[MODEL_PARAMETERS_MAX];
     struct prior_layout *layout = mem_new(1, sizeof *layout);
@@ -143,6 +161,8 @@ static enum err run_once(const struct question *q, const double *point, size_t c
         engine = engine_new(q->model, layout, &options);
         err = twin_simulate(engine, twin, parameters, q->times, count, out);
     }
+    if (err == ERR_OK && outcomes)
+        err = run_outcomes(q, twin, parameters, outcomes);
     engine_destroy(&engine);
     twin_destroy(&twin);
     record_destroy(&record);
@@ -150,16 +170,17 @@ static enum err run_once(const struct question *q, const double *point, size_t c
     return err;
 }
 
-/* out [rows][outputs]; caller frees, also after an error. */
-static enum err run(const struct question *q, double **out)
+/* out [rows][outputs]; caller frees, also after an error. `outcomes`, which may be NULL:
+ * of a question about one course. */
+static enum err run(const struct question *q, double **out, struct outcomes **outcomes)
 {
     size_t width = outputs_of(q->model);
     enum err err = ERR_OK;
     *out = mem_new(rows_of(q) * width, sizeof **out);
     if (!q->over)
-        return run_once(q, NULL, q->count, *out);
+        return run_once(q, NULL, q->count, *out, outcomes);
     for (size_t i = 0; i < q->point_count && err == ERR_OK; i++)
-        err = run_once(q, &q->points[i], 1, *out + i * width);
+        err = run_once(q, &q->points[i], 1, *out + i * width, NULL);
     return err;
 }
 
@@ -202,7 +223,60 @@ static enum err ask(struct cli *cli, const struct model *model, struct question 
 
 /* --- simulate ---------------------------------------------------------------------- */
 
-static void print_run(const struct question *q, const double *out)
+static struct json *outcomes_json(const struct model *model,
+                                  const struct outcomes *outcomes)
+{
+    struct json *array = json_new_array();
+    for (size_t i = 0; i < model_outcomes(model); i++) {
+        const struct model_outcome *one = model_outcome(model, i);
+        const struct outcome_series *series = &outcomes->of[i];
+        struct json *json = json_new_object();
+        json_set_text(json, "name", one->name);
+        json_set_text(json, "unit", one->unit);
+        json_set_reals(json, "from", series->from, series->count);
+        json_set_reals(json, "to", series->to, series->count);
+        json_set_reals(json, "value", series->values, series->count);
+        json_add(array, json);
+    }
+    return array;
+}
+
+static struct json *plausible_json(const struct model *model,
+                                   const struct outcomes *outcomes)
+{
+    struct json *array = json_new_array();
+    for (size_t i = 0; i < model_plausibles(model); i++) {
+        struct json *json = json_new_object();
+        json_set_text(json, "condition", model_plausible(model, i)->text);
+        json_set_boolean(json, "holds", outcomes->plausible[i]);
+        json_add(array, json);
+    }
+    return array;
+}
+
+/* A second table below that of the readings. */
+static void print_outcomes(const struct model *model, const struct outcomes *outcomes)
+{
+    printf("\noutcome,from,to,value,unit\n");
+    for (size_t i = 0; i < model_outcomes(model); i++) {
+        const struct model_outcome *one = model_outcome(model, i);
+        const struct outcome_series *series = &outcomes->of[i];
+        for (size_t w = 0; w < series->count; w++) {
+            printf("%s,%.10g,%.10g,", one->name, series->from[w], series->to[w]);
+            if (isfinite(series->values[w]))
+                printf("%.8g,%s\n", series->values[w], one->unit);
+            else
+                printf(",%s\n", one->unit);
+        }
+    }
+    for (size_t i = 0; i < model_plausibles(model); i++)
+        if (!outcomes->plausible[i])
+            fprintf(stderr, "warning: not plausible: %s\n",
+                    model_plausible(model, i)->text);
+}
+
+static void print_run(const struct question *q, const double *out,
+                      const struct outcomes *outcomes)
 {
     size_t width = outputs_of(q->model), rows = rows_of(q);
     const char *axis = q->over ? q->over : "time";
@@ -215,6 +289,10 @@ static void print_run(const struct question *q, const double *out)
         json_set_reals(json, output_at(q->model, j).name, column, rows);
     }
     mem_free(column);
+    if (outcomes) {
+        json_set(json, "outcomes", outcomes_json(q->model, outcomes));
+        json_set(json, "plausible", plausible_json(q->model, outcomes));
+    }
     cli_result(q->cli, json);
     if (cli_is_json(q->cli))
         return;
@@ -227,6 +305,8 @@ static void print_run(const struct question *q, const double *out)
             printf(",%.10g", out[i * width + j]);
     }
     printf("\n");
+    if (outcomes)
+        print_outcomes(q->model, outcomes);
 }
 
 enum err command_model_simulate(struct cli *cli)
@@ -234,13 +314,15 @@ enum err command_model_simulate(struct cli *cli)
     struct model *model;
     struct question q = {0};
     double *out = NULL;
+    struct outcomes *outcomes = NULL;
     if (library_load(cli_argument(cli, 0), &model) != ERR_OK)
         return err_code();
     enum err err = ask(cli, model, &q);
     if (err == ERR_OK)
-        err = run(&q, &out);
+        err = run(&q, &out, &outcomes);
     if (err == ERR_OK)
-        print_run(&q, out);
+        print_run(&q, out, outcomes);
+    outcomes_destroy(model, &outcomes);
     mem_free(out);
     question_clear(&q);
     model_destroy(&model);
@@ -415,7 +497,7 @@ enum err command_model_plot(struct cli *cli)
     if (err == ERR_OK)
         err = choose(&q, &shown);
     if (err == ERR_OK)
-        err = run(&q, &out);
+        err = run(&q, &out, NULL);
     if (err == ERR_OK)
         err = show(&q, &shown, out);
     mem_free(out);

@@ -180,6 +180,24 @@ struct model_observation {
 size_t model_observations(const struct model *model);
 const struct model_observation *model_observation(const struct model *model, size_t index);
 
+/* --- what a course comes to (model/outcome), in file order
+ * ------------------------------- */
+
+struct model_outcome {
+    const char *name, *unit, *label;
+    bool series; /* one value per period */
+};
+
+size_t model_outcomes(const struct model *model);
+const struct model_outcome *model_outcome(const struct model *model, size_t index);
+
+struct model_plausible { /* a condition that every patient has to meet */
+    const char *text, *label;
+};
+
+size_t model_plausibles(const struct model *model);
+const struct model_plausible *model_plausible(const struct model *model, size_t index);
+
 /* --- what may be tried on a twin, in file order ------------------------------------------ */
 
 enum range_of { RANGE_OF_INPUT, RANGE_OF_PARAMETER, RANGE_OF_COVARIATE };

@@ -520,6 +520,51 @@ static enum err check_observation(struct model *model, size_t index)
     return ERR_OK;
 }
 
+/* --- outcomes ------------------------------------------------------------------- */
+
+static enum err check_window(struct model *model, struct outcome_line *line)
+{
+    struct expr *const bounds[] = {line->from, line->to};
+    for (size_t i = 0; i < 2; i++)
+        if (check_time_modifier(model, bounds[i], "a window") != ERR_OK)
+            return err_code();
+    return ERR_OK;
+}
+
+static enum err check_outcome(struct model *model, size_t index)
+{
+    struct outcome_line *line = &model->syntax->outcomes[index];
+    if (check_window(model, line) != ERR_OK || measure(model, line->expr) != ERR_OK)
+        return err_code();
+    struct unit unit = line->unit.unit;
+    if (!line->unit.text && unit_tidy(&line->expr->of, &unit) != ERR_OK)
+        unit = line->expr->of;
+    if (measure_convert(model, line->expr, &unit, E3001, line->name) != ERR_OK)
+        return err_code();
+    line->type = TYPE_UNIT;
+    line->of = unit;
+    model->outcomes[index] = (struct model_outcome){
+        line->name, line->unit.text ? line->unit.text : measure_text(model, &line->of),
+        line->label, line->window == WINDOW_PER};
+    return ERR_OK;
+}
+
+static enum err check_plausible(struct model *model, size_t index)
+{
+    struct outcome_line *line = &model->syntax->plausible[index];
+    struct bytes text = {0};
+    if (check_window(model, line) != ERR_OK || measure(model, line->expr) != ERR_OK)
+        return err_code();
+    if (line->expr->type != TYPE_CONDITION)
+        return refuse(model, line->at, E3008, "what is plausible is a condition");
+    expr_print(line->expr, &text);
+    const char *kept =
+        arena_text(model->syntax->arena, (const char *)text.data, text.size);
+    bytes_free(&text);
+    model->plausible[index] = (struct model_plausible){kept ? kept : "", line->label};
+    return ERR_OK;
+}
+
 /* --- [what-if] ------------------------------------------------------------------ */
 
 static enum err check_range(struct model *model, size_t index)
@@ -602,6 +647,8 @@ enum err model_check(struct model *model)
     CHECK_EACH(s->state_count, check_state(model, i));
     CHECK_EACH(s->input_count, check_input(model, i));
     CHECK_EACH(s->observation_count, check_observation(model, i));
+    CHECK_EACH(s->outcome_count, check_outcome(model, i));
+    CHECK_EACH(s->plausible_count, check_plausible(model, i));
     CHECK_EACH(s->range_count, check_range(model, i));
     if (err == ERR_OK && !syntax_take(s, 1))
         err = refuse(model, 0, E4003, "the model needs more memory than a model may");

@@ -539,6 +539,42 @@ int evaluator_outputs(struct evaluator *evaluator, double t, const double *x,
     return !finite;
 }
 
+/* --- outcomes ------------------------------------------------------------------- */
+
+static void read_results(const struct evaluator *evaluator, const struct stream *stream,
+                         double *out)
+{
+    for (size_t i = 0; i < stream->result_count; i++)
+        out[i] = result(evaluator, stream, i);
+}
+
+void evaluator_course(struct evaluator *evaluator, double t, const double *x,
+                      double *values)
+{
+    const struct stream *stream = &evaluator->program->course;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
+    read_results(evaluator, stream, values);
+}
+
+void evaluator_windows(struct evaluator *evaluator, double *bounds)
+{
+    run(evaluator, &evaluator->program->window);
+    read_results(evaluator, &evaluator->program->window, bounds);
+}
+
+void evaluator_conclude(struct evaluator *evaluator, const double *functionals,
+                        double *outcomes)
+{
+    const struct program *program = evaluator->program;
+    size_t count = evaluator->model->syntax->functional_count;
+    if (count)
+        memcpy(evaluator->registers + program->functionals, functionals,
+               count * sizeof(double));
+    run(evaluator, &program->outcome);
+    read_results(evaluator, &program->outcome, outcomes);
+}
+
 /* --- scheduled breaks ----------------------------------------------------------- */
 
 static int compare_breaks(const void *left, const void *right)

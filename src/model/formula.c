@@ -55,6 +55,35 @@ const char *function_name(enum op op)
     return op == OP_NEGATE ? "-" : op == OP_NOT ? "not" : "";
 }
 
+static const char *const functionals[FUNCTIONALS] = {
+    [FUNCTIONAL_MIN] = "min",
+    [FUNCTIONAL_MAX] = "max",
+    [FUNCTIONAL_MEAN] = "mean",
+    [FUNCTIONAL_SD] = "sd",
+    [FUNCTIONAL_AUC] = "auc",
+    [FUNCTIONAL_START] = "start",
+    [FUNCTIONAL_END] = "end",
+    [FUNCTIONAL_TIME_OF_MIN] = "time_of_min",
+    [FUNCTIONAL_TIME_OF_MAX] = "time_of_max",
+    [FUNCTIONAL_FRACTION] = "fraction",
+    [FUNCTIONAL_DURATION] = "duration",
+    [FUNCTIONAL_FIRST] = "first",
+    [FUNCTIONAL_LAST] = "last",
+};
+
+const char *functional_name(enum functional functional)
+{
+    return functionals[functional];
+}
+
+static bool functional_find(const char *name, enum functional *functional)
+{
+    for (*functional = 0; *functional < FUNCTIONALS; ++*functional)
+        if (strcmp(functionals[*functional], name) == 0)
+            return true;
+    return false;
+}
+
 static enum err expression(struct parser *parser, int level, struct expr **expr);
 
 /* The end of what was opened at `opened`. Lines go on inside parentheses, so that a
@@ -146,6 +175,33 @@ static enum err wrong_count(struct parser *parser, size_t at, size_t function,
     return err_hint("write %s(%s)", functions[function].name, form);
 }
 
+/* A call of one argument becomes a functional. */
+static enum err functional(struct parser *parser, size_t at, enum functional which,
+                           struct expr *argument, struct expr **expr)
+{
+    struct syntax *s = parser->syntax;
+    if (s->functional_count == MODEL_FUNCTIONALS_MAX)
+        return source_refuse(parser_source(parser), at, E4003, "more than %d functionals",
+                             MODEL_FUNCTIONALS_MAX);
+    if (expr_new(parser, OP_FUNCTIONAL, at, &argument, 1, expr) != ERR_OK)
+        return err_code();
+    (*expr)->functional = which;
+    (*expr)->index = s->functional_count;
+    s->functionals[s->functional_count++] = argument;
+    return ERR_OK;
+}
+
+/* A functional where there is none, or one of more arguments than one. */
+static enum err no_functional(struct parser *parser, size_t at, const char *name,
+                              size_t count)
+{
+    if (parser->outcomes)
+        return source_refuse(parser_source(parser), at, E2007, "%s with %zu arguments",
+                             name, count);
+    source_refuse(parser_source(parser), at, E2006, "there is no function %s", name);
+    return err_hint("%s looks at a whole course; it stands under [outcomes]", name);
+}
+
 static enum err unknown_function(struct parser *parser, size_t at, const char *name)
 {
     static const char *const others[][2] = {
@@ -182,14 +238,18 @@ static enum err call(struct parser *parser, size_t at, const char *name,
 {
     struct expr *arguments[ARGUMENTS_MAX];
     size_t count = 0, function = 0;
+    enum functional whole;
+    bool of_course = functional_find(name, &whole);
     while (function < FUNCTION_COUNT && strcmp(functions[function].name, name) != 0)
         function++;
-    if (function == FUNCTION_COUNT)
+    if (function == FUNCTION_COUNT && !of_course)
         return unknown_function(parser, at, name);
     size_t opened = parser->token.at;
     if (parser_advance(parser) != ERR_OK)
         return err_code();
     while (!parser_at_sign(parser, ")")) {
+        if (count == ARGUMENTS_MAX && function == FUNCTION_COUNT)
+            return no_functional(parser, at, name, count + 1);
         if (count == ARGUMENTS_MAX)
             return wrong_count(parser, at, function, count + 1);
         if (count && !parser_at_sign(parser, ","))
@@ -201,6 +261,10 @@ static enum err call(struct parser *parser, size_t at, const char *name,
     }
     if (parser_advance(parser) != ERR_OK)
         return err_code();
+    if (of_course && parser->outcomes && count == 1)
+        return functional(parser, at, whole, arguments[0], expr);
+    if (function == FUNCTION_COUNT)
+        return no_functional(parser, at, name, count);
     if (count < functions[function].least || count > functions[function].most ||
         (functions[function].op == OP_PIECEWISE && count % 2 == 0))
         return wrong_count(parser, at, function, count);

@@ -147,6 +147,10 @@ static void measure_name(const struct syntax *s, struct expr *expr)
     case SYMBOL_DOSE:
         expr->of = s->inputs[expr->index].unit.unit;
         break;
+    case SYMBOL_OUTCOME:
+        expr->type = s->outcomes[expr->index].type;
+        expr->of = s->outcomes[expr->index].of;
+        break;
     case SYMBOL_QUANTITY:
         expr->type = s->quantities[expr->index].type;
         expr->of = s->quantities[expr->index].of;
@@ -297,6 +301,30 @@ static enum err measure_root(struct model *model, struct expr *expr)
                : unit_too_big(model, expr);
 }
 
+static enum err measure_functional(struct model *model, struct expr *expr)
+{
+    const char *what = functional_name(expr->functional);
+    const struct expr *argument = expr->arguments[0];
+    expr->type = TYPE_UNIT;
+    if (expr->functional >= FUNCTIONAL_FRACTION) {
+        expr->of =
+            expr->functional == FUNCTIONAL_FRACTION ? UNIT_ONE : model->syntax->time.unit;
+        return need_condition(model, argument, what);
+    }
+    if (argument->type == TYPE_CONDITION)
+        return refuse_condition(model, argument, what);
+    expr->of = argument->of;
+    if (expr->functional == FUNCTIONAL_TIME_OF_MIN ||
+        expr->functional == FUNCTIONAL_TIME_OF_MAX)
+        expr->of = model->syntax->time.unit;
+    if (expr->functional == FUNCTIONAL_AUC)
+        return unit_multiply(&argument->of, &model->syntax->time.unit, &expr->of) ==
+                       ERR_OK
+                   ? ERR_OK
+                   : unit_too_big(model, expr);
+    return ERR_OK;
+}
+
 static enum err measure_operation(struct model *model, struct expr *expr)
 {
     switch (expr->op) {
@@ -319,6 +347,8 @@ static enum err measure_operation(struct model *model, struct expr *expr)
     case OP_PIECEWISE:
     case OP_TABLE:
         return measure_choice(model, expr);
+    case OP_FUNCTIONAL:
+        return measure_functional(model, expr);
     case OP_LESS:
     case OP_LESS_EQUAL:
     case OP_GREATER:

@@ -198,6 +198,26 @@ const struct model_observation *model_observation(const struct model *model, siz
     return &model->observations[index];
 }
 
+size_t model_outcomes(const struct model *model)
+{
+    return model->syntax->outcome_count;
+}
+
+const struct model_outcome *model_outcome(const struct model *model, size_t index)
+{
+    return &model->outcomes[index];
+}
+
+size_t model_plausibles(const struct model *model)
+{
+    return model->syntax->plausible_count;
+}
+
+const struct model_plausible *model_plausible(const struct model *model, size_t index)
+{
+    return &model->plausible[index];
+}
+
 size_t model_ranges(const struct model *model)
 {
     return model->syntax->range_count;
@@ -370,6 +390,19 @@ char *model_describe(const struct model *model, bool program)
         listing_add(&listing, "  %-20s %-16s %s\n", model->observations[i].name,
                     model->observations[i].unit,
                     model->observations[i].label ? model->observations[i].label : "");
+    if (model_outcomes(model))
+        listing_add(&listing, "outcomes\n");
+    for (size_t i = 0; i < model_outcomes(model); i++)
+        listing_add(&listing, "  %-20s %-16s %s%s\n", model->outcomes[i].name,
+                    model->outcomes[i].unit,
+                    model->outcomes[i].series ? "(one per period) " : "",
+                    model->outcomes[i].label ? model->outcomes[i].label : "");
+    if (model_plausibles(model))
+        listing_add(&listing, "plausible\n");
+    for (size_t i = 0; i < model_plausibles(model); i++)
+        listing_add(&listing, "  %s%s%s\n", model->plausible[i].text,
+                    model->plausible[i].label ? ": " : "",
+                    model->plausible[i].label ? model->plausible[i].label : "");
     say_conversions(&listing, model);
     if (program)
         program_print(model, &listing);

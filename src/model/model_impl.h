@@ -61,7 +61,8 @@ struct source {
     X(E1007,                                                                             \
       "An unknown section, or one that comes twice. The sections are [parameters], "     \
       "[population], [covariates], [individual], [doses], [equations], "                 \
-      "[observations] and [what-if], in any order; a model needs only those it uses.")   \
+      "[observations], [outcomes], [plausible] and [what-if], in any order; a model "    \
+      "needs only those it uses.")                                                       \
     X(E1008, "A model begins with two lines: model NAME version N \"title\", then time " \
              "UNIT. Everything else belongs into a section.")                            \
     X(E1009,                                                                             \
@@ -175,7 +176,14 @@ struct source {
     X(E4013,                                                                             \
       "A dose that moves what is there (radiation Gy : V = V*exp(-a*dose)) names each "  \
       "state at most once; all its formulas see the states before it and the amount "    \
-      "as dose. It happens at once, and fraction, lag and over are not for it.")
+      "as dose. It happens at once, and fraction, lag and over are not for it.")         \
+    X(E4014,                                                                             \
+      "An outcome is a formula of what a whole course comes to: min(G), max(G), "        \
+      "mean(G), sd(G), auc(G), start(G), end(G), time_of_min(G), time_of_max(G), "       \
+      "fraction(G > 10 [mmol/L]), duration(...), first(...), last(...). None of them "   \
+      "stands inside another. Outside of them there are parameters, covariates, "        \
+      "quantities without states and time, and outcomes that stand above. Outcomes per " \
+      "period are many, so that no other line can name them.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -235,6 +243,9 @@ void token_raw(struct lexer *lexer, const struct token *token, size_t *size);
 #define MODEL_RANGES_MAX 96
 #define LEVELS_MAX 32
 #define MODEL_SOURCES_MAX 32
+#define MODEL_OUTCOMES_MAX 64
+#define MODEL_FUNCTIONALS_MAX 256
+#define MODEL_COMPARISONS_MAX 512
 #define NUMBER_TEXT_MAX 64
 
 enum op {
@@ -242,9 +253,10 @@ enum op {
     OP_NUMBER, /* value */
     OP_NAME,   /* syntax only */
     OP_PARAMETER,
-    OP_COVARIATE, /* since it last changed */
-    OP_DRIFT,     /* slope of a covariate that moves linearly */
-    OP_SINCE,     /* when covariates last changed */
+    OP_COVARIATE,  /* since it last changed */
+    OP_DRIFT,      /* slope of a covariate that moves linearly */
+    OP_SINCE,      /* when covariates last changed */
+    OP_FUNCTIONAL, /* what a course comes to; syntax: of its argument */
     OP_TIME,
     OP_STATE,
     OP_DOSE,        /* the amount of the dose that makes states jump */
@@ -313,6 +325,25 @@ enum symbol_kind {
     SYMBOL_INPUT,
     SYMBOL_OBSERVATION,
     SYMBOL_DOSE, /* of the input `index` */
+    SYMBOL_OUTCOME,
+};
+
+/* What an outcome is made of. Those from FUNCTIONAL_FRACTION on are of a condition. */
+enum functional {
+    FUNCTIONAL_MIN,
+    FUNCTIONAL_MAX,
+    FUNCTIONAL_MEAN,
+    FUNCTIONAL_SD,
+    FUNCTIONAL_AUC,
+    FUNCTIONAL_START,
+    FUNCTIONAL_END,
+    FUNCTIONAL_TIME_OF_MIN,
+    FUNCTIONAL_TIME_OF_MAX,
+    FUNCTIONAL_FRACTION,
+    FUNCTIONAL_DURATION,
+    FUNCTIONAL_FIRST,
+    FUNCTIONAL_LAST,
+    FUNCTIONALS
 };
 
 struct expr {
@@ -323,6 +354,7 @@ struct expr {
     struct unit_text *unit; /* OP_NUMBER with one */
     const char *name; /* OP_NAME, OP_TABLE; a table's key: its label, if it has one */
     size_t name_at;   /* OP_TABLE */
+    enum functional functional; /* OP_FUNCTIONAL; `index` is its place in the syntax */
     size_t count;
     struct expr **arguments;
     /* check: */
@@ -436,6 +468,22 @@ struct observation_line {
     struct unit_text low_unit, high_unit;
 };
 
+enum window { WINDOW_RUN, WINDOW_SPAN, WINDOW_LAST, WINDOW_PER };
+
+/* NAME = expression, under [outcomes]; or a condition, under [plausible]. */
+struct outcome_line {
+    const char *name, *label; /* name NULL: it has to be plausible */
+    size_t at, window_at;
+    struct expr *expr;
+    struct unit_text unit;
+    enum window window;
+    struct expr *from, *to; /* of WINDOW_SPAN; others have their length in `to` */
+    size_t functional, functional_count; /* its first among the syntax' */
+    /* check: */
+    enum type type;
+    struct unit of;
+};
+
 struct range_line { /* [what-if] */
     const char *name;
     size_t at, step_at;
@@ -461,6 +509,9 @@ struct syntax {
     struct input_line inputs[MODEL_INPUTS_MAX];
     struct observation_line observations[MODEL_OBSERVATIONS_MAX];
     struct range_line ranges[MODEL_RANGES_MAX];
+    struct outcome_line outcomes[MODEL_OUTCOMES_MAX], plausible[MODEL_OUTCOMES_MAX];
+    struct expr *functionals[MODEL_FUNCTIONALS_MAX];
+    size_t outcome_count, plausible_count, functional_count;
     size_t parameter_count, correlated_count, covariate_count, quantity_count,
         state_count, input_count, observation_count, range_count;
     uint32_t sections; /* seen */
@@ -473,10 +524,12 @@ enum err syntax_parse(const char *text, size_t size, const char *file_name,
                       struct syntax **syntax);
 void syntax_destroy(struct syntax **syntax);
 char *syntax_print(const struct syntax *syntax); /* canonical text; caller frees */
+void expr_print(const struct expr *expr, struct bytes *out);
 void number_print(double number,
                   char text[NUMBER_TEXT_MAX]); /* shortest that reads back */
 void *syntax_take(struct syntax *syntax, size_t size);
 const char *function_name(enum op op); /* of a function or sign; for listings */
+const char *functional_name(enum functional functional);
 
 /* --- names ---------------------------------------------------------------------- */
 
@@ -531,6 +584,8 @@ struct model {
         derived[MODEL_QUANTITIES_MAX]; /* syntax->quantities, same index */
     struct model_observation observations[MODEL_OBSERVATIONS_MAX];
     struct model_range ranges[MODEL_RANGES_MAX];
+    struct model_outcome outcomes[MODEL_OUTCOMES_MAX];
+    struct model_plausible plausible[MODEL_OUTCOMES_MAX];
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     double correlation[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     struct inserted *inserted;
@@ -621,6 +676,13 @@ struct program {
     struct stream observe, observe_slopes; /* observations; then each [directions] */
     struct stream derive;                  /* quantities */
     struct stream jump, jump_slopes;       /* jumps; then each [directions] */
+    struct stream course;  /* what functionals look at, then the sides of comparisons */
+    struct stream window;  /* from and to of each outcome, then of each plausible line */
+    struct stream outcome; /* outcomes, then what is plausible; of functionals */
+
+    uint32_t functionals;    /* registers of what they come to */
+    size_t comparison_count; /* in the conditions that functionals look at */
+    size_t comparison_of[MODEL_COMPARISONS_MAX]; /* its functional */
 
     size_t *jump_states; /* [jump_first[inputs]] which state each sets */
     size_t
@@ -632,7 +694,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 16
+#define PROGRAM_STREAMS 19
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
@@ -648,6 +710,16 @@ void program_print(const struct model *model, struct bytes *listing);
  * evaluator_between. */
 void evaluator_rest(const struct evaluator *evaluator, double *registers, size_t stride,
                     double *from, double *to);
+
+/* What functionals look at (conditions are 1 and 0) and the two sides of each comparison
+ * in their conditions: values [functionals + 2 comparisons]. */
+void evaluator_course(struct evaluator *evaluator, double t, const double *x,
+                      double *values);
+/* From and to of every outcome's window, then of every plausible line's. */
+void evaluator_windows(struct evaluator *evaluator, double *bounds);
+/* Outcomes and plausible conditions of what the functionals came to. */
+void evaluator_conclude(struct evaluator *evaluator, const double *functionals,
+                        double *outcomes);
 
 void listing_add(struct bytes *listing, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* at most 511 bytes at once */

@@ -11,7 +11,7 @@
 
 #define NAMES_MAX                                                                        \
     (MODEL_PARAMETERS_MAX + MODEL_COVARIATES_MAX + MODEL_QUANTITIES_MAX +                \
-     MODEL_STATES_MAX + MODEL_INPUTS_MAX + MODEL_OBSERVATIONS_MAX)
+     MODEL_STATES_MAX + MODEL_INPUTS_MAX + MODEL_OBSERVATIONS_MAX + MODEL_OUTCOMES_MAX)
 
 /* --- declared names ------------------------------------------------------------- */
 
@@ -31,6 +31,7 @@ static bool declared(const struct syntax *s, size_t position, struct named *name
     SPAN(s->states, s->state_count, SYMBOL_STATE)
     SPAN(s->inputs, s->input_count, SYMBOL_INPUT)
     SPAN(s->observations, s->observation_count, SYMBOL_OBSERVATION)
+    SPAN(s->outcomes, s->outcome_count, SYMBOL_OUTCOME)
 #undef SPAN
     return false;
 }
@@ -129,69 +130,105 @@ enum scope {
     SCOPE_EQUATION,   /* everything that has a value */
     SCOPE_INIT,       /* no states */
     SCOPE_INDIVIDUAL, /* no states, no time */
+    SCOPE_OUTCOME,    /* likewise, but inside functionals everything */
 };
 
 #define NO_DOSE SIZE_MAX
 
-/* Of the `position`-th formula of those that are doses': its input, else NO_DOSE. */
-static bool jump_formula(const struct syntax *s, size_t position, struct expr **expr,
-                         size_t *dose)
+/* A formula of the text, and what it may see. */
+struct formula {
+    struct expr *expr; /* NULL where a line has none */
+    enum scope scope;
+    size_t dose;     /* the input whose amount it sees, or NO_DOSE */
+    size_t outcomes; /* so many, the first ones */
+};
+
+/* The `position`-th formula of those that are doses'. */
+static bool jump_formula(const struct syntax *s, size_t *position, struct formula *out)
 {
     for (size_t i = 0; i < s->input_count; i++) {
         const struct input_line *line = &s->inputs[i];
-        if (position < line->jump_count) {
-            *expr = line->jumps[position].expr;
-            *dose = i;
+        if (*position < line->jump_count) {
+            out->expr = line->jumps[*position].expr;
+            out->dose = i;
             return true;
         }
-        position -= line->jump_count;
+        *position -= line->jump_count;
     }
     return false;
 }
 
-/* The `position`-th formula of the text, NULL where a line has none; false past the last.
- * `dose`: the input whose amount it sees, or NO_DOSE. */
-static bool formula(const struct syntax *s, size_t position, struct expr **expr,
-                    enum scope *scope, size_t *dose)
+/* Of outcomes and of what is plausible, with their windows; false past the last. */
+static bool outcome_formula(const struct syntax *s, size_t position, struct formula *out)
 {
-    *dose = NO_DOSE;
+    bool named = position < 3 * s->outcome_count;
+    position -= named ? 0 : 3 * s->outcome_count;
+    if (!named && position >= 3 * s->plausible_count)
+        return false;
+    const struct outcome_line *line = &(named ? s->outcomes : s->plausible)[position / 3];
+    struct expr *const parts[] = {line->expr, line->from, line->to};
+    out->expr = parts[position % 3];
+    out->scope = position % 3 ? SCOPE_INDIVIDUAL : SCOPE_OUTCOME;
+    if (position % 3 == 0)
+        out->outcomes = named ? position / 3 : s->outcome_count;
+    return true;
+}
+
+/* The `position`-th formula of the text; false past the last. */
+static bool formula(const struct syntax *s, size_t position, struct formula *out)
+{
+    *out = (struct formula){.scope = SCOPE_EQUATION, .dose = NO_DOSE};
     if (position < s->quantity_count) {
-        *expr = s->quantities[position].expr;
-        *scope = s->quantities[position].individual ? SCOPE_INDIVIDUAL : SCOPE_EQUATION;
+        out->expr = s->quantities[position].expr;
+        if (s->quantities[position].individual)
+            out->scope = SCOPE_INDIVIDUAL;
         return true;
     }
     position -= s->quantity_count;
     if (position < 2 * s->state_count) {
         const struct state_line *line = &s->states[position / 2];
-        *expr = position % 2 ? line->init : line->rate;
-        *scope = position % 2 ? SCOPE_INIT : SCOPE_EQUATION;
+        out->expr = position % 2 ? line->init : line->rate;
+        if (position % 2)
+            out->scope = SCOPE_INIT;
         return true;
     }
     position -= 2 * s->state_count;
     if (position < 3 * s->input_count) {
         const struct input_line *line = &s->inputs[position / 3];
         struct expr *const modifiers[] = {line->fraction, line->lag, line->over};
-        *expr = modifiers[position % 3];
-        *scope = SCOPE_INDIVIDUAL;
+        out->expr = modifiers[position % 3];
+        out->scope = SCOPE_INDIVIDUAL;
         return true;
     }
     position -= 3 * s->input_count;
-    *scope = SCOPE_EQUATION;
-    if (position >= s->observation_count)
-        return jump_formula(s, position - s->observation_count, expr, dose);
-    *expr = s->observations[position].expr;
-    return true;
+    if (position < s->observation_count) {
+        out->expr = s->observations[position].expr;
+        return true;
+    }
+    position -= s->observation_count;
+    return jump_formula(s, &position, out) || outcome_formula(s, position, out);
 }
 
 /* --- what names stand for ------------------------------------------------------- */
 
-static enum err bind_name(struct syntax *syntax, struct expr *expr, size_t dose)
+static enum err refuse_outcome(const struct syntax *syntax, const struct expr *expr,
+                               const struct formula *in)
+{
+    if (in->scope != SCOPE_OUTCOME)
+        return source_refuse(&syntax->source, expr->at, E2005,
+                             "%s is an outcome: it has no value before the end",
+                             expr->name);
+    return source_refuse(&syntax->source, expr->at, E4014, "%s stands below", expr->name);
+}
+
+static enum err bind_name(struct syntax *syntax, struct expr *expr,
+                          const struct formula *in)
 {
     struct named named = {NULL, 0, SYMBOL_NONE, 0};
     if (strcmp(expr->name, "time") == 0)
         named.kind = SYMBOL_TIME;
-    else if (dose != NO_DOSE && strcmp(expr->name, "dose") == 0)
-        named = (struct named){NULL, 0, SYMBOL_DOSE, dose};
+    else if (in->dose != NO_DOSE && strcmp(expr->name, "dose") == 0)
+        named = (struct named){NULL, 0, SYMBOL_DOSE, in->dose};
     else if (strcmp(expr->name, "pi") == 0)
         named.kind = SYMBOL_PI;
     else if (!name_find(syntax, expr->name, &named))
@@ -210,6 +247,12 @@ static enum err bind_name(struct syntax *syntax, struct expr *expr, size_t dose)
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s is an observation and has no value in a formula",
                              expr->name);
+    if (named.kind == SYMBOL_OUTCOME && named.index >= in->outcomes)
+        return refuse_outcome(syntax, expr, in);
+    if (named.kind == SYMBOL_OUTCOME &&
+        syntax->outcomes[named.index].window == WINDOW_PER)
+        return source_refuse(&syntax->source, expr->at, E4014,
+                             "%s has a value for each period", expr->name);
     if (named.kind == SYMBOL_PARAMETER)
         syntax->parameters[named.index].used = true;
     expr->symbol = named.kind;
@@ -280,14 +323,21 @@ static enum err bind_table(struct syntax *syntax, struct expr *expr)
     return ERR_OK;
 }
 
-static enum err bind(struct syntax *syntax, struct expr *expr, size_t dose)
+static enum err bind(struct syntax *syntax, struct expr *expr, const struct formula *in)
 {
+    struct formula inside = *in;
     if (expr->op == OP_NAME)
-        return bind_name(syntax, expr, dose);
+        return bind_name(syntax, expr, in);
+    if (expr->op == OP_FUNCTIONAL && in->scope != SCOPE_OUTCOME)
+        return source_refuse(&syntax->source, expr->at, E4014,
+                             "%s stands inside another functional",
+                             functional_name(expr->functional));
+    if (expr->op == OP_FUNCTIONAL)
+        inside = (struct formula){.scope = SCOPE_EQUATION, .dose = NO_DOSE};
     if (expr->op == OP_TABLE && bind_table(syntax, expr) != ERR_OK)
         return err_code();
     for (size_t i = 0; i < expr->count; i++)
-        if (bind(syntax, expr->arguments[i], dose) != ERR_OK)
+        if (bind(syntax, expr->arguments[i], &inside) != ERR_OK)
             return err_code();
     return ERR_OK;
 }
@@ -424,6 +474,8 @@ static enum err order_quantities(struct syntax *syntax)
 static enum err check_scope(const struct syntax *syntax, const struct expr *expr,
                             enum scope scope)
 {
+    if (expr->op == OP_FUNCTIONAL)
+        return ERR_OK;
     for (size_t i = 0; i < expr->count; i++)
         if (check_scope(syntax, expr->arguments[i], scope) != ERR_OK)
             return err_code();
@@ -435,7 +487,7 @@ static enum err check_scope(const struct syntax *syntax, const struct expr *expr
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s depends on states, which have no value here",
                              expr->name);
-    if (scope == SCOPE_INDIVIDUAL &&
+    if (scope != SCOPE_INIT &&
         (expr->symbol == SYMBOL_TIME || (quantity && quantity->uses_time)))
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s changes in time, which has no value here", expr->name);
@@ -455,16 +507,14 @@ static enum err check_used(const struct syntax *syntax)
 
 enum err names_resolve(struct syntax *syntax)
 {
-    struct expr *expr;
-    enum scope scope;
-    size_t dose;
-    for (size_t i = 0; formula(syntax, i, &expr, &scope, &dose); i++)
-        if (expr && bind(syntax, expr, dose) != ERR_OK)
+    struct formula one;
+    for (size_t i = 0; formula(syntax, i, &one); i++)
+        if (one.expr && bind(syntax, one.expr, &one) != ERR_OK)
             return err_code();
     if (bind_doses(syntax) != ERR_OK || order_quantities(syntax) != ERR_OK)
         return err_code();
-    for (size_t i = 0; formula(syntax, i, &expr, &scope, &dose); i++)
-        if (expr && check_scope(syntax, expr, scope) != ERR_OK)
+    for (size_t i = 0; formula(syntax, i, &one); i++)
+        if (one.expr && check_scope(syntax, one.expr, one.scope) != ERR_OK)
             return err_code();
     return check_used(syntax);
 }

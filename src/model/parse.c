@@ -23,6 +23,8 @@ static const struct {
     {"doses", statement_dose},
     {"equations", statement_equation},
     {"observations", statement_observation},
+    {"outcomes", statement_outcome},
+    {"plausible", statement_plausible},
     {"what-if", statement_range},
 };
 #define SECTION_COUNT (sizeof sections / sizeof *sections)

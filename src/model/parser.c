@@ -56,12 +56,12 @@ static void found(const struct parser *parser, char text[48])
 
 /* Words that go on with a statement: where a unit could stand, they are none. */
 static const char *const clause_words[] = {
-    "calibrated", "published", "wide",    "correlated", "and",     "by",
-    "centre",     "constant",  "convert", "cv",         "default", "estimated",
-    "fixed",      "fraction",  "from",    "init",       "lag",     "levels",
-    "limits",     "linear",    "lloq",    "locf",       "loinc",   "logitnormal",
-    "lognormal",  "normal",    "on",      "or",         "over",    "range",
-    "scale",      "sd",        "step",    "unit",       "uloq",
+    "and",        "by",   "calibrated",  "centre",    "constant",  "convert",
+    "correlated", "cv",   "default",     "estimated", "fixed",     "fraction",
+    "from",       "init", "lag",         "levels",    "limits",    "linear",
+    "lloq",       "locf", "logitnormal", "lognormal", "loinc",     "normal",
+    "on",         "or",   "over",        "per",       "published", "range",
+    "scale",      "sd",   "step",        "uloq",      "unit",      "wide",
 };
 #define CLAUSE_WORDS (sizeof clause_words / sizeof *clause_words)
 

@@ -16,6 +16,7 @@ struct parser {
     struct lexer lexer;
     struct token token; /* the next one, not yet taken */
     size_t nesting;
+    bool outcomes; /* functionals may stand here */
 };
 
 const struct source *parser_source(const struct parser *parser);
@@ -61,5 +62,7 @@ enum err statement_dose(struct parser *parser);
 enum err statement_equation(struct parser *parser);
 enum err statement_observation(struct parser *parser);
 enum err statement_range(struct parser *parser);
+enum err statement_outcome(struct parser *parser);
+enum err statement_plausible(struct parser *parser);
 
 #endif

@@ -234,7 +234,10 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
     } else if (strength(expr) < 9) {
         put_infix(out, expr);
     } else {
-        put_words(out, "", function_name(expr->op), "(");
+        put_words(out, "",
+                  expr->op == OP_FUNCTIONAL ? functional_name(expr->functional)
+                                            : function_name(expr->op),
+                  "(");
         for (size_t i = 0; i < expr->count; i++) {
             put_text(out, i ? ", " : "");
             put_expr(out, expr->arguments[i], 0);
@@ -243,6 +246,11 @@ static void put_expr(struct bytes *out, const struct expr *expr, int least)
     }
     if (wrapped)
         put_text(out, ")");
+}
+
+void expr_print(const struct expr *expr, struct bytes *out)
+{
+    put_expr(out, expr, 0);
 }
 
 /* --- sections ------------------------------------------------------------------- */
@@ -476,6 +484,31 @@ static void put_observation(struct bytes *out, const struct observation_line *li
     put_text(out, "\n");
 }
 
+static void put_outcome(struct bytes *out, const struct outcome_line *line)
+{
+    if (line->name) {
+        put_text(out, line->name);
+        put_cell(out);
+        put_text(out, "= ");
+    }
+    put_expr(out, line->expr, 0);
+    put_cell(out);
+    if (line->window == WINDOW_SPAN) {
+        put_text(out, "over ");
+        put_expr(out, line->from, 0);
+        put_text(out, " .. ");
+        put_expr(out, line->to, 0);
+    } else if (line->window != WINDOW_RUN) {
+        put_text(out, line->window == WINDOW_LAST ? "over last " : "per ");
+        put_expr(out, line->to, 0);
+    }
+    put_cell(out);
+    if (line->unit.text)
+        put_words(out, "unit ", line->unit.text, "");
+    put_label(out, line->label);
+    put_text(out, "\n");
+}
+
 static void put_range(struct bytes *out, const struct range_line *line)
 {
     put_text(out, line->name);
@@ -550,6 +583,8 @@ char *syntax_print(const struct syntax *s)
     put_formulas(&out, s, false, "\n[equations]\n");
     PUT_SECTION(&out, "\n[observations]\n", s->observation_count, put_observation,
                 s->observations);
+    PUT_SECTION(&out, "\n[outcomes]\n", s->outcome_count, put_outcome, s->outcomes);
+    PUT_SECTION(&out, "\n[plausible]\n", s->plausible_count, put_outcome, s->plausible);
     PUT_SECTION(&out, "\n[what-if]\n", s->range_count, put_range, s->ranges);
     char *text = mem_text_n((const char *)out.data, out.size);
     bytes_free(&out);

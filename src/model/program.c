@@ -15,7 +15,9 @@
 /* Nodes of the graph that the program promises to whoever runs it. */
 struct roots {
     size_t states, directions, observations, inputs /* times MODIFIERS */, quantities,
-        jumps;
+        jumps, functionals, outcomes;
+    uint32_t course[MODEL_FUNCTIONALS_MAX + 2 * MODEL_COMPARISONS_MAX];
+    uint32_t window[4 * MODEL_OUTCOMES_MAX], outcome[2 * MODEL_OUTCOMES_MAX];
     uint32_t *jump, *jump_by_state, *jump_by; /* [jumps], [states], [directions] */
     uint32_t *rate, *init, *observe, *input, *derive;
     uint32_t *rate_by_state;                       /* [states][states] */
@@ -72,6 +74,8 @@ static uint32_t compile_name(struct compiler *compiler, const struct expr *expr)
         return dag_leaf(compiler->dag, OP_STATE, expr->index, 0);
     case SYMBOL_TIME:
         return dag_leaf(compiler->dag, OP_TIME, 0, 0);
+    case SYMBOL_OUTCOME: /* one that stands above */
+        return compiler->roots.outcome[expr->index];
     case SYMBOL_DOSE:
         return dag_leaf(compiler->dag, OP_DOSE, 0, 0);
     case SYMBOL_PI:
@@ -143,6 +147,8 @@ static uint32_t compile_bare(struct compiler *compiler, const struct expr *expr)
         return compile_piecewise(compiler, expr);
     case OP_TABLE:
         return compile_table(compiler, expr);
+    case OP_FUNCTIONAL:
+        return dag_leaf(compiler->dag, OP_FUNCTIONAL, expr->index, 0);
     case OP_GREATER:
     case OP_GREATER_EQUAL: {
         uint32_t left = compile(compiler, expr->arguments[0]);
@@ -240,6 +246,55 @@ static void compile_jumps(struct compiler *compiler, const struct syntax *syntax
         }
     }
     program->jump_first[syntax->input_count] = at;
+}
+
+/* Both sides of every comparison in a condition, through the quantities that it names. */
+static enum err compile_sides(struct compiler *compiler, const struct syntax *syntax,
+                              const struct expr *expr, size_t functional)
+{
+    struct program *program = compiler->program;
+    if (expr->op == OP_NAME && expr->symbol == SYMBOL_QUANTITY)
+        return compile_sides(compiler, syntax, syntax->quantities[expr->index].expr,
+                             functional);
+    bool compares = (expr->op >= OP_LESS && expr->op <= OP_UNEQUAL) ||
+                    expr->op == OP_GREATER || expr->op == OP_GREATER_EQUAL;
+    if (!compares && expr->type != TYPE_CONDITION)
+        return ERR_OK;
+    for (size_t i = 0; !compares && i < expr->count; i++)
+        if (compile_sides(compiler, syntax, expr->arguments[i], functional) != ERR_OK)
+            return err_code();
+    if (!compares)
+        return ERR_OK;
+    if (program->comparison_count == MODEL_COMPARISONS_MAX)
+        return err_set(ERR_RANGE, "model %s compares more than %d times in its outcomes",
+                       syntax->name, MODEL_COMPARISONS_MAX);
+    size_t at = syntax->functional_count + 2 * program->comparison_count;
+    program->comparison_of[program->comparison_count++] = functional;
+    for (size_t i = 0; i < 2; i++)
+        compiler->roots.course[at + i] = compile(compiler, expr->arguments[i]);
+    return ERR_OK;
+}
+
+static enum err compile_outcomes(struct compiler *compiler, const struct syntax *syntax)
+{
+    struct roots *roots = &compiler->roots;
+    size_t named = syntax->outcome_count;
+    roots->functionals = syntax->functional_count;
+    roots->outcomes = named + syntax->plausible_count;
+    for (size_t i = 0; i < roots->functionals; i++)
+        roots->course[i] = compile(compiler, syntax->functionals[i]);
+    for (size_t i = 0; i < roots->functionals; i++)
+        if (syntax->functionals[i]->type == TYPE_CONDITION &&
+            compile_sides(compiler, syntax, syntax->functionals[i], i) != ERR_OK)
+            return err_code();
+    for (size_t i = 0; i < roots->outcomes; i++) {
+        const struct outcome_line *line =
+            i < named ? &syntax->outcomes[i] : &syntax->plausible[i - named];
+        roots->outcome[i] = compile(compiler, line->expr);
+        roots->window[2 * i] = compile_or(compiler, line->from, 0);
+        roots->window[2 * i + 1] = compile_or(compiler, line->to, 0);
+    }
+    return ERR_OK;
 }
 
 /* A steady state is sought from the initial value the text gives, or from 1. */
@@ -484,6 +539,11 @@ static void find_sensitivities(struct compiler *compiler)
 
 /* --- registers -------------------------------------------------------------------- */
 
+static size_t course_count(const struct compiler *compiler)
+{
+    return compiler->roots.functionals + 2 * compiler->program->comparison_count;
+}
+
 static void need_all(struct compiler *compiler)
 {
     const struct dag *dag = compiler->dag;
@@ -494,6 +554,9 @@ static void need_all(struct compiler *compiler)
     compiler->sloped = mem_new(dag->count, sizeof(bool));
     need_values(compiler, compiler->bare);
     dag_need(dag, roots->derive, roots->quantities, compiler->bare);
+    dag_need(dag, roots->course, course_count(compiler), compiler->bare);
+    dag_need(dag, roots->window, 2 * roots->outcomes, compiler->bare);
+    dag_need(dag, roots->outcome, roots->outcomes, compiler->bare);
     dag_need(dag, roots->jacobian, program->jacobian_count, compiler->bare);
     dag_need(dag, roots->sensitivity_init, program->sensitivity_count, compiler->sloped);
     dag_need(dag, roots->sensitivity_rate, program->sensitivity_count, compiler->sloped);
@@ -525,6 +588,8 @@ static uint32_t leaf_register(const struct program *program, const struct node *
         return program->states + node->a;
     case OP_DOSE:
         return program->dose;
+    case OP_FUNCTIONAL:
+        return program->functionals + node->a;
     default: /* OP_SENSITIVITY */
         return program->sensitivities + sensitivity[node->a * n_directions + node->b];
     }
@@ -552,7 +617,8 @@ static void place_leaves(struct compiler *compiler, const struct syntax *syntax)
     program->since = next += (uint32_t)syntax->covariate_count;
     program->time = next += 1;
     program->dose = next += 1;
-    program->states = next += compiler->roots.jumps > 0;
+    program->functionals = next += compiler->roots.jumps > 0;
+    program->states = next += (uint32_t)compiler->roots.functionals;
     program->sensitivities = next += (uint32_t)syntax->state_count;
     program->rest = next += (uint32_t)program->sensitivity_count;
     size_t d = program->direction_count;
@@ -817,6 +883,9 @@ static void place_streams(struct compiler *compiler)
     place_both(compiler, roots->observe, roots->observations, roots->observe_by,
                roots->observations * d, &program->observe_slopes);
     place_moving(compiler, roots->derive, roots->quantities, &program->derive);
+    place_moving(compiler, roots->course, course_count(compiler), &program->course);
+    place_moving(compiler, roots->window, 2 * roots->outcomes, &program->window);
+    place_moving(compiler, roots->outcome, roots->outcomes, &program->outcome);
     place_moving(compiler, roots->jump, roots->jumps, &program->jump);
     place_both(compiler, roots->jump, roots->jumps, roots->jump_by, roots->jumps * d,
                &program->jump_slopes);
@@ -887,10 +956,11 @@ enum err program_new(const struct model *model, struct program **program)
     roots_init(&compiler, syntax);
     compile_all(&compiler, syntax);
     find_switchings(&compiler);
+    enum err err = compile_outcomes(&compiler, syntax);
     size_t formulas = dag.count;
     derive_all(&compiler);
     find_sensitivities(&compiler);
-    bool fits = !dag.full;
+    bool fits = !dag.full && err == ERR_OK;
     if (fits) {
         dag_fuse(&dag, formulas);
         place_all(&compiler, syntax);
@@ -904,9 +974,12 @@ enum err program_new(const struct model *model, struct program **program)
     dag_clear(&dag);
     if (!fits) {
         program_destroy(&out);
-        return err_set(ERR_RANGE,
-                       "model %s needs more than %zu operations with its derivatives",
-                       syntax->name, NODES_MAX);
+        return err != ERR_OK
+                   ? err
+                   : err_set(
+                         ERR_RANGE,
+                         "model %s needs more than %zu operations with its derivatives",
+                         syntax->name, NODES_MAX);
     }
     *program = out;
     return ERR_OK;
@@ -936,6 +1009,9 @@ static const struct {
     STREAM(observe),
     STREAM(observe_slopes),
     STREAM(derive),
+    STREAM(course),
+    STREAM(window),
+    STREAM(outcome),
     STREAM(jump),
     STREAM(jump_slopes),
 };

@@ -751,3 +751,83 @@ enum err statement_range(struct parser *parser)
     }
     return err == ERR_OK ? parser_take_line_end(parser) : err;
 }
+
+/* --- [outcomes] and [plausible] ------------------------------------------------- */
+
+/* `over A .. B`, `over last T` or `per T`. */
+static enum err take_window(struct parser *parser, struct outcome_line *line)
+{
+    bool per = parser_at_word(parser, "per");
+    if (line->window != WINDOW_RUN)
+        return twice(parser, "the window");
+    line->window_at = parser->token.at;
+    enum err err = parser_advance(parser);
+    line->window = per                              ? WINDOW_PER
+                   : parser_at_word(parser, "last") ? WINDOW_LAST
+                                                    : WINDOW_SPAN;
+    if (err == ERR_OK && line->window == WINDOW_LAST)
+        err = parser_advance(parser);
+    if (err == ERR_OK && line->window == WINDOW_SPAN) {
+        err = formula_parse(parser, &line->from);
+        if (err == ERR_OK)
+            err = parser_take_sign(parser, "..", "an operator or '..'");
+    }
+    return err == ERR_OK ? formula_parse(parser, &line->to) : err;
+}
+
+static enum err outcome_tail(struct parser *parser, struct outcome_line *line)
+{
+    enum err err = ERR_OK;
+    while (err == ERR_OK && !parser_at_line_end(parser)) {
+        if (parser_at_word(parser, "over") ||
+            (line->name && parser_at_word(parser, "per"))) {
+            err = take_window(parser, line);
+        } else if (line->name && parser_at_word(parser, "unit") && !line->unit.text) {
+            err = parser_advance(parser);
+            if (err == ERR_OK)
+                err = parser_take_unit(parser, false, &line->unit);
+        } else if (parser->token.kind == TOKEN_LABEL && !line->label) {
+            err = parser_take_label(parser, &line->label);
+        } else {
+            return parser_expected(
+                parser, line->name ? "an operator, over, per, unit, a label or the "
+                                     "end of the line"
+                                   : "an operator, over, a label or the end of the "
+                                     "line");
+        }
+    }
+    return err == ERR_OK ? parser_take_line_end(parser) : err;
+}
+
+/* Windows hold no functionals. */
+static enum err outcome_formula(struct parser *parser, struct outcome_line *line)
+{
+    line->functional = parser->syntax->functional_count;
+    parser->outcomes = true;
+    enum err err = formula_parse(parser, &line->expr);
+    parser->outcomes = false;
+    line->functional_count = parser->syntax->functional_count - line->functional;
+    return err == ERR_OK ? outcome_tail(parser, line) : err;
+}
+
+enum err statement_outcome(struct parser *parser)
+{
+    struct syntax *s = parser->syntax;
+    if (s->outcome_count == MODEL_OUTCOMES_MAX)
+        return too_many(parser, "outcomes", MODEL_OUTCOMES_MAX);
+    struct outcome_line *line = &s->outcomes[s->outcome_count++];
+    enum err err = parser_take_name(parser, "an outcome's name", &line->name, &line->at);
+    if (err == ERR_OK)
+        err = parser_take_sign(parser, "=", "'='");
+    return err == ERR_OK ? outcome_formula(parser, line) : err;
+}
+
+enum err statement_plausible(struct parser *parser)
+{
+    struct syntax *s = parser->syntax;
+    if (s->plausible_count == MODEL_OUTCOMES_MAX)
+        return too_many(parser, "plausible lines", MODEL_OUTCOMES_MAX);
+    struct outcome_line *line = &s->plausible[s->plausible_count++];
+    line->at = parser->token.at;
+    return outcome_formula(parser, line);
+}

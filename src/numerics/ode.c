@@ -33,7 +33,7 @@ struct ode {
 
     SUNContext sundials;
     void *cvodes;
-    N_Vector y, absolute;
+    N_Vector y, absolute, dense; /* dense: ode_within's room */
     SUNMatrix matrix; /* of one block */
     SUNLinearSolver linear;
     SUNNonlinearSolver nonlinear;
@@ -217,9 +217,10 @@ static bool cvodes_new(struct ode *ode)
         return false;
     ode->y = N_VNew_Serial((sunindextype)ode->length, ode->sundials);
     ode->absolute = N_VNew_Serial((sunindextype)ode->length, ode->sundials);
+    ode->dense = N_VNew_Serial((sunindextype)ode->length, ode->sundials);
     ode->cvodes =
         CVodeCreate(ode->options.method == ODE_BDF ? CV_BDF : CV_ADAMS, ode->sundials);
-    if (!ode->y || !ode->absolute || !messages_off(ode))
+    if (!ode->y || !ode->absolute || !ode->dense || !messages_off(ode))
         return false;
     memset(NV_DATA_S(ode->y), 0, ode->length * sizeof(double));
     ode_scale(ode, ode->options.state_scale);
@@ -264,6 +265,8 @@ void ode_destroy(struct ode **ode)
         SUNMatDestroy(gone->matrix);
     if (gone->absolute)
         N_VDestroy(gone->absolute);
+    if (gone->dense)
+        N_VDestroy(gone->dense);
     if (gone->y)
         N_VDestroy(gone->y);
     if (gone->sundials)
@@ -364,6 +367,28 @@ enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double
     if (ode->length > n)
         memcpy(s, y + n, (ode->length - n) * sizeof(double));
     return ERR_OK;
+}
+
+enum err ode_step(struct ode *ode, double t_stop, double *reached)
+{
+    double ulps = INTERVAL_ULPS * DBL_EPSILON * fmax(fabs(t_stop), fabs(ode->t_start));
+    *reached = t_stop;
+    if (t_stop - ode->t_start <= ulps)
+        return ERR_OK;
+    if (steps_since_restart(ode) >= ode->options.steps_max)
+        return refuse(ode, CV_TOO_MUCH_WORK, t_stop);
+    int flag = CVodeSetStopTime(ode->cvodes, t_stop);
+    if (flag >= 0)
+        flag = CVode(ode->cvodes, t_stop, ode->y, reached, CV_ONE_STEP);
+    return flag < 0 ? refuse(ode, flag, t_stop) : ERR_OK;
+}
+
+void ode_within(const struct ode *ode, double t, double *x)
+{
+    const double *y = NV_DATA_S(ode->y);
+    if (steps_since_restart(ode) && CVodeGetDky(ode->cvodes, t, 0, ode->dense) == 0)
+        y = NV_DATA_S(ode->dense);
+    memcpy(x, y, ode->system.states * sizeof(double));
 }
 
 size_t ode_steps(const struct ode *ode)

@@ -220,7 +220,13 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     for (size_t i = 0; i < text.parameters; i++) /* none may be without use */
         random_say(&text, " + 0.1*p%zu", i);
     random_say(&text, ")");
-    random_say(&text, " ~ prop(0.2)\n");
+    random_say(&text, " ~ prop(0.2)\n[outcomes]\nm = ");
+    random_fill(&text, "max($) - p0*min($)", words | besides, 2);
+    random_say(&text, " over last ");
+    random_fill(&text, "(1 + %^2)*1 [h]", 0, 1);
+    random_fill(&text, "\nheld = m + fraction($ < $ or not $ > #)", words | besides, 2);
+    random_fill(&text, "\narea = auc($)/(1 [h])", words | besides, 2);
+    random_say(&text, " per 3 h\n[plausible]\nm < 9\n");
     bytes_u8(&text.out, 0);
     return (char *)text.out.data;
 }

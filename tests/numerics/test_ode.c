@@ -114,6 +114,41 @@ static void ode__never_looks_past_the_stop(void **state)
 }
 
 /* Doses at 0, 12, ... 60 into the first compartment: superposition of the closed form. */
+/* All of a solution, step by step: every place in a step is as good as its end. */
+static void ode__shows_what_lies_within_its_steps(void **state)
+{
+    (void)state;
+    static const enum ode_method methods[] = {ODE_BDF, ODE_ADAMS};
+    for (size_t m = 0; m < 2; m++) {
+        struct chain chain = {1.5, 0.1, 0};
+        struct ode *ode = chain_new(&chain, methods[m]);
+        double start[2] = {1, 0}, s[4] = {0}, x[2], expected[3], t = 0, reached;
+        size_t steps = 0;
+        assert_ok(ode_restart(ode, 0, start, s));
+        ode_within(ode, 0, x);
+        assert_near(x[0], 1, 0);
+        for (; t < 10; steps++, t = reached) {
+            assert_ok(ode_step(ode, 10, &reached));
+            assert_true(reached > t && reached <= 10 && chain.latest <= 10);
+            for (int i = 0; i <= 8; i++) {
+                double at = t + (reached - t) * i / 8;
+                ode_within(ode, at, x);
+                chain_exact(&chain, at, expected);
+                assert_near(x[0], exp(-1.5 * at), 1e-8);
+                assert_near(x[1], expected[0], 1e-8);
+            }
+        }
+        assert_in_range(steps, 20, 2000);
+        assert_int_equal(ode_steps(ode), steps);
+        assert_ok(ode_restart(ode, 10, x, s));
+        assert_ok(ode_step(ode, 10, &reached)); /* of no length */
+        assert_near(reached, 10, 0);
+        ode_within(ode, 10, expected);
+        assert_near(expected[1], x[1], 0);
+        ode_destroy(&ode);
+    }
+}
+
 static void ode__restarts_carry_doses(void **state)
 {
     (void)state;
@@ -359,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ode__follows_the_closed_form_with_derivatives),
         cmocka_unit_test(ode__never_looks_past_the_stop),
+        cmocka_unit_test(ode__shows_what_lies_within_its_steps),
         cmocka_unit_test(ode__restarts_carry_doses),
         cmocka_unit_test(ode__accepts_an_interval_of_no_length),
         cmocka_unit_test(ode__solves_robertson_with_typical_sizes),

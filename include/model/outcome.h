@@ -1,0 +1,45 @@
+#ifndef MODEL_OUTCOME_H
+#define MODEL_OUTCOME_H
+
+#include "model/twin.h"
+
+/* outcome - what a whole course comes to: minimum, time in range, area, time of the nadir
+ * and whatever else a model declares under [outcomes], and whether it is [plausible].
+ *
+ * All of the course is looked at, not readings of it: by the solver's own interpolant,
+ * where extremes and the moments at which conditions turn are searched for, and integrals
+ * are Gauss and Kronrod's, each piece of it as fine as its formulas ask for. Jumps at
+ * doses are seen from both sides. No derivatives: an extreme has none where it moves from
+ * one peak to another. One course at a time, by CVODES. Called by node/ and sim/. */
+
+struct outcome_engine;
+
+/* `model` must outlive it. Used by one thread at a time. */
+struct outcome_engine *outcome_engine_new(const struct model *model);
+void outcome_engine_destroy(struct outcome_engine **engine);
+
+struct outcome_series { /* of one outcome: one value, or one for each whole period */
+    size_t count;
+    double *from, *to; /* [count] its windows, model time */
+    double *values;    /* [count] NaN: the window is not all within the course, or what is
+                          asked for (the first time that ...) never happens */
+};
+
+struct outcomes {
+    struct outcome_series *of; /* [model_outcomes] */
+    bool *plausible;           /* [model_plausibles] */
+};
+
+/* Of the course of these natural-scale parameters [model parameters] from the first row
+ * of the twin, or `from` if that is earlier, until `until`, which comes later. Windows of
+ * a period begin at its multiples. ERR_NUMERIC when the course, or what an outcome looks
+ * at, is not finite, ERR_RANGE for windows that make no sense. Caller destroys. */
+enum err outcomes_new(struct outcome_engine *engine, const struct twin *twin,
+                      const double *parameters, double from, double until,
+                      struct outcomes **outcomes);
+void outcomes_destroy(const struct model *model, struct outcomes **outcomes);
+
+/* Whether every plausible line holds. */
+bool outcomes_plausible(const struct model *model, const struct outcomes *outcomes);
+
+#endif
