@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/normal.h"
 #include "model/observe.h"
+#include "model/outcome.h"
 #include "model/prior.h"
 #include "model/twin.h"
 #include "privacy/random.h"
@@ -70,6 +71,7 @@ struct drawing {
     struct prior_layout layout;
     struct prior *prior;
     struct engine *engine;
+    struct outcome_engine *outcomes; /* NULL: everybody is taken */
     struct random *random;
     size_t outputs;  /* states + derived + observations */
     size_t measured; /* measurements of a patient */
@@ -185,7 +187,27 @@ static enum err measure_all(const struct drawing *d, struct member *member)
 
 /* --- a block of patients ------------------------------------------------------------ */
 
-static enum err draw_member(struct drawing *d, struct member *member)
+/* Of so many in a row one is plausible, or the model has to be changed. */
+#define DRAWS_MAX 1000
+
+/* A course that cannot be run to its end is no patient's either. */
+static enum err check_plausible(const struct drawing *d, const struct member *member,
+                                bool *plausible)
+{
+    const struct cohort_design *design = d->design;
+    struct outcomes *outcomes = NULL;
+    *plausible = true;
+    if (!d->outcomes)
+        return ERR_OK;
+    enum err err =
+        outcomes_new(d->outcomes, member->twin, member->patient.parameters,
+                     design->times[0], design->times[design->time_count - 1], &outcomes);
+    *plausible = err == ERR_OK && outcomes_plausible(d->model, outcomes);
+    outcomes_destroy(d->model, &outcomes);
+    return err == ERR_NUMERIC ? ERR_OK : err;
+}
+
+static enum err draw_person(struct drawing *d, struct member *member)
 {
     const struct model *model = d->model;
     struct cohort_patient *patient = &member->patient;
@@ -203,10 +225,32 @@ static enum err draw_member(struct drawing *d, struct member *member)
     if (err == ERR_OK) {
         prior_covariates(model, &d->layout, patient->covariates, x);
         draw_parameters(d, x, patient);
-        for (size_t i = 0; i < d->measured; i++)
-            member->errors[i] = draw_uniform(d->random);
     }
-    return err == ERR_OK ? ERR_OK : err_wrap("patient %zu", patient->id);
+    return err;
+}
+
+static enum err draw_member(struct drawing *d, struct member *member)
+{
+    size_t draws = 0, id = member->patient.id;
+    bool plausible = false;
+    enum err err = ERR_OK;
+    for (; err == ERR_OK && !plausible; draws++) {
+        twin_destroy(&member->twin);
+        record_destroy(&member->patient.record);
+        if (draws == DRAWS_MAX)
+            return err_set(ERR_RANGE, "patient %zu: none of %d draws is plausible", id,
+                           DRAWS_MAX);
+        err = draw_person(d, member);
+        if (err == ERR_OK)
+            err = check_plausible(d, member, &plausible);
+    }
+    if (err != ERR_OK)
+        return err_wrap("patient %zu", id);
+    if (d->design->rejected)
+        *d->design->rejected += draws - 1;
+    for (size_t i = 0; i < d->measured; i++)
+        member->errors[i] = draw_uniform(d->random);
+    return ERR_OK;
 }
 
 static struct member *members_new(const struct drawing *d)
@@ -277,6 +321,8 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
         prior_from_model(model, &d.prior) != ERR_OK)
         return err_code();
     d.engine = engine_new(model, &d.layout, NULL);
+    if (design->plausible && model_plausibles(model))
+        d.outcomes = outcome_engine_new(model);
     d.random = random_new_seeded(seed);
     d.outputs = model_states(model) + model_derived(model) + model_observations(model);
     for (size_t o = 0; o < model_observations(model); o++)
@@ -291,6 +337,7 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
     members_free(members);
     random_destroy(&d.random);
     engine_destroy(&d.engine);
+    outcome_engine_destroy(&d.outcomes);
     prior_destroy(&d.prior);
     return err;
 }

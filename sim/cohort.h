@@ -33,6 +33,9 @@ struct cohort_design {
     const bool *observed;                      /* [observations] */
     const struct cohort_covariate *covariates; /* [covariates] */
     uint64_t seed;
+    bool plausible;   /* whom the model calls implausible is drawn anew: [plausible], over
+                         the course from the first dose or time to the last time */
+    size_t *rejected; /* out, how many were; of a cohort that is `plausible` */
 };
 
 /* "NAME VALUE", "NAME normal MEAN SD", "NAME uniform LOW HIGH", "NAME bernoulli P": the

@@ -51,26 +51,35 @@ static enum err draw(struct cli *cli, const struct model *model,
     return err == ERR_OK ? closed : err;
 }
 
-static void say_result(struct cli *cli, const struct cohort_design *design)
+/* `rejects`: the model says who is plausible. */
+static void say_result(struct cli *cli, const struct cohort_design *design, bool rejects)
 {
     struct json *json = json_new_object();
     json_set_integer(json, "patients", (int64_t)design->patients);
     json_set_integer(json, "seed", (int64_t)design->seed);
     json_set_text(json, "file", cli_text(cli, "out", NULL));
     json_set_text(json, "truth", cli_text(cli, "truth", NULL));
+    if (rejects)
+        json_set_integer(json, "rejected", (int64_t)*design->rejected);
     cli_result(cli, json);
+    if (rejects)
+        cli_say(cli, "%zu of %zu drawn were not plausible and were drawn anew",
+                *design->rejected, *design->rejected + design->patients);
 }
 
 enum err command_cohort(struct cli *cli)
 {
     struct design design;
+    size_t rejected = 0;
     if (cli_is_json(cli) && !cli_given(cli, "out"))
         return err_set(ERR_USAGE, "--json needs --out: the table would be on stdout");
     enum err err = design_read(cli, 1, COHORT_PATIENTS_MAX, &design);
+    design.cohort.plausible = true;
+    design.cohort.rejected = &rejected;
     if (err == ERR_OK)
         err = draw(cli, design.model, &design.cohort);
     if (err == ERR_OK)
-        say_result(cli, &design.cohort);
+        say_result(cli, &design.cohort, model_plausibles(design.model) > 0);
     design_clear(&design);
     return err;
 }

@@ -283,6 +283,66 @@ static void cohort__reads_how_covariates_are_drawn(void **state)
     model_destroy(&model);
 }
 
+struct kept {
+    size_t count;
+    double largest;
+};
+
+static enum err keep_rate(void *context, const struct cohort_patient *patient)
+{
+    struct kept *kept = context;
+    kept->count++;
+    kept->largest = fmax(kept->largest, patient->parameters[0]);
+    return ERR_OK;
+}
+
+/* k is log-normal around 0.1 with sd 0.3; whoever keeps less than e^-1 of a dose after 10
+ * h, that is k > 0.1, half of them, is drawn anew: the others are the lower half. */
+static void cohort__implausible_patients_are_drawn_anew(void **state)
+{
+    (void)state;
+    const char *text = "model m version 1\ntime h\n"
+                       "[parameters]\nk = 0.1 1/h (0.01, 1) lognormal sd 0.3\n"
+                       "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"
+                       "[observations]\nleft : A ~ add(1 mg)\n"
+                       "[plausible]\nend(A)/max(A) > exp(-1)\n";
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "m", &model));
+    struct record *doses = record_new("cohort", "h");
+    assert_ok(regimen_dose("iv 100 mg @ 0 h", 0, doses));
+    const double times[] = {0, 10};
+    const bool observed[] = {true};
+    size_t rejected = 0;
+    struct kept kept = {0};
+    struct cohort_design design = {.patients = 1000,
+                                   .doses = doses,
+                                   .times = times,
+                                   .time_count = 2,
+                                   .observed = observed,
+                                   .seed = 5,
+                                   .plausible = true,
+                                   .rejected = &rejected};
+    assert_ok(cohort_each(model, &design, keep_rate, &kept));
+    assert_int_equal(kept.count, 1000);
+    assert_true(kept.largest <= 0.1 && kept.largest > 0.0999);
+    assert_near((double)rejected, 1000, 150); /* geometric: sd 45 */
+    design.plausible = false;
+    kept = (struct kept){0};
+    assert_ok(cohort_each(model, &design, keep_rate, &kept));
+    assert_true(kept.largest > 0.15);
+    model_destroy(&model);
+    const char *never = "[plausible]\nend(A) > 101 mg\n";
+    char *spoilt =
+        mem_format("%.*s%s", (int)(strstr(text, "[plausible]") - text), text, never);
+    assert_ok(model_parse(spoilt, strlen(spoilt), "m", &model));
+    design.plausible = true;
+    assert_refused(ERR_RANGE, "patient 1: none of 1000 draws is plausible",
+                   cohort_each(model, &design, keep_rate, &kept));
+    mem_free(spoilt);
+    model_destroy(&model);
+    record_destroy(&doses);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +351,7 @@ int main(void)
         cmocka_unit_test(cohort__doses_come_with_the_measurements),
         cmocka_unit_test(cohort__the_seed_decides),
         cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
+        cmocka_unit_test(cohort__implausible_patients_are_drawn_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
