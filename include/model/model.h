@@ -257,6 +257,11 @@ void evaluator_between(struct evaluator *evaluator, double from, double to);
  * fails. dx may be NULL. */
 enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, double *dx);
 
+/* How long before its beginning a course begins, to go on repeating itself (periodic),
+ * and its derivatives [directions] (may be NULL): 0 and nothing for other models.
+ * ERR_NUMERIC for a period that is not positive. */
+enum err evaluator_lead(struct evaluator *evaluator, double *lead, double *d_lead);
+
 /* dx/dt without the inputs' contributions. Return 1 when a value is not finite. The
  * directional form takes s [direction][state] (CVODES' layout, as numerics/ode has it) and
  * writes ds/dt likewise. */

@@ -646,6 +646,11 @@ enum err model_check(struct model *model)
     CHECK_EACH(s->quantity_count, check_quantity(model, s->order[i]));
     CHECK_EACH(s->state_count, check_state(model, i));
     CHECK_EACH(s->input_count, check_input(model, i));
+    if (err == ERR_OK)
+        err = check_time_modifier(model, s->period, "a period");
+    if (err == ERR_OK && s->period && s->state_count == 0)
+        err = refuse(model, s->period_at, E4015,
+                     "nothing repeats itself: there is no state");
     CHECK_EACH(s->observation_count, check_observation(model, i));
     CHECK_EACH(s->outcome_count, check_outcome(model, i));
     CHECK_EACH(s->plausible_count, check_plausible(model, i));

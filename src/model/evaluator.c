@@ -455,6 +455,26 @@ enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, dou
     return err;
 }
 
+enum err evaluator_lead(struct evaluator *evaluator, double *lead, double *d_lead)
+{
+    const struct program *program = evaluator->program;
+    const struct syntax *syntax = evaluator->model->syntax;
+    size_t directions = d_lead ? evaluator->directions : 0;
+    const struct stream *stream = directions ? &program->period_slopes : &program->period;
+    *lead = 0;
+    for (size_t k = 0; k < directions; k++)
+        d_lead[k] = 0;
+    if (!syntax->period)
+        return ERR_OK;
+    run(evaluator, stream);
+    *lead = syntax->periods * result(evaluator, stream, 0);
+    for (size_t k = 0; k < directions; k++)
+        d_lead[k] = syntax->periods * result(evaluator, stream, 1 + k);
+    return *lead > 0 && isfinite(*lead)
+               ? ERR_OK
+               : err_set(ERR_NUMERIC, "model %s: a period is not positive", syntax->name);
+}
+
 /* --- inputs and outputs --------------------------------------------------------- */
 
 /* Row `index` of the derivatives that follow `count` values. */

@@ -412,6 +412,27 @@ static void run_scale(struct run *run)
         ode_scale(flow->ode, scale);
 }
 
+/* A periodic course begins so much earlier that it repeats itself at its start. That
+ * beginning depends on the parameters as any other time does: before it, nothing moves.
+ */
+static enum err run_lead(struct run *run)
+{
+    struct flow *flow = run->flow;
+    size_t states = model_states(flow->model), d = flow->directions;
+    double lead, *d_lead = mem_new(d, sizeof(double));
+    enum err err = evaluator_lead(flow->evaluator, &lead, d ? d_lead : NULL);
+    flow->t = run->start -= lead;
+    if (err == ERR_OK && lead > 0 && d)
+        err = rate_here(flow, run->after);
+    for (size_t k = 0; err == ERR_OK && lead > 0 && k < d; k++) {
+        flow->moving[k] |= d_lead[k] != 0;
+        for (size_t i = 0; i < states; i++)
+            flow->s[k * states + i] += run->after[i] * d_lead[k];
+    }
+    mem_free(d_lead);
+    return err;
+}
+
 enum err run_begin(struct run *run, struct flow *flow, const struct schedule *schedule,
                    const double *parameters, double start)
 {
@@ -441,6 +462,8 @@ enum err run_begin(struct run *run, struct flow *flow, const struct schedule *sc
         for (size_t k = 0; k < d; k++)
             flow->s[k * states + i] = dx[i * d + k];
     mem_free(dx);
+    if (err == ERR_OK)
+        err = run_lead(run);
     if (err == ERR_OK)
         run_scale(run);
     return err;

@@ -183,7 +183,11 @@ struct source {
       "fraction(G > 10 [mmol/L]), duration(...), first(...), last(...). None of them "   \
       "stands inside another. Outside of them there are parameters, covariates, "        \
       "quantities without states and time, and outcomes that stand above. Outcomes per " \
-      "period are many, so that no other line can name them.")
+      "period are many, so that no other line can name them.")                           \
+    X(E4015,                                                                             \
+      "periodic T after N periods: the course is carried N times the period T before "   \
+      "it begins, from what init says, so that it begins where it goes on repeating. N " \
+      "is a whole number from 1 to 10000, T a time of parameters and covariates.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -499,6 +503,9 @@ struct syntax {
     const char *name, *title;
     uint32_t version;
     struct unit_text time;
+    struct expr *period; /* NULL: it begins where init says */
+    size_t period_at;
+    double periods; /* so many before it begins */
     const char *question, *sources[MODEL_SOURCES_MAX];
     size_t source_count;
     struct parameter_line parameters[MODEL_PARAMETERS_MAX];
@@ -676,6 +683,7 @@ struct program {
     struct stream observe, observe_slopes; /* observations; then each [directions] */
     struct stream derive;                  /* quantities */
     struct stream jump, jump_slopes;       /* jumps; then each [directions] */
+    struct stream period, period_slopes;   /* none or one; then [directions] */
     struct stream course;  /* what functionals look at, then the sides of comparisons */
     struct stream window;  /* from and to of each outcome, then of each plausible line */
     struct stream outcome; /* outcomes, then what is plausible; of functionals */
@@ -694,7 +702,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 19
+#define PROGRAM_STREAMS 21
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);

@@ -206,6 +206,11 @@ static bool formula(const struct syntax *s, size_t position, struct formula *out
         return true;
     }
     position -= s->observation_count;
+    if (position-- == 0) {
+        out->expr = s->period;
+        out->scope = SCOPE_INDIVIDUAL;
+        return true;
+    }
     return jump_formula(s, &position, out) || outcome_formula(s, position, out);
 }
 

@@ -558,6 +558,15 @@ static void put_formulas(struct bytes *out, const struct syntax *s, bool individ
     flush_columns(out, &lines);
 }
 
+static void put_period(struct bytes *out, const struct syntax *s)
+{
+    put_text(out, "periodic ");
+    put_expr(out, s->period, 0);
+    put_text(out, " after ");
+    put_number(out, s->periods);
+    put_text(out, " periods\n");
+}
+
 char *syntax_print(const struct syntax *s)
 {
     struct bytes out = {0};
@@ -581,6 +590,8 @@ char *syntax_print(const struct syntax *s)
     put_formulas(&out, s, true, "\n[individual]\n");
     PUT_SECTION(&out, "\n[doses]\n", s->input_count, put_input, s->inputs);
     put_formulas(&out, s, false, "\n[equations]\n");
+    if (s->period)
+        put_period(&out, s);
     PUT_SECTION(&out, "\n[observations]\n", s->observation_count, put_observation,
                 s->observations);
     PUT_SECTION(&out, "\n[outcomes]\n", s->outcome_count, put_outcome, s->outcomes);

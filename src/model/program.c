@@ -18,6 +18,8 @@ struct roots {
         jumps, functionals, outcomes;
     uint32_t course[MODEL_FUNCTIONALS_MAX + 2 * MODEL_COMPARISONS_MAX];
     uint32_t window[4 * MODEL_OUTCOMES_MAX], outcome[2 * MODEL_OUTCOMES_MAX];
+    size_t periods;                           /* none or one */
+    uint32_t period[1], *period_by;           /* [periods], [directions] */
     uint32_t *jump, *jump_by_state, *jump_by; /* [jumps], [states], [directions] */
     uint32_t *rate, *init, *observe, *input, *derive;
     uint32_t *rate_by_state;                       /* [states][states] */
@@ -204,6 +206,8 @@ static void roots_init(struct compiler *compiler, const struct syntax *syntax)
     roots->jacobian = nodes_new(n * n);
     for (size_t i = 0; i < syntax->input_count; i++)
         roots->jumps += syntax->inputs[i].jump_count;
+    roots->periods = syntax->period != NULL;
+    roots->period_by = nodes_new(roots->periods * d);
     roots->jump = nodes_new(roots->jumps);
     roots->jump_by_state = nodes_new(roots->jumps * n);
     roots->jump_by = nodes_new(roots->jumps * d);
@@ -227,6 +231,7 @@ static void roots_clear(struct roots *roots)
     mem_free(roots->sensitivity_rate);
     mem_free(roots->sensitivity_init);
     mem_free(roots->jacobian);
+    mem_free(roots->period_by);
     mem_free(roots->jump);
     mem_free(roots->jump_by_state);
     mem_free(roots->jump_by);
@@ -323,6 +328,8 @@ static void compile_all(struct compiler *compiler, const struct syntax *syntax)
         input[MODIFIER_LAG] = compile_or(compiler, line->lag, 0);
         input[MODIFIER_DURATION] = compile_or(compiler, line->over, 0);
     }
+    if (syntax->period)
+        roots->period[0] = compile(compiler, syntax->period);
     compile_jumps(compiler, syntax);
 }
 
@@ -348,6 +355,7 @@ static void need_values(struct compiler *compiler, bool *needed)
     dag_need(dag, roots->observe, roots->observations, needed);
     dag_need(dag, roots->input, roots->inputs, needed);
     dag_need(dag, roots->jump, roots->jumps, needed);
+    dag_need(dag, roots->period, roots->periods, needed);
     for (size_t i = 0; i < compiler->program->switching_count; i++) {
         dag_need(dag, &compiler->conditions[i].slope, 1, needed);
         dag_need(dag, &compiler->conditions[i].offset, 1, needed);
@@ -423,6 +431,8 @@ static void derive_all(struct compiler *compiler)
                  roots->rate_by);
     derive_roots(compiler, &partials, roots->observe, roots->observations,
                  roots->observe_by_state, roots->observe_by);
+    derive_roots(compiler, &partials, roots->period, roots->periods, NULL,
+                 roots->period_by);
     derive_roots(compiler, &partials, roots->jump, roots->jumps, roots->jump_by_state,
                  roots->jump_by);
     derive_roots(compiler, &partials, roots->init, roots->states, NULL, roots->init_by);
@@ -437,12 +447,13 @@ static void derive_all(struct compiler *compiler)
     partials_clear(&partials);
 }
 
-/* Whether direction k moves a dose or a switch in time: then any state may feel it. */
+/* Whether direction k moves a dose, a switch or the beginning in time: then any state may
+ * feel it. */
 static bool moves_times(const struct compiler *compiler, size_t k)
 {
     const struct roots *roots = &compiler->roots;
     size_t d = roots->directions;
-    bool moves = false;
+    bool moves = roots->periods && roots->period_by[k];
     for (size_t i = 0; i < roots->inputs; i++)
         moves |= i % MODIFIERS != MODIFIER_FRACTION && roots->input_by[i * d + k];
     for (size_t i = 0; i < compiler->program->switching_count; i++)
@@ -564,6 +575,7 @@ static void need_all(struct compiler *compiler)
     dag_need(dag, roots->observe_by, roots->observations * d, compiler->sloped);
     dag_need(dag, roots->input_by, roots->inputs * d, compiler->sloped);
     dag_need(dag, roots->jump_by, roots->jumps * d, compiler->sloped);
+    dag_need(dag, roots->period_by, roots->periods * d, compiler->sloped);
     dag_need(dag, roots->switch_slope_by, program->switching_count * d, compiler->sloped);
     dag_need(dag, roots->switch_offset_by, program->switching_count * d,
              compiler->sloped);
@@ -883,6 +895,9 @@ static void place_streams(struct compiler *compiler)
     place_both(compiler, roots->observe, roots->observations, roots->observe_by,
                roots->observations * d, &program->observe_slopes);
     place_moving(compiler, roots->derive, roots->quantities, &program->derive);
+    place_moving(compiler, roots->period, roots->periods, &program->period);
+    place_both(compiler, roots->period, roots->periods, roots->period_by,
+               roots->periods * d, &program->period_slopes);
     place_moving(compiler, roots->course, course_count(compiler), &program->course);
     place_moving(compiler, roots->window, 2 * roots->outcomes, &program->window);
     place_moving(compiler, roots->outcome, roots->outcomes, &program->outcome);
@@ -1009,6 +1024,8 @@ static const struct {
     STREAM(observe),
     STREAM(observe_slopes),
     STREAM(derive),
+    STREAM(period),
+    STREAM(period_slopes),
     STREAM(course),
     STREAM(window),
     STREAM(outcome),

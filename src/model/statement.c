@@ -410,14 +410,45 @@ static enum err state_statement(struct parser *parser)
     return err == ERR_OK ? formula_tail(parser, &line->unit, &line->label, line) : err;
 }
 
+/* `periodic T after N periods` */
+static enum err periodic_statement(struct parser *parser)
+{
+    struct syntax *s = parser->syntax;
+    if (s->period)
+        return twice(parser, "periodic");
+    s->period_at = parser->token.at;
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = formula_parse(parser, &s->period);
+    if (err == ERR_OK)
+        err = parser_at_word(parser, "after") ? parser_advance(parser)
+                                              : parser_expected(parser, "after");
+    size_t at = parser->token.at;
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "so many", &s->periods);
+    if (err == ERR_OK &&
+        !(s->periods >= 1 && s->periods <= 10000 && s->periods == floor(s->periods)))
+        return source_refuse(parser_source(parser), at, E4015,
+                             "a whole number of periods, from 1 to 10000");
+    if (err == ERR_OK)
+        err = parser_at_word(parser, "periods") ? parser_advance(parser)
+                                                : parser_expected(parser, "periods");
+    return err == ERR_OK ? parser_take_line_end(parser) : err;
+}
+
 enum err statement_equation(struct parser *parser)
 {
-    if (!parser_at_word(parser, "d"))
+    bool periodic = parser_at_word(parser, "periodic");
+    if (!parser_at_word(parser, "d") && !periodic)
         return quantity_statement(parser, false);
     struct lexer ahead = parser->lexer;
     struct token next;
     if (token_next(&ahead, &next) != ERR_OK)
         return err_code();
+    if (periodic)
+        return next.kind == TOKEN_SIGN && strcmp(next.sign, "=") == 0
+                   ? quantity_statement(parser, false)
+                   : periodic_statement(parser);
     bool rate = next.kind == TOKEN_SIGN && strcmp(next.sign, "/") == 0;
     return rate ? state_statement(parser) : quantity_statement(parser, false);
 }

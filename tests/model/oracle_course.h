@@ -265,8 +265,16 @@ static inline void oracle_run(const struct course *course, const long double *ph
     oracle_doses(&run);
     for (size_t i = 0; i < syntax->state_count; i++)
         oracle_switches(&run, syntax->states[i].rate);
+    if (syntax->period)
+        t = -syntax->periods * oracle_value(&run.oracle, syntax->period);
+    run.oracle.t = t;
     for (size_t i = 0; i < syntax->state_count; i++)
         x[i] = oracle_or(&run.oracle, syntax->states[i].init, 0);
+    while (t < 0) {
+        long double next = oracle_stop(&run, t, 0);
+        oracle_carry(&run, t, next, x);
+        t = next;
+    }
     oracle_give(&run, 0, x);
     for (size_t k = 0; k < count; k++) {
         while (t < times[k]) {

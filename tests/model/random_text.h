@@ -213,6 +213,8 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     random_parameters(&text);
     random_doses(&text, words);
     random_equations(&text, words);
+    if (random_draw(&text, 3) == 0)
+        random_fill(&text, "periodic (0.2 + expit(%))*1 [h] after 3 periods\n", 0, 1);
     random_say(&text, "[observations]\no0 : ");
     random_formula(&text, words | besides, 3);
     random_say(&text, " ~ add(0.1 1)\no1 : ");

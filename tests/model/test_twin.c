@@ -308,6 +308,64 @@ static void twin__doses_that_move_what_is_there(void **state)
     model_destroy(&model);
 }
 
+/* A pulse of T/3 in each period T into what decays at rate k: after many periods the
+ * value at a phase u is a geometric series. Both it and the pulses hang on T. */
+static const char beat_text[] = "model beat version 1\ntime s\n[parameters]\n"
+                                "T = 0.8 s (0.1, 9) lognormal sd 0.2\n"
+                                "k = 1.5 1/s (0.1, 9) lognormal sd 0.2\n"
+                                "[equations]\n"
+                                "d/dt(P) = if(mod(time, T) < T/3, 1, 0)*1 [1/s] - k*P "
+                                "init 5\n"
+                                "periodic T after 40 periods\n"
+                                "[observations]\np : P ~ add(1 1)\n";
+
+static long double beat_value(const long double *phi, long double t)
+{
+    long double period = expl(phi[0]), k = expl(phi[1]), on = period / 3;
+    long double u = t - period * floorl(t / period);
+    long double end = (1 - expl(-k * on)) / k / (1 - expl(-k * period)); /* of a pulse */
+    long double begin = end * expl(-k * (period - on));
+    return u < on ? begin * expl(-k * u) + (1 - expl(-k * u)) / k
+                  : end * expl(-k * (u - on));
+}
+
+static void twin__periodic_courses_begin_where_they_repeat(void **state)
+{
+    (void)state;
+    static const double times[] = {0, 0.1, 0.5, 1.7, 3.3};
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF, ENGINE_ADAMS};
+    struct model *model = parse(beat_text);
+    struct prior_layout layout;
+    struct twin *twin;
+    assert_ok(prior_layout(model, &layout));
+    struct record *record = record_new("1", "s");
+    for (size_t i = 0; i < 5; i++)
+        assert_ok(record_measurement(record, times[i], "p", NULL, 1, CENSORED_NOT, i));
+    assert_ok(twin_new(model, &layout, record, &twin));
+    double phi[] = {log(0.8), log(1.5)}, f[5], slopes[5 * 2];
+    for (size_t s = 0; s < 3; s++) {
+        struct engine_options options = {solvers[s], 1e-11};
+        struct engine *engine = engine_new(model, &layout, &options);
+        assert_ok(twin_predict(engine, twin, phi, NULL, f, slopes));
+        for (size_t i = 0; i < 5; i++) {
+            long double at[2] = {phi[0], phi[1]}, h = 1e-5L;
+            assert_near(f[i], (double)beat_value(at, times[i]), 1e-8);
+            for (size_t k = 0; k < 2 && i > 0; k++) { /* at 0 a pulse begins */
+                at[k] = phi[k] + h;
+                long double up = beat_value(at, times[i]);
+                at[k] = phi[k] - h;
+                long double slope = (up - beat_value(at, times[i])) / (2 * h);
+                at[k] = phi[k];
+                assert_near(slopes[i * 2 + k], (double)slope, 1e-7);
+            }
+        }
+        engine_destroy(&engine);
+    }
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
 static const char genes_text[] =
     "model g version 1 \"g\"\ntime h\n"
     "[parameters]\nk = 1 1 (0.01, 9) lognormal sd 0.3\n"
@@ -389,6 +447,7 @@ int main(void)
         cmocka_unit_test(twin__rows_at_one_time_keep_their_order),
         cmocka_unit_test(twin__simulates_between_and_beyond_the_rows),
         cmocka_unit_test(twin__doses_that_move_what_is_there),
+        cmocka_unit_test(twin__periodic_courses_begin_where_they_repeat),
         cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
     };
