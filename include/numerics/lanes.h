@@ -1,6 +1,7 @@
 #ifndef NUMERICS_LANES_H
 #define NUMERICS_LANES_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -66,13 +67,59 @@ typedef unsigned lane_set;
         else                                                                             \
             name##_rows(__VA_ARGS__);                                                    \
     }
+/* The same without SIMD_SCALAR, for what is not worth its length there. */
+#define LANES_WIDE_KINDS(name, kind, parameters, ...)                                    \
+    LANES_AVX512 static void name##_avx512 parameters                                    \
+    {                                                                                    \
+        name##_rows(__VA_ARGS__);                                                        \
+    }                                                                                    \
+    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters                   \
+    {                                                                                    \
+        name##_rows(__VA_ARGS__);                                                        \
+    }                                                                                    \
+    static void name parameters                                                          \
+    {                                                                                    \
+        if ((kind) == SIMD_AVX512)                                                       \
+            name##_avx512(__VA_ARGS__);                                                  \
+        else                                                                             \
+            name##_avx2(__VA_ARGS__);                                                    \
+    }
 #else
 #define LANES_KINDS(name, kind, parameters, ...)                                         \
     static void name parameters                                                          \
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }
+#define LANES_WIDE_KINDS LANES_KINDS
 #endif
+
+/* Where a stage of a step is: at y + sum over j < count of w_j k_j, lane by lane. With
+ * LANES_RATES rates that is where the step ends, which is kept in `next`. */
+#define LANES_RATES 6
+struct lanes_place {
+    const double *y, *k[LANES_RATES]; /* [rows][LANES] */
+    const double (*w)[LANES];         /* [LANES_RATES] */
+    double *next;                     /* [rows][LANES] */
+    size_t count;
+};
+
+/* At index `at` of a place of count n, which the compiler has to know: written out, because
+ * compilers that unroll a loop forget to make vectors of the one around it. `next`: the
+ * place's, of which the compiler has to know that it overlaps with nothing. */
+LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, double *next,
+                              size_t at, size_t l)
+{
+    double sum = place->y[at];
+    sum = n > 0 ? fma(place->w[0][l], place->k[0][at], sum) : sum;
+    sum = n > 1 ? fma(place->w[1][l], place->k[1][at], sum) : sum;
+    sum = n > 2 ? fma(place->w[2][l], place->k[2][at], sum) : sum;
+    sum = n > 3 ? fma(place->w[3][l], place->k[3][at], sum) : sum;
+    sum = n > 4 ? fma(place->w[4][l], place->k[4][at], sum) : sum;
+    sum = n > 5 ? fma(place->w[5][l], place->k[5][at], sum) : sum;
+    if (n == LANES_RATES)
+        next[at] = sum;
+    return sum;
+}
 
 /* Additions and products of a row in a step, a fused pair as two, the rate's not counted:
  * stages and result 42, error 25. */
@@ -90,6 +137,10 @@ struct lanes_system {
      * is not finite makes that lane's step smaller. */
     void (*rate)(void *context, const double *t, double *dydt);
     double *stage;
+    /* The same at a place that needs not be in `stage`, of at least one rate, for whom it
+     * is quicker to go there by himself; or NULL. */
+    void (*rate_at)(void *context, const double *t, const struct lanes_place *place,
+                    double *dydt);
     void *context;
     double relative_tolerance;
     size_t steps_max; /* of a problem, refused ones too */

@@ -41,19 +41,38 @@ static double *row(const struct ensemble *ensemble, uint32_t at)
     return ensemble->registers + at * (size_t)LANES;
 }
 
-static void rate(void *context, const double *t, double *dydt)
+static const struct stream *rates_of(const struct ensemble *ensemble)
 {
-    struct ensemble *ensemble = context;
-    const struct program *program = ensemble->program;
-    const struct stream *stream =
-        ensemble->directions ? &program->rate_slopes : &program->rate;
-    double *time = row(ensemble, program->time);
-    EACH_LANE
+    return ensemble->directions ? &ensemble->program->rate_slopes
+                                : &ensemble->program->rate;
+}
+
+/* Time stops at the ends of a piece, where conditions on it are about to change. */
+static void set_time(struct ensemble *ensemble, const double *t)
+{
+    double *time = row(ensemble, ensemble->program->time);
+    ROW_LANES
     {
         double late = t[l] < ensemble->to[l] ? t[l] : ensemble->to[l];
         time[l] = late > ensemble->from[l] ? late : ensemble->from[l];
     }
-    vector_rates(stream, ensemble->registers, ensemble->inflow, dydt, ensemble->simd);
+}
+
+static void rate(void *context, const double *t, double *dydt)
+{
+    struct ensemble *ensemble = context;
+    set_time(ensemble, t);
+    vector_rates(rates_of(ensemble), ensemble->registers, ensemble->inflow, dydt,
+                 ensemble->simd);
+}
+
+static void rate_at(void *context, const double *t, const struct lanes_place *place,
+                    double *dydt)
+{
+    struct ensemble *ensemble = context;
+    set_time(ensemble, t);
+    rates_of(ensemble)->rates_at(ensemble->registers, place, ensemble->inflow, dydt,
+                                 ensemble->simd);
 }
 
 /* --- begin and end
@@ -149,6 +168,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
         .groups = groups_of(out, group_end),
         .rate = rate,
         .stage = row(out, program->states),
+        .rate_at = rates_of(out)->rates_at && simd != SIMD_SCALAR ? rate_at : NULL,
         .context = out,
         .relative_tolerance = tolerance,
         .steps_max = LANE_STEPS_MAX,

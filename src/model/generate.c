@@ -9,6 +9,10 @@
 
 #define NOWHERE UINT32_MAX
 
+#define FUNCTION_COST 50
+#define PLACE_COST_MAX 400
+#define PLACE_COST_ROW 8
+
 static const char *const operations[OP_COUNT] = {
 #define NAME(name, ...) [OP_##name] = "operation_" #name,
     OPERATIONS(NAME)
@@ -22,6 +26,7 @@ struct writer {
     uint32_t (*made_by)[3];   /* the instruction that makes each argument, or NOWHERE */
     uint32_t *result_made_by; /* likewise */
     bool *written;
+    bool *put; /* [results] rows of states and sensitivities already said; or NULL */
     uint32_t *stack; /* [3 times the instructions + 1] */
     struct bytes *out;
 };
@@ -60,10 +65,29 @@ static void say_constant(double value, struct bytes *out)
         listing_add(out, value > 0 ? "INFINITY" : "-INFINITY");
 }
 
+/* Whether a register is one of the rows of which rates are asked at a place. */
+static bool is_row(const struct writer *writer, uint32_t at)
+{
+    uint32_t first = writer->program->states;
+    return writer->put && at >= first && at < first + writer->stream->result_count;
+}
+
+static void say_put(const struct writer *writer, size_t row)
+{
+    if (!writer->put[row])
+        listing_add(writer->out,
+                    "        const double x%zu = "
+                    "lanes_put(&here, n, next, %zu * LANES + l, l);\n",
+                    row, row);
+    writer->put[row] = true;
+}
+
 static void say_argument(const struct writer *writer, uint32_t at, uint32_t made_by)
 {
     if (made_by != NOWHERE)
         listing_add(writer->out, "v%u", (unsigned)made_by);
+    else if (is_row(writer, at))
+        listing_add(writer->out, "x%u", (unsigned)(at - writer->program->states));
     else if (at < writer->program->constant_count)
         say_constant(writer->program->image[at], writer->out);
     else
@@ -74,6 +98,9 @@ static void say_line(const struct writer *writer, uint32_t i)
 {
     const struct instruction *at = &writer->stream->instructions[i];
     const uint32_t arguments[] = {at->a, at->b, at->c};
+    for (size_t k = 0; k < op_arity(at->op); k++)
+        if (writer->made_by[i][k] == NOWHERE && is_row(writer, arguments[k]))
+            say_put(writer, arguments[k] - writer->program->states);
     listing_add(writer->out, "        const double v%u = %s(", (unsigned)i,
                 operations[at->op]);
     for (size_t k = 0; k < 3; k++) {
@@ -134,29 +161,63 @@ static void say_rates(struct writer *writer)
         uint32_t made_by = writer->result_made_by[i];
         if (made_by != NOWHERE)
             say_value(writer, made_by);
+        else if (is_row(writer, stream->results[i]))
+            say_put(writer, stream->results[i] - writer->program->states);
         listing_add(writer->out, "        out[%zu * LANES + l] = ", i);
         say_argument(writer, stream->results[i], made_by);
         listing_add(writer->out, " + more[%zu * LANES + l];\n", i);
     }
 }
 
+/* Rows that no rate looks at are part of the step's end all the same. */
+static void say_unread(struct writer *writer)
+{
+    for (size_t i = 0; i < writer->stream->result_count; i++)
+        if (!writer->put[i])
+            listing_add(writer->out,
+                        "        (void)lanes_put(&here, n, next, %zu * LANES + l, l);\n",
+                        i);
+}
+
+static struct writer writer_new(const struct program *program,
+                                const struct stream *stream, struct bytes *out)
+{
+    size_t count = stream->count;
+    struct writer writer = {.program = program,
+                            .stream = stream,
+                            .made_by = mem_new(count, sizeof *writer.made_by),
+                            .result_made_by =
+                                mem_new(stream->result_count, sizeof(uint32_t)),
+                            .written = mem_new(count, sizeof(bool)),
+                            .stack = mem_new(3 * count + 1, sizeof(uint32_t)),
+                            .out = out};
+    find_makers(&writer);
+    return writer;
+}
+
+static void writer_clear(struct writer *writer)
+{
+    mem_free(writer->made_by);
+    mem_free(writer->result_made_by);
+    mem_free(writer->written);
+    mem_free(writer->put);
+    mem_free(writer->stack);
+}
+
+static bool is_rates(const struct program *program, const struct stream *stream)
+{
+    return stream == &program->rate || stream == &program->rate_slopes;
+}
+
 static void say_function(const struct program *program, const struct stream *stream,
                          const char *name, struct bytes *out)
 {
-    bool rates = stream == &program->rate || stream == &program->rate_slopes;
+    bool rates = is_rates(program, stream);
     const char *parameters =
         rates ? "const double *restrict r, const double *restrict more, double *restrict "
                 "out, enum simd simd"
               : "double *r, enum simd simd";
-    size_t count = stream->count;
-    struct writer writer = {program,
-                            stream,
-                            mem_new(count, sizeof *writer.made_by),
-                            mem_new(stream->result_count, sizeof(uint32_t)),
-                            mem_new(count, sizeof(bool)),
-                            mem_new(3 * count + 1, sizeof(uint32_t)),
-                            out};
-    find_makers(&writer);
+    struct writer writer = writer_new(program, stream, out);
     listing_add(out,
                 "LANES_INLINE void %s_rows(%s)\n{\n"
                 "    (void)simd;\n    ROW_LANES\n    {\n",
@@ -167,10 +228,38 @@ static void say_function(const struct program *program, const struct stream *str
         say_registers(&writer);
     listing_add(out, "    }\n}\nLANES_KINDS(%s, simd, (%s), %s)\n\n", name, parameters,
                 rates ? "r, more, out, simd" : "r, simd");
-    mem_free(writer.made_by);
-    mem_free(writer.result_made_by);
-    mem_free(writer.written);
-    mem_free(writer.stack);
+    writer_clear(&writer);
+}
+
+/* The same rates at a place inside a step, for each number of rates that lead there. */
+static void say_function_at(const struct program *program, const struct stream *stream,
+                            const char *name, struct bytes *out)
+{
+    static const char parameters[] =
+        "const double *restrict r, const struct lanes_place *restrict place, "
+        "const double *restrict more, double *restrict out";
+    struct writer writer = writer_new(program, stream, out);
+    writer.put = mem_new(stream->result_count, sizeof(bool));
+    listing_add(out,
+                "LANES_INLINE void %s_of(%s, double *restrict next, size_t n)\n{\n"
+                "    const struct lanes_place here = *place;\n    ROW_LANES\n    {\n",
+                name, parameters);
+    say_rates(&writer);
+    say_unread(&writer);
+    listing_add(out,
+                "    }\n}\nLANES_INLINE void %s_at_rows(%s, enum simd simd)\n{\n"
+                "    (void)simd;\n    switch (place->count) {\n",
+                name, parameters);
+    for (size_t n = 1; n <= LANES_RATES; n++)
+        listing_add(out,
+                    "    case %zu:\n        %s_of(r, place, more, out, place->next, %zu);\n"
+                    "        break;\n",
+                    n, name, n);
+    listing_add(out,
+                "    }\n}\nLANES_WIDE_KINDS(%s_at, simd, (%s, enum simd simd), "
+                "r, place, more, out, simd)\n\n",
+                name, parameters);
+    writer_clear(&writer);
 }
 
 /* --- the whole
@@ -189,6 +278,38 @@ static bool is_short(const struct stream *stream)
     return stream->count > 0 && stream->count <= GENERATE_INSTRUCTIONS_MAX;
 }
 
+/* Additions and products of a stream, roughly. */
+static size_t stream_cost(const struct stream *stream)
+{
+    size_t cost = 0;
+    for (size_t i = 0; i < stream->count; i++)
+        switch (stream->instructions[i].op) {
+        case OP_EXP:
+        case OP_LN:
+        case OP_LOG10:
+        case OP_TANH:
+        case OP_SIN:
+        case OP_COS:
+        case OP_LOGIT:
+        case OP_EXPIT:
+        case OP_POWER:
+            cost += FUNCTION_COST;
+            break;
+        default:
+            cost++;
+        }
+    return cost;
+}
+
+/* Whether going to a place by themselves is worth to rates that they are written out for
+ * each number of terms: it saves something by row. */
+static bool goes_there(const struct program *program, const struct stream *stream)
+{
+    size_t cost = stream_cost(stream);
+    return is_rates(program, stream) && stream->count > 0 && cost <= PLACE_COST_MAX &&
+           cost <= PLACE_COST_ROW * stream->result_count;
+}
+
 void generate(const struct model *model, const char *symbol, struct bytes *source)
 {
     uint8_t hash[HASH_BYTES];
@@ -201,6 +322,10 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
         if (is_short(program_stream(program, i)))
             say_function(program, program_stream(program, i), program_stream_name(i),
                          source);
+    for (size_t i = 0; i < PROGRAM_STREAMS; i++)
+        if (goes_there(program, program_stream(program, i)))
+            say_function_at(program, program_stream(program, i), program_stream_name(i),
+                            source);
     listing_add(source,
                 "extern const struct generated %s;\nconst struct generated %s = {\n",
                 symbol, symbol);
@@ -215,7 +340,10 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
                     stream != &program->rate_slopes;
         listing_add(source, "%s, ", here ? program_stream_name(i) : "NULL");
     }
-    listing_add(source, "},\n    .rate = %s,\n    .rate_slopes = %s,\n};\n",
+    listing_add(source, "},\n    .rate = %s,\n    .rate_slopes = %s,\n",
                 is_short(&program->rate) ? "rate" : "NULL",
                 is_short(&program->rate_slopes) ? "rate_slopes" : "NULL");
+    listing_add(source, "    .rate_at = %s,\n    .rate_slopes_at = %s,\n};\n",
+                goes_there(program, &program->rate) ? "rate_at" : "NULL",
+                goes_there(program, &program->rate_slopes) ? "rate_slopes_at" : "NULL");
 }

@@ -621,14 +621,20 @@ typedef void generated_stream(double *registers, enum simd simd);
 typedef void generated_rates(const double *registers, const double *more, double *out,
                              enum simd simd);
 
+/* And where a stage of a step is, whatever the registers of states and sensitivities hold.
+ */
+typedef void generated_rates_at(const double *registers, const struct lanes_place *place,
+                                const double *more, double *out, enum simd simd);
+
 /* Instructions in the order in which they run, and where their results then are. */
 struct stream {
     struct instruction *instructions;
     size_t count;
     uint32_t *results; /* registers */
     size_t result_count;
-    generated_stream *generated; /* both NULL: it is interpreted */
+    generated_stream *generated; /* all NULL: it is interpreted */
     generated_rates *rates;
+    generated_rates_at *rates_at;
 };
 
 /* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,

@@ -10,7 +10,7 @@
 
 /* --- the method -------------------------------------------------------------------- */
 
-#define STAGES 7
+#define STAGES (LANES_RATES + 1)
 
 static const double node[STAGES] = {0, 0.161, 0.327, 0.9, 0.9800255409045097, 1, 1};
 
@@ -86,50 +86,39 @@ struct lanes {
  * arithmetic across lanes, and products are fused with sums where fma() says so and
  * nowhere else, so that all three give the same bits. */
 
-/* start + sum over j < n of w(j) k_j, written out so that it stays in registers. */
-#define SUM1(start, w, k, at) fma(w(0), k[0][at], start)
-#define SUM2(start, w, k, at) fma(w(1), k[1][at], SUM1(start, w, k, at))
-#define SUM3(start, w, k, at) fma(w(2), k[2][at], SUM2(start, w, k, at))
-#define SUM4(start, w, k, at) fma(w(3), k[3][at], SUM3(start, w, k, at))
-#define SUM5(start, w, k, at) fma(w(4), k[4][at], SUM4(start, w, k, at))
-#define SUM6(start, w, k, at) fma(w(5), k[5][at], SUM5(start, w, k, at))
-#define SUM7(start, w, k, at) fma(w(6), k[6][at], SUM6(start, w, k, at))
+/* start + sum over all stages of w(j) k_j, written out so that it stays in registers. */
+#define SUM7(start, w, k, at)                                                            \
+    fma(w(6), k[6][at],                                                                  \
+        fma(w(5), k[5][at],                                                              \
+            fma(w(4), k[4][at],                                                          \
+                fma(w(3), k[3][at],                                                      \
+                    fma(w(2), k[2][at],                                                  \
+                        fma(w(1), k[1][at], fma(w(0), k[0][at], start)))))))
 
 /* Weights of all lanes, and of each lane's own. */
 #define ERROR_WEIGHT(j) error_weight[j]
 #define LANE_WEIGHT(j) w[j][l]
 
-/* stage = y + h sum over j < count of w_j k_j; the last is the step's result as well. */
-LANES_INLINE void combine_rows(const struct lanes *lanes, const double *h, size_t count,
-                               const double *weights, double *stage)
+/* Where a place is, into `stage`. */
+LANES_INLINE void put_rows(size_t rows, const struct lanes_place *place,
+                           double *restrict next, double *restrict stage, enum simd simd)
 {
-    const double *k[STAGES], *y = lanes->y;
-    double *next = lanes->next, w[STAGES - 1][LANES];
-    for (size_t j = 0; j < STAGES; j++)
-        k[j] = lanes->k[j];
-    for (size_t j = 0; j < STAGES - 1; j++)
-        ROW_LANES w[j][l] = h[l] * weights[j];
-#define COMBINE(n)                                                                       \
+    const struct lanes_place here = *place;
+    (void)simd;
+#define PUT(n)                                                                           \
     case n:                                                                              \
-        for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)                   \
-            ROW_LANES stage[i + l] = SUM##n(y[i + l], LANE_WEIGHT, k, i + l);            \
+        for (size_t i = 0; i < rows * LANES; i += LANES)                                 \
+            ROW_LANES stage[i + l] = lanes_put(&here, n, next, i + l, l);                \
         break
-    switch (count) {
-        COMBINE(1);
-        COMBINE(2);
-        COMBINE(3);
-        COMBINE(4);
-        COMBINE(5);
-    default:
-        for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
-            ROW_LANES
-            {
-                double end = SUM6(y[i + l], LANE_WEIGHT, k, i + l);
-                stage[i + l] = end;
-                next[i + l] = end;
-            }
+    switch (place->count) {
+        PUT(1);
+        PUT(2);
+        PUT(3);
+        PUT(4);
+        PUT(5);
+        PUT(LANES_RATES);
     }
-#undef COMBINE
+#undef PUT
 }
 
 /* 1 / x to 2 %, for positive x: a guess by the exponent, and Newton's iteration. An error
@@ -273,10 +262,10 @@ LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_
     }
 }
 
-LANES_KINDS(combine, lanes->simd,
-            (const struct lanes *lanes, const double *h, size_t count, const double *w,
-             double *stage),
-            lanes, h, count, w, stage)
+LANES_KINDS(put, simd,
+            (size_t rows, const struct lanes_place *place, double *next, double *stage,
+             enum simd simd),
+            rows, place, next, stage, simd)
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
@@ -493,11 +482,22 @@ static void take_first_rates(struct lanes *lanes)
 static void take_stages(struct lanes *lanes, const double *h, const double *end)
 {
     const struct lanes_system *system = &lanes->system;
+    double w[LANES_RATES][LANES], at[LANES];
+    struct lanes_place place = {.y = lanes->y,
+                                .w = (const double(*)[LANES])w,
+                                .next = lanes->next};
     for (size_t i = 1; i < STAGES; i++) {
-        double at[LANES];
+        place.k[i - 1] = lanes->k[i - 1];
+        place.count = i;
+        for (size_t j = 0; j < i; j++)
+            ROW_LANES w[j][l] = h[l] * weight[i][j];
         ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
-        combine(lanes, h, i, weight[i], system->stage);
-        system->rate(system->context, at, lanes->k[i]);
+        if (system->rate_at) {
+            system->rate_at(system->context, at, &place, lanes->k[i]);
+        } else {
+            put(system->rows, &place, lanes->next, system->stage, lanes->simd);
+            system->rate(system->context, at, lanes->k[i]);
+        }
     }
 }
 

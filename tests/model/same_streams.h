@@ -76,6 +76,38 @@ static inline void compare_rates(const struct stream *stream, double *registers,
     lanes_rows_free(out);
 }
 
+/* Of rates at a place, as C: where that is is what fma() says, one by one. */
+static inline void compare_place(const struct program *p, const struct stream *stream,
+                                 const double *registers, size_t count, enum simd simd)
+{
+    size_t rows = stream->result_count, size = rows * LANES;
+    double *block = lanes_rows_new((LANES_RATES + 4) * rows), w[LANES_RATES][LANES];
+    double *y = block, *next = y + size, *more = next + size, *out = more + size;
+    double *theirs = lanes_rows_new(p->registers), *x = theirs + p->states * LANES;
+    struct lanes_place place = {
+        .y = y, .w = (const double(*)[LANES])w, .next = next, .count = count};
+    for (size_t i = 0; i < (LANES_RATES + 4) * size; i++)
+        block[i] = any_value();
+    memcpy(theirs, registers, p->registers * LANES * sizeof *theirs);
+    memcpy(x, y, size * sizeof *x);
+    for (size_t j = 0; j < count; j++) {
+        place.k[j] = out + (j + 1) * size;
+        EACH_LANE w[j][l] = any_value();
+        for (size_t i = 0; i < size; i++)
+            x[i] = fma(w[j][i % LANES], place.k[j][i], x[i]);
+    }
+    stream->rates_at(registers, &place, more, out, simd);
+    for (size_t i = 0; count == LANES_RATES && i < size; i++)
+        assert_true(same_bits(next[i], x[i]));
+    run_one_by_one(stream, theirs);
+    for (size_t i = 0; i < size; i++) {
+        size_t at = stream->results[i / LANES] * (size_t)LANES + i % LANES;
+        assert_true(same_bits(out[i], theirs[at] + more[i]));
+    }
+    lanes_rows_free(block);
+    lanes_rows_free(theirs);
+}
+
 static inline void compare_stream(const struct program *p, const struct stream *stream,
                                   size_t rounds)
 {
@@ -83,6 +115,7 @@ static inline void compare_stream(const struct program *p, const struct stream *
     size_t size = p->registers * LANES;
     interpreted.generated = NULL;
     interpreted.rates = NULL;
+    interpreted.rates_at = NULL;
     double *registers = lanes_rows_new(p->registers),
            *ours = lanes_rows_new(p->registers);
     double *theirs = lanes_rows_new(p->registers);
@@ -92,6 +125,9 @@ static inline void compare_stream(const struct program *p, const struct stream *
                 i < p->constant_count * LANES ? p->image[i / LANES] : any_value();
         memcpy(theirs, registers, size * sizeof *theirs);
         run_one_by_one(stream, theirs);
+        for (enum simd simd = SIMD_AVX2; stream->rates_at && simd <= simd_best(); simd++)
+            for (size_t count = 1; count <= LANES_RATES; count++)
+                compare_place(p, stream, registers, count, simd);
         for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
             for (size_t i = 0; i < 2; i++) {
                 memcpy(ours, registers, size * sizeof *ours);
