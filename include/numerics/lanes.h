@@ -4,17 +4,14 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* lanes - several initial value problems of one system carried at once, one in each lane
- * of a block, every one with its own time, step and error: Tsitouras' explicit
- * Runge-Kutta pair of orders 5 and 4 (Comput. Math. Appl. 62:770, 2011) with its
- * interpolant of order 4 between the ends of a step.
+ * of a block, every one with its own time, step and error, by one of the methods below.
  *
  * A row is a component of y, an array [LANES] of doubles; lanes never mix, so that what
  * happens in one does not depend in any bit on what is in the others. The same bits come
- * out for every `simd`. What is stiff takes many steps here and fails at their bound:
- * whoever calls has CVODES for it (numerics/ode). It knows nothing of patients. Called by
- * model/ensemble. */
+ * out for every `simd`. It knows nothing of patients. Called by model/ensemble. */
 
 #define LANES 8
 
@@ -31,8 +28,8 @@ typedef unsigned lane_set;
     for (lane_set left_ = (set); left_; left_ &= left_ - 1)                              \
         for (size_t l = (size_t)__builtin_ctz(left_), once_ = 1; once_; once_ = 0)
 
-/* The same for arithmetic on whole rows, which may be written over as they are read. gcc has
- * to be told; clang finds out, and would warn where it does not. */
+/* The same for arithmetic on whole rows, which may be written over as they are read. gcc
+ * has to be told; clang finds out, and would warn where it does not. */
 #ifdef __clang__
 #define ROW_LANES EACH_LANE
 #else
@@ -54,7 +51,7 @@ typedef unsigned lane_set;
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
-    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters                   \
+    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters               \
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
@@ -125,7 +122,22 @@ LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, double 
  * stages and result 42, error 25. */
 #define LANES_STEP_FLOPS 67
 
+enum lanes_method {
+    /* Tsitouras' explicit Runge-Kutta pair of orders 5 and 4 (Comput. Math. Appl. 62:770,
+     * 2011) with its interpolant of order 4 between the ends of a step. */
+    LANES_TSITOURAS,
+    /* For what is stiff (numerics/rosenbrock.c): linear algebra in every step, and steps
+     * as long as the solution is smooth. */
+    LANES_ROSENBROCK,
+};
+
+/* A place in a matrix that can be different from zero. */
+struct lanes_entry {
+    uint32_t row, column;
+};
+
 struct lanes_system {
+    enum lanes_method method;
     size_t rows;
     /* Rows of a group follow each other and have one error norm (root of the mean square
      * of error over tolerance); a step stands when no group's is above 1. The states are
@@ -144,6 +156,21 @@ struct lanes_system {
     void *context;
     double relative_tolerance;
     size_t steps_max; /* of a problem, refused ones too */
+    /* Explicit: after so many steps a problem is looked at, and given up as LANE_STIFF
+     * where stability alone keeps its steps short. 0: never. */
+    size_t stiff_after;
+
+    /* What LANES_ROSENBROCK needs: the first group are the states x, every other one
+     * derivatives s of some of them along a direction, so that y' = (f(t, x), J s + ...).
+     * A state that J leads to from one in a group is in it as well. */
+    const size_t *state; /* [rows] which state, or the derivative of which; copied */
+    /* Rates by states: J's entries, by state and state, then those of the others, by row
+     * and state; copied. */
+    const struct lanes_entry *slopes; /* [slope_count] */
+    size_t slope_count;
+    /* Values of these [slope_count][LANES], and dydt by t [rows][LANES], at t and at what
+     * stands in `stage`. */
+    void (*linear)(void *context, const double *t, double *slopes, double *by_time);
 };
 
 enum lane_state {
@@ -151,6 +178,7 @@ enum lane_state {
     LANE_MOVING,
     LANE_ARRIVED, /* at its wall: wants a new one, or something else done */
     LANE_FAILED,  /* out of steps, or none is small enough */
+    LANE_STIFF,   /* for another method */
 };
 
 /* Rows of zeros, each in a cache line of its own; caller frees. */

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "lanes_impl.h"
 #include "numerics/elementary.h"
 
-/* --- the method -------------------------------------------------------------------- */
+/* --- Tsitouras' method
+ * -------------------------------------------------------------------- */
 
 #define STAGES (LANES_RATES + 1)
 
@@ -44,8 +46,7 @@ static const double inside[STAGES][4] = {
     {0, 1.5, -4, 2.5},
 };
 
-/* --- step control --------------------------------------------------------------------
- */
+/* --- step control ------------------------------------------------------------------- */
 
 #define SAFETY 0.9
 #define SHRINK_MOST 0.2
@@ -56,29 +57,12 @@ static const double inside[STAGES][4] = {
 #define STEP_ULPS 16
 #define FIRST_SHARE 0.01 /* of the time in which y changes by its own size */
 
-struct lanes {
-    struct lanes_system system;
-    enum simd simd;
-    size_t *group_end;
-    double *group_share; /* 1 / rows of each */
-    double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
-    double *k[STAGES];                 /* rates in it */
-    double *absolute;                  /* tolerances */
-    double t[LANES];                   /* now */
-    double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
-    double h[LANES], wall[LANES];      /* to try next; where to stop */
-    double error[LANES];               /* square of the norm */
-    double factor[LANES];              /* of h, by that */
-    double steps[LANES];
-    enum lane_state state[LANES];
-    /* 1 or 0: */
-    double moves[LANES];   /* LANE_MOVING */
-    double arrived[LANES]; /* with the last step */
-    double stepped[LANES]; /* `next` and the last rate come after y and the first */
-    double refused[LANES]; /* the last step did not stand */
-    lane_set jumped;       /* whose first rate is not known */
-    lane_set sized;        /* whose h means something */
-};
+/* Tsitouras' steps are stable to h |lambda| = 3.5 on the negative axis; an estimate of it
+ * at a step's end beyond this says that stability keeps them short (Hairer and Wanner
+ * II, IV.2). So many such in a row, but for a few, and it is so. */
+#define STABLE_MOST 3.15
+#define STIFF_HITS 15
+#define STIFF_MISSES 6
 
 /* --- loops over rows, once for each kind of machine ------------------------------------
  *
@@ -86,18 +70,10 @@ struct lanes {
  * arithmetic across lanes, and products are fused with sums where fma() says so and
  * nowhere else, so that all three give the same bits. */
 
-/* start + sum over all stages of w(j) k_j, written out so that it stays in registers. */
-#define SUM7(start, w, k, at)                                                            \
-    fma(w(6), k[6][at],                                                                  \
-        fma(w(5), k[5][at],                                                              \
-            fma(w(4), k[4][at],                                                          \
-                fma(w(3), k[3][at],                                                      \
-                    fma(w(2), k[2][at],                                                  \
-                        fma(w(1), k[1][at], fma(w(0), k[0][at], start)))))))
-
 /* Weights of all lanes, and of each lane's own. */
 #define ERROR_WEIGHT(j) error_weight[j]
 #define LANE_WEIGHT(j) w[j][l]
+#define LAST_WEIGHT(j) (weight[6][j] - (j < 5 ? weight[5][j] : 0))
 
 /* Where a place is, into `stage`. */
 LANES_INLINE void put_rows(size_t rows, const struct lanes_place *place,
@@ -130,8 +106,9 @@ LANES_INLINE double about_inverse(double x)
     return guess * fma(-x, guess, 2);
 }
 
-/* Largest group's mean square of error over tolerance. */
-LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
+/* Largest group's mean square of error over tolerance: of Tsitouras' steps h, or of what
+ * stands in rows. */
+LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *errors)
 {
     double largest[LANES] = {0}, poison[LANES] = {0};
     double relative = lanes->system.relative_tolerance;
@@ -150,7 +127,8 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
                 double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
                 double allowed = fma(relative, size, absolute[at]);
-                double e = SUM7(0, ERROR_WEIGHT, k, at) * about_inverse(allowed);
+                double wrong = errors ? errors[at] : SUM7(0, ERROR_WEIGHT, k, at);
+                double e = wrong * about_inverse(allowed);
                 square[l] = fma(e, e, square[l]);
             }
         }
@@ -163,7 +141,7 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
     }
     ROW_LANES
     {
-        double square = h[l] * h[l] * largest[l] + poison[l];
+        double square = (errors ? 1 : h[l] * h[l]) * largest[l] + poison[l];
         double factor = SAFETY * elementary_exp(-0.1 * elementary_log(square));
         factor = factor < GROW_MOST ? factor : GROW_MOST;
         factor = factor > SHRINK_MOST ? factor : SHRINK_MOST;
@@ -172,11 +150,43 @@ LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
     }
 }
 
+LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
+{
+    norm_rows(lanes, h, NULL);
+}
+
+LANES_INLINE void error_of_rows(struct lanes *lanes, const double *errors)
+{
+    norm_rows(lanes, NULL, errors);
+}
+
+/* (h |lambda|)^2 at the steps' ends, lambda the largest eigenvalue: there are two rates
+ * there, of stages 6 and 7, and two values. Over the states. */
+LANES_INLINE void speed_rows(const struct lanes *lanes, double *square)
+{
+    double rates[LANES] = {0}, values[LANES] = {0};
+    const double *k[STAGES], *next = lanes->next, *absolute = lanes->absolute;
+    double relative = lanes->system.relative_tolerance;
+    for (size_t j = 0; j < STAGES; j++)
+        k[j] = lanes->k[j];
+    for (size_t at = 0; at < lanes->group_end[0] * LANES; at += LANES)
+        ROW_LANES
+        {
+            double scale =
+                about_inverse(fma(relative, fabs(next[at + l]), absolute[at + l]));
+            double rate = (k[6][at + l] - k[5][at + l]) * scale;
+            double value = SUM6(0, LAST_WEIGHT, k, at + l) * scale;
+            rates[l] = fma(rate, rate, rates[l]);
+            values[l] = fma(value, value, values[l]);
+        }
+    ROW_LANES square[l] = rates[l] / values[l];
+}
+
 /* The step that stands becomes the past of the next. */
 LANES_INLINE void commit_rows(struct lanes *lanes)
 {
     double *y = lanes->y, *first = lanes->k[0];
-    const double *next = lanes->next, *last = lanes->k[STAGES - 1];
+    const double *next = lanes->next, *last = lanes->k[lanes->last];
     const double *stands = lanes->stepped;
     for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
         ROW_LANES
@@ -267,6 +277,10 @@ LANES_KINDS(put, simd,
              enum simd simd),
             rows, place, next, stage, simd)
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
+LANES_KINDS(error_of, lanes->simd, (struct lanes * lanes, const double *errors), lanes,
+            errors)
+LANES_KINDS(speed, lanes->simd, (const struct lanes *lanes, double *square), lanes,
+            square)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
             h, end)
@@ -333,8 +347,14 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
     out->absolute = lanes_rows_new(system->rows);
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
-    for (size_t j = 0; j < STAGES; j++)
+    out->last = system->method == LANES_TSITOURAS ? STAGES - 1 : 0;
+    out->stages = system->method == LANES_TSITOURAS ? STAGES : ROSENBROCK_STAGES + 1;
+    for (size_t j = 0; j < out->stages; j++)
         out->k[j] = lanes_rows_new(system->rows);
+    if (system->method == LANES_ROSENBROCK)
+        out->rosenbrock = rosenbrock_new(system, out->simd);
+    out->system.state = NULL; /* the caller's, and copied */
+    out->system.slopes = NULL;
     return out;
 }
 
@@ -348,8 +368,9 @@ void lanes_destroy(struct lanes **lanes)
     lanes_rows_free(gone->y);
     lanes_rows_free(gone->next);
     lanes_rows_free(gone->absolute);
-    for (size_t j = 0; j < STAGES; j++)
+    for (size_t j = 0; j < gone->stages; j++)
         lanes_rows_free(gone->k[j]);
+    rosenbrock_destroy(&gone->rosenbrock);
     mem_free(gone);
     *lanes = NULL;
 }
@@ -362,6 +383,7 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
     lanes->t[lane] = lanes->begun[lane] = t;
     lanes->taken[lane] = 0;
     lanes->steps[lane] = 0;
+    lanes->hits[lane] = lanes->misses[lane] = 0;
     lanes->sized &= ~LANE_BIT(lane);
     lanes->moves[lane] = 0;
     lanes->state[lane] = LANE_ARRIVED;
@@ -432,7 +454,7 @@ static void take_past(struct lanes *lanes)
     EACH_LANE all &= lanes->stepped[l] != 0;
     if (all) {
         swap_rows(&lanes->y, &lanes->next);
-        swap_rows(&lanes->k[0], &lanes->k[STAGES - 1]);
+        swap_rows(&lanes->k[0], &lanes->k[lanes->last]);
     } else {
         commit(lanes);
     }
@@ -456,27 +478,36 @@ static void size_first(struct lanes *lanes, size_t l)
     lanes->sized |= LANE_BIT(l);
 }
 
+/* Whose first rates are to be found. */
+static lane_set fresh_lanes(const struct lanes *lanes)
+{
+    lane_set fresh = 0;
+    EACH_OF(lanes->jumped)
+    if (lanes->moves[l] != 0)
+        fresh |= LANE_BIT(l);
+    return fresh;
+}
+
+static void size_new(struct lanes *lanes, lane_set fresh)
+{
+    EACH_OF(fresh & ~lanes->sized) size_first(lanes, l);
+    lanes->jumped &= ~fresh;
+}
+
 /* Rates where something has jumped; those of the others are known. */
 static void take_first_rates(struct lanes *lanes)
 {
-    lane_set moved = 0;
-    EACH_OF(lanes->jumped)
-    if (lanes->moves[l] != 0)
-        moved |= LANE_BIT(l);
+    lane_set moved = fresh_lanes(lanes);
     if (!moved)
         return;
-    double *fresh = lanes->k[STAGES - 1];
+    double *fresh = lanes->k[lanes->last];
     size_t size = lanes->system.rows * LANES;
     memcpy(lanes->system.stage, lanes->y, size * sizeof(double));
     lanes->system.rate(lanes->system.context, lanes->t, fresh);
     EACH_OF(moved)
-    {
-        for (size_t i = l; i < size; i += LANES)
-            lanes->k[0][i] = fresh[i];
-        if (!(lanes->sized & LANE_BIT(l)))
-            size_first(lanes, l);
-    }
-    lanes->jumped &= ~moved;
+    for (size_t i = l; i < size; i += LANES)
+        lanes->k[0][i] = fresh[i];
+    size_new(lanes, moved);
 }
 
 static void take_stages(struct lanes *lanes, const double *h, const double *end)
@@ -501,21 +532,68 @@ static void take_stages(struct lanes *lanes, const double *h, const double *end)
     }
 }
 
-void lanes_step(struct lanes *lanes)
+static void step_tsitouras(struct lanes *lanes, double *h, double *end)
 {
-    double h[LANES], end[LANES];
-    take_past(lanes);
     take_first_rates(lanes);
     plan(lanes, h, end);
     take_stages(lanes, h, end);
     error(lanes, h);
+}
+
+static void step_rosenbrock(struct lanes *lanes, double *h, double *end)
+{
+    rosenbrock_linearise(lanes);
+    size_new(lanes, fresh_lanes(lanes));
+    plan(lanes, h, end);
+    rosenbrock_stages(lanes, h, end);
+    error_of(lanes, lanes->k[ROSENBROCK_STAGES]);
+}
+
+/* Gives up what stability alone has kept short for so many steps. */
+static void look_for_stiffness(struct lanes *lanes)
+{
+    double square[LANES];
+    lane_set old = 0;
+    EACH_LANE
+    if (lanes->stepped[l] != 0 && lanes->steps[l] > (double)lanes->system.stiff_after)
+        old |= LANE_BIT(l);
+    if (!old)
+        return;
+    speed(lanes, square);
+    EACH_OF(old)
+    {
+        bool hit = square[l] > STABLE_MOST * STABLE_MOST;
+        lanes->misses[l] = hit ? 0 : lanes->misses[l] + 1;
+        lanes->hits[l] = hit ? lanes->hits[l] + 1 : lanes->hits[l];
+        if (lanes->misses[l] == STIFF_MISSES)
+            lanes->hits[l] = 0;
+        if (lanes->hits[l] < STIFF_HITS || lanes->moves[l] == 0)
+            continue;
+        lanes->state[l] = LANE_STIFF;
+        lanes->moves[l] = 0;
+    }
+}
+
+void lanes_step(struct lanes *lanes)
+{
+    double h[LANES], end[LANES];
+    take_past(lanes);
+    if (lanes->system.method == LANES_ROSENBROCK)
+        step_rosenbrock(lanes, h, end);
+    else
+        step_tsitouras(lanes, h, end);
     judge(lanes, h, end);
     EACH_LANE
     if (lanes->state[l] == LANE_MOVING && lanes->moves[l] == 0)
         lanes->state[l] = lanes->arrived[l] != 0 ? LANE_ARRIVED : LANE_FAILED;
+    if (lanes->system.stiff_after)
+        look_for_stiffness(lanes);
 }
 
 void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, size_t count)
 {
-    between(lanes, t, rows, count);
+    if (lanes->system.method == LANES_ROSENBROCK)
+        rosenbrock_between(lanes, t, rows, count);
+    else
+        between(lanes, t, rows, count);
 }

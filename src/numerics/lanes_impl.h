@@ -1,0 +1,76 @@
+#ifndef NUMERICS_LANES_IMPL_H
+#define NUMERICS_LANES_IMPL_H
+
+#include "numerics/lanes.h"
+
+/* lanes_impl - a block of lanes as its methods see it: lanes.c, which has the control of
+ * steps and Tsitouras' method, and rosenbrock.c. */
+
+#define LANES_RATES_MAX 9
+
+struct lanes {
+    struct lanes_system system;
+    enum simd simd;
+    size_t *group_end;
+    double *group_share; /* 1 / rows of each */
+    double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
+    double *k[LANES_RATES_MAX]; /* rates in it: the first at its beginning */
+    size_t stages;              /* of k */
+    size_t last;      /* the one at its end, the next step's first; 0: there is none */
+    double *absolute; /* tolerances */
+    double t[LANES];  /* now */
+    double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
+    double h[LANES], wall[LANES];      /* to try next; where to stop */
+    double error[LANES];               /* square of the norm */
+    double factor[LANES];              /* of h, by that */
+    double steps[LANES];
+    enum lane_state state[LANES];
+    unsigned hits[LANES], misses[LANES]; /* of looks for stiffness */
+    /* 1 or 0: */
+    double moves[LANES];   /* LANE_MOVING */
+    double arrived[LANES]; /* with the last step */
+    double stepped[LANES]; /* `next` and the last rate come after y and the first */
+    double refused[LANES]; /* the last step did not stand */
+    lane_set jumped;       /* whose first rate is not known */
+    lane_set sized;        /* whose h means something */
+    struct rosenbrock *rosenbrock; /* NULL: Tsitouras' */
+};
+
+/* --- sums -----------------------------------------------------------------------------
+ */
+
+/* start + sum over j < n of w(j) k_j, written out so that it stays in registers. */
+#define SUM1(start, w, k, at) fma(w(0), k[0][at], start)
+#define SUM2(start, w, k, at) fma(w(1), k[1][at], SUM1(start, w, k, at))
+#define SUM3(start, w, k, at) fma(w(2), k[2][at], SUM2(start, w, k, at))
+#define SUM4(start, w, k, at) fma(w(3), k[3][at], SUM3(start, w, k, at))
+#define SUM5(start, w, k, at) fma(w(4), k[4][at], SUM4(start, w, k, at))
+#define SUM6(start, w, k, at) fma(w(5), k[5][at], SUM5(start, w, k, at))
+#define SUM7(start, w, k, at) fma(w(6), k[6][at], SUM6(start, w, k, at))
+#define SUM8(start, w, k, at) fma(w(7), k[7][at], SUM7(start, w, k, at))
+
+/* --- Rosenbrock's method (rosenbrock.c)
+ * ------------------------------------------------- */
+
+#define ROSENBROCK_STAGES 8
+
+struct rosenbrock *rosenbrock_new(const struct lanes_system *system, enum simd simd);
+void rosenbrock_destroy(struct rosenbrock **rosenbrock);
+/* Rates and their slopes where all lanes are. */
+void rosenbrock_linearise(struct lanes *lanes);
+/* `next`, and its error in the last of k. */
+void rosenbrock_stages(struct lanes *lanes, const double *h, const double *end);
+void rosenbrock_between(struct lanes *lanes, const double *t, const size_t *rows,
+                        size_t count);
+
+/* The method's coefficients, for whoever checks them against the conditions of its order:
+ * (I/gamma - Gamma^-1)_ij = c, alpha Gamma^-1 = a, of the last row the result's. */
+struct rosenbrock_method {
+    double gamma, node[ROSENBROCK_STAGES], by_time[ROSENBROCK_STAGES];
+    double a[ROSENBROCK_STAGES + 1][ROSENBROCK_STAGES],
+        c[ROSENBROCK_STAGES][ROSENBROCK_STAGES];
+    double inside[3][ROSENBROCK_STAGES];
+};
+void rosenbrock_method(struct rosenbrock_method *method);
+
+#endif
