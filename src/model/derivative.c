@@ -73,15 +73,27 @@ static uint32_t negative(const struct link *link, uint32_t x)
     return dag_build1(link->dag, OP_NEGATE, x);
 }
 
+/* b 0^(b - 1), without operations on b: along b it has no slope that could be multiplied
+ * with one of 0. */
+static uint32_t edge_by_base(const struct link *link)
+{
+    struct dag *dag = link->dag;
+    uint32_t whole = one(dag), infinite = dag_number(dag, INFINITY);
+    uint32_t is_one = dag_build2(dag, OP_EQUAL, link->b, whole);
+    uint32_t is_zero = dag_build2(dag, OP_EQUAL, link->b, NODE_ZERO);
+    uint32_t edge = choose(link, is_one, whole, NODE_ZERO);
+    edge = choose(link, less(link, link->b, whole), infinite, edge);
+    edge = choose(link, less(link, link->b, NODE_ZERO), dag_number(dag, -INFINITY), edge);
+    return choose(link, is_zero, NODE_ZERO, edge);
+}
+
 /* a^b along a is b a^b / a, and at a = 0 what b 0^(b - 1) is. */
 static uint32_t power_by_base(const struct link *link)
 {
     struct dag *dag = link->dag;
-    uint32_t below = minus(link, link->b, one(dag));
-    uint32_t edge = times(link, link->b, dag_build2(dag, OP_POWER, NODE_ZERO, below));
-    edge = choose(link, dag_build2(dag, OP_EQUAL, link->b, NODE_ZERO), NODE_ZERO, edge);
     uint32_t inside = times(link, link->b, over(link, link->v, link->a));
-    return choose(link, dag_build2(dag, OP_EQUAL, link->a, NODE_ZERO), edge, inside);
+    return choose(link, dag_build2(dag, OP_EQUAL, link->a, NODE_ZERO), edge_by_base(link),
+                  inside);
 }
 
 static uint32_t power_by_exponent(const struct link *link)
@@ -136,6 +148,7 @@ static struct gains product_gains(const struct link *link, enum op op)
     uint32_t whole;
     switch (op) {
     case OP_MULTIPLY:
+    case OP_STEEP: /* of a derivative that is differentiated again */
         return (struct gains){scaled(link, link->b), scaled(link, link->a), 0};
     case OP_DIVIDE:
         return (struct gains){scaled(link, over(link, one(dag), link->b)),
@@ -171,6 +184,7 @@ static struct gains gains_of(const struct link *link, enum op op)
     case OP_SUBTRACT:
         return (struct gains){link->gain, negative(link, link->gain), 0};
     case OP_MULTIPLY:
+    case OP_STEEP:
     case OP_DIVIDE:
     case OP_POWER:
     case OP_MOD:

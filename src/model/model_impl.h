@@ -679,6 +679,8 @@ struct program {
     size_t sensitivity_count;
     struct entry *jacobian_entry; /* rate, state */
     size_t jacobian_count;
+    struct entry *bend_entry; /* a sensitivity's rate, state: J's own derivatives */
+    size_t bend_count;
 
     struct stream individual, covariate; /* no results: they fill their own registers */
     struct stream individual_slopes, covariate_slopes; /* on top of these */
@@ -686,6 +688,10 @@ struct program {
     struct stream input, input_slopes; /* [inputs][MODIFIERS]; then each [directions] */
     struct stream rate, rate_slopes;   /* states; then sensitivities */
     struct stream jacobian;            /* rates; then entries */
+    /* Everything a linear rate has beside its value: entries; then rates by time. With
+     * derivatives: entries; bends; then rates and sensitivities' rates by time. Neither has
+     * results where that would be too much to compile. */
+    struct stream linear, linear_slopes;
     struct stream observe, observe_slopes; /* observations; then each [directions] */
     struct stream derive;                  /* quantities */
     struct stream jump, jump_slopes;       /* jumps; then each [directions] */
@@ -708,7 +714,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 21
+#define PROGRAM_STREAMS 23
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);

@@ -29,6 +29,8 @@ struct roots {
     uint32_t *switch_slope_by, *switch_offset_by;  /* [switchings][directions] */
     uint32_t *sensitivity_rate, *sensitivity_init; /* [sensitivities] */
     uint32_t *jacobian;                            /* [entries] */
+    uint32_t *bend;                                /* [bends] */
+    uint32_t *rate_by_time, *sensitivity_by_time;  /* [states], [sensitivities] */
 };
 
 struct compiler {
@@ -39,6 +41,7 @@ struct compiler {
     uint32_t *quantities;         /* nodes */
     uint32_t *registers;          /* [dag->count], NODE_NONE where none yet */
     bool *bare, *sloped;          /* [dag->count] needed without, with derivatives */
+    bool linear;                  /* second derivatives are there */
 };
 
 static uint32_t *nodes_new(size_t count)
@@ -211,6 +214,8 @@ static void roots_init(struct compiler *compiler, const struct syntax *syntax)
     roots->jump = nodes_new(roots->jumps);
     roots->jump_by_state = nodes_new(roots->jumps * n);
     roots->jump_by = nodes_new(roots->jumps * d);
+    roots->rate_by_time = nodes_new(n);
+    roots->sensitivity_by_time = nodes_new(n * d);
 }
 
 static void roots_clear(struct roots *roots)
@@ -232,6 +237,9 @@ static void roots_clear(struct roots *roots)
     mem_free(roots->sensitivity_init);
     mem_free(roots->jacobian);
     mem_free(roots->period_by);
+    mem_free(roots->bend);
+    mem_free(roots->rate_by_time);
+    mem_free(roots->sensitivity_by_time);
     mem_free(roots->jump);
     mem_free(roots->jump_by_state);
     mem_free(roots->jump_by);
@@ -548,6 +556,122 @@ static void find_sensitivities(struct compiler *compiler)
     mem_free(live);
 }
 
+/* --- derivatives of derivatives ------------------------------------------------------
+ *
+ * A linearly implicit solver wants the derivatives of all rates by all that moves: of
+ * S' = J S + df/dphi by a state x_j that is, by the symmetry of second derivatives, entry
+ * (i, j) of J differentiated along S's column and phi. */
+
+/* What it may take to look for them, in nodes looked at and in nodes made. */
+#define LINEAR_WORK_MAX ((size_t)1 << 26)
+#define LINEAR_NODES_MAX ((size_t)1 << 18)
+
+static bool linear_is_too_much(const struct compiler *compiler, size_t nodes_before)
+{
+    const struct dag *dag = compiler->dag;
+    size_t roots = compiler->program->jacobian_count + compiler->roots.states +
+                   compiler->program->sensitivity_count;
+    return dag->full || dag->count > nodes_before + LINEAR_NODES_MAX ||
+           roots * dag->count > LINEAR_WORK_MAX;
+}
+
+/* The place of each pair of state and direction among the sensitivities: [states][d]. */
+static uint32_t *sensitivity_places(const struct compiler *compiler)
+{
+    const struct program *program = compiler->program;
+    size_t d = compiler->roots.directions;
+    uint32_t *places = nodes_new(compiler->roots.states * d);
+    memset(places, 0xff, compiler->roots.states * d * sizeof *places);
+    for (size_t i = 0; i < program->sensitivity_count; i++)
+        places[program->sensitivity[i].row * d + program->sensitivity[i].column] =
+            (uint32_t)i;
+    return places;
+}
+
+/* The bends that entry `at` of J has, one for each direction along which it moves. */
+static void find_bends_of(struct compiler *compiler, struct partials *partials,
+                          const uint32_t *places, size_t at)
+{
+    struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
+    size_t n = roots->states, d = roots->directions;
+    struct entry entry = program->jacobian_entry[at];
+    uint32_t by_state[MODEL_STATES_MAX] = {0}, by[MODEL_PARAMETERS_MAX] = {0};
+    bool live[MODEL_STATES_MAX * MODEL_PARAMETERS_MAX];
+    for (size_t i = 0; i < n * d; i++)
+        live[i] = places[i] != NODE_NONE;
+    derive_roots(compiler, partials, &roots->jacobian[at], 1, by_state, by);
+    for (size_t k = 0; k < d; k++) {
+        uint32_t bend = total(compiler->dag, by_state, by[k], live, n, d, k);
+        if (bend == NODE_ZERO)
+            continue;
+        roots->bend[program->bend_count] = bend;
+        program->bend_entry[program->bend_count++] =
+            (struct entry){places[entry.row * d + k], entry.column};
+    }
+}
+
+static void find_bends(struct compiler *compiler, size_t nodes_before)
+{
+    struct program *program = compiler->program;
+    struct partials partials = {0};
+    size_t room = program->jacobian_count * compiler->roots.directions;
+    uint32_t *places = sensitivity_places(compiler);
+    compiler->roots.bend = nodes_new(room);
+    program->bend_entry = mem_new(room, sizeof *program->bend_entry);
+    partials_init(&partials, compiler);
+    for (size_t at = 0; at < program->jacobian_count; at++)
+        if (!linear_is_too_much(compiler, nodes_before))
+            find_bends_of(compiler, &partials, places, at);
+    partials_clear(&partials);
+    mem_free(places);
+}
+
+/* Rates by time, states and sensitivities held. */
+static void derive_by_time(struct compiler *compiler)
+{
+    struct dag *dag = compiler->dag;
+    struct roots *roots = &compiler->roots;
+    uint32_t time = dag_leaf(dag, OP_TIME, 0, 0);
+    size_t count = dag->count, sensitivities = compiler->program->sensitivity_count;
+    bool *varies = mem_new(count, sizeof *varies);
+    uint32_t *gains = nodes_new(count);
+    for (size_t i = 0; i < count; i++) {
+        const struct node *node = &dag->nodes[i];
+        const uint32_t arguments[] = {node->a, node->b, node->c};
+        varies[i] = i == time;
+        for (size_t k = 0; k < op_arity(node->op); k++)
+            varies[i] |= varies[arguments[k]];
+    }
+    for (size_t i = 0; i < roots->states + sensitivities && !dag->full; i++) {
+        bool state = i < roots->states;
+        uint32_t root =
+            state ? roots->rate[i] : roots->sensitivity_rate[i - roots->states];
+        if (!varies[root])
+            continue;
+        derivative_of(dag, root, varies, gains);
+        if (state)
+            roots->rate_by_time[i] = gains[time];
+        else
+            roots->sensitivity_by_time[i - roots->states] = gains[time];
+    }
+    mem_free(varies);
+    mem_free(gains);
+}
+
+/* All of it, or nothing. */
+static void find_linear(struct compiler *compiler)
+{
+    size_t before = compiler->dag->count;
+    if (!linear_is_too_much(compiler, before))
+        derive_by_time(compiler);
+    if (!linear_is_too_much(compiler, before))
+        find_bends(compiler, before);
+    compiler->linear = !linear_is_too_much(compiler, before);
+    if (!compiler->linear)
+        compiler->program->bend_count = 0;
+}
+
 /* --- registers -------------------------------------------------------------------- */
 
 static size_t course_count(const struct compiler *compiler)
@@ -569,6 +693,12 @@ static void need_all(struct compiler *compiler)
     dag_need(dag, roots->window, 2 * roots->outcomes, compiler->bare);
     dag_need(dag, roots->outcome, roots->outcomes, compiler->bare);
     dag_need(dag, roots->jacobian, program->jacobian_count, compiler->bare);
+    if (compiler->linear) {
+        dag_need(dag, roots->rate_by_time, n, compiler->bare);
+        dag_need(dag, roots->sensitivity_by_time, program->sensitivity_count,
+                 compiler->sloped);
+        dag_need(dag, roots->bend, program->bend_count, compiler->sloped);
+    }
     dag_need(dag, roots->sensitivity_init, program->sensitivity_count, compiler->sloped);
     dag_need(dag, roots->sensitivity_rate, program->sensitivity_count, compiler->sloped);
     dag_need(dag, roots->init_by, n * d, compiler->sloped);
@@ -875,6 +1005,27 @@ static void place_both(struct compiler *compiler, const uint32_t *first,
     mem_free(roots);
 }
 
+static void place_linear(struct compiler *compiler)
+{
+    const struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
+    size_t n = roots->states, s = program->sensitivity_count, bends = program->bend_count;
+    size_t entries = program->jacobian_count, count = 0;
+    uint32_t *all = nodes_new(entries + bends + n + s);
+    place_both(compiler, roots->jacobian, entries, roots->rate_by_time, n,
+               &program->linear);
+    for (size_t i = 0; i < entries; i++)
+        all[count++] = roots->jacobian[i];
+    for (size_t i = 0; i < bends; i++)
+        all[count++] = roots->bend[i];
+    for (size_t i = 0; i < n; i++)
+        all[count++] = roots->rate_by_time[i];
+    for (size_t i = 0; i < s; i++)
+        all[count++] = roots->sensitivity_by_time[i];
+    place_moving(compiler, all, count, &program->linear_slopes);
+    mem_free(all);
+}
+
 static void place_streams(struct compiler *compiler)
 {
     const struct roots *roots = &compiler->roots;
@@ -904,6 +1055,8 @@ static void place_streams(struct compiler *compiler)
     place_moving(compiler, roots->jump, roots->jumps, &program->jump);
     place_both(compiler, roots->jump, roots->jumps, roots->jump_by, roots->jumps * d,
                &program->jump_slopes);
+    if (compiler->linear)
+        place_linear(compiler);
 }
 
 static void place_switchings(struct compiler *compiler)
@@ -975,6 +1128,7 @@ enum err program_new(const struct model *model, struct program **program)
     size_t formulas = dag.count;
     derive_all(&compiler);
     find_sensitivities(&compiler);
+    find_linear(&compiler);
     bool fits = !dag.full && err == ERR_OK;
     if (fits) {
         dag_fuse(&dag, formulas);
@@ -1031,6 +1185,8 @@ static const struct {
     STREAM(outcome),
     STREAM(jump),
     STREAM(jump_slopes),
+    STREAM(linear),
+    STREAM(linear_slopes),
 };
 
 struct stream *program_stream(struct program *program, size_t index)
@@ -1059,6 +1215,7 @@ void program_destroy(struct program **program)
     mem_free(gone->image);
     mem_free(gone->sensitivity);
     mem_free(gone->jacobian_entry);
+    mem_free(gone->bend_entry);
     mem_free(gone->switchings);
     mem_free(gone->jump_states);
     mem_free(gone);

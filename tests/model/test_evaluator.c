@@ -3,6 +3,7 @@
 #include "check.h"
 #include "every_model.h"
 #include "oracle.h"
+#include "vector.h"
 
 static struct model *parsed(const char *text)
 {
@@ -603,6 +604,120 @@ static void evaluator__runs_the_largest_model(void **state)
     model_destroy(&model);
 }
 
+/* --- the rates' own derivatives
+ * --------------------------------------------------------- */
+
+/* Somewhere a patient could be, with sensitivities of all sizes, in every lane. */
+static void fill_somewhere(const struct model *of, double *registers)
+{
+    const struct program *p = of->program;
+    double parameters[MODEL_PARAMETERS_MAX], covariates[MODEL_COVARIATES_MAX], from, to;
+    double slopes[MODEL_COVARIATES_MAX], x[MODEL_STATES_MAX];
+    size_t n = model_states(of);
+    struct evaluator *evaluator = evaluator_new(of, true);
+    for (size_t i = 0; i < model_parameters(of); i++)
+        parameters[i] = model_parameter(of, i)->typical;
+    for (size_t i = 0; i < model_covariates(of); i++) {
+        covariates[i] = model_covariate(of, i)->default_value + 1 + spread(i);
+        bool moves = model_covariate(of, i)->hold == COVARIATE_LINEAR;
+        slopes[i] = moves ? 0.1 * spread(2 * i) : 0;
+    }
+    evaluator_individual(evaluator, parameters, covariates);
+    evaluator_covariates(evaluator, 1, covariates, slopes);
+    if (evaluator_initial(evaluator, 1, x, NULL) != ERR_OK)
+        memset(x, 0, sizeof x);
+    for (size_t l = 0; l < LANES; l++) {
+        for (size_t i = 0; i < p->registers; i++)
+            registers[i * LANES + l] = p->image[i];
+        evaluator_rest(evaluator, registers + l, LANES, &from, &to);
+        registers[p->time * LANES + l] = 1.37;
+        for (size_t i = 0; i < n; i++)
+            registers[(p->states + i) * LANES + l] =
+                x[i] != 0 ? x[i] * (0.9 + 0.2 * spread(i)) : 0.2 + spread(i);
+        for (size_t i = 0; i < p->sensitivity_count; i++)
+            registers[(p->sensitivities + i) * LANES + l] = 2 * spread(7 * i) - 1;
+    }
+    evaluator_destroy(&evaluator);
+}
+
+/* What `stream` should say of the rates in `rates` by register `by`: differences at two
+ * steps, without their error of third order; `how_far` of them. */
+static double difference(const struct program *p, const struct stream *rates,
+                         const double *registers, uint32_t by, size_t index,
+                         double *how_far)
+{
+    double *r = mem_copy(registers, p->registers * LANES * sizeof *r);
+    double step = 1e-4 * (fabs(r[by * LANES]) + 1e-3), at[4];
+    static const double steps[] = {1, -1, 0.5, -0.5};
+    for (size_t l = 0; l < 4; l++)
+        r[by * LANES + l] += steps[l] * step;
+    vector_run(rates, r, SIMD_SCALAR);
+    for (size_t l = 0; l < 4; l++)
+        at[l] = r[rates->results[index] * LANES + l];
+    mem_free(r);
+    double wide = (at[0] - at[1]) / (2 * step), narrow = (at[2] - at[3]) / step;
+    *how_far = fabs(wide - narrow) + 1e-9 * (fabs(at[0]) + fabs(at[1])) / step;
+    return narrow + (narrow - wide) / 3;
+}
+
+/* Every derivative there is, those that the streams leave out being 0. */
+static void check_linear(struct model *of)
+{
+    const struct program *p = of->program;
+    size_t n = model_states(of), rows = n + p->sensitivity_count, at = 0;
+    double *registers = lanes_rows_new(p->registers), *r = lanes_rows_new(p->registers);
+    double *by = mem_new(rows * (n + 1), sizeof *by);
+    if (n == 0 || p->registers > 3000) /* of a model that has no states; and slow here */
+        goto out;
+    assert_int_equal(p->linear_slopes.result_count,
+                     p->jacobian_count + p->bend_count + rows);
+    fill_somewhere(of, registers);
+    memcpy(r, registers, p->registers * LANES * sizeof *r);
+    vector_run(&p->linear_slopes, r, SIMD_SCALAR);
+    for (size_t i = 0; i < p->jacobian_count; i++)
+        by[p->jacobian_entry[i].row * (n + 1) + p->jacobian_entry[i].column] =
+            r[p->linear_slopes.results[at++] * LANES];
+    for (size_t i = 0; i < p->bend_count; i++)
+        by[(n + p->bend_entry[i].row) * (n + 1) + p->bend_entry[i].column] =
+            r[p->linear_slopes.results[at++] * LANES];
+    for (size_t i = 0; i < rows; i++)
+        by[i * (n + 1) + n] = r[p->linear_slopes.results[at++] * LANES];
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j <= n; j++) {
+            uint32_t of_register = j < n ? p->states + (uint32_t)j : p->time;
+            double how_far, ours = by[i * (n + 1) + j];
+            double theirs =
+                difference(p, &p->rate_slopes, registers, of_register, i, &how_far);
+            if (!(fabs(ours - theirs) <= how_far + 1e-6 * fabs(theirs)))
+                fail_msg("%s: rate %zu by %zu is %.12g, differences say %.12g +- %g",
+                         model_name(of), i, j, ours, theirs, how_far);
+        }
+    /* Without derivatives the same, but for them. */
+    memcpy(r, registers, p->registers * LANES * sizeof *r);
+    vector_run(&p->linear, r, SIMD_SCALAR);
+    assert_int_equal(p->linear.result_count, p->jacobian_count + n);
+    for (size_t i = 0; i < p->jacobian_count; i++)
+        assert_relative(
+            r[p->linear.results[i] * LANES],
+            by[p->jacobian_entry[i].row * (n + 1) + p->jacobian_entry[i].column], 1e-12);
+    for (size_t i = 0; i < n; i++)
+        assert_relative(r[p->linear.results[p->jacobian_count + i] * LANES],
+                        by[i * (n + 1) + n], 1e-12);
+out:
+    mem_free(by);
+    lanes_rows_free(registers);
+    lanes_rows_free(r);
+}
+
+static void program__linear_is_what_differences_say(void **unused)
+{
+    (void)unused;
+    struct model *all = parsed(all_functions);
+    check_linear(all);
+    model_destroy(&all);
+    assert_true(every_model("models/*/*.twin", check_linear) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +735,7 @@ int main(void)
         cmocka_unit_test(evaluator__keeps_the_branch_of_a_piece_at_its_ends),
         cmocka_unit_test(evaluator__refuses_a_period_without_end),
         cmocka_unit_test(evaluator__runs_the_largest_model),
+        cmocka_unit_test(program__linear_is_what_differences_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static void program__hoists_by_what_a_formula_depends_on(void **unused)
     assert_int_equal(p->individual.count, 2);
     assert_int_equal(count_of(&p->covariate, OP_ADD), 1);
     assert_int_equal(count_of(&p->covariate, OP_MULTIPLY), 1);
-    assert_int_equal(p->covariate.count, 2);
+    assert_int_equal(p->covariate.count, 3); /* and 1 + drift, of the rate by time */
     /* t - since, times the drift onto the value, onto x + t, times the rest */
     assert_int_equal(p->rate.count, 5);
     assert_int_equal(p->init.count + p->observe.count + p->input.count, 0);
