@@ -19,6 +19,7 @@ struct ensemble {
     double *registers; /* [program->registers][LANES]; the rows of y are among them */
     double *inflow;    /* [rows][LANES] */
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
+    bool timed;                    /* rates look at time */
     double *column;                /* [rows] of one lane */
     size_t *all_states, *observed; /* rows that readings look at: everything's, or */
     size_t observed_count;         /* only what observations are made of */
@@ -26,8 +27,11 @@ struct ensemble {
     struct flow flows[LANES];
     struct run runs[LANES];
     struct request *requests[LANES]; /* NULL: idle */
+    double stops[LANES];             /* when its next stop is; -inf: it is at its end */
     double next[LANES];              /* when its next stop or reading is */
+    lane_set whole, summed;          /* whose requests want everything; want sums */
     struct tally *tally;
+    const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
     struct ensemble_work work;
     double step_flops, reading_flops;
@@ -51,6 +55,8 @@ static const struct stream *rates_of(const struct ensemble *ensemble)
 static void set_time(struct ensemble *ensemble, const double *t)
 {
     double *time = row(ensemble, ensemble->program->time);
+    if (!ensemble->timed)
+        return;
     ROW_LANES
     {
         double late = t[l] < ensemble->to[l] ? t[l] : ensemble->to[l];
@@ -120,6 +126,17 @@ static void find_reads(struct ensemble *ensemble)
     mem_free(read);
 }
 
+/* Where the derivatives of observations stand. */
+static void find_slopes(struct ensemble *ensemble)
+{
+    const struct stream *stream = &ensemble->program->observe_slopes;
+    size_t observations = model_observations(ensemble->model),
+           count = observations * ensemble->directions;
+    ensemble->slopes = mem_new(count, sizeof *ensemble->slopes);
+    for (size_t i = 0; i < count; i++)
+        ensemble->slopes[i] = row(ensemble, stream->results[observations + i]);
+}
+
 /* Six rates a step, and what lanes and tally say of themselves. */
 static void count_flops(struct ensemble *ensemble)
 {
@@ -159,6 +176,10 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
     for (size_t i = 0; i < out->states; i++)
         out->all_states[i] = i;
     find_reads(out);
+    find_slopes(out);
+    bool *read = registers_read(program, rates_of(out));
+    out->timed = read[program->time];
+    mem_free(read);
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
@@ -189,6 +210,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->column);
     mem_free(gone->all_states);
     mem_free(gone->observed);
+    mem_free(gone->slopes);
     tally_destroy(&gone->tally);
     mem_free(gone);
     *ensemble = NULL;
@@ -274,8 +296,9 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     if (request->moving)
         memcpy(request->moving, ensemble->flows[lane].moving, d * sizeof(bool));
     bool finite = true;
-    if (err == ERR_OK && request->sums) {
+    if (request->sums)
         tally_end(ensemble->tally, lane, request->sums);
+    if (err == ERR_OK && request->sums) {
         finite = all_finite(request->sums, TALLY_SUMS(d));
     } else if (err == ERR_OK && request->observation) {
         finite = all_finite(request->f, request->read_count) &&
@@ -286,6 +309,9 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     count_work(ensemble, lane);
     request->err = err;
     run_clear(&ensemble->runs[lane]);
+    ensemble->runs[lane] = (struct run){0};
+    ensemble->whole &= ~LANE_BIT(lane);
+    ensemble->summed &= ~LANE_BIT(lane);
     lanes_rest(ensemble->lanes, lane);
     ensemble->requests[lane] = NULL;
     ensemble->supply->done(ensemble->supply->context, request);
@@ -307,6 +333,8 @@ static void take_next(struct ensemble *ensemble, size_t lane)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
         if (request->sums)
             tally_begin(ensemble->tally, lane, request->subject);
+        ensemble->summed |= (lane_set)(request->sums != NULL) << lane;
+        ensemble->whole |= (lane_set)(request->observation == NULL) << lane;
         if (err == ERR_OK)
             begin_lane(ensemble, lane);
         else
@@ -337,17 +365,14 @@ static enum err happen(struct ensemble *ensemble, size_t lane)
     return err;
 }
 
-/* Brings a lane to where it moves, wants a reading (then true) or is idle. */
-static bool attend(struct ensemble *ensemble, size_t lane)
+/* Brings a lane to where it moves, wants a reading or is idle. */
+static void attend(struct ensemble *ensemble, size_t lane)
 {
-    if (ensemble->requests[lane] && run_reads(&ensemble->runs[lane]) &&
-        ensemble->next[lane] <= lanes_times(ensemble->lanes)[lane])
-        return true;
     for (;;) {
-        ensemble->next[lane] = INFINITY;
+        ensemble->stops[lane] = ensemble->next[lane] = INFINITY;
         take_next(ensemble, lane);
         if (!ensemble->requests[lane])
-            return false;
+            return;
         const struct run *run = &ensemble->runs[lane];
         bool failed = lanes_states(ensemble->lanes)[lane] == LANE_FAILED;
         enum err err = failed ? ERR_NUMERIC : happen(ensemble, lane);
@@ -355,11 +380,12 @@ static bool attend(struct ensemble *ensemble, size_t lane)
             leave(ensemble, lane, err);
             continue;
         }
+        ensemble->stops[lane] =
+            run->stop < run->stop_count ? run->stops[run->stop].time : -INFINITY;
         ensemble->next[lane] = run_next(run);
-        if (ensemble->next[lane] <= lanes_times(ensemble->lanes)[lane])
-            return true;
-        lanes_go(ensemble->lanes, lane, run_wall(run));
-        return false;
+        if (ensemble->next[lane] > lanes_times(ensemble->lanes)[lane])
+            lanes_go(ensemble->lanes, lane, run_wall(run));
+        return;
     }
 }
 
@@ -412,25 +438,13 @@ static void keep_prediction(const struct ensemble *ensemble, size_t lane, size_t
 static void read_one(struct ensemble *ensemble, const struct stream *stream, size_t which,
                      lane_set wants)
 {
-    const double *slopes[MODEL_PARAMETERS_MAX];
-    size_t d = ensemble->directions,
-           first = model_observations(ensemble->model) + which * d;
     size_t index[LANES];
-    lane_set sums = 0;
-    EACH_OF(wants)
-    {
-        index[l] = ensemble->runs[l].read;
-        if (ensemble->requests[l]->sums)
-            sums |= LANE_BIT(l);
-        else
-            keep_prediction(ensemble, l, which, stream);
-    }
-    if (!sums)
-        return;
-    for (size_t k = 0; k < d; k++)
-        slopes[k] = row(ensemble, stream->results[first + k]);
-    tally_add(ensemble->tally, sums, index, row(ensemble, stream->results[which]),
-              slopes);
+    EACH_LANE index[l] = ensemble->runs[l].read;
+    EACH_OF(wants & ~ensemble->summed) keep_prediction(ensemble, l, which, stream);
+    if (wants & ensemble->summed)
+        tally_add(ensemble->tally, wants & ensemble->summed, index,
+                  row(ensemble, stream->results[which]),
+                  ensemble->slopes + which * ensemble->directions);
 }
 
 static void read_observations(struct ensemble *ensemble, lane_set wants)
@@ -454,65 +468,72 @@ static void read_observations(struct ensemble *ensemble, lane_set wants)
     }
 }
 
-/* One reading of every lane that wants one, each at its own time. */
-static void read_all(struct ensemble *ensemble, lane_set wants)
+/* One reading of every lane that wants one, each at its own time. Which lanes do is as
+ * good as random: a branch on it would be mistaken half of the time. Returns who wants
+ * another one. */
+static lane_set read_all(struct ensemble *ensemble, lane_set wants)
 {
+    lane_set again = 0;
     const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
     double *t = row(ensemble, ensemble->program->time);
-    lane_set everything = 0;
-    EACH_LANE t[l] = next[l] < now[l] ? next[l] : now[l];
-    EACH_OF(wants)
-    if (!ensemble->requests[l]->observation)
-        everything |= LANE_BIT(l);
-    if (everything) {
-        lanes_between(ensemble->lanes, t, ensemble->all_states, ensemble->states);
+    ROW_LANES t[l] = next[l] < now[l] ? next[l] : now[l];
+    if (wants & ensemble->whole) {
+        lanes_between(ensemble->lanes, next, ensemble->all_states, ensemble->states);
         read_everything(ensemble, wants);
     } else {
-        lanes_between(ensemble->lanes, t, ensemble->observed, ensemble->observed_count);
+        lanes_between(ensemble->lanes, next, ensemble->observed,
+                      ensemble->observed_count);
         read_observations(ensemble, wants);
     }
-    EACH_OF(wants)
+    EACH_LANE
     {
         struct run *run = &ensemble->runs[l];
-        run->read++;
-        ensemble->next[l] = run_ended(run) ? -INFINITY : run_next(run);
+        run->read += wants >> l & 1;
+        bool more = run_reads(run);
+        ensemble->next[l] = *(more ? run->reads + run->read : &ensemble->stops[l]);
+        again |= (lane_set)(more & (ensemble->next[l] <= now[l])) << l;
     }
+    return again;
 }
 
 /* --- the whole
  * ------------------------------------------------------------------------------ */
 
-/* Whoever of these has reached what comes next, failed or has nothing to do. */
-static lane_set due(const struct ensemble *ensemble, lane_set among)
+/* Whose next reading is due. */
+static lane_set due_readings(const struct ensemble *ensemble)
+{
+    const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
+    lane_set out = 0;
+    EACH_LANE out |= (lane_set)(run_reads(&ensemble->runs[l]) & (next[l] <= now[l])) << l;
+    return out;
+}
+
+/* Whoever has reached what comes next, failed or has nothing to do. */
+static lane_set due(const struct ensemble *ensemble)
 {
     const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
     const enum lane_state *state = lanes_states(ensemble->lanes);
     lane_set out = 0;
-    EACH_OF(among) out |= (lane_set)(next[l] <= now[l] || state[l] != LANE_MOVING) << l;
+    EACH_LANE out |= (lane_set)((next[l] <= now[l]) | (state[l] != LANE_MOVING)) << l;
     return out;
 }
 
 void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
 {
     const enum lane_state *state = lanes_states(ensemble->lanes);
-    const lane_set all = LANE_BIT(LANES) - 1;
-    lane_set changed = all;
     ensemble->supply = supply;
     for (;;) {
-        lane_set wants = 0;
+        lane_set wants = due_readings(ensemble), stopped;
         bool moves = false;
-        EACH_OF(due(ensemble, changed))
-        if (attend(ensemble, l))
-            wants |= LANE_BIT(l);
-        changed = wants;
-        if (wants) {
-            read_all(ensemble, wants);
+        while (wants)
+            wants = read_all(ensemble, wants);
+        stopped = due(ensemble);
+        EACH_OF(stopped) attend(ensemble, l);
+        if (stopped && due_readings(ensemble))
             continue;
-        }
         EACH_LANE moves |= state[l] == LANE_MOVING;
         if (!moves)
             return;
         lanes_step(ensemble->lanes);
-        changed = all;
     }
 }

@@ -8,15 +8,24 @@
 
 #define LOG_2_PI 1.8378770664093454836
 
+/* In a lane that does not take part. */
+static const struct twin_measurement nothing;
+static const struct tally_error exact = {.constant = 1, .ordinary = true};
+static const struct tally_subject nobody = {&nothing, &exact};
+
 struct tally {
     enum simd simd;
     size_t directions;
     double *sums; /* [TALLY_SUMS][LANES] */
     const struct tally_subject *subjects[LANES];
+    /* The error of each lane's last measurement, and whose are not ordinary; whose vary.
+     */
+    const struct tally_error *errors[LANES];
+    double constant[LANES], linear[LANES], square[LANES];
+    double weight[LANES], log_constant[LANES];
+    lane_set odd, varying;
     /* Of the measurements being added: */
-    double value[LANES], constant[LANES], linear[LANES], square[LANES];
-    double log_constant[LANES];
-    double takes[LANES]; /* 1 or 0 */
+    double value[LANES], takes[LANES]; /* 1 or 0 */
     double likelihood[LANES], slope[LANES], information[LANES];
 };
 
@@ -98,7 +107,7 @@ LANES_INLINE void weigh_constant_rows(struct tally *tally, const double *f)
     ROW_LANES
     {
         double at = tally->takes[l] != 0 ? f[l] : 0;
-        double w = 1 / tally->constant[l], r = tally->value[l] - at;
+        double w = tally->weight[l], r = tally->value[l] - at;
         double likelihood = LOG_2_PI + tally->log_constant[l] + r * r * w;
         tally->likelihood[l] = tally->takes[l] != 0 ? likelihood : 0;
         tally->slope[l] = tally->takes[l] != 0 ? 0 - r * w : 0;
@@ -111,25 +120,20 @@ LANES_INLINE void add_rows(struct tally *tally, const double *const *slopes)
 {
     size_t d = tally->directions;
     double *sums = tally->sums, *information = sums + TALLY_INFORMATION(d) * LANES;
-    double scaled[LANES], one[LANES];
+    double taken[MODEL_PARAMETERS_MAX][LANES], scaled[LANES];
     ROW_LANES sums[l] += tally->likelihood[l];
     for (size_t a = 0; a < d; a++) {
         const double *row = slopes[a];
         double *slope = sums + (TALLY_SLOPE + a) * LANES;
         ROW_LANES
         {
-            one[l] = tally->takes[l] != 0 ? row[l] : 0;
-            slope[l] = fma(tally->slope[l], one[l], slope[l]);
-            scaled[l] = tally->information[l] * one[l];
+            double one = tally->takes[l] != 0 ? row[l] : 0;
+            slope[l] = fma(tally->slope[l], one, slope[l]);
+            scaled[l] = tally->information[l] * one;
+            taken[a][l] = one;
         }
-        for (size_t b = 0; b <= a; b++, information += LANES) {
-            const double *other = slopes[b];
-            ROW_LANES
-            {
-                double by = tally->takes[l] != 0 ? other[l] : 0;
-                information[l] = fma(scaled[l], by, information[l]);
-            }
-        }
+        for (size_t b = 0; b <= a; b++, information += LANES)
+            ROW_LANES information[l] = fma(scaled[l], taken[b][l], information[l]);
     }
 }
 
@@ -139,12 +143,30 @@ LANES_KINDS(weigh_constant, tally->simd, (struct tally * tally, const double *f)
 LANES_KINDS(add, tally->simd, (struct tally * tally, const double *const *slopes), tally,
             slopes)
 
+static void take_error(struct tally *tally, size_t lane, const struct tally_error *error)
+{
+    tally->errors[lane] = error;
+    tally->constant[lane] = error->constant;
+    tally->weight[lane] = 1 / error->constant;
+    tally->log_constant[lane] = error->log_constant;
+    tally->linear[lane] = error->linear;
+    tally->square[lane] = error->square;
+    lane_set varies = error->ordinary && (error->linear != 0 || error->square != 0);
+    tally->odd = (tally->odd & ~LANE_BIT(lane)) | (lane_set)!error->ordinary << lane;
+    tally->varying = (tally->varying & ~LANE_BIT(lane)) | varies << lane;
+}
+
 struct tally *tally_new(size_t directions, enum simd simd)
 {
     struct tally *out = mem_new(1, sizeof *out);
     out->simd = simd < simd_best() ? simd : simd_best();
     out->directions = directions;
     out->sums = lanes_rows_new(TALLY_SUMS(directions));
+    EACH_LANE
+    {
+        out->subjects[l] = &nobody;
+        take_error(out, l, &exact);
+    }
     return out;
 }
 
@@ -176,35 +198,35 @@ static void weigh_one(struct tally *tally, size_t lane, const struct tally_error
     tally->information[lane] = o.information;
 }
 
+/* The measurements, and which lanes' are others than uncensored with a normal error. Who
+ * takes part is as good as random: no branch depends on it. */
+static lane_set gather(struct tally *tally, lane_set takes, const size_t *index)
+{
+    lane_set censored = 0, fresh = 0;
+    EACH_LANE
+    {
+        bool take = takes >> l & 1;
+        const struct tally_subject *subject = tally->subjects[l];
+        const struct twin_measurement *y =
+            take ? subject->measurements + index[l] : &nothing;
+        const struct tally_error *error = subject->errors + y->observation;
+        tally->takes[l] = take;
+        tally->value[l] = y->value;
+        censored |= (lane_set)(y->censoring != CENSORED_NOT) << l;
+        fresh |= (lane_set)(take & (error != tally->errors[l])) << l;
+    }
+    EACH_OF(fresh)
+    take_error(tally, l,
+               tally->subjects[l]->errors +
+                   tally->subjects[l]->measurements[index[l]].observation);
+    return takes & (censored | tally->odd);
+}
+
 void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
                const double *const *slopes)
 {
-    lane_set others = 0; /* than uncensored with a normal error */
-    bool varies = false;
-    ROW_LANES
-    {
-        tally->takes[l] = 0;
-        tally->constant[l] = 1;
-        tally->linear[l] = tally->square[l] = tally->value[l] = 0;
-    }
-    EACH_OF(takes)
-    {
-        const struct tally_subject *subject = tally->subjects[l];
-        const struct twin_measurement *y = &subject->measurements[index[l]];
-        const struct tally_error *error = &subject->errors[y->observation];
-        tally->takes[l] = 1;
-        if (!error->ordinary || y->censoring != CENSORED_NOT) {
-            others |= LANE_BIT(l);
-            continue;
-        }
-        tally->value[l] = y->value;
-        tally->constant[l] = error->constant;
-        tally->log_constant[l] = error->log_constant;
-        tally->linear[l] = error->linear;
-        tally->square[l] = error->square;
-        varies |= error->linear != 0 || error->square != 0;
-    }
-    if (varies)
+    lane_set others = gather(tally, takes, index);
+    if (takes & ~others & tally->varying)
         weigh(tally, f);
     else
         weigh_constant(tally, f);
@@ -217,8 +239,10 @@ void tally_add(struct tally *tally, lane_set takes, const size_t *index, const d
     add(tally, slopes);
 }
 
-void tally_end(const struct tally *tally, size_t lane, double *sums)
+void tally_end(struct tally *tally, size_t lane, double *sums)
 {
+    tally->subjects[lane] = &nobody;
+    take_error(tally, lane, &exact);
     for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
         sums[i] = tally->sums[i * LANES + lane];
 }

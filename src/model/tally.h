@@ -54,6 +54,7 @@ void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *s
  * and slopes [directions] of [LANES]. */
 void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
                const double *const *slopes);
-void tally_end(const struct tally *tally, size_t lane, double *sums);
+/* The lane's subject may go. */
+void tally_end(struct tally *tally, size_t lane, double *sums);
 
 #endif
