@@ -51,6 +51,9 @@ static const double inside[STAGES][4] = {
 #define SAFETY 0.9
 #define SHRINK_MOST 0.2
 #define GROW_MOST 5.0
+#define ERROR_LEAST                                                                      \
+    1e-12 /* squares beyond which h grows, and shrinks, as it may at most */
+#define ERROR_MOST 1e8
 #define SHRINK_BLIND 0.1 /* when the error is not a number */
 /* A step that leaves less than this share of itself to the wall goes to the wall. */
 #define WALL_SHARE 1e-9
@@ -106,6 +109,19 @@ LANES_INLINE double about_inverse(double x)
     return guess * fma(-x, guess, 2);
 }
 
+/* x^(-1/10) to 0.5 %, likewise; a tenth of the bits is 3/32 (1 + 1/16) (1 + 1/256) of
+ * them. The step's size need not be known better, and a power would be what a step waits
+ * for. */
+LANES_INLINE double about_root(double x)
+{
+    uint64_t bits = elementary_bits(x), tenth = (bits >> 4) + (bits >> 5);
+    tenth += tenth >> 4;
+    tenth += tenth >> 8;
+    double guess = elementary_from_bits((uint64_t)0x4653e938e560418a - tenth);
+    double square = guess * guess, fourth = square * square;
+    return guess * fma(-0.1 * x, fourth * fourth * square, 1.1);
+}
+
 /* Largest group's mean square of error over tolerance: of Tsitouras' steps h, or of what
  * stands in rows. */
 LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *errors)
@@ -142,7 +158,8 @@ LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *
     ROW_LANES
     {
         double square = (errors ? 1 : h[l] * h[l]) * largest[l] + poison[l];
-        double factor = SAFETY * elementary_exp(-0.1 * elementary_log(square));
+        double least = square > ERROR_LEAST ? square : ERROR_LEAST;
+        double factor = SAFETY * about_root(least < ERROR_MOST ? least : ERROR_MOST);
         factor = factor < GROW_MOST ? factor : GROW_MOST;
         factor = factor > SHRINK_MOST ? factor : SHRINK_MOST;
         lanes->error[l] = square;
@@ -238,6 +255,15 @@ LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double 
     }
 }
 
+/* When stage i is, and the weights of its place. */
+LANES_INLINE void stage_rows(const struct lanes *lanes, size_t i, const double *h,
+                             const double *end, double *at, double (*w)[LANES])
+{
+    for (size_t j = 0; j < i; j++)
+        ROW_LANES w[j][l] = h[l] * weight[i][j];
+    ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
+}
+
 LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_t *rows,
                                size_t count)
 {
@@ -286,6 +312,10 @@ LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *en
             h, end)
 LANES_KINDS(judge, lanes->simd,
             (struct lanes * lanes, const double *h, const double *end), lanes, h, end)
+LANES_KINDS(stage, lanes->simd,
+            (const struct lanes *lanes, size_t i, const double *h, const double *end,
+             double *at, double (*w)[LANES]),
+            lanes, i, h, end, at, w)
 LANES_KINDS(between, lanes->simd,
             (struct lanes * lanes, const double *t, const size_t *rows, size_t count),
             lanes, t, rows, count)
@@ -513,16 +543,13 @@ static void take_first_rates(struct lanes *lanes)
 static void take_stages(struct lanes *lanes, const double *h, const double *end)
 {
     const struct lanes_system *system = &lanes->system;
-    double w[LANES_RATES][LANES], at[LANES];
-    struct lanes_place place = {.y = lanes->y,
-                                .w = (const double(*)[LANES])w,
-                                .next = lanes->next};
+    _Alignas(64) double w[LANES_RATES][LANES], at[LANES];
+    struct lanes_place place = {
+        .y = lanes->y, .w = (const double(*)[LANES])w, .next = lanes->next};
     for (size_t i = 1; i < STAGES; i++) {
         place.k[i - 1] = lanes->k[i - 1];
         place.count = i;
-        for (size_t j = 0; j < i; j++)
-            ROW_LANES w[j][l] = h[l] * weight[i][j];
-        ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
+        stage(lanes, i, h, end, at, w);
         if (system->rate_at) {
             system->rate_at(system->context, at, &place, lanes->k[i]);
         } else {
