@@ -70,7 +70,7 @@ typedef unsigned lane_set;
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
-    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters                   \
+    __attribute__((target("avx2,fma"))) static void name##_avx2 parameters               \
     {                                                                                    \
         name##_rows(__VA_ARGS__);                                                        \
     }                                                                                    \
@@ -100,9 +100,10 @@ struct lanes_place {
     size_t count;
 };
 
-/* At index `at` of a place of count n, which the compiler has to know: written out, because
- * compilers that unroll a loop forget to make vectors of the one around it. `next`: the
- * place's, of which the compiler has to know that it overlaps with nothing. */
+/* At index `at` of a place of count n, which the compiler has to know: written out,
+ * because compilers that unroll a loop forget to make vectors of the one around it.
+ * `next`: the place's, of which the compiler has to know that it overlaps with nothing.
+ */
 LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, double *next,
                               size_t at, size_t l)
 {

@@ -12,7 +12,7 @@
 
 /* So many patients at once: enough to keep every lane busy while the last of a kind of
  * question are still being answered. */
-#define SEATS 64
+#define SEATS 128
 
 /* --- patients on their way ---------------------------------------------------------- */
 

@@ -251,10 +251,11 @@ static void say_function_at(const struct program *program, const struct stream *
                 "    (void)simd;\n    switch (place->count) {\n",
                 name, parameters);
     for (size_t n = 1; n <= LANES_RATES; n++)
-        listing_add(out,
-                    "    case %zu:\n        %s_of(r, place, more, out, place->next, %zu);\n"
-                    "        break;\n",
-                    n, name, n);
+        listing_add(
+            out,
+            "    case %zu:\n        %s_of(r, place, more, out, place->next, %zu);\n"
+            "        break;\n",
+            n, name, n);
     listing_add(out,
                 "    }\n}\nLANES_WIDE_KINDS(%s_at, simd, (%s, enum simd simd), "
                 "r, place, more, out, simd)\n\n",
