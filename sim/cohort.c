@@ -130,10 +130,11 @@ static void draw_parameters(struct drawing *d, const double *x,
     twin_parameters(d->model, &d->layout, phi, prior->population, patient->parameters);
 }
 
-/* A measurement around its prediction, by a uniform number; false when there cannot be
- * one. */
+/* A measurement around its prediction, by a uniform number, and the standard normal error
+ * it has; false when there cannot be one. Where errors are correlated, the one `dt`
+ * before it had `error`. */
 static bool draw_value(const struct drawing *d, size_t observation, double prediction,
-                       double uniform, double *value)
+                       double uniform, double dt, double *error, double *value)
 {
     const struct model_observation *one = model_observation(d->model, observation);
     struct residual residual;
@@ -142,24 +143,29 @@ static bool draw_value(const struct drawing *d, size_t observation, double predi
         *value = uniform < prediction;
         return isfinite(prediction);
     }
-    double error = observe_sd(&residual, prediction) * normal_quantile(uniform);
-    *value = one->residual == RESIDUAL_LOGNORMAL ? prediction * exp(error)
-                                                 : prediction + error;
+    struct memory memory = observe_memory(&residual, dt);
+    *error = memory.rho * *error + memory.s * normal_quantile(uniform);
+    double off = observe_sd(&residual, prediction) * *error;
+    *value =
+        one->residual == RESIDUAL_LOGNORMAL ? prediction * exp(off) : prediction + off;
     return isfinite(*value);
 }
 
-/* One measurement into the record, censored where a limit says so. */
+/* One measurement into the record, censored where a limit says so; `error` as it was at
+ * the time before, and is now. */
 static enum err measure(const struct drawing *d, struct member *member, size_t time,
-                        size_t observation, double uniform)
+                        size_t observation, double uniform, double *error)
 {
     const struct model_observation *one = model_observation(d->model, observation);
     struct record *record = member->patient.record;
     size_t first = d->outputs - model_observations(d->model);
     double prediction = member->out[time * d->outputs + first + observation], value;
     enum censoring censoring = CENSORED_NOT;
-    if (!draw_value(d, observation, prediction, uniform, &value))
+    const double *at = d->design->times + time;
+    double dt = time ? at[0] - at[-1] : INFINITY;
+    if (!draw_value(d, observation, prediction, uniform, dt, error, &value))
         return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g",
-                       member->patient.id, one->name, d->design->times[time]);
+                       member->patient.id, one->name, *at);
     if (one->residual != RESIDUAL_BERNOULLI && value <= one->limit_low) {
         value = one->limit_low;
         censoring = CENSORED_BELOW;
@@ -170,17 +176,18 @@ static enum err measure(const struct drawing *d, struct member *member, size_t t
     /* What is measured at the time of a dose is measured just after it, as simulated. */
     size_t order =
         record->dose_count + record->covariate_count + record->measurement_count;
-    return record_measurement(record, d->design->times[time], one->name, NULL, value,
-                              censoring, order);
+    return record_measurement(record, *at, one->name, NULL, value, censoring, order);
 }
 
 static enum err measure_all(const struct drawing *d, struct member *member)
 {
     size_t measured = 0;
+    double errors[MODEL_PARAMETERS_MAX] = {0};
     for (size_t t = 0; t < d->design->time_count; t++)
         for (size_t o = 0; o < model_observations(d->model); o++)
             if (d->design->observed[o] &&
-                measure(d, member, t, o, member->errors[measured++]) != ERR_OK)
+                measure(d, member, t, o, member->errors[measured++], &errors[o]) !=
+                    ERR_OK)
                 return err_code();
     return ERR_OK;
 }

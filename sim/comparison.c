@@ -147,12 +147,13 @@ static void add_residuals(struct rows *rows)
     for (size_t l = 0; l < rows->layout->m; l++) {
         const struct model_observation *one =
             model_observation(rows->model, rows->layout->residual[l].observation);
-        bool natural =
-            rows->layout->residual[l].which == 0 && one->residual != RESIDUAL_LOGNORMAL;
-        struct number number = {
-            .kind = RESIDUAL, .a = l, .unit = natural ? one->unit : ""};
+        int which = rows->layout->residual[l].which;
+        const char *const parts[] = {"", ", proportional", ", correlated over"};
+        const char *const units[] = {one->residual == RESIDUAL_LOGNORMAL ? "" : one->unit,
+                                     "", model_time_unit(rows->model)};
+        struct number number = {.kind = RESIDUAL, .a = l, .unit = units[which]};
         snprintf(number.name, NAME_BYTES, "residual error of %s%s", one->name,
-                 rows->layout->residual[l].which ? ", proportional" : "");
+                 parts[which]);
         add(rows, &number);
     }
 }

@@ -138,6 +138,8 @@ static struct json *residual_json(const struct model *model, const struct estima
         prior_residual(model, &e->layout, e->prior, o, &residual);
         json_set_real(one, "additive", residual.additive);
         json_set_real(one, "proportional", residual.proportional);
+        if (residual.correlation_time > 0)
+            json_set_real(one, "correlation_time", residual.correlation_time);
         json_set(all, model_observation(model, o)->name, one);
     }
     return all;
@@ -252,6 +254,9 @@ static void print_residuals(const struct model *model, const struct estimate *e)
             printf(" additive %.5g %s", residual.additive, one->unit);
         if (one->residual != RESIDUAL_LOGNORMAL && one->residual != RESIDUAL_ADDITIVE)
             printf(" proportional %.5g", residual.proportional);
+        if (residual.correlation_time > 0)
+            printf(", correlated over %.5g %s", residual.correlation_time,
+                   model_time_unit(model));
         printf("\n");
     }
 }

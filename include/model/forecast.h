@@ -9,11 +9,12 @@
  * The twin is fitted to what is known (model/fit: the mode phi_hat and its covariance V).
  * A new measurement then has the centre f(phi_hat) and the variance f' V f'^T + g^2: what
  * is not known of the patient, carried through the model's derivatives, and the residual
- * error. In a linear model with a constant residual error this is exact, the best linear
- * unbiased prediction; otherwise it is linearised at the mode. The prior's own standard
- * errors are not in it: an interval from a prior that few patients taught is too narrow,
- * and its coverage shows it. It decides nothing and treats nobody. Called by node/ and
- * sim/. */
+ * error; where errors are correlated in time (model/observe), the last one of the same
+ * quantity goes on into it. In a linear model with a constant residual error this is
+ * exact, the best linear unbiased prediction; otherwise it is linearised at the mode. The
+ * prior's own standard errors are not in it: an interval from a prior that few patients
+ * taught is too narrow, and its coverage shows it. It decides nothing and treats nobody.
+ * Called by node/ and sim/. */
 
 #define FORECAST_LEVELS 2
 extern const double forecast_level[FORECAST_LEVELS]; /* 0.80 and 0.95 */

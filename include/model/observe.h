@@ -16,6 +16,7 @@
 struct residual { /* current values of one observation's residual error */
     enum residual_kind kind;
     double additive, proportional;
+    double correlation_time; /* model time in which errors forget by e; 0: at once */
 };
 
 /* Everything at one measurement. Scores are d(-2 log L), information the expected second
@@ -37,6 +38,28 @@ struct observed {
  * positive for a lognormal, outside (0, 1) for a Bernoulli one, variance 0). */
 enum err observe(const struct residual *residual, double value, enum censoring censoring,
                  double prediction, struct observed *observed);
+
+/* A value, or a limit, on the scale on which errors are standard normal: e = (y - f) / g,
+ * of logarithms for a lognormal error. Errors that are correlated in time are so on this
+ * scale (src/model/serial.h). */
+struct standard {
+    double e, d_e;      /* and its derivative by f */
+    double slope;       /* 1 / g, by f: what -d_e is expected to be */
+    double d_log_g;     /* d log g / df */
+    double log_density; /* -2 log of the density of y is this + e^2, were it alone */
+};
+
+/* ERR_NUMERIC as observe; never for a binary one. */
+enum err observe_standard(const struct residual *residual, double value,
+                          double prediction, struct standard *standard);
+
+/* What an error remembers of the one `dt` before it: rho e plus an innovation of sd s =
+ * sqrt(1 - rho^2), rho = exp(-dt / tau); and how rho moves with log tau. Where errors are
+ * not correlated, or dt is infinite: 0, 1, 0. */
+struct memory {
+    double rho, s, d_rho;
+};
+struct memory observe_memory(const struct residual *residual, double dt);
 
 /* Standard deviation of a new measurement around `prediction`, on the scale of the
  * measurement (for lognormal: of its logarithm). */

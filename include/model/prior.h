@@ -18,6 +18,7 @@
  * parameters, m free residual parameters, all fixed by the model. */
 
 #define PRIOR_BYTES_MAX ((size_t)1 << 20)
+#define PRIOR_RESIDUALS_MAX (2 * MODEL_PARAMETERS_MAX)
 
 /* Which number is which: the model's parameters seen from the prior. */
 struct prior_layout {
@@ -27,8 +28,8 @@ struct prior_layout {
     size_t covariate[MODEL_COVARIATES_MAX];  /* model covariate of column c, c >= 1 */
     struct {
         size_t observation;
-        int which; /* 0 additive, 1 proportional */
-    } residual[2 * MODEL_PARAMETERS_MAX];
+        int which; /* 0 additive, 1 proportional, 2 correlation time */
+    } residual[PRIOR_RESIDUALS_MAX];
     bool effect[MODEL_PARAMETERS_MAX]
                [MODEL_COVARIATES_MAX + 1]; /* B entries not held 0 */
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX]; /* Omega likewise */

@@ -26,6 +26,7 @@ struct twin_measurement {
 /* Units and names are matched here: a covariate or quantity the model does not know is
  * skipped; a dose never is (ERR_NOT_FOUND), because a lost dose is a wrong twin. A unit
  * of another dimension is ERR_RANGE; a covariate without value and default ERR_NOT_FOUND.
+ * Two measurements at one time whose errors are correlated in time are ERR_RANGE.
  * The record is in order (record_sort). The twin holds what it needs of it; `model` must
  * outlive the twin. */
 enum err twin_new(const struct model *model, const struct prior_layout *layout,
@@ -42,10 +43,12 @@ double twin_start(const struct twin *twin);    /* time of its first row, model u
 struct engine;
 
 enum engine_solver {
-    ENGINE_LANES, /* this house's, many at once; CVODES' BDF for what is too stiff for it */
-    ENGINE_BDF,   /* CVODES */
-    ENGINE_ADAMS, /* CVODES */
-    ENGINE_NARROW, /* as ENGINE_LANES, with the next narrower vector registers: to measure */
+    ENGINE_LANES,  /* this house's, many at once; CVODES' BDF for what is too stiff for it
+                    */
+    ENGINE_BDF,    /* CVODES */
+    ENGINE_ADAMS,  /* CVODES */
+    ENGINE_NARROW, /* as ENGINE_LANES, with the next narrower vector registers: to measure
+                    */
 };
 struct engine_options {
     enum engine_solver solver;

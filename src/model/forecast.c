@@ -19,11 +19,40 @@ static double carried(const struct fit *fit, const double *row)
     return sum;
 }
 
-static void fill_point(const struct residual *residual, double f, double variance,
-                       struct forecast_point *point)
+/* What the error of a measurement to come will be, as far as the last quantified one of
+ * its observation is remembered: f and its derivatives become those of f + g rho e.
+ * Returns the share s of g that is new. */
+static double remember(const struct residual *residual, const struct twin *whole,
+                       size_t known, size_t i, size_t width, double *f, double *jacobian)
+{
+    const struct twin_measurement *at = twin_measurement(whole, i), *last = NULL;
+    struct standard before, now;
+    size_t b = known;
+    while (residual->correlation_time > 0 && !last && b-- > 0) {
+        const struct twin_measurement *one = twin_measurement(whole, b);
+        if (one->observation == at->observation && one->censoring == CENSORED_NOT)
+            last = one;
+    }
+    if (!last || observe_standard(residual, last->value, f[b], &before) != ERR_OK ||
+        observe_standard(residual, f[i], f[i], &now) != ERR_OK)
+        return 1;
+    struct memory memory = observe_memory(residual, at->time - last->time);
+    /* f + g rho e; of a lognormal error, whose slope is f g^-1: f exp(g rho e) */
+    double g = observe_sd(residual, f[i]), off = g * memory.rho * before.e;
+    bool logarithm = residual->kind == RESIDUAL_LOGNORMAL;
+    double by_now = logarithm ? exp(off) : 1 + now.d_log_g * off;
+    double by_before = g * memory.rho * before.d_e * (logarithm ? f[i] * exp(off) : 1);
+    for (size_t a = 0; a < width; a++)
+        jacobian[i * width + a] =
+            by_now * jacobian[i * width + a] + by_before * jacobian[b * width + a];
+    f[i] = logarithm ? f[i] * exp(off) : f[i] + off;
+    return memory.s;
+}
+
+static void fill_point(const struct residual *residual, double f, double g,
+                       double variance, struct forecast_point *point)
 {
     bool logarithm = residual->kind == RESIDUAL_LOGNORMAL;
-    double g = observe_sd(residual, f);
     point->centre = f;
     point->sd = sqrt((logarithm ? variance / (f * f) : variance) + g * g);
     if (residual->kind == RESIDUAL_BERNOULLI)
@@ -56,7 +85,10 @@ static enum err predict(struct engine *engine, const struct twin *whole, size_t 
         if (residual.kind == RESIDUAL_LOGNORMAL && !(f[i] > 0))
             err = err_set(ERR_NUMERIC, "a prediction that is not positive, but its "
                                        "residual error is lognormal");
-        fill_point(&residual, f[i], carried(forecast->fit, jacobian + i * width), point);
+        double g = observe_sd(&residual, f[i]);
+        g *= remember(&residual, whole, known, i, width, f, jacobian);
+        fill_point(&residual, f[i], g, carried(forecast->fit, jacobian + i * width),
+                   point);
     }
     mem_free(f);
     mem_free(jacobian);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "innovation.h"
 #include "numerics/linalg.h"
 
 /* Central-difference step in posterior standard deviations. Truncation is of its square
@@ -268,6 +269,13 @@ static void population_information(const struct target *target, const struct det
         for (size_t i = 0; i < q; i++)
             for (size_t a = 0; a < d; a++)
                 joint[i * d + a] += here->observed[j].information * row[p + i] * row[a];
+        if (!here->before || here->before[j] == DETAIL_FIRST)
+            continue;
+        const double *other = here->jacobian + here->before[j] * d;
+        for (size_t i = 0; i < q; i++)
+            for (size_t a = 0; a < d; a++)
+                joint[i * d + a] +=
+                    here->shared[j] * (row[p + i] * other[a] + other[p + i] * row[a]);
     }
     for (size_t i = 0; i < q; i++)
         for (size_t a = 0; a < p; a++)
@@ -372,8 +380,12 @@ struct moments *survey_end(struct survey *survey)
         for (size_t b = 0; b < p; b++)
             out->w[a * p + b] = out->posterior[a * p + b] - u[a] * u[b] / 4;
     }
-    residual_scores(target, here, out->posterior, u, out);
-    residual_information(target, here, out->posterior, out);
+    if (target->subject.serial) {
+        innovation_moments(target, here, survey->z, out->posterior, u, out);
+    } else {
+        residual_scores(target, here, out->posterior, u, out);
+        residual_information(target, here, out->posterior, out);
+    }
     population_information(target, here, out->posterior, out);
     population_scores(survey, u, out);
     survey->moments = NULL;

@@ -124,15 +124,20 @@ static enum err bernoulli(double value, double f, struct observed *observed)
     return ERR_OK;
 }
 
-enum err observe(const struct residual *residual, double value, enum censoring censoring,
-                 double prediction, struct observed *observed)
+/* Prediction and value, or their logarithms, and the variance. */
+struct scaled {
+    double f, y;
+    bool logarithm;
+    struct variance variance;
+};
+
+static enum err scale_of(const struct residual *residual, double value, double prediction,
+                         struct scaled *scaled)
 {
-    if (!isfinite(prediction))
-        return err_set(ERR_NUMERIC, "a prediction that is not finite");
-    if (residual->kind == RESIDUAL_BERNOULLI)
-        return bernoulli(value, prediction, observed);
     bool logarithm = residual->kind == RESIDUAL_LOGNORMAL;
     double f = prediction, y = value;
+    if (!isfinite(prediction))
+        return err_set(ERR_NUMERIC, "a prediction that is not finite");
     if (logarithm) {
         if (!(prediction > 0))
             return err_set(ERR_NUMERIC, "a prediction that is not positive, but its "
@@ -143,14 +148,31 @@ enum err observe(const struct residual *residual, double value, enum censoring c
         f = log(prediction);
         y = log(value);
     }
-    struct variance variance = variance_at(residual, f);
-    if (!(variance.v > 0) || !isfinite(variance.v))
+    *scaled = (struct scaled){f, y, logarithm, variance_at(residual, f)};
+    if (!(scaled->variance.v > 0) || !isfinite(scaled->variance.v))
         return err_set(ERR_NUMERIC, "a residual error of zero at a prediction of zero");
+    return ERR_OK;
+}
+
+enum err observe(const struct residual *residual, double value, enum censoring censoring,
+                 double prediction, struct observed *observed)
+{
+    struct scaled scaled;
+    if (residual->kind == RESIDUAL_BERNOULLI)
+        return isfinite(prediction)
+                   ? bernoulli(value, prediction, observed)
+                   : err_set(ERR_NUMERIC, "a prediction that is not finite");
+    enum err err = scale_of(residual, value, prediction, &scaled);
+    if (err != ERR_OK)
+        return err;
+    const struct variance *variance = &scaled.variance;
+    double f = scaled.f, y = scaled.y;
+    bool logarithm = scaled.logarithm;
     struct observed out;
     if (censoring == CENSORED_NOT)
-        out = quantified(&variance, y, f);
+        out = quantified(variance, y, f);
     else
-        out = censored(&variance, y, f, censoring == CENSORED_BELOW ? -1 : 1);
+        out = censored(variance, y, f, censoring == CENSORED_BELOW ? -1 : 1);
     if (logarithm) {
         chain_logarithm(&out, prediction);
         if (censoring == CENSORED_NOT)
@@ -161,6 +183,34 @@ enum err observe(const struct residual *residual, double value, enum censoring c
         return err_set(ERR_NUMERIC, "a likelihood that is not finite");
     *observed = out;
     return ERR_OK;
+}
+
+enum err observe_standard(const struct residual *residual, double value,
+                          double prediction, struct standard *standard)
+{
+    struct scaled scaled;
+    enum err err = scale_of(residual, value, prediction, &scaled);
+    if (err != ERR_OK)
+        return err;
+    double v = scaled.variance.v, g = sqrt(v),
+           by_f = scaled.logarithm ? 1 / prediction : 1;
+    double e = (scaled.y - scaled.f) / g, h = scaled.variance.d_f / v / 2;
+    *standard = (struct standard){
+        .e = e,
+        .d_e = -(1 / g + e * h) * by_f,
+        .slope = by_f / g,
+        .d_log_g = h * by_f,
+        .log_density = LOG_2_PI + log(v) + (scaled.logarithm ? 2 * scaled.y : 0),
+    };
+    return ERR_OK;
+}
+
+struct memory observe_memory(const struct residual *residual, double dt)
+{
+    double age = dt / residual->correlation_time;
+    if (!(residual->correlation_time > 0) || age > 700)
+        return (struct memory){0, 1, 0};
+    return (struct memory){exp(-age), sqrt(-expm1(-2 * age)), exp(-age) * age};
 }
 
 double observe_sd(const struct residual *residual, double prediction)

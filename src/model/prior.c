@@ -28,7 +28,25 @@ static void layout_residuals(const struct model *model, struct prior_layout *lay
             layout->residual[layout->m].observation = o;
             layout->residual[layout->m++].which = 1;
         }
+        if (observation->correlation_time > 0 && !observation->correlation_fixed) {
+            layout->residual[layout->m].observation = o;
+            layout->residual[layout->m++].which = 2;
+        }
     }
+}
+
+/* How many residual parameters are learned. */
+static size_t residual_count(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t o = 0; o < model_observations(model); o++) {
+        const struct model_observation *one = model_observation(model, o);
+        enum residual_kind kind = one->residual;
+        count += kind != RESIDUAL_BERNOULLI;
+        count += kind == RESIDUAL_COMBINED1 || kind == RESIDUAL_COMBINED2;
+        count += one->correlation_time > 0;
+    }
+    return count;
 }
 
 enum err prior_layout(const struct model *model, struct prior_layout *layout)
@@ -36,6 +54,9 @@ enum err prior_layout(const struct model *model, struct prior_layout *layout)
     if (model_observations(model) > MODEL_PARAMETERS_MAX)
         return err_set(ERR_RANGE, "%zu observations, at most %d",
                        model_observations(model), MODEL_PARAMETERS_MAX);
+    if (residual_count(model) > PRIOR_RESIDUALS_MAX)
+        return err_set(ERR_RANGE, "%zu residual errors, at most %d",
+                       residual_count(model), PRIOR_RESIDUALS_MAX);
     struct prior_layout out = {.k = 1};
     uint32_t used = 0;
     for (size_t i = 0; i < model_parameters(model); i++)
@@ -172,8 +193,9 @@ enum err prior_from_model(const struct model *model, struct prior **prior)
     for (size_t i = 0; i < layout.m; i++) {
         const struct model_observation *observation =
             model_observation(model, layout.residual[i].observation);
-        out->residual[i] = log(layout.residual[i].which ? observation->proportional
-                                                        : observation->additive);
+        const double starts[] = {observation->additive, observation->proportional,
+                                 observation->correlation_time};
+        out->residual[i] = log(starts[layout.residual[i].which]);
     }
     err = prior_factor(out, NULL);
     if (err != ERR_OK) {
@@ -330,12 +352,14 @@ void prior_residual(const struct model *model, const struct prior_layout *layout
                     struct residual *residual)
 {
     const struct model_observation *one = model_observation(model, observation);
-    *residual = (struct residual){one->residual, one->additive, one->proportional};
+    *residual = (struct residual){one->residual, one->additive, one->proportional,
+                                  one->correlation_time};
+    double *const values[] = {&residual->additive, &residual->proportional,
+                              &residual->correlation_time};
     for (size_t i = 0; i < layout->m; i++) {
         if (layout->residual[i].observation != observation)
             continue;
-        *(layout->residual[i].which ? &residual->proportional : &residual->additive) =
-            exp(prior->residual[i]);
+        *values[layout->residual[i].which] = exp(prior->residual[i]);
     }
 }
 

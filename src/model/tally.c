@@ -24,6 +24,7 @@ struct tally {
     double constant[LANES], linear[LANES], square[LANES];
     double weight[LANES], log_constant[LANES];
     lane_set odd, varying;
+    struct serial *serial[LANES]; /* NULL until a subject has needed one */
     /* Of the measurements being added: */
     double value[LANES], takes[LANES]; /* 1 or 0 */
     double likelihood[LANES], slope[LANES], information[LANES];
@@ -32,7 +33,8 @@ struct tally {
 void tally_error(const struct residual *residual, struct tally_error *error)
 {
     double a = residual->additive, b = residual->proportional;
-    *error = (struct tally_error){.residual = *residual, .ordinary = true};
+    *error = (struct tally_error){.residual = *residual,
+                                  .ordinary = residual->correlation_time == 0};
     switch (residual->kind) {
     case RESIDUAL_ADDITIVE:
         error->constant = a * a;
@@ -61,12 +63,18 @@ void tally_error(const struct residual *residual, struct tally_error *error)
  */
 
 void tally_add_one(const struct tally_subject *subject, size_t index, double f,
-                   const double *slopes, size_t directions, double *sums)
+                   const double *slopes, size_t directions, struct serial *serial,
+                   double *sums)
 {
     const struct twin_measurement *y = &subject->measurements[index];
+    const struct residual *residual = &subject->errors[y->observation].residual;
     struct observed o;
-    if (observe(&subject->errors[y->observation].residual, y->value, y->censoring, f,
-                &o) != ERR_OK)
+    if (residual->correlation_time > 0) {
+        serial_add(serial, residual, y->observation, y->time, y->value, y->censoring, f,
+                   slopes, sums, 1);
+        return;
+    }
+    if (observe(residual, y->value, y->censoring, f, &o) != ERR_OK)
         o = (struct observed){NAN, NAN, NAN, {0}, {0}, {0}, {0}, 0};
     sums[0] += o.minus2_log_likelihood;
     double *information = sums + TALLY_INFORMATION(directions);
@@ -175,6 +183,8 @@ void tally_destroy(struct tally **tally)
     if (!*tally)
         return;
     lanes_rows_free((*tally)->sums);
+    for (size_t l = 0; l < LANES; l++)
+        serial_destroy(&(*tally)->serial[l]);
     mem_free(*tally);
     *tally = NULL;
 }
@@ -184,6 +194,10 @@ void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *s
     tally->subjects[lane] = subject;
     for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
         tally->sums[i * LANES + lane] = 0;
+    if (subject->serial && !tally->serial[lane])
+        tally->serial[lane] = serial_new(tally->directions);
+    if (subject->serial)
+        serial_begin(tally->serial[lane], subject->observations);
 }
 
 /* Everything but an uncensored value with a normal error. */
@@ -196,6 +210,20 @@ static void weigh_one(struct tally *tally, size_t lane, const struct tally_error
     tally->likelihood[lane] = o.minus2_log_likelihood;
     tally->slope[lane] = 0.5 * o.d_prediction;
     tally->information[lane] = o.information;
+}
+
+/* Given the one before it; what the lanes then add together is nothing here. */
+static void add_serial(struct tally *tally, size_t lane, const struct residual *residual,
+                       const struct twin_measurement *y, double f,
+                       const double *const *slopes)
+{
+    double own[MODEL_PARAMETERS_MAX];
+    for (size_t a = 0; a < tally->directions; a++)
+        own[a] = slopes[a][lane];
+    serial_add(tally->serial[lane], residual, y->observation, y->time, y->value,
+               y->censoring, f, own, tally->sums + lane, LANES);
+    tally->takes[lane] = 0;
+    tally->likelihood[lane] = tally->slope[lane] = tally->information[lane] = 0;
 }
 
 /* The measurements, and which lanes' are others than uncensored with a normal error. Who
@@ -234,7 +262,11 @@ void tally_add(struct tally *tally, lane_set takes, const size_t *index, const d
     {
         const struct tally_subject *subject = tally->subjects[l];
         const struct twin_measurement *y = &subject->measurements[index[l]];
-        weigh_one(tally, l, &subject->errors[y->observation], y, f[l]);
+        const struct tally_error *error = &subject->errors[y->observation];
+        if (error->residual.correlation_time > 0)
+            add_serial(tally, l, &error->residual, y, f[l], slopes);
+        else
+            weigh_one(tally, l, error, y, f[l]);
     }
     add(tally, slopes);
 }

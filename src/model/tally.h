@@ -4,6 +4,7 @@
 #include "model/observe.h"
 #include "model/twin.h"
 #include "numerics/lanes.h"
+#include "serial.h"
 
 /* tally - what a search wants to know of many predictions: their likelihood, its slope
  * and its information, summed up measurement by measurement, so that no row of
@@ -11,7 +12,8 @@
  *
  * In lanes, one individual in each (tally_add), and for one alone (tally_add_one). An
  * uncensored value with a normal error is weighed for all lanes at once; whatever else
- * there is goes lane by lane through observe. The two forms agree to rounding; each gives
+ * there is goes lane by lane through observe, or through serial where errors are
+ * correlated. The two forms agree to rounding; each gives
  * the same bits whatever is in the other lanes and whatever the machine has. What cannot
  * be used (not finite, no variance) makes the sums no numbers. Called by ensemble and
  * twin. */
@@ -30,6 +32,8 @@ void tally_error(const struct residual *residual, struct tally_error *error);
 struct tally_subject {
     const struct twin_measurement *measurements;
     const struct tally_error *errors;
+    size_t observations;
+    bool serial; /* are errors of one of them correlated? */
 };
 
 /* Sums: of -2 log L; of half its slope along each of d directions; of its information,
@@ -38,9 +42,11 @@ struct tally_subject {
 #define TALLY_SLOPE 1
 #define TALLY_INFORMATION(d) (1 + (d))
 
-/* Measurement `index`, predicted f with slopes [directions]. */
+/* Measurement `index`, predicted f with slopes [directions]. `serial`: what was before
+ * it, in order of time; may be NULL if the subject is not serial. */
 void tally_add_one(const struct tally_subject *subject, size_t index, double f,
-                   const double *slopes, size_t directions, double *sums);
+                   const double *slopes, size_t directions, struct serial *serial,
+                   double *sums);
 
 /* Additions and products of a measurement, a fused pair as two. */
 #define TALLY_FLOPS(d) (60 + (d)*3 + (d) * ((d) + 1))
@@ -50,8 +56,8 @@ struct tally *tally_new(size_t directions, enum simd simd);
 void tally_destroy(struct tally **tally);
 void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject);
 
-/* One measurement in each lane of a set: their indices [LANES], the predictions f [LANES]
- * and slopes [directions] of [LANES]. */
+/* One measurement, in order of time, in each lane of a set: their indices [LANES], the
+ * predictions f [LANES] and slopes [directions] of [LANES]. */
 void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
                const double *const *slopes);
 /* The lane's subject may go. */

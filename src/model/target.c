@@ -22,8 +22,11 @@ void target_init(struct target *target, struct engine *engine, const struct twin
         struct residual residual;
         prior_residual(model, layout, prior, o, &residual);
         tally_error(&residual, &target->errors[o]);
+        target->subject.serial |= residual.correlation_time > 0;
     }
-    target->subject = (struct tally_subject){twin_measured(twin), target->errors};
+    target->subject.measurements = twin_measured(twin);
+    target->subject.errors = target->errors;
+    target->subject.observations = observations;
 }
 
 void target_clear(struct target *target)
@@ -95,11 +98,14 @@ void target_point(const struct target *target, const double *z, const double *su
 struct detail detail_new(const struct target *target)
 {
     size_t d = target->p + target->q, n = target->n;
+    bool serial = target->subject.serial;
     return (struct detail){
         .point = point_new(target->p),
         .f = mem_new(n, sizeof(double)),
         .jacobian = mem_new(n * d, sizeof(double)),
         .observed = mem_new(n, sizeof(struct observed)),
+        .before = serial ? mem_new(n, sizeof(size_t)) : NULL,
+        .shared = serial ? mem_new(n, sizeof(double)) : NULL,
     };
 }
 
@@ -109,13 +115,65 @@ void detail_clear(struct detail *detail)
     mem_free(detail->f);
     mem_free(detail->jacobian);
     mem_free(detail->observed);
+    mem_free(detail->before);
+    mem_free(detail->shared);
 }
 
-enum err target_detail(const struct target *target, const double *z,
-                       struct detail *detail)
+/* The links of measurements whose errors are correlated, in order of time. */
+static enum err weigh_serial(const struct target *target,
+                             const struct tally_error *errors, struct detail *detail)
+{
+    size_t last[MODEL_PARAMETERS_MAX]; /* quantified, of each observation */
+    struct standard *standards = mem_new(target->n, sizeof *standards);
+    enum err err = ERR_OK;
+    for (size_t o = 0; o < target->subject.observations; o++)
+        last[o] = DETAIL_FIRST;
+    for (size_t j = 0; err == ERR_OK && j < target->n; j++) {
+        const struct twin_measurement *y = twin_measurement(target->twin, j);
+        const struct residual *residual = &errors[y->observation].residual;
+        struct observed *o = &detail->observed[j];
+        struct link link;
+        size_t before = detail->before[j] = last[y->observation];
+        if (!(residual->correlation_time > 0)) {
+            detail->before[j] = DETAIL_FIRST;
+            continue;
+        }
+        bool first = before == DETAIL_FIRST;
+        double dt = first ? 0 : y->time - twin_measurement(target->twin, before)->time;
+        err = serial_link(residual, y->value, y->censoring, detail->f[j],
+                          first ? NULL : &standards[before], dt, &standards[j], &link);
+        if (err != ERR_OK)
+            break;
+        o->minus2_log_likelihood = link.minus2_log_likelihood;
+        o->d_prediction = link.d_now;
+        o->information = link.now;
+        detail->shared[j] = link.both;
+        if (!first) {
+            detail->observed[before].d_prediction += link.d_before;
+            detail->observed[before].information += link.before;
+        }
+        if (y->censoring == CENSORED_NOT)
+            last[y->observation] = j;
+    }
+    mem_free(standards);
+    return err;
+}
+
+static void add_shared(const struct target *target, const struct detail *detail, size_t j)
 {
     size_t p = target->p, d = p + target->q;
-    double by_z[MODEL_PARAMETERS_MAX];
+    const double *row = detail->jacobian + j * d,
+                 *other = detail->jacobian + detail->before[j] * d;
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            detail->point.curvature[a * p + b] +=
+                detail->shared[j] * (row[a] * other[b] + other[a] * row[b]);
+}
+
+enum err target_weigh(const struct target *target, const struct tally_error *errors,
+                      const double *z, struct detail *detail)
+{
+    size_t p = target->p, d = p + target->q;
     struct point *point = &detail->point;
     point->objective = 0;
     memset(point->curvature, 0, p * p * sizeof(double));
@@ -126,21 +184,38 @@ enum err target_detail(const struct target *target, const double *z,
     }
     for (size_t j = 0; j < target->n; j++) {
         const struct twin_measurement *y = twin_measurement(target->twin, j);
-        struct observed *o = &detail->observed[j];
-        if (observe(&target->errors[y->observation].residual, y->value, y->censoring,
-                    detail->f[j], o) != ERR_OK)
+        if (observe(&errors[y->observation].residual, y->value, y->censoring,
+                    detail->f[j], &detail->observed[j]) != ERR_OK)
             return err_code();
-        double *row = detail->jacobian + j * d;
-        linalg_multiply(1, p, p, row, target->prior->factor, by_z);
-        memcpy(row, by_z, p * sizeof(double));
+    }
+    if (detail->before && weigh_serial(target, errors, detail) != ERR_OK)
+        return err_code();
+    for (size_t j = 0; j < target->n; j++) {
+        const struct observed *o = &detail->observed[j];
+        const double *row = detail->jacobian + j * d;
         point->objective += o->minus2_log_likelihood;
         for (size_t a = 0; a < p; a++) {
             point->gradient[a] += 0.5 * o->d_prediction * row[a];
             for (size_t b = 0; b < p; b++)
                 point->curvature[a * p + b] += o->information * row[a] * row[b];
         }
+        if (detail->before && detail->before[j] != DETAIL_FIRST)
+            add_shared(target, detail, j);
     }
     if (!isfinite(point->objective))
         return err_set(ERR_NUMERIC, "the objective is not finite");
     return ERR_OK;
+}
+
+enum err target_detail(const struct target *target, const double *z,
+                       struct detail *detail)
+{
+    size_t p = target->p, d = p + target->q;
+    double by_z[MODEL_PARAMETERS_MAX];
+    for (size_t j = 0; j < target->n; j++) {
+        double *row = detail->jacobian + j * d;
+        linalg_multiply(1, p, p, row, target->prior->factor, by_z);
+        memcpy(row, by_z, p * sizeof(double));
+    }
+    return target_weigh(target, target->errors, z, detail);
 }

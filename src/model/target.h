@@ -1,6 +1,8 @@
 #ifndef MODEL_TARGET_H
 #define MODEL_TARGET_H
 
+#include <stdint.h>
+
 #include "model/observe.h"
 #include "model/prior.h"
 #include "model/twin.h"
@@ -49,13 +51,19 @@ void target_point(const struct target *target, const double *z, const double *su
                   struct point *point);
 double target_objective(const struct target *target, const double *z, const double *sums);
 
-/* The same, and everything measurement by measurement. */
+/* The same, and everything measurement by measurement. Where errors are correlated, the
+ * derivative by a prediction and its information are of all measurements whose
+ * likelihood it is in, and `shared` is the information on it and on the prediction
+ * `before` it together. */
 struct detail {
     struct point point;
     double *f;                 /* [n] */
     double *jacobian;          /* [n][p + q]: by z, then by gamma */
     struct observed *observed; /* [n] */
+    size_t *before;            /* [n]; DETAIL_FIRST: none. NULL: target is not serial */
+    double *shared;            /* [n] */
 };
+#define DETAIL_FIRST SIZE_MAX
 struct detail detail_new(const struct target *target);
 void detail_clear(struct detail *detail);
 
@@ -63,5 +71,9 @@ void detail_clear(struct detail *detail);
  * where one of them cannot be used. */
 enum err target_detail(const struct target *target, const double *z,
                        struct detail *detail);
+
+/* All of `detail` but f and jacobian anew, under other residual errors [observations]. */
+enum err target_weigh(const struct target *target, const struct tally_error *errors,
+                      const double *z, struct detail *detail);
 
 #endif

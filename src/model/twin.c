@@ -150,6 +150,27 @@ static enum err take_measurements(struct twin *twin, const struct record *record
     return ERR_OK;
 }
 
+/* Two values at one time would have one error. */
+static enum err check_correlated(const struct twin *twin)
+{
+    double last[MODEL_PARAMETERS_MAX];
+    const struct model *model = twin->schedule.model;
+    for (size_t o = 0; o < model_observations(model); o++)
+        last[o] = -INFINITY;
+    for (size_t i = 0; i < twin->measurement_count; i++) {
+        const struct twin_measurement *one = &twin->measurements[i];
+        const struct model_observation *of = model_observation(model, one->observation);
+        if (of->correlation_time > 0 && !(one->time > last[one->observation]))
+            return err_set(
+                ERR_RANGE,
+                "%s is measured twice at one time, where its errors, which are "
+                "correlated in time, would be the same",
+                of->name);
+        last[one->observation] = one->time;
+    }
+    return ERR_OK;
+}
+
 static double first_time(const struct twin *twin)
 {
     double first = INFINITY;
@@ -174,7 +195,8 @@ enum err twin_new(const struct model *model, const struct prior_layout *layout,
     out->schedule.model = model;
     if ((err = take_doses(out, record, time_factor)) != ERR_OK ||
         (err = take_covariates(out, record, time_factor)) != ERR_OK ||
-        (err = take_measurements(out, record, time_factor)) != ERR_OK) {
+        (err = take_measurements(out, record, time_factor)) != ERR_OK ||
+        (err = check_correlated(out)) != ERR_OK) {
         twin_destroy(&out);
         return err;
     }
@@ -333,6 +355,7 @@ double engine_tolerance(const struct engine *engine)
 struct reader {
     const struct request *request;
     double *f, *d_f; /* of every observation at one time */
+    struct serial *serial;
 };
 
 /* Every observation now; which of them is asked for. */
@@ -381,7 +404,7 @@ static enum err add_observation(struct run *run, size_t index, void *context)
     const struct request *request = out->request;
     size_t observation = look(run, index, out), d = run->flow->directions;
     tally_add_one(request->subject, index, out->f[observation],
-                  out->d_f + observation * d, d, request->sums);
+                  out->d_f + observation * d, d, out->serial, request->sums);
     for (size_t i = 0; i < TALLY_SUMS(d); i++)
         if (!isfinite(request->sums[i]))
             return err_set(ERR_NUMERIC, "the likelihood of measurement %zu is not finite",
@@ -401,8 +424,9 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     struct flow *flow = &mover->flow;
     size_t observations = model_observations(flow->model), d = flow->directions;
     struct reader reader = {request, mem_new(observations, sizeof(double)),
-                            mem_new(observations * d, sizeof(double))};
+                            mem_new(observations * d, sizeof(double)), serial_new(d)};
     struct run run;
+    serial_begin(reader.serial, observations);
     if (request->sums)
         memset(request->sums, 0, TALLY_SUMS(d) * sizeof(double));
     enum err err =
@@ -416,6 +440,7 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     run_clear(&run);
     mem_free(reader.f);
     mem_free(reader.d_f);
+    serial_destroy(&reader.serial);
     return err;
 }
 

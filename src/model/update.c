@@ -80,8 +80,7 @@ static void write_covariates(const struct statistic *statistic, const double *x,
  * scaled, in whose eigenvectors it is shortened as statistic.h says. Returns the kappa of
  * this patient's reach. */
 static double shorten(const struct statistic *statistic, const double *scale,
-                      const struct moments *moments, double x2, double room,
-                      double *z)
+                      const struct moments *moments, double x2, double room, double *z)
 {
     size_t p = statistic->p;
     double known[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX],
@@ -253,7 +252,7 @@ static void write_capped(const struct statistic *statistic,
                          size_t size, const double *score, const double *information,
                          double *vector)
 {
-    double square[4 * MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    double square[PRIOR_RESIDUALS_MAX * PRIOR_RESIDUALS_MAX];
     double *out = block(statistic, vector, score_block);
     for (size_t i = 0; i < size; i++)
         out[i] = weight * score[i];
@@ -293,7 +292,7 @@ static void write_residual(const struct statistic *statistic,
 {
     size_t p = statistic->p, m = statistic->m;
     double weight = capped_weight(statistic, m, moments->residual_information);
-    double slope[2 * MODEL_PARAMETERS_MAX];
+    double slope[PRIOR_RESIDUALS_MAX];
     double *score = mem_copy(moments->residual_score, m * sizeof *score);
     double *information =
         mem_copy(moments->residual_information, m * m * sizeof *information);

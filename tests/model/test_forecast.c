@@ -119,6 +119,127 @@ static void forecast__of_a_line_is_kriging(void **state)
     trial_clear(&trial);
 }
 
+/* The same where errors remember one another, of a line whose error has any size: what is
+ * not new in the next one is known, too. */
+static void forecast__of_errors_that_remember_is_kriging(void **state)
+{
+    (void)state;
+    static const char text[] = "model line version 1 \"t\"\ntime a\n"
+                               "[parameters]\n"
+                               "a = 120 cm normal sd 9 cm\n"
+                               "b = 2 cm/a normal sd 0.8 cm/a\n"
+                               "[population]\ncorrelated a, b 0.3\n"
+                               "[equations]\nH = a + b*time\n"
+                               "[observations]\n"
+                               "height : H ~ add(6 cm) correlated over 3 a\n";
+    struct trial trial;
+    struct prior *prior;
+    trial_model(&trial, text);
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct record *record = record_new("1", "a");
+    for (size_t i = 0; i < READINGS; i++)
+        assert_ok(record_measurement(record, line_times[i], "height", "cm",
+                                     line_values[i], CENSORED_NOT, i));
+    for (size_t known = 0; known < READINGS; known++) {
+        struct twin *whole;
+        struct forecast *forecast = forecast_of(&trial, record, known, prior, &whole);
+        for (size_t j = known; j < READINGS; j++) {
+            double v[(READINGS + 1) * (READINGS + 1)], w[READINGS], c[READINGS];
+            size_t n = known;
+            for (size_t a = 0; a <= n; a++)
+                for (size_t b = 0; b <= n; b++) {
+                    double s = line_times[a < n ? a : j], t = line_times[b < n ? b : j];
+                    v[a * (n + 1) + b] = prior->omega[0] + prior->omega[1] * (s + t) +
+                                         prior->omega[3] * s * t +
+                                         36 * exp(-fabs(s - t) / 3);
+                }
+            double mean = 120 + 2 * line_times[j], variance = v[(n + 1) * (n + 1) - 1];
+            double known_v[READINGS * READINGS];
+            for (size_t a = 0; a < n; a++) {
+                c[a] = w[a] = v[a * (n + 1) + n];
+                memcpy(known_v + a * n, v + a * (n + 1), n * sizeof *v);
+            }
+            if (n)
+                assert_ok(linalg_spd_solve(n, known_v, 1, w));
+            for (size_t a = 0; a < n; a++) {
+                mean += w[a] * (line_values[a] - 120 - 2 * line_times[a]);
+                variance -= w[a] * c[a];
+            }
+            assert_relative(forecast->points[j - known].centre, mean, 1e-9);
+            assert_relative(forecast->points[j - known].sd, sqrt(variance), 1e-9);
+        }
+        forecast_destroy(&forecast);
+        twin_destroy(&whole);
+    }
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* The derivatives that carry what is not known of the patient: those of f + g rho e, by
+ * differences of the centre itself. */
+static double centre_at(struct trial *trial, struct record *record, struct prior *prior,
+                        double shift, double *sd)
+{
+    struct twin *whole;
+    prior->effects[0] += shift; /* all there is: the spread is nearly nothing */
+    struct forecast *forecast = forecast_of(trial, record, 1, prior, &whole);
+    prior->effects[0] -= shift;
+    double centre = forecast->points[0].centre;
+    *sd = forecast->points[0].sd;
+    forecast_destroy(&forecast);
+    twin_destroy(&whole);
+    return centre;
+}
+
+static void forecast__carries_what_is_remembered(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {"combined2(add 0.5 mg/L, prop 0.2)",
+                                         "lognormal(0.3)"};
+    for (size_t i = 0; i < 2; i++) {
+        char *text =
+            mem_format("model fall version 1 \"t\"\ntime h\n"
+                       "[parameters]\na = 8 mg/L (0.1, 99) lognormal sd 0.00001\n"
+                       "[equations]\nC = a*exp(-0.2*time/1 h)\n"
+                       "[observations]\nlevel : C ~ %s correlated over 4 h\n",
+                       errors[i]);
+        struct trial trial;
+        struct prior *prior;
+        double sd, wide, h = 1e-5;
+        trial_model(&trial, text);
+        assert_ok(prior_from_model(trial.model, &prior));
+        struct record *record = record_new("1", "h");
+        assert_ok(record_measurement(record, 1, "level", "mg/L", 9, CENSORED_NOT, 0));
+        assert_ok(record_measurement(record, 3, "level", "mg/L", 1, CENSORED_NOT, 1));
+        double f = 8 * exp(-0.6), f1 = 8 * exp(-0.2), rho = exp(-0.5), s2 = 1 - rho * rho;
+        double g = i ? 0.3 : sqrt(0.25 + 0.04 * f * f),
+               g1 = i ? 0.3 : sqrt(0.25 + 0.04 * f1 * f1);
+        double e = i ? log(9 / f1) / g1 : (9 - f1) / g1;
+        double centre = centre_at(&trial, record, prior, 0, &sd);
+        assert_relative(centre, i ? f * exp(g * rho * e) : f + g * rho * e, 1e-8);
+        assert_relative(sd, g * sqrt(s2), 1e-6);
+        double slope = (centre_at(&trial, record, prior, h, &wide) -
+                        centre_at(&trial, record, prior, -h, &wide)) /
+                       (2 * h);
+        prior->omega[0] = 1e-4; /* now something is not known; the mode moves a little */
+        assert_ok(prior_factor(prior, NULL));
+        struct twin *whole;
+        struct forecast *forecast = forecast_of(&trial, record, 1, prior, &whole);
+        double v = forecast->fit->covariance[0];
+        f = exp(forecast->fit->phi[0] - 0.6);
+        g = i ? 0.3 : sqrt(0.25 + 0.04 * f * f);
+        double carried = i ? slope * slope / (centre * centre) : slope * slope;
+        assert_relative(pow(forecast->points[0].sd, 2) - g * g * s2, carried * v, 2e-2);
+        forecast_destroy(&forecast);
+        twin_destroy(&whole);
+        record_destroy(&record);
+        prior_destroy(&prior);
+        trial_clear(&trial);
+        mem_free(text);
+    }
+}
+
 /* --- drawn patients: how often intervals hold -------------------------------------- */
 
 #define SAMPLES ((size_t)7)
@@ -263,6 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forecast__of_a_line_is_kriging),
+        cmocka_unit_test(forecast__of_errors_that_remember_is_kriging),
+        cmocka_unit_test(forecast__carries_what_is_remembered),
         cmocka_unit_test(forecast__intervals_hold_as_often_as_they_say),
         cmocka_unit_test(forecast__judges_on_the_scale_of_the_error),
         cmocka_unit_test(forecast__of_yes_or_no_is_a_probability),

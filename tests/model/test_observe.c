@@ -55,9 +55,9 @@ static void observe__derivatives_agree_with_differences(void **state)
 {
     (void)state;
     const struct residual residuals[] = {
-        {RESIDUAL_ADDITIVE, 0.7, 0},    {RESIDUAL_PROPORTIONAL, 0, 0.2},
-        {RESIDUAL_COMBINED1, 0.3, 0.1}, {RESIDUAL_COMBINED2, 0.3, 0.1},
-        {RESIDUAL_LOGNORMAL, 0.15, 0},
+        {RESIDUAL_ADDITIVE, 0.7, 0, 0},    {RESIDUAL_PROPORTIONAL, 0, 0.2, 0},
+        {RESIDUAL_COMBINED1, 0.3, 0.1, 0}, {RESIDUAL_COMBINED2, 0.3, 0.1, 0},
+        {RESIDUAL_LOGNORMAL, 0.15, 0, 0},
     };
     for (size_t i = 0; i < sizeof residuals / sizeof *residuals; i++) {
         for (double f = 0.4; f < 12; f *= 2.3) {
@@ -66,7 +66,7 @@ static void observe__derivatives_agree_with_differences(void **state)
             check_derivatives(residuals[i], 2.5, CENSORED_ABOVE, f);
         }
     }
-    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0};
+    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0, 0};
     check_derivatives(binary, 1, CENSORED_NOT, 0.3);
     check_derivatives(binary, 0, CENSORED_NOT, 0.3);
 }
@@ -75,14 +75,14 @@ static void observe__derivatives_agree_with_differences(void **state)
 static void observe__values_are_the_textbook_ones(void **state)
 {
     (void)state;
-    struct residual additive = {RESIDUAL_ADDITIVE, 2, 0};
+    struct residual additive = {RESIDUAL_ADDITIVE, 2, 0, 0};
     assert_relative(minus2ll(additive, 5, CENSORED_NOT, 1), log(8 * M_PI) + 4, 1e-15);
     assert_relative(minus2ll(additive, 5, CENSORED_BELOW, 5), 2 * log(2), 1e-15);
-    struct residual logarithm = {RESIDUAL_LOGNORMAL, 0.5, 0};
+    struct residual logarithm = {RESIDUAL_LOGNORMAL, 0.5, 0, 0};
     double z = log(3.0 / 2) / 0.5;
     assert_relative(minus2ll(logarithm, 3, CENSORED_NOT, 2),
                     -2 * log(exp(-z * z / 2) / (3 * 0.5 * sqrt(2 * M_PI))), 1e-14);
-    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0};
+    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0, 0};
     assert_relative(minus2ll(binary, 1, CENSORED_NOT, 0.25), 2 * log(4), 1e-15);
 }
 
@@ -90,7 +90,7 @@ static void observe__values_are_the_textbook_ones(void **state)
 static void observe__information_is_the_variance_of_the_score(void **state)
 {
     (void)state;
-    struct residual combined = {RESIDUAL_COMBINED2, 0.3, 0.2};
+    struct residual combined = {RESIDUAL_COMBINED2, 0.3, 0.2, 0};
     double f = 2, sd = observe_sd(&combined, f), sum = 0, weight = 0;
     for (double z = -9; z <= 9; z += 1e-3) {
         struct observed out = at(combined, f + sd * z, CENSORED_NOT, f);
@@ -104,7 +104,7 @@ static void observe__information_is_the_variance_of_the_score(void **state)
 static void observe__far_tails_stay_finite(void **state)
 {
     (void)state;
-    struct residual additive = {RESIDUAL_ADDITIVE, 0.01, 0};
+    struct residual additive = {RESIDUAL_ADDITIVE, 0.01, 0, 0};
     struct observed out =
         at(additive, 1, CENSORED_BELOW, 10); /* 900 sds above the limit */
     assert_relative(out.minus2_log_likelihood, 810000.0, 1e-4);
@@ -115,9 +115,9 @@ static void observe__refuses_what_has_no_likelihood(void **state)
 {
     (void)state;
     struct observed out;
-    struct residual proportional = {RESIDUAL_PROPORTIONAL, 0, 0.2};
-    struct residual logarithm = {RESIDUAL_LOGNORMAL, 0.2, 0};
-    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0};
+    struct residual proportional = {RESIDUAL_PROPORTIONAL, 0, 0.2, 0};
+    struct residual logarithm = {RESIDUAL_LOGNORMAL, 0.2, 0, 0};
+    struct residual binary = {RESIDUAL_BERNOULLI, 0, 0, 0};
     assert_refused(ERR_NUMERIC, "zero", observe(&proportional, 1, CENSORED_NOT, 0, &out));
     assert_refused(ERR_NUMERIC, "finite",
                    observe(&proportional, 1, CENSORED_NOT, NAN, &out));

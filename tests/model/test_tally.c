@@ -8,9 +8,9 @@
 #define MEASUREMENTS 24
 
 static const struct residual residuals[] = {
-    {RESIDUAL_ADDITIVE, 0.7, 0},    {RESIDUAL_PROPORTIONAL, 0, 0.2},
-    {RESIDUAL_COMBINED1, 0.4, 0.1}, {RESIDUAL_COMBINED2, 0.4, 0.1},
-    {RESIDUAL_LOGNORMAL, 0.3, 0},   {RESIDUAL_BERNOULLI, 0, 0}};
+    {RESIDUAL_ADDITIVE, 0.7, 0, 0},    {RESIDUAL_PROPORTIONAL, 0, 0.2, 0},
+    {RESIDUAL_COMBINED1, 0.4, 0.1, 0}, {RESIDUAL_COMBINED2, 0.4, 0.1, 0},
+    {RESIDUAL_LOGNORMAL, 0.3, 0, 0},   {RESIDUAL_BERNOULLI, 0, 0, 0}};
 #define KINDS (sizeof residuals / sizeof residuals[0])
 
 /* Measurements of every kind and censoring, predicted somehow. */
@@ -37,7 +37,8 @@ static void scene_init(struct scene *scene, double shift)
             scene->slopes[i][a] = sin((double)(i * DIRECTIONS + a) + shift);
     }
     scene->f[2] = -1.2; /* |f| has two sides */
-    scene->subject = (struct tally_subject){scene->measurements, scene->errors};
+    scene->subject =
+        (struct tally_subject){scene->measurements, scene->errors, KINDS, false};
 }
 
 /* Each lane takes another subject's measurements, and lane 5 none at all. */
@@ -82,7 +83,7 @@ static void tally__is_the_sum_of_observe(void **state)
                 struct observed o;
                 const struct twin_measurement *y = &scenes[l].measurements[i];
                 tally_add_one(&scenes[l].subject, i, scenes[l].f[i], scenes[l].slopes[i],
-                              DIRECTIONS, one);
+                              DIRECTIONS, NULL, one);
                 assert_ok(observe(&residuals[y->observation], y->value, y->censoring,
                                   scenes[l].f[i], &o));
                 by_hand +=
@@ -97,6 +98,39 @@ static void tally__is_the_sum_of_observe(void **state)
             memcpy(first, sums, sizeof first);
         assert_memory_equal(first, sums, sizeof first);
     }
+}
+
+/* Correlated errors in some lanes and not in others. */
+static void tally__remembers_in_every_lane_for_itself(void **state)
+{
+    (void)state;
+    struct scene scenes[LANES];
+    double sums[LANES][TALLY_SUMS(DIRECTIONS)], before[LANES][TALLY_SUMS(DIRECTIONS)];
+    struct serial *serial = serial_new(DIRECTIONS);
+    for (size_t l = 0; l < LANES; l++)
+        scene_init(&scenes[l], 0.05 * (double)l);
+    tally_all(scenes, simd_best(), before);
+    for (size_t l = 0; l < LANES; l += 2) {
+        for (size_t o = 0; o + 1 < KINDS; o++) {
+            struct residual residual = residuals[o];
+            residual.correlation_time = 4;
+            tally_error(&residual, &scenes[l].errors[o]);
+        }
+        scenes[l].subject.serial = true;
+    }
+    tally_all(scenes, simd_best(), sums);
+    for (size_t l = 0; l < LANES; l++) {
+        double one[TALLY_SUMS(DIRECTIONS)] = {0};
+        serial_begin(serial, KINDS);
+        for (size_t i = 0; l != 5 && i < MEASUREMENTS; i++)
+            tally_add_one(&scenes[l].subject, i, scenes[l].f[i], scenes[l].slopes[i],
+                          DIRECTIONS, serial, one);
+        for (size_t i = 0; i < TALLY_SUMS(DIRECTIONS); i++)
+            assert_near(sums[l][i], one[i], 1e-12 * (1 + fabs(one[i])));
+        assert_true(l % 2 ? sums[l][0] == before[l][0]
+                          : fabs(sums[l][0] - before[l][0]) > 0.1);
+    }
+    serial_destroy(&serial);
 }
 
 static void tally__of_what_cannot_be_used_is_no_number(void **state)
@@ -116,7 +150,7 @@ static void tally__of_what_cannot_be_used_is_no_number(void **state)
         assert_false(isfinite(sums[l][0]) != 0);
     assert_false(isfinite(sums[4][TALLY_SLOPE + 1]) != 0);
     assert_true(isfinite(sums[6][0]) != 0);
-    tally_add_one(&scenes[2].subject, 4, -1, scenes[2].slopes[4], DIRECTIONS, one);
+    tally_add_one(&scenes[2].subject, 4, -1, scenes[2].slopes[4], DIRECTIONS, NULL, one);
     assert_false(isfinite(one[0]) != 0);
 }
 
@@ -124,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tally__is_the_sum_of_observe),
+        cmocka_unit_test(tally__remembers_in_every_lane_for_itself),
         cmocka_unit_test(tally__of_what_cannot_be_used_is_no_number),
     };
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);

@@ -399,6 +399,24 @@ static void twin__refuses_what_would_be_another_patient(void **state)
     assert_refused(ERR_NOT_FOUND, "'WT'", twin_new(model, &layout, record, &twin));
     record_destroy(&record);
     model_destroy(&model);
+    model = parse("model c version 1 \"c\"\ntime h\n"
+                  "[parameters]\nk = 1 1 (0.01, 9) lognormal sd 0.3\n"
+                  "[observations]\nseen : k ~ add(1 1) correlated over 1 h\n"
+                  "free : k ~ add(1 1)\n");
+    assert_ok(prior_layout(model, &layout));
+    record = record_new("1", "h");
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(record_measurement(record, 1, "free", "1", 1, CENSORED_NOT, i));
+        assert_ok(
+            record_measurement(record, 1, i ? "seen" : "free", "1", 1, CENSORED_NOT, i));
+    }
+    assert_ok(twin_new(model, &layout, record, &twin));
+    twin_destroy(&twin);
+    assert_ok(record_measurement(record, 1, "seen", "1", 1, CENSORED_NOT, 4));
+    assert_refused(ERR_RANGE, "seen is measured twice",
+                   twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
     model = parse(genes_text);
     assert_ok(prior_layout(model, &layout));
     record = record_new("1", "h");

@@ -46,6 +46,8 @@ fit covariates "$every" 80 --at 0.5,1,2,4,8,12 --dose 'iv 100 mg @ 0 h' --covari
 fit binary "$every" 300 --at 0:1:5 --covariate 'TRT bernoulli 0.5'
 fit correlated "$every" 5 --at 0:1:12
 fit limit "1 2 0.5" 60 --at 1,4,8,12,16,24 --dose 'iv 100 mg @ 0 h'
+# from a fifth absorption is the slow rate; from five times it takes more rounds
+fit memory "1 2 0.5" 40 --at 0.25:0.5:24 --dose 'oral 320 mg @ 0 h'
 # of volume and availability only the ratio is known
 fit exchangeable "1 2 0.5" 30 --at 0.5,1,2,3,5,8,12,18 --dose 'oral 100 mg @ 0 h'
 exit "$failed"

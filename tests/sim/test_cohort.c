@@ -58,7 +58,7 @@ static struct drawn draw(const struct model *model, size_t patients, uint64_t se
     struct record *doses = record_new("cohort", "h");
     const double times[] = {0, 1, 24};
     const bool observed[] = {true, true, true};
-    if (dose)
+    if (dose && *dose)
         assert_ok(regimen_dose(dose, 0, doses));
     struct cohort_design design = {
         .patients = patients,
@@ -196,6 +196,42 @@ static void cohort__draws_measurements_around_the_truth(void **state)
     assert_in_range(below, 100, 600);
     assert_near(well / PATIENTS, likely / PATIENTS, 5 * sqrt(0.25 / PATIENTS));
     free(weight), free(plain), free(logs), free(truths);
+    dataset_destroy(&dataset);
+    forget(&drawn);
+    model_destroy(&model);
+}
+
+/* Errors of one standard deviation, of which neighbours an hour apart share exp(-1/2). */
+static void cohort__draws_errors_that_remember(void **state)
+{
+    (void)state;
+    struct model *model = parse("model m version 1 \"t\"\ntime h\n[parameters]\n"
+                                "a = 10 mg/L normal sd 0.000001\n"
+                                "[observations]\n"
+                                "plain : a ~ add(2 mg/L) correlated over 2 h\n");
+    struct drawn drawn = draw(model, PATIENTS, 4, NULL, "");
+    struct dataset *dataset;
+    double *first = calloc(PATIENTS, sizeof *first),
+           *next = calloc(PATIENTS, sizeof *next), *last = calloc(PATIENTS, sizeof *last);
+    assert_ok(dataset_read(drawn.table, NULL, model, &dataset));
+    for (size_t i = 0; i < PATIENTS; i++) {
+        const struct record_measurement *m = dataset_record(dataset, i)->measurements;
+        double rho = exp(-0.5);
+        first[i] = m[0].value - 10;
+        next[i] = (m[1].value - 10 - rho * first[i]) / sqrt(1 - rho * rho);
+        last[i] = m[2].value - 10;
+    }
+    assert_moments(first, PATIENTS, 0, 2);
+    assert_moments(next, PATIENTS, 0, 2);
+    assert_moments(last, PATIENTS, 0, 2);
+    double cross[2] = {0};
+    for (size_t i = 0; i < PATIENTS; i++) {
+        cross[0] += first[i] * next[i] / (4 * PATIENTS);
+        cross[1] += first[i] * last[i] / (4 * PATIENTS);
+    }
+    assert_near(cross[0], 0, 5 / sqrt(PATIENTS));
+    assert_near(cross[1], 0, 5 / sqrt(PATIENTS)); /* 24 hours later */
+    free(first), free(next), free(last);
     dataset_destroy(&dataset);
     forget(&drawn);
     model_destroy(&model);
@@ -348,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cohort__draws_parameters_from_the_prior),
         cmocka_unit_test(cohort__draws_measurements_around_the_truth),
+        cmocka_unit_test(cohort__draws_errors_that_remember),
         cmocka_unit_test(cohort__doses_come_with_the_measurements),
         cmocka_unit_test(cohort__the_seed_decides),
         cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
