@@ -17,6 +17,17 @@
 #define CATHETER "textbook: PA mean 14, wedge 6 to 12, right atrium 2 to 6"
 #define ASGUIDE "guidelines: 30 to 40 mm[Hg] at 1.0 cm2"
 
+#define YOUNG "Young and Tsai 1973, flow solved independently"
+#define FAME                                                                             \
+    "Tonino et al., J Am Coll Cardiol 55:2816, 2010: FFR 0.80 at 50 to 60 %, below "     \
+    "beyond 70"
+#define MCSHARRY "McSharry et al. 2003, run independently"
+#define MITCHELL "Mitchell and Schaeffer 2003: closed form"
+#define STROKES                                                                          \
+    "Mitchell and Schaeffer 2003, run independently, up- and downstroke included"
+#define FRIDERICIA "Fridericia, Acta Med Scand 53:469, 1920"
+#define SOTALOL "label of sotalol: QTc 10 to 40 ms more"
+
 static const struct figure figures[] = {
     /* A healthy adult at 70 a minute; what echocardiography and catheters publish. */
     {"heart/circulation", "", "", "Pao", LARGEST, BEAT_70, 120.2, 0.1, 0, H8},
@@ -209,9 +220,85 @@ static const struct figure figures[] = {
      0.69, 0.005, 0, H8},
     {"heart/circulation", "HR=120 EX=1.6 RX=0.55 SBV=1217", "", "flow", MEAN, BEAT_120,
      8.1, 0.05, 0, H8},
+    /* Flow reserve by narrowing (Young and Tsai), 3 mm; and 3.5 mm with the same muscle.
+     */
+    {"heart/coronary", "narrow=0.3", "", "FFR", VALUE, 0, 1, 0, 0.963, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.3", "", "CFR", VALUE, 0, 1, 0, 3.39, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.3 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.971,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.4", "", "FFR", VALUE, 0, 1, 0, 0.92, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.4", "", "CFR", VALUE, 0, 1, 0, 3.26, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.4 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.934,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.5", "", "FFR", VALUE, 0, 1, 0, 0.832, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.5", "", "CFR", VALUE, 0, 1, 0, 2.99, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.5 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.857,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.6", "", "FFR", VALUE, 0, 1, 0, 0.674, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.6", "", "CFR", VALUE, 0, 1, 0, 2.51, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.6 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.71,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.7", "", "FFR", VALUE, 0, 1, 0, 0.447, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.7", "", "CFR", VALUE, 0, 1, 0, 1.89, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.7 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.487,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.8", "", "FFR", VALUE, 0, 1, 0, 0.212, 6e-4, 0, YOUNG},
+    {"heart/coronary", "narrow=0.8", "", "CFR", VALUE, 0, 1, 0, 1.34, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.8 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.24,
+     1.2e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.55", "", "FFR", VALUE, 0, 1, 0, 0.8, 0.06, 0, FAME},
+    {"heart/coronary", "narrow=0.72", "", "FFR", VALUE, 0, 1, 0, 0.4, 0.4, 0, FAME},
+    {"heart/coronary", "narrow=0.7 STENT=1", "", "FFR", VALUE, 0, 1, 0, 0.98, 0.02, 0,
+     FAME},
+    /* Two lesions in series are worse than either; disease of the muscle hides one. */
+    {"heart/coronary", "narrow=0.5 SECOND=0.5", "", "FFR", VALUE, 0, 1, 0, 0.7310, 1e-4,
+     0, YOUNG},
+    {"heart/coronary", "narrow=0.6 Rm=48.57", "", "FFR", VALUE, 0, 1, 0, 0.8388, 1e-4, 0,
+     YOUNG},
+    /* The electrocardiogram, from 0.4 s before the 21st R to 0.6 s after it. */
+    {"heart/ecg", "HR=60 breath=0", "", "z", TIME_OF_LARGEST, 20.0 - 0.05, 0.001,
+     20.0 + 0.05, 20.0, 1e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=60 breath=0", "", "z", TIME_OF_LARGEST, 20.0 + 0.1, 0.001,
+     20.0 + 0.35, 20.0 + 0.276, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=60 breath=0", "", "z", TIME_OF_LARGEST, 20.0 - 0.22, 0.001,
+     20.0 - 0.09, 20.0 - 0.195, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=75 breath=0", "", "z", TIME_OF_LARGEST, 16.0 - 0.05, 0.001,
+     16.0 + 0.05, 16.0, 1e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=75 breath=0", "", "z", TIME_OF_LARGEST, 16.0 + 0.1, 0.001,
+     16.0 + 0.35, 16.0 + 0.233, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=75 breath=0", "", "z", TIME_OF_LARGEST, 16.0 - 0.22, 0.001,
+     16.0 - 0.09, 16.0 - 0.165, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=100 breath=0", "", "z", TIME_OF_LARGEST, 12.0 - 0.05, 0.001,
+     12.0 + 0.05, 12.0, 1e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=100 breath=0", "", "z", TIME_OF_LARGEST, 12.0 + 0.1, 0.001,
+     12.0 + 0.35, 12.0 + 0.187, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "HR=100 breath=0", "", "z", TIME_OF_LARGEST, 12.0 - 0.22, 0.001,
+     12.0 - 0.09, 12.0 - 0.133, 1.5e-3, 0, MCSHARRY},
+    {"heart/ecg", "", "", "z", LARGEST, 19.5, 0.001, 25, 0.045, 0.002, 0, MCSHARRY},
+    {"heart/ecg", "", "", "z", SMALLEST, 19.5, 0.001, 25, -0.019, 0.003, 0, MCSHARRY},
+    /* The cell: longest possible, and with its strokes at three cycles. */
+    {"heart/cell", "", "", "longest", VALUE, 0, 1, 0, 241.4, 0.05, 0, MITCHELL},
+    {"heart/cell", "CYCLE=1000", "", "v", TIME_ABOVE, 10000, 0.5, 11000, 284, 1, 0.13,
+     STROKES},
+    {"heart/cell", "CYCLE=600", "", "v", TIME_ABOVE, 6000, 0.5, 6600, 276, 1, 0.13,
+     STROKES},
+    {"heart/cell", "CYCLE=400", "", "v", TIME_ABOVE, 4000, 0.5, 4400, 245, 1, 0.13,
+     STROKES},
+    {"heart/qt", "tclose=150 HR=60", "", "APD", VALUE, 5, 1, 5, 241, 0.6, 0, MITCHELL},
+    {"heart/qt", "tclose=150 HR=100", "", "APD", VALUE, 5, 1, 5, 236, 0.6, 0, MITCHELL},
+    {"heart/qt", "tclose=150 HR=150", "", "APD", VALUE, 5, 1, 5, 214, 0.6, 0, MITCHELL},
+    {"heart/qt", "HR=60", "", "APD", VALUE, 5, 1, 5, 299, 1.5, 0, MITCHELL},
+    /* At 60 a minute QTc is QT; in between it is QT over the cube root of the cycle. */
+    {"heart/qt", "HR=60", "", "QTcF", VALUE, 5, 1, 5, 400, 5, 0, FRIDERICIA},
+    {"heart/qt", "HR=60", "oral 160 mg @ 5 h every 12 h 6 times", "QT", RANGE, 5, 0.1, 77,
+     25, 15, 0, SOTALOL},
 };
 
 static const struct courses_one courses[] = {
+    {"heart/coronary", "D0=3.2 SECOND=0.4 PA=95", "", {1}},
+    {"heart/ecg", "HR=75", "", {0.1, 0.3, 0.7}},
+    {"heart/cell", "CYCLE=500 C=0.5", "", {1, 10, 100, 300}},
+    {"heart/qt", "HR=60 HR=80@2", "oral 160 mg @ 1 h", {0.5, 2, 3}},
     {"heart/circulation",
      "HR=80 AVA=1.2 AR=4 MR=3 REFLEX=1",
      "fluid 300 mL @ 0.2 s for 1 s",
