@@ -49,7 +49,7 @@ struct load_note {
     size_t count;               /* PHASE: messages; DONE: nodes that ended well */
     double seconds;             /* PHASE: it took; DONE: the round took */
     double setup_seconds, waited_seconds; /* DONE, the coordinator's */
-    double cpu_seconds;        /* DONE: in the round; the coordinator's with its front's */
+    double cpu_seconds; /* DONE: in the round; the coordinator's with its front's */
     uint64_t frames, peak_kib; /* DONE, the coordinator's and its front's together */
 };
 void load_tell(int pipe, const struct load_note *note);

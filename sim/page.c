@@ -20,8 +20,7 @@ static void put_table(struct report *report, const char *caption, struct table *
 {
     struct report_column columns[TABLE_COLUMNS_MAX];
     for (size_t c = 0; c < table->columns; c++)
-        columns[c] =
-            (struct report_column){table_cell(table, 0, c), is_number(table, c)};
+        columns[c] = (struct report_column){table_cell(table, 0, c), is_number(table, c)};
     report_table(report, caption, columns, table->columns);
     for (size_t r = 1; r <= table->rows; r++)
         report_row(report, (const char *const *)table->cells + r * table->columns);
