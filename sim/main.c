@@ -88,6 +88,16 @@ static const struct cli_option cohort_options[] = {
     {"out", 'o', "FILE", "write the table there and not to stdout", false, false},
     {"truth", 0, "FILE", "write every patient's true parameters there", false, false},
 };
+static const struct cli_option ward_options[] = {
+    {"model", 0, "FILE", "a file or a name of the library, as hospital/emergency", true,
+     false},
+    {"set", 0, "NAME=VALUE", "a parameter or covariate, in the model's unit", false,
+     true},
+    {"days", 0, "D", "days that count; 365 unless given", false, false},
+    {"warm-up", 0, "D", "days before them; 60 unless given", false, false},
+    {"replications", 0, "N", "10 unless given", false, false},
+    {"seed", 0, "N", "1 unless given: the same seed, the same stays", false, false},
+};
 static const struct cli_option calibration_options[] = {
     {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many; 200 unless given", false, false},
@@ -174,6 +184,18 @@ static const struct cli_command commands[] = {
      "CVODES at a tolerance of 1e-10) stand side by side. Below, what observations were "
      "in the last beat, averaged over patients.",
      "gemel-sim beats --patients 80 --beats 16000", COUNT(beats_options), command_beats},
+    {"ward", "", "run a ward or a department stay by stay",
+     "A model of a ward declares arrivals, phases of a stay, servers, places and routes "
+     "by "
+     "the names of its quantities; its equations are the means of the same. Here its "
+     "stays "
+     "come, wait, are served, go on and leave one by one: waits, full beds, percentiles "
+     "of "
+     "how many are there, with standard errors over independent replications, beside "
+     "what "
+     "the equations say. The same seed gives the same stays.",
+     "gemel-sim ward --model hospital/ward --set beds=34 --days 50 --replications 3",
+     COUNT(ward_options), command_ward},
 };
 
 static const struct cli_program program = {
