@@ -1,6 +1,7 @@
 #include "node/sums.h"
 
 #include "base/memory.h"
+#include "node/node.h"
 #include "wire/permit.h"
 
 /* Rounds that are over are never summed again: their links are signed. */
@@ -43,10 +44,7 @@ enum err sums_note(struct node *node, const struct attempt *attempt)
     return store_leave(node->store, own, result);
 }
 
-/* By how many hospitals a sum that the plan can end with differs from one over `summed`,
- * at the least: those of it that are not called, and those that are called beside it and
- * must stay. None: the plan can only end with the same one. */
-static size_t apart(const struct plan *plan, const struct keys *summed)
+size_t sums_apart(const struct plan *plan, const struct keys *summed)
 {
     size_t common = 0;
     for (size_t i = 0; i < summed->count; i++)
@@ -76,7 +74,7 @@ enum err sums_check(struct node *node, const struct plan *plan)
         summed.items = query_get_blob(query, 1, &size);
         summed.count = size / KEY_BYTES;
         if (permit_difference(node->policy, plan, (uint32_t)query_get_int(query, 0),
-                              apart(plan, &summed)) != REASON_NONE) {
+                              sums_apart(plan, &summed)) != REASON_NONE) {
             result = err_code();
             break;
         }

@@ -10,11 +10,14 @@
 #include "privacy/fixedpoint.h"
 #include "privacy/identity.h"
 #include "privacy/noise.h"
+#include "node/sums.h"
 #include "sim/spoils.h"
 #include "wire/quorum.h"
 
 #define DIMENSION 3
 #define MEMBERS_MIN 4
+#define MEMBERS_MAX 8
+#define COLLUDERS 1
 #define PHASE_TICKS 4  /* how long the coordinator waits in each phase */
 #define RESTORED_MAX 2 /* attempts that it can be put back; each costs one more */
 
@@ -31,6 +34,14 @@ struct frame {
     struct bytes body;
 };
 
+/* Whose inputs a sum of a round has; a round belongs to a study. */
+struct summed {
+    uint8_t study;
+    uint64_t round;
+    size_t count; /* 0: of nobody */
+    uint8_t keys[MEMBERS_MAX * KEY_BYTES];
+};
+
 /* What the observer knows of one attempt of one node. */
 struct life {
     size_t node, serial; /* of the attempt's plan */
@@ -41,9 +52,12 @@ struct life {
     bool received; /* the coordinator has its input */
 };
 
+#define SUMS_MAX 4 /* of one round that are all far enough apart, and more */
+
 struct node_disk {
     uint64_t round, ledger;
     uint32_t attempt;
+    struct summed sums[SUMS_MAX]; /* for which it may have given shares */
 };
 
 struct node {
@@ -54,7 +68,7 @@ struct node {
     bool away, rotates;
     uint32_t sleeps;
     struct node_disk disk, copy, entering;
-    bool full, unsure, poor, lies;
+    bool full, unsure, poor, lies, declines;
     /* In memory. */
     struct attempt *attempt;
     size_t life;
@@ -69,8 +83,10 @@ struct kept {
 };
 
 struct center_disk {
+    uint8_t study;
     uint64_t round;
     uint32_t attempt;
+    struct summed summed; /* of an attempt that was given up when it may have been out */
     struct bytes plan;
     struct kept *kept;
     size_t count, capacity;
@@ -84,6 +100,8 @@ struct plan_seen {
     bool told;      /* a message of unmasking since the last look at the spoils */
     bool confirmed; /* by a quorum: whose inputs are in (h3) */
     uint8_t survivors[HASH_BYTES];
+    bool out; /* the sum: all its masks come off */
+    struct summed summed;
 };
 
 struct storm {
@@ -93,10 +111,12 @@ struct storm {
     struct node *nodes;
     uint32_t count;
     struct center_disk disk, copy;
-    bool full, lies, swaps, misnames;
+    bool full, lies, swaps, misnames, calls_anybody;
     struct bytes last_answer;
     uint64_t *heads; /* [count] the longest ledger each has shown */
     struct collection *collection;
+    bool astray; /* the coordinator has lied about whom it calls, or lost its memory */
+    bool refused_for_difference; /* its last attempt, by somebody */
     uint64_t now, deadline, nonce, published, published_at;
     uint32_t attempts_lost;
     struct frame *frames;
@@ -271,6 +291,27 @@ static void see_survivors(struct storm *s, size_t serial,
     memcpy(plan->survivors, survivors, HASH_BYTES);
 }
 
+static struct keys keys_of(const struct summed *summed)
+{
+    return (struct keys){summed->keys, summed->count};
+}
+
+static struct summed summed_of(uint8_t study, uint64_t round, const struct bytes *keys)
+{
+    struct summed summed = {study, round, keys->size / KEY_BYTES, {0}};
+    memcpy(summed.keys, keys->data, keys->size);
+    return summed;
+}
+
+static void see_summed(struct plan_seen *plan, const struct attempt *attempt)
+{
+    struct bytes keys = {0};
+    attempt_survivor_keys(attempt, &keys);
+    plan->summed =
+        summed_of(attempt_plan(attempt)->study[0], attempt_plan(attempt)->round, &keys);
+    bytes_free(&keys);
+}
+
 static void see(struct storm *s, const struct node *node, enum phase phase, uint32_t kind,
                 struct view body)
 {
@@ -291,11 +332,42 @@ static void see(struct storm *s, const struct node *node, enum phase phase, uint
         spoils_watch(spoils, node->attempt);
         s->result->sent++;
     }
-    if (phase == PHASE_UNMASK)
+    if (phase == PHASE_UNMASK) {
         see_survivors(s, life->serial, attempt_survivors(node->attempt));
+        see_summed(&s->plans[life->serial], node->attempt);
+    }
     spoils_hear(spoils, kind, body);
     if (phase == PHASE_UNMASK)
         s->plans[life->serial].told = true;
+}
+
+static bool same_round(const struct summed *a, const struct summed *b)
+{
+    return a->study == b->study && a->round == b->round && a->count && b->count;
+}
+
+static size_t difference(const struct summed *a, const struct summed *b)
+{
+    const struct keys ours = keys_of(a), theirs = keys_of(b);
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++)
+        count += !terms_include(&theirs, a->keys + i * KEY_BYTES);
+    for (size_t i = 0; i < b->count; i++)
+        count += !terms_include(&ours, b->keys + i * KEY_BYTES);
+    return count;
+}
+
+/* P5, of two sums together: what is left when one is taken from the other. */
+static void see_apart(struct storm *s, const struct plan_seen *plan)
+{
+    for (size_t i = 0; i < s->plan_count; i++) {
+        const struct plan_seen *other = &s->plans[i];
+        if (!other->out || !same_round(&plan->summed, &other->summed))
+            continue;
+        size_t apart = difference(&plan->summed, &other->summed);
+        HOLDS(s, apart == 0 || apart >= COLLUDERS + QUORUM_HONEST_MIN,
+              "P5: two sums of a round are out that differ by a few");
+    }
 }
 
 /* P4, P5: over all that was ever said. */
@@ -312,6 +384,10 @@ static void look_at_spoils(struct storm *s)
         HOLDS(s, sums <= 1, "P4: two sums of one attempt are out");
         HOLDS(s, sums == 0 || smallest >= plan->quorum.survivors,
               "P5: a sum of too few is out");
+        if (sums > 0 && !plan->out) {
+            plan->out = true;
+            see_apart(s, plan);
+        }
     }
 }
 
@@ -362,24 +438,100 @@ static size_t serial_of(const struct storm *s, const struct bytes *plan)
     return serial;
 }
 
-static void node_enter(struct storm *s, struct node *node, const struct frame *frame)
+/* A sum for which shares are about to leave: on the disk before they do. */
+static enum err keep_sum(struct storm *s, struct node *node)
+{
+    const struct plan *plan = attempt_plan(node->attempt);
+    struct bytes keys = {0};
+    enum err said;
+    attempt_survivor_keys(node->attempt, &keys);
+    const struct summed fresh = summed_of(plan->study[0], plan->round, &keys);
+    bytes_free(&keys);
+    if (!write_happens(node, &said))
+        return said;
+    size_t free = SUMS_MAX;
+    for (size_t i = SUMS_MAX; i-- > 0;) {
+        struct summed *held = &node->disk.sums[i];
+        if (!same_round(held, &fresh))
+            held->count = 0;
+        if (held->count == 0)
+            free = i;
+        else if (difference(held, &fresh) == 0)
+            return said;
+    }
+    HOLDS(s, free < SUMS_MAX, "more sums of a round than there can be");
+    if (free < SUMS_MAX)
+        node->disk.sums[free] = fresh;
+    return said;
+}
+
+/* Whether a sum that the plan can end with is too near one that may be out. */
+static bool is_too_near(const struct node *node, const struct plan *plan)
+{
+    for (size_t i = 0; i < SUMS_MAX; i++) {
+        const struct summed *held = &node->disk.sums[i];
+        const struct keys keys = keys_of(held);
+        size_t apart =
+            held->count && held->study == plan->study[0] && held->round == plan->round
+                ? sums_apart(plan, &keys)
+                : 0;
+        if (apart > 0 && apart < COLLUDERS + QUORUM_HONEST_MIN)
+            return true;
+    }
+    return false;
+}
+
+static void node_decline(struct storm *s, size_t index, const struct plan *plan,
+                         enum reason why)
+{
+    struct bytes body = {0};
+    const struct frame frame = {.node = index,
+                                .nonce = ++s->nonce,
+                                .round = plan->round,
+                                .attempt = plan->attempt,
+                                .kind = MESSAGE_REFUSAL};
+    if (codec_encode_refusal(&(struct refusal){why, ""}, &body) == ERR_OK)
+        post(s, frame, codec_view(&body));
+    bytes_free(&body);
+    s->result->declined++;
+}
+
+static void node_enter(struct storm *s, struct node *node, const struct plan *plan,
+                       const struct frame *frame)
 {
     const struct attempt_world world = {node->identity, node->random, enter,  input,
                                         charge,         commit,       cancel, node};
     const struct attempt_start start = {.signed_plan = codec_view(&frame->body),
                                         .coordinator_key = s->key,
                                         .ledger_length = node->disk.ledger};
-    bool newer = frame->round > node->disk.round || (frame->round == node->disk.round &&
-                                                     frame->attempt > node->disk.attempt);
-    if (!newer)
-        return;
     node_forget(node);
-    node->entering = (struct node_disk){.round = frame->round, .attempt = frame->attempt};
+    node->entering = (struct node_disk){.round = plan->round, .attempt = plan->attempt};
     MEM_GROW(s->lives, s->life_count + 1, &s->life_capacity);
     s->lives[s->life_count] =
         (struct life){.node = frame->node, .serial = serial_of(s, &frame->body)};
     node->life = s->life_count++;
     attempt_new(&start, &world, &node->attempt);
+}
+
+/* A plan, or what came in the place of one. */
+static void node_judge(struct storm *s, struct node *node, const struct frame *frame)
+{
+    struct arena *arena = codec_arena(frame->body.size);
+    struct plan plan;
+    uint8_t hash[HASH_BYTES];
+    bool opened =
+        plan_open(codec_view(&frame->body), s->key, arena, &plan, hash) == ERR_OK;
+    bool newer =
+        opened && (plan.round > node->disk.round ||
+                   (plan.round == node->disk.round && plan.attempt > node->disk.attempt));
+    if (newer && node->declines)
+        node_decline(s, frame->node, &plan, REASON_POLICY);
+    else if (newer && is_too_near(node, &plan))
+        node_decline(s, frame->node, &plan, REASON_DIFFERENCE);
+    else if (newer)
+        node_enter(s, node, &plan, frame);
+    node->declines = node->declines && !newer;
+    arena_destroy(&arena);
 }
 
 static void node_take(struct storm *s, const struct frame *frame)
@@ -392,7 +544,7 @@ static void node_take(struct storm *s, const struct frame *frame)
         if (node->behind)
             node_forget(node);
         else if (frame->body.size)
-            node_enter(s, node, frame);
+            node_judge(s, node, frame);
         return;
     }
     if (frame->kind == MESSAGE_REFUSAL)
@@ -400,6 +552,9 @@ static void node_take(struct storm *s, const struct frame *frame)
     if (!node->attempt || attempt_phase(node->attempt) == PHASE_END)
         return;
     enum err result = attempt_take(node->attempt, frame->kind, codec_view(&frame->body));
+    if (result == ERR_OK && frame->kind == MESSAGE_CONFIRMS &&
+        (result = keep_sum(s, node)) != ERR_OK)
+        attempt_abandon(node->attempt);
     if (result != ERR_OK) { /* P9 */
         HOLDS(s, attempt_phase(node->attempt) == PHASE_END && !node->attempt->secrets,
               "P9: an attempt went on after an error");
@@ -445,8 +600,10 @@ static void copy_disk(const struct center_disk *from, struct center_disk *to)
 {
     clear_kept(to);
     bytes_free(&to->plan);
+    to->study = from->study;
     to->round = from->round;
     to->attempt = from->attempt;
+    to->summed = from->summed;
     bytes_append(&to->plan, from->plan.data, from->plan.size);
     MEM_GROW(to->kept, from->count, &to->capacity);
     for (; to->count < from->count; to->count++) {
@@ -497,15 +654,64 @@ static uint32_t gather_members(struct storm *s, uint8_t *keys)
     return members;
 }
 
+/* Without those who declined the last attempt at this round, if that leaves enough. */
+static uint32_t without_decliners(const struct storm *s, uint8_t *keys, uint32_t members)
+{
+    uint32_t left = 0;
+    bool again = s->collection && s->disk.attempt > 1;
+    for (uint32_t i = 0; again && i < members; i++)
+        left += collection_declined(s->collection, keys + i * KEY_BYTES) == REASON_NONE;
+    if (!again || left < MEMBERS_MIN)
+        return members;
+    left = 0;
+    for (uint32_t i = 0; i < members; i++)
+        if (collection_declined(s->collection, keys + i * KEY_BYTES) == REASON_NONE)
+            memmove(keys + KEY_BYTES * left++, keys + i * KEY_BYTES, KEY_BYTES);
+    return left;
+}
+
+/* Who takes part in the next attempt, of whom `stay` must stay. Those whose sum may be
+ * out again; if not all of them are there, people close the study and open another, as
+ * they do when members refuse for a sum that the coordinator does not know of. */
+static uint32_t call_members(struct storm *s, uint8_t *keys, uint32_t *stay)
+{
+    uint32_t members = gather_members(s, keys);
+    const struct summed *summed = &s->disk.summed;
+    const struct keys present = {keys, members};
+    bool again = summed->count && summed->study == s->disk.study &&
+                 summed->round == s->disk.round && !s->calls_anybody;
+    bool stuck = !again && !s->calls_anybody && s->refused_for_difference;
+    for (size_t i = 0; again && i < summed->count; i++)
+        stuck |= !terms_include(&present, summed->keys + i * KEY_BYTES);
+    s->astray |= s->calls_anybody;
+    s->calls_anybody = s->refused_for_difference = false;
+    *stay = 0;
+    if (stuck) {
+        s->disk.study++;
+        s->disk.round++;
+        s->disk.attempt = 1;
+        s->result->closed++;
+        return members;
+    }
+    if (!again)
+        return without_decliners(s, keys, members);
+    memcpy(keys, summed->keys, summed->count * KEY_BYTES);
+    *stay = (uint32_t)summed->count;
+    return *stay;
+}
+
 static void center_open(struct storm *s, uint64_t round, uint32_t attempt)
 {
     uint8_t hash[HASH_BYTES] = {0}, *keys = mem_new(s->count, KEY_BYTES);
-    uint32_t members = gather_members(s, keys);
+    uint32_t stay;
+    s->disk.round = round;
+    s->disk.attempt = attempt;
+    uint32_t members = call_members(s, keys, &stay);
     struct quorum quorum;
-    enum err result = quorum_choose(members, 1, 0, &quorum);
-    struct plan plan = {.study = {1},
-                        .round = round,
-                        .attempt = attempt,
+    enum err result = quorum_choose(members, COLLUDERS, stay, &quorum);
+    struct plan plan = {.study = {s->disk.study},
+                        .round = s->disk.round,
+                        .attempt = s->disk.attempt,
                         .dimension = DIMENSION,
                         .step = 0x1p-20,
                         .norm_max = 1,
@@ -528,8 +734,6 @@ static void center_open(struct storm *s, uint64_t round, uint32_t attempt)
     struct plan_seen *seen = &s->plans[s->plan_count++];
     *seen = (struct plan_seen){.quorum = quorum, .spoils = spoils_new()};
     bytes_hash("plan", s->disk.plan.data, s->disk.plan.size, seen->hash);
-    s->disk.round = round;
-    s->disk.attempt = attempt;
     s->result->attempts++;
     center_start(s);
 }
@@ -562,6 +766,16 @@ static void see_sum(struct storm *s)
           "P12: more was kept than there can be messages");
 }
 
+/* Whose sum may be out, of an attempt that ends without one. */
+static void keep_summed(struct storm *s)
+{
+    struct bytes keys = {0};
+    collection_summed(s->collection, &keys);
+    if (keys.size)
+        s->disk.summed = summed_of(s->disk.study, s->disk.round, &keys);
+    bytes_free(&keys);
+}
+
 /* The clock has gone on: close what is due, and go on to the next attempt or round. */
 static void center_step(struct storm *s)
 {
@@ -569,6 +783,8 @@ static void center_step(struct storm *s)
     if (collection_phase(s->collection) == PHASE_END) {
         bool summed = collection_succeeded(s->collection);
         HOLDS(s, summed || !collection_sum(s->collection), "P9: a sum of a lost attempt");
+        if (!summed)
+            keep_summed(s);
         center_open(s, s->disk.round + summed, summed ? 1 : s->disk.attempt + 1);
         return;
     }
@@ -619,7 +835,8 @@ static void answer_poll(struct storm *s, const struct frame *question)
     struct bytes plan = {0};
     if (question->ledger >= s->heads[question->node]) {
         s->heads[question->node] = question->ledger;
-        plan = s->disk.plan;
+        if (!collection_has_left(s->collection, s->nodes[question->node].key))
+            plan = s->disk.plan;
     }
     answer(s, question, MESSAGE_REPLY, &plan);
 }
@@ -646,6 +863,24 @@ static void write_receipt(struct storm *s, const uint8_t key[KEY_BYTES],
     arena_destroy(&arena);
 }
 
+/* A member says that it does not enter. P10: for what a sum of before could tell only
+ * where the coordinator calls others than it has to. */
+static void hear_refusal(struct storm *s, const struct frame *question)
+{
+    struct arena *arena = codec_arena(question->body.size);
+    struct refusal refusal;
+    enum reason why;
+    if (question->round == s->disk.round && question->attempt == s->disk.attempt &&
+        codec_decode_refusal(codec_view(&question->body), arena, &refusal) == ERR_OK &&
+        reason_from_number(refusal.reason, &why) == ERR_OK) {
+        HOLDS(s, why != REASON_DIFFERENCE || s->astray,
+              "P10: an honest coordinator called others than whose sum may be out");
+        s->refused_for_difference |= why == REASON_DIFFERENCE;
+        collection_leave(s->collection, s->nodes[question->node].key, why);
+    }
+    arena_destroy(&arena);
+}
+
 static void center_take(struct storm *s, const struct frame *question)
 {
     const uint8_t *key = s->nodes[question->node].key;
@@ -655,6 +890,10 @@ static void center_take(struct storm *s, const struct frame *question)
     enum err failure = ERR_OK;
     if (question->round == 0) {
         answer_poll(s, question);
+        return;
+    }
+    if (question->kind == MESSAGE_REFUSAL) {
+        hear_refusal(s, question);
         return;
     }
     if (question->kind == MESSAGE_INPUT)
@@ -777,6 +1016,9 @@ static void change_node(struct storm *s, const struct storm_op *op)
     case STORM_ROTATE:
         node->rotates = true;
         break;
+    case STORM_DECLINE:
+        node->declines = true;
+        break;
     case STORM_MEND:
         for (size_t i = 0; i < s->count; i++)
             mend(s, i);
@@ -793,6 +1035,7 @@ static void restore_center(struct storm *s)
         s->disk.attempt > s->copy.attempt + RESTORED_MAX)
         return;
     s->attempts_lost += s->disk.attempt - s->copy.attempt;
+    s->astray = true;
     copy_disk(&s->copy, &s->disk);
     center_start(s);
 }
@@ -829,8 +1072,11 @@ static void change_center(struct storm *s, const struct storm_op *op)
     case STORM_SWAP_C:
         s->swaps = true;
         break;
-    default:
+    case STORM_OTHER_C:
         s->misnames = true;
+        break;
+    default: /* ANYBODY_C */
+        s->calls_anybody = true;
     }
 }
 
@@ -842,7 +1088,7 @@ static void operate(struct storm *s, const struct storm_op *op)
         node_ask(s, op->who % s->count);
     else if (op->kind <= STORM_CUT)
         change_frame(s, op);
-    else if (op->kind >= STORM_KILL && op->kind <= STORM_LEAVE)
+    else if (op->kind >= STORM_KILL && op->kind <= STORM_DECLINE)
         change_node(s, op);
     else
         change_center(s, op);
@@ -854,16 +1100,16 @@ static void operate(struct storm *s, const struct storm_op *op)
 static void calm(struct storm *s)
 {
     uint64_t published = s->published;
-    s->full = s->lies = s->swaps = s->misnames = false;
+    s->full = s->lies = s->swaps = s->misnames = s->calls_anybody = false;
     if (s->deadline > s->now + PHASE_TICKS)
         s->deadline = s->now + PHASE_TICKS; /* as a restart would */
     for (size_t i = 0; i < s->count; i++) {
         struct node *node = &s->nodes[i];
-        node->full = node->unsure = node->poor = node->lies = false;
+        node->full = node->unsure = node->poor = node->lies = node->declines = false;
         node->sleeps = 0;
         mend(s, i);
     }
-    size_t turns = (3 + s->attempts_lost) * (PHASE_END + 1) * (PHASE_TICKS + 1);
+    size_t turns = (4 + s->attempts_lost) * (PHASE_END + 1) * (PHASE_TICKS + 1);
     for (size_t i = 0; i < turns && s->published == published; i++)
         work(s);
     look_at_spoils(s);
@@ -904,8 +1150,12 @@ static void destroy(struct storm *s)
 void storm_play(uint64_t seed, uint32_t members, const struct storm_op *ops, size_t count,
                 struct storm_result *result)
 {
-    struct storm s = {.count = members, .result = result};
+    struct storm s = {.count = members, .result = result, .disk.study = 1};
     *result = (struct storm_result){.at = count};
+    if (members > MEMBERS_MAX) {
+        fail(&s, "too many members");
+        return;
+    }
     s.random = stream(seed, "coordinator");
     s.nodes = mem_new(members, sizeof *s.nodes);
     s.heads = mem_new(members, sizeof *s.heads);

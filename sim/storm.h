@@ -9,9 +9,10 @@
  * takes part.
  *
  * The nodes and the coordinator are the two cores (node/attempt, coordinator/collection);
- * around them is the least that programs must do: a node enters no attempt twice, pays
- * before it sends, and stops when its ledger is behind; a coordinator keeps what it took
- * and closes phases by its clock. After every operation the invariants are checked, by an
+ * around them is the least that programs must do: a node enters no attempt twice nor one
+ * whose sum may be too near another's, pays before it sends, and stops when its ledger is
+ * behind; a coordinator keeps what it took, closes phases by its clock, and calls those
+ * whose sum may be out again. After every operation the invariants are checked, by an
  * observer who sees all that was ever sent. The same seed and list give the same bytes.
  */
 
@@ -37,13 +38,15 @@
     X(ROTATE)    /* a member has another key from the next attempt on */                 \
     X(MEND)      /* nodes that were put back are put right by hand */                    \
     X(LEAVE)     /* a member leaves, or comes back, with the next attempt */             \
+    X(DECLINE)   /* a node does not enter the next plan it is shown, and says so */      \
     X(KILL_C)    /* the coordinator crashes and starts again */                          \
     X(FULL_C)    /* its next write fails */                                              \
     X(COPY_C)    /* its disk is copied */                                                \
     X(RESTORE_C) /* and put back, by two attempts at most */                             \
     X(LIE_C)     /* its next answer has a bit changed */                                 \
     X(SWAP_C)    /* its next answer is the one before it */                              \
-    X(OTHER_C)   /* its next answer is of another kind */
+    X(OTHER_C)   /* its next answer is of another kind */                                \
+    X(ANYBODY_C) /* its next attempt is of anybody, whatever sum is out */
 
 enum storm_kind {
 #define STORM_CODE(code) STORM_##code,
@@ -62,6 +65,7 @@ struct storm_result {
     char failure[200]; /* empty: every invariant held */
     size_t at;         /* after which operation it failed; `count`: when faults stopped */
     size_t rounds, attempts, sent, refused;
+    size_t declined, closed; /* plans that were not entered; studies that people closed */
     size_t longest; /* ticks of the clock from one round's sum to the next one's */
 };
 
@@ -74,7 +78,8 @@ struct storm_op *storm_draw(uint64_t seed, size_t count);
 struct storm_op *storm_draw_weather(uint64_t seed, uint32_t members, uint32_t one_in,
                                     size_t count);
 
-/* Play a list among `members` hospitals; then faults stop, and a round must come out. */
+/* Play a list among `members` hospitals, eight at most; then faults stop, and a round
+ * must come out. */
 void storm_play(uint64_t seed, uint32_t members, const struct storm_op *ops, size_t count,
                 struct storm_result *result);
 

@@ -156,6 +156,7 @@ enum { LONG = 400, SHORT = 100 };
 static void play_lists(uint64_t from, uint64_t lists, uint64_t often)
 {
     size_t rounds = 0, attempts = 0, sent = 0, refused = 0, played = 0;
+    size_t declined = 0, closed = 0;
     for (uint64_t seed = from; seed < from + lists; seed++) {
         size_t count = seed % often ? SHORT : LONG;
         struct storm_op *ops = storm_draw(seed, count);
@@ -168,15 +169,20 @@ static void play_lists(uint64_t from, uint64_t lists, uint64_t often)
         attempts += result.attempts;
         sent += result.sent;
         refused += result.refused;
+        declined += result.declined;
+        closed += result.closed;
         played += count;
         mem_free(ops);
     }
     print_message("seeds %llu to %llu: %zu operations of %d kinds\n",
                   (unsigned long long)from, (unsigned long long)(from + lists - 1),
                   played, STORM_KINDS);
-    print_message("%zu rounds of %zu attempts; %zu inputs sent, %zu answers refused\n",
-                  rounds, attempts, sent, refused);
-    assert_true(rounds > lists && refused > lists / 2); /* both worlds were visited */
+    print_message("%zu rounds of %zu attempts; %zu inputs sent, %zu answers refused, %zu "
+                  "plans declined, %zu studies closed\n",
+                  rounds, attempts, sent, refused, declined, closed);
+    /* All these worlds were visited. */
+    assert_true(rounds > lists && refused > lists / 2 && declined > lists / 2);
+    assert_true(closed > lists / 50);
 }
 
 static void storm__two_hundred_lists_hold(void **state)
