@@ -262,7 +262,7 @@ static struct json *measure_rows(bool sparse, bool all, double chacha20)
     struct json *rows = json_new_array();
     struct partners *p = NULL;
     for (size_t i = 0; i < CASES; i++) {
-        if (sparse && (cases[i].nodes <= QUORUM_COMPLETE_MAX || (cases[i].slow && !all)))
+        if (sparse && cases[i].nodes <= QUORUM_COMPLETE_MAX)
             continue;
         struct quorum quorum = quorum_for(cases[i].nodes, sparse);
         if (p && p->quorum.members != quorum.members)
