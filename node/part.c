@@ -8,6 +8,7 @@
 #include "node/contribute.h"
 #include "node/heads.h"
 #include "node/newest.h"
+#include "node/pace.h"
 #include "node/patients.h"
 #include "node/policies.h"
 #include "node/restore.h"
@@ -182,8 +183,13 @@ static enum err input(void *context, uint64_t *sum)
     struct contribute_report report;
     if (choose_crowd(part) != ERR_OK)
         return err_code();
-    return crowd_sum(part->node, part->study, &part->plan, &part->crowd, NULL,
-                     &part->progress, sum, &report);
+    uint64_t began = clock_steady_ms(part->clock);
+    enum err result = crowd_sum(part->node, part->study, &part->plan, &part->crowd, NULL,
+                                &part->progress, sum, &report);
+    return result == ERR_OK
+               ? node_pace_computed(part->node, part->study->terms.name,
+                                    clock_steady_ms(part->clock) - began)
+               : result;
 }
 
 static void cancel(void *context)

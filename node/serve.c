@@ -11,6 +11,7 @@
 #include "node/control.h"
 #include "node/heads.h"
 #include "node/newest.h"
+#include "node/pace.h"
 #include "node/part.h"
 
 #define PAUSE_AFTER_LOSS_MS 1000
@@ -20,6 +21,7 @@
 struct running {
     uint8_t study[STUDY_BYTES];
     struct part *part; /* NULL: the place is free */
+    char *name;        /* of the study */
     bool left;         /* its masked sum, once */
 };
 
@@ -45,24 +47,35 @@ char *node_serve_status_path(const char *folder)
     return file_join(folder, "status.json");
 }
 
-struct json *node_serve_alarms(struct node *node)
+/* An alarm of each line, with these words around it; the lines are used up. */
+static void add_alarms(struct json *alarms, struct bytes *lines, const char *before,
+                       const char *after)
 {
-    struct json *alarms = json_new_array();
-    struct bytes names = {0};
-    if (node_studies_distrusted(node, &names) != ERR_OK)
-        log_error(LOG_LEVEL_WARNING, "status.alarms");
-    bytes_u8(&names, '\0');
-    for (char *name = (char *)names.data, *end; (end = strchr(name, '\n'));
-         name = end + 1) {
-        char *sentence = mem_format("the study %.*s is distrusted: its coordinator "
-                                    "contradicted itself; tell the consortium",
-                                    (int)(end - name), name);
+    bytes_u8(lines, '\0');
+    for (char *line = (char *)lines->data, *end; (end = strchr(line, '\n'));
+         line = end + 1) {
+        char *sentence = mem_format("%s%.*s%s", before, (int)(end - line), line, after);
         json_add(alarms, json_new_text(sentence));
         mem_free(sentence);
     }
+    lines->size = 0;
+}
+
+struct json *node_serve_alarms(struct node *node)
+{
+    struct json *alarms = json_new_array();
+    struct bytes lines = {0};
+    if (node_studies_distrusted(node, &lines) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "status.alarms");
+    add_alarms(
+        alarms, &lines, "the study ",
+        " is distrusted: its coordinator contradicted itself; tell the consortium");
     if (node_heads_ledger(node) == ERR_VERIFY)
         json_add(alarms, json_new_text(err_text()));
-    bytes_free(&names);
+    if (node_pace_alarms(node, &lines) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "status.alarms");
+    add_alarms(alarms, &lines, "", "");
+    bytes_free(&lines);
     return alarms;
 }
 
@@ -230,7 +243,7 @@ static struct running *running_of(struct service *s, const uint8_t study[STUDY_B
     return NULL;
 }
 
-static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
+static void keep_running(struct service *s, const struct node_study *study,
                          struct part *part)
 {
     size_t place = 0;
@@ -240,8 +253,9 @@ static void keep_running(struct service *s, const uint8_t study[STUDY_BYTES],
         s->places++;
         MEM_GROW(s->running, s->places, &s->capacity);
     }
-    s->running[place] = (struct running){.part = part};
-    memcpy(s->running[place].study, study, STUDY_BYTES);
+    s->running[place] =
+        (struct running){.part = part, .name = mem_text(study->terms.name)};
+    memcpy(s->running[place].study, study->terms.study, STUDY_BYTES);
 }
 
 /* Said once: a coordinator that does not hear it waits a little longer. */
@@ -281,7 +295,7 @@ static enum err enter_plan(struct service *s, const struct node_study *study,
     if (part_new(s->node, &clock_machine, study->terms.study, codec_view(plan), &progress,
                  &part, &refusal) != ERR_OK)
         return decline(s, study, &refusal);
-    keep_running(s, study->terms.study, part);
+    keep_running(s, study, part);
     char *name = log_quote(study->terms.name);
     const struct plan *entered = attempt_plan(part_attempt(part));
     log_event(LOG_LEVEL_INFO, "attempt.enter", "study=%s round=%llu attempt=%u", name,
@@ -313,6 +327,7 @@ static void leave(struct service *s, struct running *running, enum phase phase,
         tell(s, &frame);
     bytes_free(&frame);
     part_destroy(&running->part);
+    mem_free(running->name);
     if (result != ERR_OK)
         err_set(result, "%s", why);
     mem_free(why);
@@ -345,6 +360,20 @@ static void wait_for_slot(const struct service *s)
     }
 }
 
+/* What became of a sum that was sent; what went wrong stays the error. */
+static void note_answer(struct service *s, const struct running *running, enum err result)
+{
+    char *why = mem_text(err_text());
+    bool taken =
+        result == ERR_OK && attempt_phase(part_attempt(running->part)) != PHASE_MASK;
+    if ((taken || result == ERR_STATE) &&
+        node_pace_answered(s->node, running->name, !taken) != ERR_OK)
+        log_error(LOG_LEVEL_WARNING, "pace");
+    if (result != ERR_OK)
+        err_set(result, "%s", why);
+    mem_free(why);
+}
+
 /* One question of the attempt's phase and its answer. A coordinator that does not answer
  * leaves the part as it was: the same question is asked again. */
 static enum err step(struct service *s, struct running *running)
@@ -364,6 +393,8 @@ static enum err step(struct service *s, struct running *running)
         result = part_take(running->part, &exchange, &answer, &wait);
     bytes_free(&frame);
     bytes_free(&answer);
+    if (before == PHASE_MASK)
+        note_answer(s, running, result);
     if (attempt_phase(part_attempt(running->part)) == PHASE_END)
         leave(s, running, before, result);
     else if (attempt_phase(part_attempt(running->part)) == before &&
@@ -528,8 +559,11 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     control_destroy(&s.control);
     link_client_destroy(&s.link);
     mem_free(s.endpoint);
-    for (size_t i = 0; i < s.places; i++)
+    for (size_t i = 0; i < s.places; i++) {
+        if (s.running[i].part)
+            mem_free(s.running[i].name);
         part_destroy(&s.running[i].part);
+    }
     mem_free(s.running);
     return result;
 }

@@ -7,6 +7,7 @@
 #include "fault.h"
 #include "node/consent.h"
 #include "node/newest.h"
+#include "node/pace.h"
 #include "node/part.h"
 #include "node/preview.h"
 #include "node/serve.h"
@@ -867,6 +868,65 @@ static void part__logs_nothing_of_a_patient(void **state)
     node_study_destroy(&study);
 }
 
+/* A clock that leaps by this between two looks, as if there were work between them. */
+static uint64_t leap_ms;
+
+static uint64_t leaping(void *context)
+{
+    static uint64_t now;
+    (void)context;
+    return now += leap_ms;
+}
+
+static size_t alarms_with(struct hospital *h, const char *words)
+{
+    struct json *alarms = node_serve_alarms(h->node);
+    size_t count = 0;
+    for (size_t i = 0; i < json_count(alarms); i++)
+        count += strstr(json_as_text(json_at(alarms, i)), words) != NULL;
+    json_destroy(&alarms);
+    return count;
+}
+
+/* For as long as it does, over restarts, until a sum fits; and it is sent all the same.
+ */
+static void part__computing_longer_than_a_slot_is_an_alarm(void **state)
+{
+    struct hospital *h = *state;
+    struct plan plan = hospital_plan(h);
+    struct node_study *study = hospital_approved(h);
+    const uint64_t slot_ms = 1000 * (uint64_t)conf_integer(h->node->conf, "slot_seconds");
+    const uint64_t leaps[] = {slot_ms, slot_ms + 1, 3 * slot_ms, 1, 2 * slot_ms};
+    const size_t alarms[] = {0, 1, 1, 0, 1};
+    node_study_destroy(&study);
+    hospital_patients(h, PATIENTS);
+    h->clock.steady_ms = leaping;
+    for (size_t i = 0; i < 5; i++) {
+        leap_ms = leaps[i];
+        assert_ok(charge(h, &plan));
+        plan.attempt++;
+        assert_int_equal(
+            alarms_with(h, "sum of pressure takes longer than a slot of 10 s"),
+            alarms[i]);
+        hospital_restart(h);
+        assert_int_equal(alarms_with(h, "longer than a slot"), alarms[i]);
+    }
+}
+
+static void part__a_sum_that_came_too_late_is_an_alarm(void **state)
+{
+    struct hospital *h = *state;
+    assert_ok(node_pace_answered(h->node, "pressure", false));
+    assert_int_equal(alarms_with(h, ""), 0);
+    assert_ok(node_pace_answered(h->node, "pressure", true));
+    assert_int_equal(alarms_with(h, "sum of pressure came when the coordinator had"), 1);
+    assert_ok(node_pace_computed(h->node, "pressure", 10001));
+    assert_int_equal(alarms_with(h, ""), 2);
+    hospital_restart(h);
+    assert_ok(node_pace_answered(h->node, "pressure", false));
+    assert_int_equal(alarms_with(h, ""), 1);
+}
+
 static void part__leaves_at_slots_of_the_clock(void **state)
 {
     (void)state;
@@ -901,6 +961,8 @@ int main(void)
         IN_HOSPITAL(part__a_failed_sync_sends_nothing),
         IN_HOSPITAL(part__hears_from_a_neighbour_that_its_ledger_is_old),
         IN_HOSPITAL(part__heeds_no_reminder_but_its_own),
+        IN_HOSPITAL(part__computing_longer_than_a_slot_is_an_alarm),
+        IN_HOSPITAL(part__a_sum_that_came_too_late_is_an_alarm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

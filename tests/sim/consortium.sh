@@ -316,7 +316,7 @@ for _ in {1..200}; do
     sleep 0.05
 done
 refuses 11 . gemel-node import A.csv --model "$model" -C A
-gemel-node status -C A --quiet >/dev/null || fail "no status beside a daemon"
+gemel-node status -C A --quiet >/dev/null || [ $? = 8 ] || fail "no status beside a daemon"
 same "studies told by the daemon" "$(gemel-node study list -C A --json | grep -c '"name": "storm"')" 1
 refuses 4 'no patient' gemel-node patients consent nobody --state withdrawn --reason patient -C A
 for h in B C D F; do start "$h"; done
