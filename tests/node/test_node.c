@@ -337,6 +337,83 @@ static void node__killed_between_keys_it_has_one_set(void **state)
     mem_free(text);
 }
 
+/* One set of keys with its roster, in memory. */
+static bool has_one_set(struct node *node, const uint8_t old[KEY_BYTES], uint64_t version)
+{
+    uint8_t key[KEY_BYTES];
+    bool new = memcmp(node->key, old, KEY_BYTES) != 0;
+    identity_public(node->identity, key);
+    return memcmp(key, node->key, KEY_BYTES) == 0 &&
+           roster_by_key(node->consortium.roster, node->key) &&
+           roster_fields(node->consortium.roster)->version == version + new;
+}
+
+/* In a process of its own: 0 when the new keys came into force, 3 when it said that they
+ * did not and goes on with the old ones, 6 when a sync failed, after which nobody knows
+ * what is on the disk and the store takes no more. */
+static int adopt_on_a_bad_disk(struct hospital *h, const struct bytes *roster,
+                               const uint8_t old[KEY_BYTES], uint64_t version,
+                               const int how[3])
+{
+    const struct audit_entry entry = {.kind = AUDIT_EXPORT, .wall = NOW};
+    if (node_open(h->folder, &h->node) != ERR_OK)
+        return 1;
+    (how[2] ? fault_arm_for_ever : fault_arm)(FAULT_ANY, how[0], how[1]);
+    enum err result = node_adopt(h->node, codec_view(roster));
+    fault_disarm();
+    bool same = memcmp(h->node->key, old, KEY_BYTES) == 0;
+    if (!has_one_set(h->node, old, version) || same != (result != ERR_OK))
+        return 4;
+    if (audit_write_alone(h->node->store, &entry, "still here") != ERR_OK)
+        return strstr(err_text(), "the disk refused to sync; close it") ? 6 : 5;
+    return result == ERR_OK ? 0 : 3;
+}
+
+/* The same with calls that fail, once or from then on, or take half of what is written:
+ * what the process was told is what the next one finds, and always one set. */
+static void node__a_disk_that_refuses_leaves_one_set_of_keys(void **state)
+{
+    struct hospital *h = *state;
+    static const int ways[][2] = {
+        {EIO, 0}, {ENOSPC, 0}, {EIO, 1}, {ENOSPC, 1}, {FAULT_SHORT, 0}};
+    int refused = 0;
+    for (size_t way = 0; way < 5; way++) {
+        struct bytes roster = {0};
+        uint8_t old[KEY_BYTES];
+        char *text;
+        bool done = false;
+        memcpy(old, h->node->key, KEY_BYTES);
+        uint64_t version = roster_fields(h->node->consortium.roster)->version;
+        assert_ok(node_rotate(h->node, NODE_NEXT_IDENTITY, NOW, &text));
+        next_roster(h, text, &roster);
+        node_destroy(&h->node);
+        for (int call = 0; !done; call++) {
+            const int how[] = {call, ways[way][0], ways[way][1]};
+            pid_t child = fork();
+            if (child == 0)
+                _exit(adopt_on_a_bad_disk(h, &roster, old, version, how));
+            int status;
+            waitpid(child, &status, 0);
+            assert_true(WIFEXITED(status));
+            int code = WEXITSTATUS(status);
+            if (code != 0 && code != 3 && code != 6)
+                fail_msg("way %zu, call %d: %d", way, call, code);
+            refused += code != 0;
+            assert_ok(node_open(h->folder, &h->node));
+            assert_true(has_one_set(h->node, old, version));
+            done = memcmp(h->node->key, old, KEY_BYTES) != 0;
+            if (code != 6)
+                assert_int_equal(done, code == 0);
+            if (!done)
+                node_destroy(&h->node);
+        }
+        bytes_free(&roster);
+        mem_free(text);
+    }
+    printf("%d refused\n", refused);
+    assert_true(refused > 40);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +429,7 @@ int main(int count, char **arguments)
         IN_HOSPITAL(node__another_store_key_is_its_rotators_doing),
         IN_HOSPITAL(node__new_keys_come_into_force_with_a_roster),
         IN_HOSPITAL(node__killed_between_keys_it_has_one_set),
+        IN_HOSPITAL(node__a_disk_that_refuses_leaves_one_set_of_keys),
     };
     if (count > 1)
         cmocka_set_test_filter(arguments[1]);
