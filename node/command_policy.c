@@ -17,15 +17,11 @@
 
 enum err command_policy_key(struct cli *cli)
 {
-    struct identity *identity;
     uint8_t key[KEY_BYTES];
     char digits[2 * KEY_BYTES + 1];
     const char *path = cli_argument(cli, 0);
-    if (identity_new(&identity) != ERR_OK)
-        return err_code();
-    enum err result = identity_file_create(path, identity);
+    enum err result = identity_file_draw(path, key);
     if (result == ERR_OK) {
-        identity_public(identity, key);
         bytes_to_hex(key, KEY_BYTES, digits);
         struct json *json = json_new_object();
         json_set_text(json, "file", path);
@@ -36,7 +32,6 @@ enum err command_policy_key(struct cli *cli)
         cli_say(cli, "the officer's key is in %s (0400); keep it off the node's machine",
                 path);
     }
-    identity_destroy(&identity);
     return result;
 }
 

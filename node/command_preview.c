@@ -175,11 +175,10 @@ enum err command_study_preview(struct cli *cli)
     struct node *node;
     struct node_study *study;
     struct preview preview;
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return control_elsewhere(cli, NULL);
-    if (command_study_find(cli, &node, &study) != ERR_OK)
-        return err_code();
-    enum err result = permit(node, study);
+    enum err result = command_study_open(cli, &node, &study);
+    if (!node)
+        return result;
+    result = permit(node, study);
     if (result == ERR_OK)
         result = make(cli, node, study, &preview);
     if (result == ERR_OK)
@@ -223,11 +222,10 @@ enum err command_study_approve(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return control_elsewhere(cli, NULL);
-    if (command_study_find(cli, &node, &study) != ERR_OK)
-        return err_code();
-    enum err result = permit(node, study);
+    enum err result = command_study_open(cli, &node, &study);
+    if (!node)
+        return result;
+    result = permit(node, study);
     if (result == ERR_OK)
         result = cli_given(cli, "send")
                      ? command_study_decide(cli, node, study, STUDY_APPROVED)

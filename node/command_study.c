@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "node/control.h"
 #include "node/serve.h"
@@ -103,15 +102,30 @@ enum err command_study_list(struct cli *cli)
     return result;
 }
 
-enum err command_study_find(struct cli *cli, struct node **node,
-                            struct node_study **study)
+/* The answer of a daemon, if there is one, is the caller's to show. */
+static enum err open_or_ask(struct cli *cli, struct node **node,
+                            struct node_study **study, struct json **answer)
 {
     uint8_t number[STUDY_BYTES];
+    *node = NULL;
+    if (node_open(cli_directory(cli), node) != ERR_OK)
+        return control_ask(cli, answer);
     if (node_studies_find(*node, cli_argument(cli, 0), number) == ERR_OK &&
         node_studies_open(*node, number, study) == ERR_OK)
         return ERR_OK;
     enum err result = err_code();
     node_destroy(node);
+    *node = NULL;
+    return result;
+}
+
+enum err command_study_open(struct cli *cli, struct node **node,
+                            struct node_study **study)
+{
+    struct json *answer = NULL;
+    enum err result = open_or_ask(cli, node, study, &answer);
+    if (answer)
+        cli_show(cli, answer);
     return result;
 }
 
@@ -119,10 +133,9 @@ enum err command_study_show(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return control_elsewhere(cli, NULL);
-    if (command_study_find(cli, &node, &study) != ERR_OK)
-        return err_code();
+    enum err result = command_study_open(cli, &node, &study);
+    if (!node)
+        return result;
     cli_result(cli, node_study_json(study));
     if (!cli_is_json(cli)) {
         print_study(node, study);
@@ -149,32 +162,39 @@ static char *entry_text(const struct terms *terms, const uint8_t hash[HASH_BYTES
     return conf_write(policy_study_settings, POLICY_STUDY_SETTINGS, values);
 }
 
+static enum err make_entry(struct cli *cli, const struct node_study *study,
+                           struct json **json)
+{
+    struct conf *again = NULL;
+    struct bytes file = {0};
+    char *text = entry_text(&study->terms, study->hash, cli_text(cli, "legal-basis", ""));
+    enum err result = conf_parse("the entry", 0, text, strlen(text),
+                                 policy_study_settings, POLICY_STUDY_SETTINGS, &again);
+    if (result == ERR_OK) {
+        *json = json_new_object();
+        json_set_text(*json, "entry", text);
+        bytes_append(&file, text, strlen(text));
+        cli_file(cli, "output", "", &file);
+    }
+    conf_destroy(&again);
+    mem_free(text);
+    return result;
+}
+
 enum err command_study_entry(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
-    struct conf *again = NULL;
-    const char *out = cli_text(cli, "output", NULL);
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return err_code();
-    if (command_study_find(cli, &node, &study) != ERR_OK)
-        return err_code();
-    char *text = entry_text(&study->terms, study->hash, cli_text(cli, "legal-basis", ""));
-    enum err result = conf_parse("the entry", 0, text, strlen(text),
-                                 policy_study_settings, POLICY_STUDY_SETTINGS, &again);
-    if (result == ERR_OK && out)
-        result = file_write(out, text, strlen(text), 0644);
-    if (result == ERR_OK) {
-        struct json *json = json_new_object();
-        json_set_text(json, "entry", text);
-        cli_result(cli, json);
-        if (!cli_is_json(cli) && !out)
-            fputs(text, stdout);
+    struct json *json = NULL;
+    enum err result = open_or_ask(cli, &node, &study, &json);
+    if (node) {
+        result = make_entry(cli, study, &json);
+        node_study_destroy(&study);
+        node_destroy(&node);
     }
-    conf_destroy(&again);
-    mem_free(text);
-    node_study_destroy(&study);
-    node_destroy(&node);
+    if (result == ERR_OK)
+        result = cli_write_files(cli);
+    cli_result(cli, json);
     return result;
 }
 
@@ -195,11 +215,10 @@ enum err command_study_decline(struct cli *cli)
 {
     struct node *node;
     struct node_study *study;
-    if (node_open(cli_directory(cli), &node) != ERR_OK)
-        return control_elsewhere(cli, NULL);
-    if (command_study_find(cli, &node, &study) != ERR_OK)
-        return err_code();
-    enum err result = command_study_decide(cli, node, study, STUDY_DECLINED);
+    enum err result = command_study_open(cli, &node, &study);
+    if (!node)
+        return result;
+    result = command_study_decide(cli, node, study, STUDY_DECLINED);
     node_study_destroy(&study);
     node_destroy(&node);
     return result;

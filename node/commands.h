@@ -58,10 +58,11 @@ enum err command_study_entry(struct cli *cli);
 enum err command_study_preview(struct cli *cli);
 enum err command_study_approve(struct cli *cli);
 enum err command_study_decline(struct cli *cli);
-/* The study named by the first argument, else the node is closed; and a decision, shown.
- */
-enum err command_study_find(struct cli *cli, struct node **node,
+/* The node, and the study named by the first argument; or NULL for the node: then the
+ * running daemon was asked instead, which has said what there is to say, or an error. */
+enum err command_study_open(struct cli *cli, struct node **node,
                             struct node_study **study);
+/* A decision, shown. */
 enum err command_study_decide(struct cli *cli, struct node *node,
                               struct node_study *study, enum node_study_state decision);
 

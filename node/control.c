@@ -39,6 +39,7 @@ static const struct control_verb verbs[] = {
     {"patients erase", CONTROL_OFFICER, ""},
     {"study list", ALL, ""},
     {"study show", ALL, ""},
+    {"study entry", CONTROL_OFFICER, "output"},
     {"study preview", CONTROL_OFFICER, ""},
     {"study approve", CONTROL_OFFICER, ""},
     {"study decline", CONTROL_OFFICER, ""},

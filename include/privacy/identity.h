@@ -59,4 +59,7 @@ enum err identity_verify_all(const char *tag, const struct identity_claim *claim
 enum err identity_file_create(const char *path, const struct identity *identity);
 enum err identity_file_open(const char *path, struct identity **identity);
 
+/* Draw one and keep it in such a file; `key` is its public half. */
+enum err identity_file_draw(const char *path, uint8_t key[IDENTITY_KEY_BYTES]);
+
 #endif

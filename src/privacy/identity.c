@@ -234,6 +234,17 @@ enum err identity_file_create(const char *path, const struct identity *identity)
     return code;
 }
 
+enum err identity_file_draw(const char *path, uint8_t key[IDENTITY_KEY_BYTES])
+{
+    struct identity *identity;
+    if (identity_new(&identity) != ERR_OK)
+        return err_code();
+    identity_public(identity, key);
+    enum err code = identity_file_create(path, identity);
+    identity_destroy(&identity);
+    return code;
+}
+
 static enum err fields_read(const struct bytes *fields, struct identity **identity)
 {
     struct cursor cursor = {.data = fields->data, .size = fields->size};

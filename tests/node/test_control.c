@@ -28,6 +28,7 @@ static const struct {
     {"patients erase", false, false, true},
     {"study list", true, true, true},
     {"study show", true, true, true},
+    {"study entry", false, false, true},
     {"study preview", false, false, true},
     {"study approve", false, false, true},
     {"study decline", false, false, true},
@@ -82,7 +83,8 @@ static void control__the_daemon_opens_no_file_for_others(void **state)
                                         "deployments output "};
     (void)state;
     for (size_t i = 0; i < VERBS; i++) {
-        bool exports = strcmp(expected[i].words, "audit export") == 0;
+        bool exports = strcmp(expected[i].words, "audit export") == 0 ||
+                       strcmp(expected[i].words, "study entry") == 0;
         bool reports = strcmp(expected[i].words, "report officer") == 0;
         for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
             bool may = (f == 0 && (exports || reports)) ||
@@ -257,6 +259,7 @@ static const struct cli_command commands[] = {DEED("status", deed),
                                               DEED("patients erase", deed),
                                               DEED("study list", deed),
                                               DEED("study show", deed),
+                                              DEED("study entry", deed),
                                               DEED("study preview", deed),
                                               DEED("study approve", deed),
                                               DEED("study decline", deed),

@@ -382,6 +382,14 @@ static void identity__file_keeps_it_for_its_owner_only(void **state)
     assert_refused(ERR_KEY, path, identity_file_open(path, &opened));
     assert_null(opened);
     unlink(path);
+    uint8_t key[IDENTITY_KEY_BYTES], again[IDENTITY_KEY_BYTES];
+    assert_ok(identity_file_draw(path, key));
+    assert_refused(ERR_STATE, path, identity_file_draw(path, again));
+    assert_ok(identity_file_open(path, &opened));
+    identity_public(opened, again);
+    assert_memory_equal(again, key, IDENTITY_KEY_BYTES);
+    identity_destroy(&opened);
+    unlink(path);
     rmdir(folder);
     bytes_free(&text);
     mem_free(path);
