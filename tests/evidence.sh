@@ -3,7 +3,7 @@
 #
 # PROGRAMS is the folder of the programs, TESTS a file with the name of every test, one a line. Held to it are
 #   floor/test           a test of ctest's; looked at where `floor/` begins the name of some test
-#   noun__sentence       a function of a test
+#   noun__sentence       a function of a test, which the compiler sees used
 #   folder/file.c, .md   a file, from the house's root
 #   gemel-PROGRAM VERB   a command; what follows its verbs (capitals, options) is not looked at
 # Prints a line for each name that leads nowhere, and fails if there is one or if a page names nothing.
@@ -22,7 +22,7 @@ exists() {
         "$programs/${words[0]}" "${words[@]:1}" --help >/dev/null 2>&1
         ;;
     *.[ch] | *.md) [ -f "$here/../$name" ] ;;
-    *__*) grep -rqw --include='*.c' -- "$name" "$here" ;;
+    *__*) grep -rqE --include='*.c' -- "^static void $name\\(" "$here" ;;
     */*) grep -qxF -- "$name" "$tests" || ! grep -q "^${name%%/*}/" "$tests" ;;
     esac
 }
