@@ -11,7 +11,7 @@
 /* In a lane that does not take part. */
 static const struct twin_measurement nothing;
 static const struct tally_error exact = {.constant = 1, .ordinary = true};
-static const struct tally_subject nobody = {&nothing, &exact};
+static const struct tally_subject nobody = {.measurements = &nothing, .errors = &exact};
 
 struct tally {
     enum simd simd;
