@@ -247,6 +247,9 @@ static const char *unit_of(const struct model *m, const char *name)
     for (size_t i = 0; i < s->observation_count; i++)
         if (strcmp(m->observations[i].name, name) == 0)
             return m->observations[i].unit;
+    for (size_t i = 0; i < s->outcome_count; i++)
+        if (strcmp(m->outcomes[i].name, name) == 0)
+            return m->outcomes[i].unit;
     fail_msg("nothing is called %s", name);
     return NULL;
 }
@@ -256,8 +259,9 @@ static const char *unit_of(const struct model *m, const char *name)
 static void check__programs_have_the_units_that_their_readers_expect(void **state)
 {
     (void)state;
-    static const char *const programs[] = {"asthma.twin", "emax.twin",    "heart.twin",
-                                           "tgi.twin",    "toenail.twin", "whig.twin"};
+    static const char *const programs[] = {
+        "asthma.twin",       "beats.twin", "emax.twin", "heart.twin",
+        "radiotherapy.twin", "tgi.twin",   "whig.twin", "toenail.twin"};
     size_t compared = 0;
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         char *text = file_text(programs[i]), name[64], unit[64];
@@ -362,8 +366,9 @@ static void check__damaged_texts_are_read_or_refused(void **state)
     static const char *const words[] = {" and ",  "-1e308", "[mg",       "d/dt(",
                                         " unit ", "\\\n",   " init ",    "(((",
                                         "0*",     "^9",     "\xc2\xb5g", "table(WT, 1: "};
-    char *texts[] = {mem_text(oral_text), mem_text(glucose_text), file_text("whig.twin"),
-                     file_text("heart.twin")};
+    char *texts[] = {
+        mem_text(oral_text),     mem_text(glucose_text),         file_text("whig.twin"),
+        file_text("heart.twin"), file_text("radiotherapy.twin"), file_text("beats.twin")};
     size_t survived = 0;
     unsigned seed = 1;
     for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {

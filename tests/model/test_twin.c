@@ -243,8 +243,8 @@ static const char radiation_text[] =
     "ab = 10 Gy (1, 30) lognormal sd 0.2\n"
     "Tc = 25 d (3, 200) lognormal sd 0.4\nTd = 20 d (3, 200) lognormal sd 0.1\n"
     "[doses]\n"
-    "radiation Gy : D = D + V*(1 - exp(-alpha*dose*(1 + dose/ab))), "
-    "V = V*exp(-alpha*dose*(1 + dose/ab))\n"
+    "radiation Gy : V = V*exp(-alpha*dose*(1 + dose/ab)), "
+    "D = D + V*(1 - exp(-alpha*dose*(1 + dose/ab)))\n"
     "[equations]\n"
     "d/dt(V) = ln(2)/Td*V init 30 mL\nd/dt(D) = -ln(2)/Tc*D unit mL\n"
     "[observations]\nvolume : V + D ~ add(1 mL)\n";
@@ -308,15 +308,16 @@ static void twin__doses_that_move_what_is_there(void **state)
     model_destroy(&model);
 }
 
-/* A pulse of T/3 in each period T into what decays at rate k: after many periods the
- * value at a phase u is a geometric series. Both it and the pulses hang on T. */
+/* A pulse of T/3 in each period T into what decays at rate k: in the end the value at a
+ * phase u is a geometric series. Two periods before 0 it is 5, of which a part is left.
+ */
 static const char beat_text[] = "model beat version 1\ntime s\n[parameters]\n"
                                 "T = 0.8 s (0.1, 9) lognormal sd 0.2\n"
                                 "k = 1.5 1/s (0.1, 9) lognormal sd 0.2\n"
                                 "[equations]\n"
                                 "d/dt(P) = if(mod(time, T) < T/3, 1, 0)*1 [1/s] - k*P "
                                 "init 5\n"
-                                "periodic T after 40 periods\n"
+                                "periodic T after 2 periods\n"
                                 "[observations]\np : P ~ add(1 1)\n";
 
 static long double beat_value(const long double *phi, long double t)
@@ -325,8 +326,9 @@ static long double beat_value(const long double *phi, long double t)
     long double u = t - period * floorl(t / period);
     long double end = (1 - expl(-k * on)) / k / (1 - expl(-k * period)); /* of a pulse */
     long double begin = end * expl(-k * (period - on));
-    return u < on ? begin * expl(-k * u) + (1 - expl(-k * u)) / k
-                  : end * expl(-k * (u - on));
+    long double left = (5 - begin) * expl(-k * (2 * period + t));
+    return left + (u < on ? begin * expl(-k * u) + (1 - expl(-k * u)) / k
+                          : end * expl(-k * (u - on)));
 }
 
 static void twin__periodic_courses_begin_where_they_repeat(void **state)
