@@ -43,12 +43,12 @@ double twin_start(const struct twin *twin);    /* time of its first row, model u
 struct engine;
 
 enum engine_solver {
-    ENGINE_LANES,  /* this house's, many at once; CVODES' BDF for what is too stiff for it
-                    */
-    ENGINE_BDF,    /* CVODES */
-    ENGINE_ADAMS,  /* CVODES */
+    ENGINE_LANES, /* this house's, many at once, by one of two methods (numerics/lanes) */
+    ENGINE_BDF,   /* CVODES */
+    ENGINE_ADAMS, /* CVODES */
     ENGINE_NARROW, /* as ENGINE_LANES, with the next narrower vector registers: to measure
                     */
+    ENGINE_ROSENBROCK, /* in lanes, as if everything were stiff: to test and to measure */
 };
 struct engine_options {
     enum engine_solver solver;

@@ -161,17 +161,18 @@ struct lanes_system {
      * where stability alone keeps its steps short. 0: never. */
     size_t stiff_after;
 
-    /* What LANES_ROSENBROCK needs: the first group are the states x, every other one
-     * derivatives s of some of them along a direction, so that y' = (f(t, x), J s + ...).
-     * A state that J leads to from one in a group is in it as well. */
+    /* What LANES_ROSENBROCK and looks for stiffness need: the first group are the states
+     * x, every other one derivatives s of some of them along a direction, so that y' =
+     * (f(t, x), J s + ...). A state that J leads to from one in a group is in it as well.
+     */
     const size_t *state; /* [rows] which state, or the derivative of which; copied */
     /* Rates by states: J's entries, by state and state, then those of the others, by row
      * and state; copied. */
     const struct lanes_entry *slopes; /* [slope_count] */
     size_t slope_count;
-    /* Values of these [slope_count][LANES], and dydt by t [rows][LANES], at t and at what
-     * stands in `stage`. */
-    void (*linear)(void *context, const double *t, double *slopes, double *by_time);
+    /* Values of these [slope_count][LANES], then dydt by t [rows][LANES], at t and at
+     * what stands in `stage`. */
+    void (*linear)(void *context, const double *t, double *out);
 };
 
 enum lane_state {

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "numerics/elementary.h"
 #include "vector.h"
 
-/* Of one individual. What needs more is stiff, and CVODES' affair. */
-#define LANE_STEPS_MAX 20000
+/* Of one individual. After so many it is asked whether it is stiff. */
+#define LANE_STEPS_MAX 200000
+#define STIFF_AFTER 400
 
 struct ensemble {
     const struct model *model;
@@ -79,6 +81,22 @@ static void rate_at(void *context, const double *t, const struct lanes_place *pl
     set_time(ensemble, t);
     rates_of(ensemble)->rates_at(ensemble->registers, place, ensemble->inflow, dydt,
                                  ensemble->simd);
+}
+
+/* A slope that is not finite, of a root at 0, is left out: steps are shorter for it. */
+static void linear(void *context, const double *t, double *out)
+{
+    struct ensemble *ensemble = context;
+    const struct program *program = ensemble->program;
+    const struct stream *stream =
+        ensemble->directions ? &program->linear_slopes : &program->linear;
+    set_time(ensemble, t);
+    vector_run(stream, ensemble->registers, ensemble->simd);
+    for (size_t i = 0; i < stream->result_count; i++) {
+        const double *from = row(ensemble, stream->results[i]);
+        ROW_LANES out[i * LANES + l] =
+            elementary_if(fabs(from[l]) < INFINITY, from[l], 0);
+    }
 }
 
 /* --- begin and end
@@ -154,12 +172,73 @@ struct ensemble_work ensemble_work(const struct ensemble *ensemble)
     return ensemble->work;
 }
 
-struct ensemble *ensemble_new(const struct model *model, bool derivatives,
-                              double tolerance, enum simd simd)
+/* Of row r of y; which state it is, or the derivative of which. */
+static size_t state_of(const struct ensemble *ensemble, size_t r)
+{
+    return r < ensemble->states
+               ? r
+               : ensemble->program->sensitivity[r - ensemble->states].row;
+}
+
+bool ensemble_takes_stiff(const struct model *model)
+{
+    return model->program->linear.result_count > 0;
+}
+
+/* What stiff ones need to be told; the two arrays are the caller's to free. */
+static void tell_structure(const struct ensemble *ensemble, struct lanes_system *system,
+                           size_t **state, struct lanes_entry **slopes)
+{
+    const struct program *program = ensemble->program;
+    size_t entries = program->jacobian_count;
+    system->slope_count = entries + (ensemble->directions ? program->bend_count : 0);
+    *state = mem_new(ensemble->rows, sizeof **state);
+    *slopes = mem_new(system->slope_count, sizeof **slopes);
+    for (size_t r = 0; r < ensemble->rows; r++)
+        (*state)[r] = state_of(ensemble, r);
+    for (size_t i = 0; i < system->slope_count; i++) {
+        const struct entry *one =
+            i < entries ? &program->jacobian_entry[i] : &program->bend_entry[i - entries];
+        size_t first = i < entries ? 0 : ensemble->states;
+        (*slopes)[i] =
+            (struct lanes_entry){(uint32_t)(first + one->row), (uint32_t)one->column};
+    }
+    system->state = *state;
+    system->slopes = *slopes;
+    system->linear = linear;
+}
+
+static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method method)
+{
+    size_t group_end[MODEL_PARAMETERS_MAX + 1], *state;
+    struct lanes_entry *slopes;
+    bool gives_up = method == LANES_TSITOURAS && ensemble_takes_stiff(ensemble->model);
+    struct lanes_system system = {
+        .method = method,
+        .rows = ensemble->rows,
+        .group_end = group_end,
+        .groups = groups_of(ensemble, group_end),
+        .rate = rate,
+        .stage = row(ensemble, ensemble->program->states),
+        .rate_at = rates_of(ensemble)->rates_at && ensemble->simd != SIMD_SCALAR ? rate_at
+                                                                                 : NULL,
+        .context = ensemble,
+        .relative_tolerance = ensemble->tolerance,
+        .steps_max = LANE_STEPS_MAX,
+        .stiff_after = gives_up ? STIFF_AFTER : 0,
+    };
+    tell_structure(ensemble, &system, &state, &slopes);
+    struct lanes *out = lanes_new(&system, ensemble->simd);
+    mem_free(state);
+    mem_free(slopes);
+    return out;
+}
+
+struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
+                              bool derivatives, double tolerance, enum simd simd)
 {
     const struct program *program = model->program;
     struct ensemble *out = mem_new(1, sizeof *out);
-    size_t group_end[MODEL_PARAMETERS_MAX + 1];
     out->model = model;
     out->program = program;
     out->simd = simd;
@@ -183,18 +262,7 @@ struct ensemble *ensemble_new(const struct model *model, bool derivatives,
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
-    struct lanes_system system = {
-        .rows = out->rows,
-        .group_end = group_end,
-        .groups = groups_of(out, group_end),
-        .rate = rate,
-        .stage = row(out, program->states),
-        .rate_at = rates_of(out)->rates_at && simd != SIMD_SCALAR ? rate_at : NULL,
-        .context = out,
-        .relative_tolerance = tolerance,
-        .steps_max = LANE_STEPS_MAX,
-    };
-    out->lanes = lanes_new(&system, simd);
+    out->lanes = block_new(out, method);
     return out;
 }
 
@@ -256,12 +324,8 @@ static void begin_lane(struct ensemble *ensemble, size_t lane)
     const struct flow *flow = &ensemble->flows[lane];
     double absolute[MODEL_STATES_MAX * (MODEL_PARAMETERS_MAX + 1)];
     double unit = ensemble->tolerance * ABSOLUTE_FRACTION;
-    for (size_t r = 0; r < ensemble->rows; r++) {
-        size_t state = r < ensemble->states
-                           ? r
-                           : ensemble->program->sensitivity[r - ensemble->states].row;
-        absolute[r] = unit * flow->scale[state];
-    }
+    for (size_t r = 0; r < ensemble->rows; r++)
+        absolute[r] = unit * flow->scale[state_of(ensemble, r)];
     give_to_lane(ensemble, lane);
     lanes_begin(ensemble->lanes, lane, flow->t, ensemble->column, absolute);
 }
@@ -305,7 +369,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
                  all_finite(request->d_f, request->read_count * d);
     }
     if (!finite)
-        err = ERR_NUMERIC;
+        err = err_set(ERR_NUMERIC, "a prediction or its likelihood is not finite");
     count_work(ensemble, lane);
     request->err = err;
     run_clear(&ensemble->runs[lane]);
@@ -345,6 +409,22 @@ static void take_next(struct ensemble *ensemble, size_t lane)
 /* --- stops
  * ------------------------------------------------------------------------------- */
 
+/* Why a lane does not move any more. */
+static enum err refuse(struct ensemble *ensemble, size_t lane)
+{
+    size_t steps = lanes_steps(ensemble->lanes, lane);
+    double now = lanes_times(ensemble->lanes)[lane];
+    if (lanes_states(ensemble->lanes)[lane] == LANE_STIFF) {
+        ensemble->requests[lane]->stiff = true;
+        return err_set(ERR_NUMERIC, "too stiff at time %g", now);
+    }
+    if (steps >= LANE_STEPS_MAX)
+        return err_set(ERR_NUMERIC, "%zu steps lead from time %g only to %g", steps,
+                       ensemble->runs[lane].start, now);
+    return err_set(ERR_NUMERIC, "at time %g no step is small enough for tolerance %g",
+                   now, ensemble->tolerance);
+}
+
 /* Everything that happens now, up to the next reading. */
 static enum err happen(struct ensemble *ensemble, size_t lane)
 {
@@ -374,8 +454,9 @@ static void attend(struct ensemble *ensemble, size_t lane)
         if (!ensemble->requests[lane])
             return;
         const struct run *run = &ensemble->runs[lane];
-        bool failed = lanes_states(ensemble->lanes)[lane] == LANE_FAILED;
-        enum err err = failed ? ERR_NUMERIC : happen(ensemble, lane);
+        enum lane_state state = lanes_states(ensemble->lanes)[lane];
+        bool failed = state == LANE_FAILED || state == LANE_STIFF;
+        enum err err = failed ? refuse(ensemble, lane) : happen(ensemble, lane);
         if (err != ERR_OK || run_ended(run)) {
             leave(ensemble, lane, err);
             continue;

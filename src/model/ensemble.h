@@ -33,9 +33,13 @@ struct request {
     double *sums;
 
     bool *moving; /* [d] or NULL: whether some stop's time depends on a direction */
-    /* Not ERR_OK: too stiff for lanes, or not everywhere finite. The answer is nothing.
-     */
+    /* For the method that is for stiff ones. Set beforehand by whoever knows, as from an
+     * earlier request about the same individual, and afterwards if it was found so. */
+    bool stiff;
+    /* Not ERR_OK: this method cannot, or not everywhere finite. The answer is nothing,
+     * and err_text() says why while `done` is called. */
     enum err err;
+    struct request *behind; /* the engine's */
 };
 
 /* Where requests come from, and where they go with their answers. */
@@ -48,9 +52,11 @@ struct supply {
 
 struct ensemble;
 
-/* `model` has states and must outlive it. */
-struct ensemble *ensemble_new(const struct model *model, bool derivatives,
-                              double tolerance, enum simd simd);
+/* `model` has states and must outlive it. LANES_TSITOURAS gives up what is stiff, and
+ * LANES_ROSENBROCK is for that, if the program has what it takes. */
+struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
+                              bool derivatives, double tolerance, enum simd simd);
+bool ensemble_takes_stiff(const struct model *model);
 void ensemble_destroy(struct ensemble **ensemble);
 
 /* What all requests so far have taken: steps, refused ones too, and readings, by lane;

@@ -39,6 +39,7 @@ struct seat {
     struct survey survey;
     struct inquiry *inquiries; /* [room] */
     size_t room, open;         /* not answered yet */
+    bool stiff;                /* some place was */
     char reason[200];          /* why there is nothing at the first place */
 };
 
@@ -107,6 +108,7 @@ static void fill_request(struct seat *seat, size_t index, const double *z,
     twin_parameters(target->model, target->layout, phi, gamma, inquiry->parameters);
     *request = twin_request(target->twin);
     request->parameters = inquiry->parameters;
+    request->stiff = seat->stiff;
     if (seat->stage == AT_MODE) {
         request->f = seat->survey.here.f;
         request->d_f = seat->survey.here.jacobian;
@@ -146,6 +148,7 @@ static void take_answer(struct seat *seat, const struct inquiry *inquiry)
     struct search *search = &seat->search;
     enum err err = inquiry->request.err;
     size_t i = inquiry->index, p = target->p;
+    seat->stiff |= inquiry->request.stiff;
     if (seat->stage == AT_MODE) {
         seat->patient.err = err;
         return;

@@ -279,6 +279,14 @@ static bool is_short(const struct stream *stream)
     return stream->count > 0 && stream->count <= GENERATE_INSTRUCTIONS_MAX;
 }
 
+/* What runs once in a step of a stiff individual, beside eight rates and linear algebra,
+ * is not worth a compiler's time. */
+static bool is_worth_it(const struct program *program, const struct stream *stream)
+{
+    return is_short(stream) && stream != &program->linear &&
+           stream != &program->linear_slopes;
+}
+
 /* Additions and products of a stream, roughly. */
 static size_t stream_cost(const struct stream *stream)
 {
@@ -320,7 +328,7 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
                 "#include \"generated.h\"\n#include \"operation.h\"\n\n",
                 model_name(model), (unsigned)model_version(model));
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
-        if (is_short(program_stream(program, i)))
+        if (is_worth_it(program, program_stream(program, i)))
             say_function(program, program_stream(program, i), program_stream_name(i),
                          source);
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
@@ -337,7 +345,7 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
     listing_add(source, "    .streams = {");
     for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
         const struct stream *stream = program_stream(program, i);
-        bool here = is_short(stream) && stream != &program->rate &&
+        bool here = is_worth_it(program, stream) && stream != &program->rate &&
                     stream != &program->rate_slopes;
         listing_add(source, "%s, ", here ? program_stream_name(i) : "NULL");
     }

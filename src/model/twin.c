@@ -258,10 +258,17 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
 
 /* --- the engine -------------------------------------------------------------------- */
 
-/* One way to move twins, with derivatives or without. */
+/* One way to move twins, with derivatives or without: in lanes, by a method for each kind
+ * of twin, or one at a time, where CVODES was asked for or nothing moves. */
+enum kind { KIND_MILD, KIND_STIFF, KINDS };
 struct mover {
-    struct ensemble *ensemble; /* NULL where CVODES was asked for, or nothing moves */
-    struct flow flow;          /* by CVODES: what is too stiff for lanes */
+    const struct model *model;
+    bool derivatives;
+    double tolerance;
+    enum simd simd;
+    struct ensemble *ensembles[KINDS]; /* NULL: not yet; of mild ones, if one at a time */
+    struct flow flow;
+    bool by_cvodes; /* `flow` can */
 };
 
 struct engine {
@@ -271,23 +278,35 @@ struct engine {
     struct mover movers[ENGINE_WANTS];
 };
 
+static void mover_cvodes(struct mover *mover, enum ode_method method)
+{
+    if (!mover->by_cvodes)
+        flow_solver(&mover->flow, method, mover->tolerance);
+    mover->by_cvodes = true;
+}
+
 static void mover_init(struct mover *mover, const struct model *model,
                        enum engine_want want, const struct engine_options *options)
 {
-    bool derivatives = want == ENGINE_DERIVATIVES;
-    double tolerance = options->tolerance;
+    mover->model = model;
+    mover->derivatives = want == ENGINE_DERIVATIVES;
+    mover->tolerance = options->tolerance;
     if (want == ENGINE_GLANCE)
-        tolerance = fmax(tolerance, GLANCE_TOLERANCE);
-    flow_init(&mover->flow, model, derivatives);
+        mover->tolerance = fmax(mover->tolerance, GLANCE_TOLERANCE);
+    flow_init(&mover->flow, model, mover->derivatives);
     if (model_states(model) == 0)
         return;
-    flow_solver(&mover->flow, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF,
-                tolerance);
-    enum simd simd = simd_best();
-    if (options->solver == ENGINE_NARROW && simd > SIMD_SCALAR)
-        simd--;
-    if (options->solver == ENGINE_LANES || options->solver == ENGINE_NARROW)
-        mover->ensemble = ensemble_new(model, derivatives, tolerance, simd);
+    mover->simd = simd_best();
+    if (options->solver == ENGINE_NARROW && mover->simd > SIMD_SCALAR)
+        mover->simd--;
+    if (options->solver == ENGINE_BDF || options->solver == ENGINE_ADAMS) {
+        mover_cvodes(mover, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF);
+        return;
+    }
+    bool stiff = options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model);
+    mover->ensembles[KIND_MILD] =
+        ensemble_new(model, stiff ? LANES_ROSENBROCK : LANES_TSITOURAS,
+                     mover->derivatives, mover->tolerance, mover->simd);
 }
 
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
@@ -313,7 +332,8 @@ void engine_destroy(struct engine **engine)
     if (!gone)
         return;
     for (int want = 0; want < ENGINE_WANTS; want++) {
-        ensemble_destroy(&gone->movers[want].ensemble);
+        for (int kind = 0; kind < KINDS; kind++)
+            ensemble_destroy(&gone->movers[want].ensembles[kind]);
         flow_clear(&gone->movers[want].flow);
     }
     mem_free(gone);
@@ -323,10 +343,11 @@ void engine_destroy(struct engine **engine)
 void engine_work(const struct engine *engine, struct engine_work *work)
 {
     *work = (struct engine_work){0};
-    for (int want = 0; want < ENGINE_WANTS; want++) {
-        if (!engine->movers[want].ensemble)
+    for (int i = 0; i < ENGINE_WANTS * KINDS; i++) {
+        const struct ensemble *ensemble = engine->movers[i / KINDS].ensembles[i % KINDS];
+        if (!ensemble)
             continue;
-        struct ensemble_work one = ensemble_work(engine->movers[want].ensemble);
+        struct ensemble_work one = ensemble_work(ensemble);
         work->solves += one.requests;
         work->steps += one.steps;
         work->readings += one.readings;
@@ -444,34 +465,105 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     return err;
 }
 
-/* Between a supply and lanes, from which comes undone what is too stiff for them. */
-struct second_chance {
+/* Between a supply and lanes: whoever is stiff, or has been found to be by the lanes of
+ * mild ones, waits for the others. */
+struct sorting {
     struct mover *mover;
     const struct supply *supply;
+    struct request *waiting[KINDS], *last[KINDS]; /* first come, first served */
+    size_t count[KINDS];
 };
 
-static struct request *next_of(void *context)
+/* While this many wait for one kind of lanes, the other's are not filled any more. */
+#define WAITING_MAX 256
+
+static void wait_for(struct sorting *sorting, enum kind kind, struct request *request)
 {
-    const struct supply *supply = ((const struct second_chance *)context)->supply;
-    return supply->next(supply->context);
+    request->behind = NULL;
+    if (sorting->waiting[kind])
+        sorting->last[kind]->behind = request;
+    else
+        sorting->waiting[kind] = request;
+    sorting->last[kind] = request;
+    sorting->count[kind]++;
 }
 
-static void done_or_followed(void *context, struct request *request)
+static struct request *next_of(struct sorting *sorting, enum kind kind)
 {
-    const struct second_chance *chance = context;
-    if (request->err != ERR_OK)
-        request->err = mover_follow(chance->mover, request);
-    chance->supply->done(chance->supply->context, request);
+    struct request *request = sorting->waiting[kind];
+    if (request) {
+        sorting->waiting[kind] = request->behind;
+        sorting->count[kind]--;
+        return request;
+    }
+    while (sorting->count[!kind] < WAITING_MAX &&
+           (request = sorting->supply->next(sorting->supply->context))) {
+        if ((request->stiff ? KIND_STIFF : KIND_MILD) == kind)
+            return request;
+        wait_for(sorting, !kind, request);
+    }
+    return NULL;
+}
+
+static struct request *next_mild(void *context)
+{
+    return next_of(context, KIND_MILD);
+}
+
+static struct request *next_stiff(void *context)
+{
+    return next_of(context, KIND_STIFF);
+}
+
+static void done_at_last(void *context, struct request *request)
+{
+    const struct supply *supply = ((const struct sorting *)context)->supply;
+    supply->done(supply->context, request);
+}
+
+/* What mild ones' method cannot do, whatever the reason, the other tries. */
+static void done_or_not(void *context, struct request *request)
+{
+    struct sorting *sorting = context;
+    if (request->err == ERR_OK)
+        done_at_last(sorting, request);
+    else
+        wait_for(sorting, KIND_STIFF, request);
+}
+
+/* In lanes; or, where the compiler has found that too much, by CVODES. */
+static void run_stiff(struct sorting *sorting)
+{
+    struct mover *mover = sorting->mover;
+    const struct supply supply = {next_stiff, done_at_last, sorting};
+    struct ensemble **ensemble = &mover->ensembles[KIND_STIFF];
+    struct request *request;
+    if (ensemble_takes_stiff(mover->model)) {
+        if (!*ensemble)
+            *ensemble = ensemble_new(mover->model, LANES_ROSENBROCK, mover->derivatives,
+                                     mover->tolerance, mover->simd);
+        ensemble_run(*ensemble, &supply);
+        return;
+    }
+    mover_cvodes(mover, ODE_BDF);
+    while ((request = next_stiff(sorting))) {
+        request->err = mover_follow(mover, request);
+        done_at_last(sorting, request);
+    }
 }
 
 void engine_run(struct engine *engine, enum engine_want want, const struct supply *supply)
 {
     struct mover *mover = &engine->movers[want];
-    struct second_chance chance = {mover, supply};
-    const struct supply through = {next_of, done_or_followed, &chance};
+    struct sorting sorting = {.mover = mover, .supply = supply};
+    const struct supply mild = {next_mild, done_or_not, &sorting};
     struct request *request;
-    if (mover->ensemble) {
-        ensemble_run(mover->ensemble, &through);
+    if (mover->ensembles[KIND_MILD]) {
+        do {
+            ensemble_run(mover->ensembles[KIND_MILD], &mild);
+            if (sorting.waiting[KIND_STIFF])
+                run_stiff(&sorting);
+        } while (sorting.waiting[KIND_MILD] || sorting.waiting[KIND_STIFF]);
         return;
     }
     while ((request = supply->next(supply->context))) {

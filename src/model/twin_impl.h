@@ -19,8 +19,8 @@ double engine_tolerance(const struct engine *engine);
 enum engine_want { ENGINE_VALUES, ENGINE_DERIVATIVES, ENGINE_GLANCE, ENGINE_WANTS };
 #define GLANCE_TOLERANCE 1e-4
 
-/* Answers requests until there are none: in lanes where there are any, by CVODES what is
- * too stiff for them. After a failure err_text() says why while `done` is called. */
+/* Answers requests until there are none: in lanes where there are any, by another method
+ * what is too stiff for the first. After a failure err_text() says why while `done` is called. */
 void engine_run(struct engine *engine, enum engine_want want,
                 const struct supply *supply);
 

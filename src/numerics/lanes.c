@@ -60,12 +60,14 @@ static const double inside[STAGES][4] = {
 #define STEP_ULPS 16
 #define FIRST_SHARE 0.01 /* of the time in which y changes by its own size */
 
-/* Tsitouras' steps are stable to h |lambda| = 3.5 on the negative axis; an estimate of it
- * at a step's end beyond this says that stability keeps them short (Hairer and Wanner
- * II, IV.2). So many such in a row, but for a few, and it is so. */
-#define STABLE_MOST 3.15
-#define STIFF_HITS 15
-#define STIFF_MISSES 6
+/* Tsitouras' steps are stable to h |lambda| = 3.5 on the negative axis, and about that is
+ * what they come to, the refused ones among them, where nothing else holds them. Looks
+ * that find this, so many after each other, say that a problem is stiff. */
+#define LOOK_EVERY 32
+#define LOOKS 4
+#define STABLE_MOST 2.2
+#define TURNS 12
+#define TURNS_COUNTED 8 /* a power of 2 */
 
 /* --- loops over rows, once for each kind of machine ------------------------------------
  *
@@ -76,7 +78,6 @@ static const double inside[STAGES][4] = {
 /* Weights of all lanes, and of each lane's own. */
 #define ERROR_WEIGHT(j) error_weight[j]
 #define LANE_WEIGHT(j) w[j][l]
-#define LAST_WEIGHT(j) (weight[6][j] - (j < 5 ? weight[5][j] : 0))
 
 /* Where a place is, into `stage`. */
 LANES_INLINE void put_rows(size_t rows, const struct lanes_place *place,
@@ -177,26 +178,46 @@ LANES_INLINE void error_of_rows(struct lanes *lanes, const double *errors)
     norm_rows(lanes, NULL, errors);
 }
 
-/* (h |lambda|)^2 at the steps' ends, lambda the largest eigenvalue: there are two rates
- * there, of stages 6 and 7, and two values. Over the states. */
-LANES_INLINE void speed_rows(const struct lanes *lanes, double *square)
+/* The largest |eigenvalue| of J, by power iteration in units of what an error is allowed:
+ * how much a vector grows on average, once it has turned. */
+LANES_INLINE void radius_rows(const struct lanes *lanes, double *radius)
 {
-    double rates[LANES] = {0}, values[LANES] = {0};
-    const double *k[STAGES], *next = lanes->next, *absolute = lanes->absolute;
-    double relative = lanes->system.relative_tolerance;
-    for (size_t j = 0; j < STAGES; j++)
-        k[j] = lanes->k[j];
-    for (size_t at = 0; at < lanes->group_end[0] * LANES; at += LANES)
+    size_t n = lanes->group_end[0];
+    double relative = lanes->system.relative_tolerance, share = lanes->group_share[0];
+    const double *y = lanes->system.stage, *absolute = lanes->absolute;
+    double *allowed = lanes->look, *v = allowed + n * LANES, *w = v + n * LANES;
+    ROW_LANES radius[l] = 1;
+    for (size_t i = 0; i < n * LANES; i += LANES)
         ROW_LANES
         {
-            double scale =
-                about_inverse(fma(relative, fabs(next[at + l]), absolute[at + l]));
-            double rate = (k[6][at + l] - k[5][at + l]) * scale;
-            double value = SUM6(0, LAST_WEIGHT, k, at + l) * scale;
-            rates[l] = fma(rate, rate, rates[l]);
-            values[l] = fma(value, value, values[l]);
+            allowed[i + l] = fma(relative, fabs(y[i + l]), absolute[i + l]);
+            v[i + l] = allowed[i + l] * (1 + (double)(i / LANES % 3));
         }
-    ROW_LANES square[l] = rates[l] / values[l];
+    for (size_t turn = 0; turn < TURNS; turn++) {
+        double square[LANES] = {0}, inverse[LANES];
+        memset(w, 0, n * LANES * sizeof *w);
+        for (size_t e = 0; e < lanes->entry_count; e++) {
+            double *to = w + lanes->entries[e].row * (size_t)LANES;
+            const double *from = v + lanes->entries[e].column * (size_t)LANES;
+            const double *slope = lanes->slopes + e * LANES;
+            ROW_LANES to[l] = fma(slope[l], from[l], to[l]);
+        }
+        for (size_t i = 0; i < n * LANES; i += LANES)
+            ROW_LANES
+            {
+                double part = w[i + l] / allowed[i + l];
+                square[l] = fma(part * share, part, square[l]);
+            }
+        ROW_LANES
+        {
+            double grows = sqrt(square[l]);
+            inverse[l] = grows > 0 ? 1 / grows : 0;
+            radius[l] *= turn < TURNS - TURNS_COUNTED ? 1 : grows;
+        }
+        for (size_t i = 0; i < n * LANES; i += LANES)
+            ROW_LANES v[i + l] = w[i + l] * inverse[l];
+    }
+    ROW_LANES radius[l] = sqrt(sqrt(sqrt(radius[l])));
 }
 
 /* The step that stands becomes the past of the next. */
@@ -305,8 +326,8 @@ LANES_KINDS(put, simd,
 LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
 LANES_KINDS(error_of, lanes->simd, (struct lanes * lanes, const double *errors), lanes,
             errors)
-LANES_KINDS(speed, lanes->simd, (const struct lanes *lanes, double *square), lanes,
-            square)
+LANES_KINDS(radius, lanes->simd, (const struct lanes *lanes, double *radius), lanes,
+            radius)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
             h, end)
@@ -360,6 +381,20 @@ void lanes_rows_free(double *rows)
     mem_free(raw);
 }
 
+/* What looks for stiffness need. */
+static void look_ahead(struct lanes *lanes)
+{
+    const struct lanes_system *system = &lanes->system;
+    size_t states = lanes->group_end[0];
+    while (lanes->entry_count < system->slope_count &&
+           system->slopes[lanes->entry_count].row < states)
+        lanes->entry_count++;
+    lanes->entries =
+        mem_copy(system->slopes, lanes->entry_count * sizeof *lanes->entries);
+    lanes->slopes = lanes_rows_new(system->slope_count + system->rows);
+    lanes->look = lanes_rows_new(3 * states);
+}
+
 struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
 {
     struct lanes *out = mem_new(1, sizeof *out);
@@ -383,6 +418,8 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
         out->k[j] = lanes_rows_new(system->rows);
     if (system->method == LANES_ROSENBROCK)
         out->rosenbrock = rosenbrock_new(system, out->simd);
+    if (system->stiff_after)
+        look_ahead(out);
     out->system.state = NULL; /* the caller's, and copied */
     out->system.slopes = NULL;
     return out;
@@ -401,6 +438,9 @@ void lanes_destroy(struct lanes **lanes)
     for (size_t j = 0; j < gone->stages; j++)
         lanes_rows_free(gone->k[j]);
     rosenbrock_destroy(&gone->rosenbrock);
+    mem_free(gone->entries);
+    lanes_rows_free(gone->slopes);
+    lanes_rows_free(gone->look);
     mem_free(gone);
     *lanes = NULL;
 }
@@ -413,7 +453,8 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
     lanes->t[lane] = lanes->begun[lane] = t;
     lanes->taken[lane] = 0;
     lanes->steps[lane] = 0;
-    lanes->hits[lane] = lanes->misses[lane] = 0;
+    lanes->hits[lane] = 0;
+    lanes->look_at[lane] = (double)lanes->system.stiff_after;
     lanes->sized &= ~LANE_BIT(lane);
     lanes->moves[lane] = 0;
     lanes->state[lane] = LANE_ARRIVED;
@@ -579,22 +620,22 @@ static void step_rosenbrock(struct lanes *lanes, double *h, double *end)
 /* Gives up what stability alone has kept short for so many steps. */
 static void look_for_stiffness(struct lanes *lanes)
 {
-    double square[LANES];
+    double most[LANES];
     lane_set old = 0;
     EACH_LANE
-    if (lanes->stepped[l] != 0 && lanes->steps[l] > (double)lanes->system.stiff_after)
+    if (lanes->moves[l] != 0 && lanes->stepped[l] != 0 &&
+        lanes->steps[l] >= lanes->look_at[l])
         old |= LANE_BIT(l);
     if (!old)
         return;
-    speed(lanes, square);
+    memcpy(lanes->system.stage, lanes->next, lanes->system.rows * LANES * sizeof(double));
+    lanes->system.linear(lanes->system.context, lanes->t, lanes->slopes);
+    radius(lanes, most);
     EACH_OF(old)
     {
-        bool hit = square[l] > STABLE_MOST * STABLE_MOST;
-        lanes->misses[l] = hit ? 0 : lanes->misses[l] + 1;
-        lanes->hits[l] = hit ? lanes->hits[l] + 1 : lanes->hits[l];
-        if (lanes->misses[l] == STIFF_MISSES)
-            lanes->hits[l] = 0;
-        if (lanes->hits[l] < STIFF_HITS || lanes->moves[l] == 0)
+        lanes->look_at[l] += LOOK_EVERY;
+        lanes->hits[l] = most[l] * lanes->taken[l] > STABLE_MOST ? lanes->hits[l] + 1 : 0;
+        if (lanes->hits[l] < LOOKS)
             continue;
         lanes->state[l] = LANE_STIFF;
         lanes->moves[l] = 0;

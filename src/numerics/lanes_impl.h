@@ -25,7 +25,12 @@ struct lanes {
     double factor[LANES];              /* of h, by that */
     double steps[LANES];
     enum lane_state state[LANES];
-    unsigned hits[LANES], misses[LANES]; /* of looks for stiffness */
+    /* Looks for stiffness: when the next is, in steps, and how many have found it. */
+    double look_at[LANES];
+    unsigned hits[LANES];
+    struct lanes_entry *entries; /* [entry_count] of J; NULL: nobody looks */
+    size_t entry_count;
+    double *slopes, *look; /* room for them */
     /* 1 or 0: */
     double moves[LANES];   /* LANE_MOVING */
     double arrived[LANES]; /* with the last step */

@@ -105,7 +105,7 @@ struct rosenbrock {
     struct elimination *elimination;
     struct elimination_plan **plans; /* [groups] */
     struct coupling *couplings;
-    double *slopes;  /* [slope_count][LANES] */
+    double *slopes;  /* [slope_count][LANES], and then */
     double *by_time; /* [rows][LANES] */
 };
 
@@ -132,8 +132,8 @@ struct rosenbrock *rosenbrock_new(const struct lanes_system *system, enum simd s
         out->couplings[i] = (struct coupling){system->slopes[own + i].row * LANES,
                                               (uint32_t)((own + i) * LANES),
                                               system->slopes[own + i].column * LANES};
-    out->slopes = lanes_rows_new(system->slope_count);
-    out->by_time = lanes_rows_new(system->rows);
+    out->slopes = lanes_rows_new(system->slope_count + system->rows);
+    out->by_time = out->slopes + system->slope_count * LANES;
     return out;
 }
 
@@ -148,7 +148,6 @@ void rosenbrock_destroy(struct rosenbrock **rosenbrock)
     elimination_destroy(&gone->elimination);
     mem_free(gone->couplings);
     lanes_rows_free(gone->slopes);
-    lanes_rows_free(gone->by_time);
     mem_free(gone);
     *rosenbrock = NULL;
 }
@@ -290,7 +289,7 @@ void rosenbrock_linearise(struct lanes *lanes)
     struct rosenbrock *rosenbrock = lanes->rosenbrock;
     memcpy(system->stage, lanes->y, system->rows * LANES * sizeof(double));
     system->rate(system->context, lanes->t, lanes->k[0]);
-    system->linear(system->context, lanes->t, rosenbrock->slopes, rosenbrock->by_time);
+    system->linear(system->context, lanes->t, rosenbrock->slopes);
 }
 
 void rosenbrock_stages(struct lanes *lanes, const double *h, const double *end)

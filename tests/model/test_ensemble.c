@@ -111,11 +111,10 @@ static void same_bits(const struct cohort *c, size_t i, const struct cohort *fir
     assert_memory_equal(c->d_f[i], first->d_f[i], sizeof c->d_f[i]);
 }
 
-static void ensemble__results_depend_on_nobody_else(void **state)
+static void depends_on_nobody_else(enum lanes_method method)
 {
-    (void)state;
     struct cohort *first = cohort_new();
-    struct ensemble *one = ensemble_new(first->model, true, 1e-6, SIMD_SCALAR);
+    struct ensemble *one = ensemble_new(first->model, method, true, 1e-6, SIMD_SCALAR);
     for (size_t i = 0; i < PATIENTS; i++) /* each alone, in the first lane */
         run_all_of(one, &first->requests[i], 1);
     ensemble_destroy(&one);
@@ -123,7 +122,7 @@ static void ensemble__results_depend_on_nobody_else(void **state)
         for (size_t shift = 0; shift < PATIENTS; shift += 9) {
             struct cohort *c = cohort_new();
             struct request queue[PATIENTS];
-            struct ensemble *ensemble = ensemble_new(c->model, true, 1e-6, simd);
+            struct ensemble *ensemble = ensemble_new(c->model, method, true, 1e-6, simd);
             for (size_t i = 0; i < PATIENTS;
                  i++) /* another order, every third backwards */
                 queue[i] =
@@ -142,15 +141,46 @@ static void ensemble__results_depend_on_nobody_else(void **state)
     cohort_free(first);
 }
 
+static void ensemble__results_depend_on_nobody_else(void **state)
+{
+    (void)state;
+    depends_on_nobody_else(LANES_TSITOURAS);
+    depends_on_nobody_else(LANES_ROSENBROCK);
+}
+
+/* Doses that move in time, infusions, a covariate that steps: both methods come to the
+ * same values and slopes. */
+static void ensemble__methods_agree(void **state)
+{
+    (void)state;
+    struct cohort *c[2] = {cohort_new(), cohort_new()};
+    for (size_t i = 0; i < 2; i++) {
+        struct ensemble *ensemble = ensemble_new(
+            c[i]->model, i ? LANES_ROSENBROCK : LANES_TSITOURAS, true, 1e-9, simd_best());
+        run_all_of(ensemble, c[i]->requests, PATIENTS);
+        ensemble_destroy(&ensemble);
+    }
+    for (size_t i = 0; i < PATIENTS; i++)
+        for (size_t j = 0; j < TIMES; j++) {
+            assert_relative(c[1]->f[i][j], c[0]->f[i][j], 1e-6);
+            for (size_t k = 0; k < 4; k++)
+                assert_near(c[1]->d_f[i][j][k], c[0]->d_f[i][j][k],
+                            1e-6 * (fabs(c[0]->d_f[i][j][k]) + fabs(c[0]->f[i][j])));
+        }
+    cohort_free(c[0]);
+    cohort_free(c[1]);
+}
+
 /* Without derivatives the steps are others, so that values agree to the tolerance. */
 static void ensemble__values_need_no_derivatives(void **state)
 {
     (void)state;
     struct cohort *with = cohort_new(), *without = cohort_new();
-    struct ensemble *ensemble = ensemble_new(with->model, true, 1e-9, simd_best());
+    struct ensemble *ensemble =
+        ensemble_new(with->model, LANES_TSITOURAS, true, 1e-9, simd_best());
     run_all_of(ensemble, with->requests, PATIENTS);
     ensemble_destroy(&ensemble);
-    ensemble = ensemble_new(without->model, false, 1e-9, simd_best());
+    ensemble = ensemble_new(without->model, LANES_TSITOURAS, false, 1e-9, simd_best());
     run_all_of(ensemble, without->requests, PATIENTS);
     ensemble_destroy(&ensemble);
     for (size_t i = 0; i < PATIENTS; i++)
@@ -191,12 +221,24 @@ static void ensemble__returns_what_is_stiff(void **state)
         requests[i].read_count = 1;
         requests[i].observation = &observation;
     }
-    struct ensemble *ensemble = ensemble_new(model, true, 1e-9, simd_best());
+    struct ensemble *ensemble =
+        ensemble_new(model, LANES_TSITOURAS, true, 1e-9, simd_best());
     run_all_of(ensemble, requests, 2);
     assert_int_equal(requests[0].err, ERR_NUMERIC);
+    assert_true(requests[0].stiff && !requests[1].stiff);
     assert_ok(requests[1].err);
+    assert_true(ensemble_work(ensemble).steps < 2000);
     /* y = 10/9 (e^-t - e^-10t) */
     assert_relative(f[1], 10.0 / 9 * (exp(-5) - exp(-50)), 1e-7);
+    ensemble_destroy(&ensemble);
+    /* For the other it is easy: y = fast/(fast - 1) (e^-t - e^-(fast t)), and its slope
+     * along log k = 0 is -t y but for some 1e-7 of it. */
+    ensemble = ensemble_new(model, LANES_ROSENBROCK, true, 1e-9, simd_best());
+    run_all_of(ensemble, requests, 1);
+    assert_ok(requests[0].err);
+    assert_relative(f[0], exp(-5) / (1 - 1e-7), 1e-7);
+    assert_relative(d_f[0], -5 * exp(-5), 1e-6);
+    assert_true(ensemble_work(ensemble).steps < 500);
     ensemble_destroy(&ensemble);
     model_destroy(&model);
 }
@@ -205,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ensemble__results_depend_on_nobody_else),
+        cmocka_unit_test(ensemble__methods_agree),
         cmocka_unit_test(ensemble__values_need_no_derivatives),
         cmocka_unit_test(ensemble__returns_what_is_stiff),
     };

@@ -78,29 +78,38 @@ static void predict(struct course *course, enum engine_solver solver, double tol
     engine_destroy(&engine);
 }
 
+#define SLOPES (2 * TIMES * MODEL_PARAMETERS_MAX)
+
+static void agree(uint64_t seed, size_t p, const double *f, const double *slopes,
+                  const double *f_theirs, const double *slopes_theirs)
+{
+    for (size_t i = 0; i < 2 * TIMES; i++) {
+        if (!(fabs(f[i] - f_theirs[i]) <= 1e-7 * (1 + fabs(f_theirs[i]))))
+            fail_msg("seed %zu, value %zu: %.12g in lanes, %.12g by CVODES", (size_t)seed,
+                     i, f[i], f_theirs[i]);
+        for (size_t k = 0; k < p; k++) {
+            double ours = slopes[i * p + k], theirs = slopes_theirs[i * p + k];
+            if (!(fabs(ours - theirs) <= 1e-5 * (1 + fabs(theirs))))
+                fail_msg("seed %zu, d f[%zu] by p%zu: %.12g in lanes, %.12g by CVODES",
+                         (size_t)seed, i, k, ours, theirs);
+        }
+    }
+}
+
+/* By both methods of the lanes. */
 static void grammar__models_in_lanes_agree_with_cvodes(void **state)
 {
     (void)state;
     size_t count = nightly ? 1000 : 60;
     for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[2][2 * TIMES], slopes[2][2 * TIMES * MODEL_PARAMETERS_MAX];
+        double times[TIMES], f[3][2 * TIMES], slopes[3][SLOPES];
         struct course course;
         open_course(&course, seed, RANDOM_SMOOTH | RANDOM_KINKS, 0, times);
-        size_t p = course.layout.p;
         predict(&course, ENGINE_LANES, 1e-10, f[0], slopes[0]);
         predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
-        for (size_t i = 0; i < 2 * TIMES; i++) {
-            if (!(fabs(f[0][i] - f[1][i]) <= 1e-7 * (1 + fabs(f[1][i]))))
-                fail_msg("seed %zu, value %zu: %.12g in lanes, %.12g by CVODES", seed, i,
-                         f[0][i], f[1][i]);
-            for (size_t k = 0; k < p; k++) {
-                double ours = slopes[0][i * p + k], theirs = slopes[1][i * p + k];
-                if (!(fabs(ours - theirs) <= 1e-5 * (1 + fabs(theirs))))
-                    fail_msg(
-                        "seed %zu, d f[%zu] by p%zu: %.12g in lanes, %.12g by CVODES",
-                        seed, i, k, ours, theirs);
-            }
-        }
+        predict(&course, ENGINE_ROSENBROCK, 1e-10, f[2], slopes[2]);
+        agree(seed, course.layout.p, f[0], slopes[0], f[1], slopes[1]);
+        agree(seed, course.layout.p, f[2], slopes[2], f[1], slopes[1]);
         course_close(&course);
     }
 }

@@ -125,6 +125,126 @@ static void twin__derivatives_are_right_across_every_stop(void **state)
     model_destroy(&model);
 }
 
+/* --- what is stiff
+ * ----------------------------------------------------------------------- */
+
+/* Friberg's chain (J Clin Oncol 20:4713, 2002) under a drug with a half-life of a minute.
+ */
+static const char chain_text[] =
+    "model chain version 1 \"stiff\"\ntime h\n"
+    "[parameters]\n"
+    "ke = 41.6 1/h (1, 500) lognormal sd 0.3\n"
+    "BA = 5.05 10^9/L (0.5, 50) lognormal sd 0.4\n"
+    "MTT = 88.7 h (10, 500) lognormal sd 0.15\n"
+    "SL = 8.58 1/mg (0.1, 500) lognormal sd 0.3\n"
+    "g = 0.161 1 (0.01, 2) lognormal sd 0.1\n"
+    "[doses]\ndrug -> A mg over 1 h\n"
+    "[equations]\n"
+    "ktr = 4/MTT\n"
+    "d/dt(A) = -ke*A\n"
+    "d/dt(P) = ktr*P*((1 - SL*A)*(BA/C)^g - 1) init BA\n"
+    "d/dt(T1) = ktr*(P - T1) init BA\nd/dt(T2) = ktr*(T1 - T2) init BA\n"
+    "d/dt(T3) = ktr*(T2 - T3) init BA\nd/dt(C) = ktr*(T3 - C) init BA\n"
+    "[observations]\nseen : C ~ prop(0.2)\n";
+
+/* A cell of the heart's muscle (Mitchell and Schaeffer, Bull Math Biol 65:767, 2003), its
+ * gate made smooth; each dose is a stimulus of a millisecond. */
+static const char cell_text[] =
+    "model cell version 1 \"stiff\"\ntime s\n"
+    "[parameters]\n"
+    "tin = 0.3 ms (0.01, 10) lognormal sd 0.1\n"
+    "tout = 6 ms (0.1, 100) lognormal sd 0.1\n"
+    "topen = 120 ms (1, 1000) lognormal sd 0.1\n"
+    "tclose = 150 ms (1, 1000) lognormal sd 0.1\n"
+    "[doses]\ndrug -> v 1 over 1 ms\n"
+    "[equations]\n"
+    "gate = expit((v - 0.13)/0.02)\n"
+    "d/dt(v) = h*v^2*(1 - v)/tin - v/tout unit 1\n"
+    "d/dt(h) = (1 - gate)*(1 - h)/topen - gate*h/tclose init 1\n"
+    "[observations]\nseen : h ~ add(1)\n";
+
+/* A reliever that acts for minutes over an airway that changes in days. */
+static const char airway_text[] = "model airway version 1 \"stiff\"\ntime h\n"
+                                  "[parameters]\n"
+                                  "ko = 4.6 1/h (0.1, 100) lognormal sd 0.3\n"
+                                  "kin = 0.0058 1/h (1e-5, 1) lognormal sd 0.3\n"
+                                  "E50 = 20 ug (1, 1000) lognormal sd 0.3\n"
+                                  "Emax = 0.4 1 (0.01, 2) lognormal sd 0.2\n"
+                                  "[doses]\ndrug -> S ug\n"
+                                  "[equations]\n"
+                                  "d/dt(S) = -60*ko*S\n"
+                                  "relief = Emax*S/(E50 + S)\n"
+                                  "d/dt(B) = 60*ko*(relief - B) unit 1\n"
+                                  "d/dt(M) = kin*(1 - M - B) init 1 unit 1\n"
+                                  "[observations]\nseen : M*(1 + B) ~ add(1)\n";
+
+static struct record *stiff_record(const char *time_unit, const char *unit, double amount,
+                                   double period)
+{
+    struct record *record = record_new("1", time_unit);
+    for (size_t i = 0; i < 4; i++)
+        assert_ok(record_dose(record, period * (double)i, "drug", unit, amount, -1, i));
+    for (size_t i = 0; i < 20; i++)
+        assert_ok(record_measurement(record, period * (0.013 + 0.21 * (double)i), "seen",
+                                     NULL, 1, CENSORED_NOT, 4 + i));
+    record_sort(record);
+    return record;
+}
+
+/* By lanes that find out, by those for what is stiff, and by CVODES; and how much of it
+ * the first did. */
+static struct engine_work check_stiff(const char *text, struct record *record)
+{
+    static const enum engine_solver solvers[] = {ENGINE_BDF, ENGINE_LANES,
+                                                 ENGINE_ROSENBROCK};
+    struct model *model = parse(text);
+    struct prior_layout layout;
+    struct prior *prior;
+    struct twin *twin;
+    struct engine_work work = {0};
+    assert_ok(prior_layout(model, &layout));
+    assert_ok(prior_from_model(model, &prior));
+    assert_ok(twin_new(model, &layout, record, &twin));
+    double f[3][20], slopes[3][20 * 8], largest = 0;
+    for (size_t i = 0; i < 3; i++) {
+        struct engine_options options = {solvers[i], 1e-10};
+        struct engine *engine = engine_new(model, &layout, &options);
+        assert_ok(twin_predict(engine, twin, prior->effects, NULL, f[i], slopes[i]));
+        if (solvers[i] == ENGINE_LANES)
+            engine_work(engine, &work);
+        engine_destroy(&engine);
+    }
+    for (size_t i = 0; i < 20; i++)
+        largest = fmax(largest, fabs(f[0][i]));
+    for (size_t way = 1; way < 3; way++)
+        for (size_t i = 0; i < 20; i++) {
+            assert_near(f[way][i], f[0][i], 1e-7 * largest);
+            for (size_t k = 0; k < layout.p; k++)
+                assert_near(slopes[way][i * layout.p + k], slopes[0][i * layout.p + k],
+                            1e-6 * largest);
+        }
+    prior_destroy(&prior);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+    return work;
+}
+
+/* What is found to be stiff is begun by one method and done by the other; the cell is
+ * not, at this tolerance. */
+static void twin__what_is_stiff_goes_through_lanes_as_through_cvodes(void **state)
+{
+    (void)state;
+    struct engine_work work = check_stiff(chain_text, stiff_record("h", "mg", 5, 504));
+    assert_int_equal(work.solves, 2);
+    assert_in_range(work.steps, 500, 5000);
+    work = check_stiff(airway_text, stiff_record("h", "ug", 200, 120));
+    assert_int_equal(work.solves, 2);
+    assert_in_range(work.steps, 500, 5000);
+    work = check_stiff(cell_text, stiff_record("s", "1", 0.3, 0.8));
+    assert_int_equal(work.solves, 1);
+}
+
 /* x' = a W1(t) + W2(t): W1 and W2 interpolated between records at different times, W3
  * held: x(t) is the sum of two areas of trapezoids and one of steps. */
 static void twin__covariates_move_as_declared(void **state)
@@ -470,6 +590,7 @@ int main(void)
         cmocka_unit_test(twin__periodic_courses_begin_where_they_repeat),
         cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
+        cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),
     };
     return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
 }

@@ -90,17 +90,19 @@ void courses_agree_with_differences(const struct courses_one *courses, size_t co
 /* --- lanes and CVODES ------------------------------------------------------------------
  */
 
-/* Two solvers that share nothing but the program: values and derivatives at every time of
- * every course. */
+/* Solvers that share nothing but the program, both of the lanes' methods and CVODES:
+ * values and derivatives at every time of every course. */
 static void compare_solvers(struct course *course, const double *times, size_t count)
 {
     size_t p = course->layout.p, d = p + course->layout.q;
     size_t n = count * model_observations(course->model);
-    double *f[2], *jacobian[2], phi[MODEL_PARAMETERS_MAX] = {0}, largest = 0;
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF,
+                                                 ENGINE_ROSENBROCK};
+    double *f[3], *jacobian[3], phi[MODEL_PARAMETERS_MAX] = {0}, largest = 0;
     course_transformed(course, phi);
     course_read_all(course, times, count);
-    for (size_t i = 0; i < 2; i++) {
-        struct engine_options options = {i ? ENGINE_BDF : ENGINE_LANES, 1e-11};
+    for (size_t i = 0; i < 3; i++) {
+        struct engine_options options = {solvers[i], 1e-11};
         struct engine *engine = engine_new(course->model, &course->layout, &options);
         f[i] = mem_new(n, sizeof(double));
         jacobian[i] = mem_new(n * d, sizeof(double));
@@ -109,14 +111,15 @@ static void compare_solvers(struct course *course, const double *times, size_t c
     }
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(f[0][i]));
-    for (size_t i = 0; i < n; i++) {
-        assert_near(f[0][i], f[1][i], 1e-8 * fabs(f[1][i]) + 1e-11 * largest);
+    for (size_t i = 0; i < 2 * n; i++) {
+        size_t ours = i < n ? 0 : 2, at = i % n;
+        assert_near(f[ours][at], f[1][at], 1e-8 * fabs(f[1][at]) + 1e-11 * largest);
         for (size_t a = 0; a < d; a++)
-            assert_near(jacobian[0][i * d + a], jacobian[1][i * d + a],
-                        1e-7 * (fabs(jacobian[1][i * d + a]) + fabs(f[1][i])) +
+            assert_near(jacobian[ours][at * d + a], jacobian[1][at * d + a],
+                        1e-7 * (fabs(jacobian[1][at * d + a]) + fabs(f[1][at])) +
                             1e-10 * largest);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         mem_free(f[i]);
         mem_free(jacobian[i]);
     }
