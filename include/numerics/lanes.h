@@ -130,6 +130,8 @@ enum lanes_method {
     /* For what is stiff (numerics/rosenbrock.c): linear algebra in every step, and steps
      * as long as the solution is smooth. */
     LANES_ROSENBROCK,
+    /* Runge and Kutta's, of order 4, in steps of one length (numerics/classic.c). */
+    LANES_CLASSIC,
 };
 
 /* A place in a matrix that can be different from zero. */
@@ -156,6 +158,7 @@ struct lanes_system {
                     double *dydt);
     void *context;
     double relative_tolerance;
+    double step;      /* of LANES_CLASSIC */
     size_t steps_max; /* of a problem, refused ones too */
     /* Explicit: after so many steps a problem is looked at, and given up as LANE_STIFF
      * where stability alone keeps its steps short. 0: never. */

@@ -412,8 +412,13 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
     out->absolute = lanes_rows_new(system->rows);
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
-    out->last = system->method == LANES_TSITOURAS ? STAGES - 1 : 0;
-    out->stages = system->method == LANES_TSITOURAS ? STAGES : ROSENBROCK_STAGES + 1;
+    static const struct {
+        size_t stages, last;
+    } rates[] = {[LANES_TSITOURAS] = {STAGES, STAGES - 1},
+                 [LANES_ROSENBROCK] = {ROSENBROCK_STAGES + 1, 0},
+                 [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES}};
+    out->stages = rates[system->method].stages;
+    out->last = rates[system->method].last;
     for (size_t j = 0; j < out->stages; j++)
         out->k[j] = lanes_rows_new(system->rows);
     if (system->method == LANES_ROSENBROCK)
@@ -454,6 +459,8 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
     lanes->taken[lane] = 0;
     lanes->steps[lane] = 0;
     lanes->hits[lane] = 0;
+    lanes->origin[lane] = t;
+    lanes->passed[lane] = 0;
     lanes->look_at[lane] = (double)lanes->system.stiff_after;
     lanes->sized &= ~LANE_BIT(lane);
     lanes->moves[lane] = 0;
@@ -646,11 +653,19 @@ void lanes_step(struct lanes *lanes)
 {
     double h[LANES], end[LANES];
     take_past(lanes);
-    if (lanes->system.method == LANES_ROSENBROCK)
-        step_rosenbrock(lanes, h, end);
-    else
+    switch (lanes->system.method) {
+    case LANES_TSITOURAS:
         step_tsitouras(lanes, h, end);
-    judge(lanes, h, end);
+        judge(lanes, h, end);
+        break;
+    case LANES_ROSENBROCK:
+        step_rosenbrock(lanes, h, end);
+        judge(lanes, h, end);
+        break;
+    case LANES_CLASSIC:
+        take_first_rates(lanes);
+        classic_step(lanes);
+    }
     EACH_LANE
     if (lanes->state[l] == LANE_MOVING && lanes->moves[l] == 0)
         lanes->state[l] = lanes->arrived[l] != 0 ? LANE_ARRIVED : LANE_FAILED;
@@ -660,8 +675,14 @@ void lanes_step(struct lanes *lanes)
 
 void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, size_t count)
 {
-    if (lanes->system.method == LANES_ROSENBROCK)
-        rosenbrock_between(lanes, t, rows, count);
-    else
+    switch (lanes->system.method) {
+    case LANES_TSITOURAS:
         between(lanes, t, rows, count);
+        break;
+    case LANES_ROSENBROCK:
+        rosenbrock_between(lanes, t, rows, count);
+        break;
+    case LANES_CLASSIC:
+        classic_between(lanes, t, rows, count);
+    }
 }

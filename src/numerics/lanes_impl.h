@@ -4,7 +4,7 @@
 #include "numerics/lanes.h"
 
 /* lanes_impl - a block of lanes as its methods see it: lanes.c, which has the control of
- * steps and Tsitouras' method, and rosenbrock.c. */
+ * steps and Tsitouras' method, rosenbrock.c and classic.c. */
 
 #define LANES_RATES_MAX 9
 
@@ -38,7 +38,10 @@ struct lanes {
     double refused[LANES]; /* the last step did not stand */
     lane_set jumped;       /* whose first rate is not known */
     lane_set sized;        /* whose h means something */
-    struct rosenbrock *rosenbrock; /* NULL: Tsitouras' */
+    struct rosenbrock *rosenbrock; /* of that method */
+    /* Of steps of one length: where they are counted from, and how many have been passed.
+     */
+    double origin[LANES], passed[LANES];
 };
 
 /* --- sums -----------------------------------------------------------------------------
@@ -77,5 +80,15 @@ struct rosenbrock_method {
     double inside[3][ROSENBROCK_STAGES];
 };
 void rosenbrock_method(struct rosenbrock_method *method);
+
+/* --- steps of one length (classic.c)
+ * ---------------------------------------------------- */
+
+#define CLASSIC_STAGES 4
+
+/* A step from rates that are known, judged as well. */
+void classic_step(struct lanes *lanes);
+void classic_between(struct lanes *lanes, const double *t, const size_t *rows,
+                     size_t count);
 
 #endif
