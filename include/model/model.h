@@ -37,6 +37,8 @@ const char *model_name(const struct model *model);
 const char *model_title(const struct model *model);
 uint32_t model_version(const struct model *model);
 const char *model_time_unit(const struct model *model);
+/* The length of its solver's steps, where its text gives one; 0: they find their own. */
+double model_step(const struct model *model);
 const char *model_question(const struct model *model); /* what it answers; or "" */
 size_t model_sources(const struct model *model);       /* where it comes from */
 const char *model_source(const struct model *model, size_t index);

@@ -617,6 +617,21 @@ static enum err check_time(struct model *model)
                         model->syntax->time.text);
 }
 
+static enum err check_step(struct model *model)
+{
+    const struct step_line *line = &model->syntax->step;
+    double factor;
+    if (!line->at)
+        return ERR_OK;
+    if (unit_factor(&line->unit.unit, &model->syntax->time.unit, &factor) != ERR_OK)
+        return refuse(model, line->unit.at, E3001, "a step is a time, not %s",
+                      line->unit.text);
+    if (!(line->length > 0))
+        return refuse(model, line->at, E4009, "a step is positive");
+    model->step = line->length * factor;
+    return ERR_OK;
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct inserted *x = a, *y = b;
@@ -632,6 +647,8 @@ enum err model_check(struct model *model)
 {
     struct syntax *s = model->syntax;
     enum err err = check_time(model);
+    if (err == ERR_OK)
+        err = check_step(model);
     if (err == ERR_OK)
         err = names_check(s);
     CHECK_EACH(s->parameter_count, check_parameter(model, i));

@@ -10,12 +10,15 @@
 /* Of one individual. After so many it is asked whether it is stiff. */
 #define LANE_STEPS_MAX 200000
 #define STIFF_AFTER 400
+/* Steps that a text gives a length. */
+#define STEPS_OF_ONE_LENGTH_MAX 20000000
 
 struct ensemble {
     const struct model *model;
     const struct program *program;
     enum simd simd;
     double tolerance;
+    enum lanes_method method;
     size_t states, rows, directions;
     struct lanes *lanes;
     double *registers; /* [program->registers][LANES]; the rows of y are among them */
@@ -208,6 +211,11 @@ static void tell_structure(const struct ensemble *ensemble, struct lanes_system 
     system->linear = linear;
 }
 
+static size_t steps_max(enum lanes_method method)
+{
+    return method == LANES_CLASSIC ? STEPS_OF_ONE_LENGTH_MAX : LANE_STEPS_MAX;
+}
+
 static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method method)
 {
     size_t group_end[MODEL_PARAMETERS_MAX + 1], *state;
@@ -224,7 +232,8 @@ static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method meth
                                                                                  : NULL,
         .context = ensemble,
         .relative_tolerance = ensemble->tolerance,
-        .steps_max = LANE_STEPS_MAX,
+        .step = ensemble->model->step,
+        .steps_max = steps_max(method),
         .stiff_after = gives_up ? STIFF_AFTER : 0,
     };
     tell_structure(ensemble, &system, &state, &slopes);
@@ -262,6 +271,7 @@ struct ensemble *ensemble_new(const struct model *model, enum lanes_method metho
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
+    out->method = method;
     out->lanes = block_new(out, method);
     return out;
 }
@@ -418,7 +428,7 @@ static enum err refuse(struct ensemble *ensemble, size_t lane)
         ensemble->requests[lane]->stiff = true;
         return err_set(ERR_NUMERIC, "too stiff at time %g", now);
     }
-    if (steps >= LANE_STEPS_MAX)
+    if (steps >= steps_max(ensemble->method))
         return err_set(ERR_NUMERIC, "%zu steps lead from time %g only to %g", steps,
                        ensemble->runs[lane].start, now);
     return err_set(ERR_NUMERIC, "at time %g no step is small enough for tolerance %g",

@@ -70,6 +70,11 @@ uint32_t model_version(const struct model *model)
     return model->syntax->version;
 }
 
+double model_step(const struct model *model)
+{
+    return model->step;
+}
+
 const char *model_time_unit(const struct model *model)
 {
     return model->syntax->time.text;
@@ -377,6 +382,9 @@ char *model_describe(const struct model *model, bool program)
         listing_add(&listing, "question: %s\n", model_question(model));
     for (size_t i = 0; i < model_sources(model); i++)
         listing_add(&listing, "source: %s\n", model_source(model, i));
+    if (model_step(model) > 0)
+        listing_add(&listing, "in steps of %g %s, by Runge and Kutta's method\n",
+                    model_step(model), model_time_unit(model));
     listing_add(&listing, "runs as %s\n",
                 model_execution(model) == EXECUTION_GENERATED
                     ? "C that was made of it when this program was built"

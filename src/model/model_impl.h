@@ -497,6 +497,13 @@ struct range_line { /* [what-if] */
 };
 
 /* A parsed text. Everything it points to lives in its arena. */
+/* solver rk4 step LENGTH UNIT */
+struct step_line {
+    size_t at; /* 0: there is none, and steps are as long as they can be */
+    double length;
+    struct unit_text unit;
+};
+
 struct syntax {
     struct source source;
     struct arena *arena;
@@ -506,6 +513,7 @@ struct syntax {
     struct expr *period; /* NULL: it begins where init says */
     size_t period_at;
     double periods; /* so many before it begins */
+    struct step_line step;
     const char *question, *sources[MODEL_SOURCES_MAX];
     size_t source_count;
     struct parameter_line parameters[MODEL_PARAMETERS_MAX];
@@ -595,6 +603,7 @@ struct model {
     struct model_plausible plausible[MODEL_OUTCOMES_MAX];
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     double correlation[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
+    double step; /* of a solver with steps of one length, in the model's time; 0: none */
     struct inserted *inserted;
     size_t inserted_count, inserted_capacity;
     struct program *program;
@@ -621,7 +630,8 @@ typedef void generated_stream(double *registers, enum simd simd);
 typedef void generated_rates(const double *registers, const double *more, double *out,
                              enum simd simd);
 
-/* And where a stage of a step is, whatever the registers of states and sensitivities hold.
+/* And where a stage of a step is, whatever the registers of states and sensitivities
+ * hold.
  */
 typedef void generated_rates_at(const double *registers, const struct lanes_place *place,
                                 const double *more, double *out, enum simd simd);
@@ -689,8 +699,8 @@ struct program {
     struct stream rate, rate_slopes;   /* states; then sensitivities */
     struct stream jacobian;            /* rates; then entries */
     /* Everything a linear rate has beside its value: entries; then rates by time. With
-     * derivatives: entries; bends; then rates and sensitivities' rates by time. Neither has
-     * results where that would be too much to compile. */
+     * derivatives: entries; bends; then rates and sensitivities' rates by time. Neither
+     * has results where that would be too much to compile. */
     struct stream linear, linear_slopes;
     struct stream observe, observe_slopes; /* observations; then each [directions] */
     struct stream derive;                  /* quantities */

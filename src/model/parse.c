@@ -37,6 +37,28 @@ static enum err skip_empty_lines(struct parser *parser)
     return err;
 }
 
+/* `solver rk4 step LENGTH UNIT`, behind the line of time. */
+static enum err solver(struct parser *parser)
+{
+    struct step_line *step = &parser->syntax->step;
+    enum err err = skip_empty_lines(parser);
+    if (err != ERR_OK || !parser_at_word(parser, "solver"))
+        return err;
+    step->at = parser->token.at;
+    static const char *const words[] = {"rk4", "step"};
+    for (size_t i = 0; i < 2 && err == ERR_OK; i++) {
+        if ((err = parser_advance(parser)) == ERR_OK && !parser_at_word(parser, words[i]))
+            err = parser_expected(parser, words[i]);
+    }
+    if (err == ERR_OK)
+        err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "the length of a step", &step->length);
+    if (err == ERR_OK)
+        err = parser_take_unit(parser, true, &step->unit);
+    return err == ERR_OK ? parser_take_line_end(parser) : err;
+}
+
 /* `question "..."` and `source "..."`, behind the line of time. */
 static enum err identity(struct parser *parser)
 {
@@ -102,6 +124,8 @@ static enum err header(struct parser *parser)
         err = parser_take_unit(parser, false, &s->time);
     if (err == ERR_OK)
         err = parser_take_line_end(parser);
+    if (err == ERR_OK)
+        err = solver(parser);
     return err == ERR_OK ? identity(parser) : err;
 }
 

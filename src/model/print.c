@@ -567,6 +567,16 @@ static void put_period(struct bytes *out, const struct syntax *s)
     put_text(out, " periods\n");
 }
 
+static void put_step(struct bytes *out, const struct step_line *step)
+{
+    char length[NUMBER_TEXT_MAX];
+    if (!step->at)
+        return;
+    number_print(step->length, length);
+    put_words(out, "solver rk4 step ", length, " ");
+    put_words(out, step->unit.text, "\n", "");
+}
+
 char *syntax_print(const struct syntax *s)
 {
     struct bytes out = {0};
@@ -577,6 +587,7 @@ char *syntax_print(const struct syntax *s)
     if (s->title)
         put_words(&out, "  \"", s->title, "\"");
     put_words(&out, "\ntime ", s->time.text, "\n");
+    put_step(&out, &s->step);
     if (s->question)
         put_words(&out, "question \"", s->question, "\"\n");
     for (size_t i = 0; i < s->source_count; i++)

@@ -303,10 +303,11 @@ static void mover_init(struct mover *mover, const struct model *model,
         mover_cvodes(mover, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF);
         return;
     }
-    bool stiff = options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model);
+    enum lanes_method method = model_step(model) > 0 ? LANES_CLASSIC : LANES_TSITOURAS;
+    if (options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model))
+        method = LANES_ROSENBROCK;
     mover->ensembles[KIND_MILD] =
-        ensemble_new(model, stiff ? LANES_ROSENBROCK : LANES_TSITOURAS,
-                     mover->derivatives, mover->tolerance, mover->simd);
+        ensemble_new(model, method, mover->derivatives, mover->tolerance, mover->simd);
 }
 
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
@@ -521,7 +522,8 @@ static void done_at_last(void *context, struct request *request)
     supply->done(supply->context, request);
 }
 
-/* What mild ones' method cannot do, whatever the reason, the other tries. */
+/* What mild ones' method cannot do, whatever the reason, the other tries; what a text's
+ * own steps cannot, too. */
 static void done_or_not(void *context, struct request *request)
 {
     struct sorting *sorting = context;

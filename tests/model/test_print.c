@@ -134,6 +134,15 @@ static void print__brackets_stand_where_units_need_them(void **state)
 }
 
 /* What a text says of itself is part of it, and of its hash. */
+static void print__step_is_kept(void **state)
+{
+    (void)state;
+    char *text = canonical("model m version 1\ntime s\n\nsolver rk4  step 2.0 ms # grid\n"
+                           "[equations]\nd/dt(x) = -x/(1 s) init 1 unit 1\n");
+    assert_non_null(strstr(text, "\ntime s\nsolver rk4 step 2 ms\n\n["));
+    mem_free(text);
+}
+
 static void print__question_sources_and_marks_are_kept(void **state)
 {
     (void)state;
@@ -201,6 +210,7 @@ int main(void)
         cmocka_unit_test(print__numbers_read_back),
         cmocka_unit_test(print__lines_stand_under_each_other),
         cmocka_unit_test(print__brackets_stand_where_units_need_them),
+        cmocka_unit_test(print__step_is_kept),
         cmocka_unit_test(print__question_sources_and_marks_are_kept),
         cmocka_unit_test(print__doses_that_move_stand_in_one_cell),
         cmocka_unit_test(print__one_text_for_one_model),

@@ -579,6 +579,56 @@ static void twin__tables_give_each_value_its_own(void **state)
     model_destroy(&model);
 }
 
+/* --- steps of one length
+ * ------------------------------------------------------------------ */
+
+/* The cell in steps of its text's own, with stimuli at times of a parameter's between
+ * them: as CVODES does it, to what steps of order 4 can do; half of them, 16 times
+ * better. */
+static void twin__steps_of_a_text_are_of_order_4(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"", "solver rk4 step 0.05 ms\n",
+                                        "solver rk4 step 0.025 ms\n",
+                                        "solver rk4 step 100 ms\n"};
+    static const double steps[] = {0, 5e-5, 2.5e-5, 0.1};
+    double f[4][20], slopes[4][20 * 8], worst[4] = {0}, worst_slope[4] = {0};
+    struct record *record = stiff_record("s", "1", 0.3, 0.8);
+    for (size_t i = 0; i < 4; i++) {
+        char *text = mem_format("model cell version 1\ntime s\n%s%s", lines[i],
+                                strstr(cell_text, "[parameters]"));
+        struct model *model = parse(text);
+        struct prior_layout layout;
+        struct prior *prior;
+        struct twin *twin;
+        struct engine_options options = {i ? ENGINE_LANES : ENGINE_BDF, 1e-11};
+        struct engine_work work;
+        assert_near(model_step(model), steps[i], 1e-15);
+        assert_ok(prior_layout(model, &layout));
+        assert_ok(prior_from_model(model, &prior));
+        assert_ok(twin_new(model, &layout, record, &twin));
+        struct engine *engine = engine_new(model, &layout, &options);
+        assert_ok(twin_predict(engine, twin, prior->effects, NULL, f[i], slopes[i]));
+        engine_work(engine, &work);
+        if (i == 1) /* 3.2024 s, and a cut step more at each stimulus and at its end */
+            assert_in_range(work.steps, 64048, 64060);
+        for (size_t j = 0; j < 20; j++)
+            worst[i] = fmax(worst[i], fabs(f[i][j] - f[0][j]));
+        for (size_t j = 0; j < 20 * layout.p; j++)
+            worst_slope[i] = fmax(worst_slope[i], fabs(slopes[i][j] - slopes[0][j]));
+        engine_destroy(&engine);
+        prior_destroy(&prior);
+        twin_destroy(&twin);
+        model_destroy(&model);
+        mem_free(text);
+    }
+    assert_true(worst[1] < 1e-8 && worst_slope[1] < 1e-7);
+    assert_true(worst[2] < worst[1] / 10 && worst_slope[2] < worst_slope[1] / 2);
+    /* Steps that lead to what is not finite are left to the other method. */
+    assert_true(worst[3] < 1e-7 && worst_slope[3] < 1e-6);
+    record_destroy(&record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +641,7 @@ int main(void)
         cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
         cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),
+        cmocka_unit_test(twin__steps_of_a_text_are_of_order_4),
     };
     return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
 }
