@@ -13,6 +13,7 @@ struct lanes {
     enum simd simd;
     size_t *group_end;
     double *group_share; /* 1 / rows of each */
+    double *block;       /* in which these are: */
     double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
     double *k[LANES_RATES_MAX]; /* rates in it: the first at its beginning */
     size_t stages;              /* of k */
