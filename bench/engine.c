@@ -1,6 +1,8 @@
 /* bench/engine - how fast twins are calibrated and simulated, beside the same model, the
  * same patients and the same search by CVODES (the distribution's package) in the same
- * process.
+ * process; beside CVODES built anew for this processor, by a program next to this one, if
+ * the build found its source; and two populations beside nlmixr2's seconds, if their data
+ * are there. What is absent is said.
  *
  *   build/bench/engine [--json]
  *
@@ -21,6 +23,7 @@
 
 #include "base/memory.h"
 #include "bench/peak.h"
+#include "bench/population.h"
 #include "model/fit.h"
 #include "numerics/lanes.h"
 #include "virtual.h"
@@ -31,6 +34,7 @@
 #define DAY 1440.0
 #define READINGS 288
 #define TRUTH_SPREAD 0.5
+#define OBJECTIVE_WORSE 0.01 /* of -2 log L: rounding in a reference's printing */
 
 static double seconds(void)
 {
@@ -134,77 +138,201 @@ static void print_row(const char *work, const char *engine, const char *against,
     }
     if (json)
         printf("%s\n  {\"work\": \"%s\", \"engine\": \"%s\", \"against\": "
-               "\"%s_package\", \"ratio\": %.4g, \"ours\": %.4g, \"peer\": %.4g, "
+               "\"%s\", \"ratio\": %.4g, \"ours\": %.4g, \"peer\": %.4g, "
                "\"unit\": \"us\"}",
                first_row ? "" : ",", work, engine, against, peer.each / ours.each,
                1e6 * ours.each, 1e6 * peer.each);
     else
-        printf("%-17s %-12s %-13s %9.1f us %11.1f us %7.1f\n", work, engine, against,
+        printf("%-17s %-12s %-21s %9.1f us %11.1f us %7.1f\n", work, engine, against,
                1e6 * ours.each, 1e6 * peer.each, peer.each / ours.each);
     first_row = false;
 }
 
-/* One kind of work by us, as the build made C of the model and by the interpreter, and by
- * CVODES; ours of the faster. */
-static struct pace compare(const char *name, work_function *work,
-                           const struct virtual_study *study,
-                           const struct virtual_study *interpreted, double tolerance)
+static const struct {
+    const char *name;
+    enum engine_solver solver;
+} peers[] = {{"cvodes_adams", ENGINE_ADAMS}, {"cvodes_bdf", ENGINE_BDF}};
+#define PEER_KINDS (sizeof peers / sizeof peers[0])
+
+/* One kind of work. */
+struct task {
+    const char *name;
+    work_function *work;
+    const struct virtual_study *study, *interpreted;
+    double tolerance;
+    struct pace paces[2]; /* ours, as C and by the interpreter */
+    struct pace rebuilt[PEER_KINDS];
+};
+#define TASKS 4
+
+static struct pace peer_pace(const struct task *task, size_t kind)
 {
-    static const struct {
-        const char *name;
-        enum engine_solver solver;
-    } peers[] = {{"cvodes_adams", ENGINE_ADAMS}, {"cvodes_bdf", ENGINE_BDF}};
-    const struct virtual_study *ways[] = {study, interpreted};
-    struct pace paces[2];
+    const struct engine_options options = {peers[kind].solver, task->tolerance};
+    return task->work(task->study, &options, PEERS);
+}
+
+static void print_rows(const struct task *task, size_t kind, const char *build,
+                       struct pace peer)
+{
+    const struct virtual_study *ways[] = {task->study, task->interpreted};
+    char against[64];
+    snprintf(against, sizeof against, "%s_%s", peers[kind].name, build);
     for (size_t way = 0; way < 2; way++)
-        paces[way] = best_of(work, ways[way], tolerance, ENGINE_LANES);
-    for (size_t i = 0; i < 2; i++) {
-        const struct engine_options options = {peers[i].solver, tolerance};
-        struct pace peer = work(study, &options, PEERS);
-        for (size_t way = 0; way < 2; way++)
-            print_row(name, execution_name(model_execution(ways[way]->model)),
-                      peers[i].name, paces[way], peer, 100 * tolerance);
-    }
-    return paces[0];
+        print_row(task->name, execution_name(model_execution(ways[way]->model)), against,
+                  task->paces[way], peer, 100 * task->tolerance);
 }
 
-/* From the text of a model to the first fit of a patient. */
-static double first_result(const struct virtual_study *study, const char *path)
+/* By us, as the build made C of the model and by the interpreter, and by CVODES. */
+static void compare(struct task *task, bool rebuilt)
 {
-    double begun = seconds();
-    struct model *model;
-    struct prior_layout layout;
-    struct prior *prior;
-    struct fit *fit;
-    virtual_must(model_load(path, &model));
-    virtual_must(prior_layout(model, &layout));
-    virtual_must(prior_from_model(model, &prior));
-    struct engine *engine = engine_new(model, &layout, NULL);
-    double compiled = seconds() - begun;
-    virtual_must(fit_new(engine, study->twins[0], prior, &fit));
-    fit_destroy(&fit);
-    engine_destroy(&engine);
-    prior_destroy(&prior);
-    model_destroy(&model);
-    return compiled;
+    task->paces[0] = best_of(task->work, task->study, task->tolerance, ENGINE_LANES);
+    task->paces[1] =
+        best_of(task->work, task->interpreted, task->tolerance, ENGINE_LANES);
+    for (size_t kind = 0; kind < PEER_KINDS; kind++) {
+        print_rows(task, kind, "package", peer_pace(task, kind));
+        if (rebuilt)
+            print_rows(task, kind, "rebuilt", task->rebuilt[kind]);
+    }
 }
 
-static const char *const works[] = {"glucose_map_1e-6", "glucose_map_1e-4", "pk_map_1e-6",
-                                    "glucose_simulate"};
+/* --- CVODES built anew -----------------------------------------------------------------
+ */
 
-static void print_end(const struct pace *paces, double share)
+/* What the program next to this one says, and this one reads. */
+static int say_peers(const struct task *tasks)
+{
+    for (size_t i = 0; i < TASKS; i++)
+        for (size_t kind = 0; kind < PEER_KINDS; kind++) {
+            struct pace pace = peer_pace(&tasks[i], kind);
+            printf("%.17g %.17g\n", pace.each, pace.objective);
+        }
+    return 0;
+}
+
+/* False: there is no such program. */
+static bool hear_peers(struct task *tasks)
+{
+#ifdef REBUILT
+    FILE *heard = popen(REBUILT " --peers", "r");
+    bool all = heard;
+    for (size_t i = 0; all && i < TASKS; i++)
+        for (size_t kind = 0; all && kind < PEER_KINDS; kind++)
+            all = fscanf(heard, "%lf %lf", &tasks[i].rebuilt[kind].each,
+                         &tasks[i].rebuilt[kind].objective) == 2;
+    if (!heard || pclose(heard) != 0 || !all) {
+        fprintf(stderr, "error: %s failed\n", REBUILT);
+        exit(1);
+    }
+    return true;
+#else
+    (void)tasks;
+    fprintf(stderr, "absent: cvodes_adams_rebuilt and cvodes_bdf_rebuilt: the build had "
+                    "no SUNDIALS_SOURCE\n");
+    return false;
+#endif
+}
+
+/* --- the rest --------------------------------------------------------------------------
+ */
+
+/* From the text of a model to an engine for it, and to its first patient's fit, alone. */
+struct first {
+    double engine, fit; /* seconds */
+};
+
+static struct first first_result(const struct virtual_study *study, const char *path)
+{
+    const struct engine_options options = {ENGINE_LANES, 1e-6};
+    struct first best = {INFINITY, INFINITY};
+    for (int i = 0; i < REPEATS; i++) {
+        double begun = seconds();
+        struct model *model;
+        struct prior_layout layout;
+        struct prior *prior;
+        struct fit *fit;
+        virtual_must(model_load(path, &model));
+        virtual_must(prior_layout(model, &layout));
+        virtual_must(prior_from_model(model, &prior));
+        struct engine *engine = engine_new(model, &layout, &options);
+        best.engine = fmin(best.engine, seconds() - begun);
+        virtual_must(fit_new(engine, study->twins[0], prior, &fit));
+        best.fit = fmin(best.fit, seconds() - begun);
+        fit_destroy(&fit);
+        engine_destroy(&engine);
+        prior_destroy(&prior);
+        model_destroy(&model);
+    }
+    return best;
+}
+
+static void print_paces(const struct task *tasks)
 {
     if (!json)
         printf("\n%-17s %s\n", "work", "patients a second and core");
     else
         printf("],\n \"patients_per_second\": {");
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < TASKS; i++)
         if (json)
-            printf("%s\"%s\": %.4g", i ? ", " : "", works[i], 1 / paces[i].each);
+            printf("%s\"%s\": %.4g", i ? ", " : "", tasks[i].name,
+                   1 / tasks[i].paces[0].each);
         else
-            printf("%-17s %8.0f\n", works[i], 1 / paces[i].each);
+            printf("%-17s %8.0f\n", tasks[i].name, 1 / tasks[i].paces[0].each);
+}
+
+/* One row of a whole population; its objective is no worse than the peer's. */
+static void print_populations(void)
+{
+    bool first = true;
     if (json)
-        printf("}, \"peak_share\": %.3g}\n", share);
+        printf(",\n \"populations\": [");
+    for (size_t i = 0; i < sizeof populations / sizeof populations[0]; i++) {
+        struct population_pace pace;
+        const char *name = populations[i].name;
+        if (!population_measure(&populations[i], REPEATS, &pace)) {
+            fprintf(stderr, "absent: population %s: no ../shared/data/%s\n", name,
+                    populations[i].data);
+            continue;
+        }
+        double ours = pace.minus2_log_likelihood, peer = pace.peer_minus2_log_likelihood;
+        if (!(ours <= peer + OBJECTIVE_WORSE)) {
+            fprintf(stderr, "error: population %s: -2 log L %.4f, nlmixr2's is %.4f\n",
+                    name, ours, peer);
+            exit(1);
+        }
+        if (json)
+            printf("%s\n  {\"population\": \"%s\", \"against\": \"nlmixr2_focei\", "
+                   "\"ratio\": %.4g, \"ours\": %.4g, \"peer\": %.4g, \"unit\": \"s\", "
+                   "\"minus2_log_likelihood\": %.8g, \"peer_minus2_log_likelihood\": "
+                   "%.8g}",
+                   first ? "" : ",", name, pace.peer_seconds / pace.seconds, pace.seconds,
+                   pace.peer_seconds, ours, peer);
+        else
+            printf("%s%-17s %8.2f s, nlmixr2 %.1f s: %.0f; -2 log L %.2f, nlmixr2 %.2f\n",
+                   first ? "\nwhole populations\n" : "", name, pace.seconds,
+                   pace.peer_seconds, pace.peer_seconds / pace.seconds, ours, peer);
+        first = false;
+    }
+    if (json)
+        printf("]");
+}
+
+static void print_end(const struct task *glucose, double narrow, struct first first)
+{
+    double flops = glucose->paces[0].flops, peak = peak_flops(simd_best());
+    if (json) {
+        printf(",\n \"avx2_pace\": %.3g, \"text_to_engine_ms\": %.3g, "
+               "\"text_to_fit_ms\": %.3g",
+               narrow, 1e3 * first.engine, 1e3 * first.fit);
+        printf(",\n \"peak_share\": %.3g}\n", flops / peak);
+        return;
+    }
+    printf("\n%.1f Gflop/s of %.1f that fused products reach: %.0f %%\n", 1e-9 * flops,
+           1e-9 * peak, 100 * flops / peak);
+    if (simd_best() == SIMD_AVX512)
+        printf("with AVX2 instead, %s runs at %.2f of the pace\n", glucose->name, narrow);
+    printf(
+        "from a text to an engine for it %.2f ms, to its first patient's fit %.2f ms\n",
+        1e3 * first.engine, 1e3 * first.fit);
 }
 
 static const char glucose_path[] = SOURCE_DIR "/bench/hovorka.twin";
@@ -221,8 +349,9 @@ static void open_studies(struct virtual_study *glucose, struct virtual_study *or
 int main(int count, char **arguments)
 {
     struct virtual_study glucose, oral, glucose_text, oral_text;
+    bool only_peers = count == 2 && strcmp(arguments[1], "--peers") == 0;
     json = count == 2 && strcmp(arguments[1], "--json") == 0;
-    if (count > 1 && !json) {
+    if (count > 1 && !json && !only_peers) {
         fprintf(stderr, "usage: engine [--json]\n");
         return 2;
     }
@@ -232,28 +361,35 @@ int main(int count, char **arguments)
     open_studies(&glucose_text, &oral_text);
     model_interpret(glucose_text.model);
     model_interpret(oral_text.model);
+    struct task tasks[TASKS] = {
+        {.name = "glucose_map_1e-6", .tolerance = 1e-6},
+        {.name = "glucose_map_1e-4", .tolerance = 1e-4},
+        {.name = "pk_map_1e-6", .tolerance = 1e-6},
+        {.name = "glucose_simulate", .tolerance = 1e-6},
+    };
+    for (size_t i = 0; i < TASKS; i++) {
+        tasks[i].work = i == 3 ? simulate : fit_study;
+        tasks[i].study = i == 2 ? &oral : &glucose;
+        tasks[i].interpreted = i == 2 ? &oral_text : &glucose_text;
+    }
+    if (only_peers)
+        return say_peers(tasks);
+    bool rebuilt = hear_peers(tasks);
     if (json)
         printf("{\"simd\": \"%s\", \"rows\": [", simd_name(simd_best()));
     else
-        printf("%-17s %-12s %-13s %12s %14s %7s   (%s)\n", "work", "engine", "against",
+        printf("%-17s %-12s %-21s %12s %14s %7s   (%s)\n", "work", "engine", "against",
                "ours", "peer", "ratio", simd_name(simd_best()));
-    const struct pace paces[] = {
-        compare(works[0], fit_study, &glucose, &glucose_text, 1e-6),
-        compare(works[1], fit_study, &glucose, &glucose_text, 1e-4),
-        compare(works[2], fit_study, &oral, &oral_text, 1e-6),
-        compare(works[3], simulate, &glucose, &glucose_text, 1e-6)};
-    double peak = peak_flops(simd_best()), share = paces[0].flops / peak;
-    print_end(paces, share);
-    if (!json) {
-        printf("\n%.1f Gflop/s of %.1f that fused products reach: %.0f %%\n",
-               1e-9 * paces[0].flops, 1e-9 * peak, 100 * share);
-        if (simd_best() == SIMD_AVX512)
-            printf("with AVX2 instead, glucose_map_1e-6 runs at %.2f of the pace\n",
-                   paces[0].each /
-                       best_of(fit_study, &glucose, 1e-6, ENGINE_NARROW).each);
-        printf("from a text to an engine for it: %.2f ms\n",
-               1e3 * first_result(&glucose, glucose_path));
-    }
+    for (size_t i = 0; i < TASKS; i++)
+        compare(&tasks[i], rebuilt);
+    print_paces(tasks);
+    if (json)
+        printf("}");
+    print_populations();
+    print_end(tasks,
+              tasks[0].paces[0].each /
+                  best_of(fit_study, &glucose, 1e-6, ENGINE_NARROW).each,
+              first_result(&glucose, glucose_path));
     virtual_close(&glucose);
     virtual_close(&oral);
     virtual_close(&glucose_text);
