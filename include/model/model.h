@@ -65,6 +65,8 @@ enum parameter_kind {
     PARAMETER_FIXED,      /* the file's number, the same for everybody, never learned */
     PARAMETER_POPULATION, /* learned, the same for every patient (no between-patient sd) */
     PARAMETER_INDIVIDUAL, /* learned, and differs between patients */
+    PARAMETER_OCCASION,   /* how far an individual one is off on one occasion, on its
+                             transformed scale: named "SI.3", behind all others */
 };
 
 enum provenance { /* of its number and its spread, as the text says */
@@ -85,6 +87,14 @@ struct model_parameter {
     double low, high;         /* natural scale; logit maps (low, high) to the real line */
     double between_sd;        /* of the transformed parameter; 0 unless INDIVIDUAL */
     uint32_t covariates;      /* bit c: covariate c has a learned effect on it */
+    /* Of an individual one that varies between occasions (else 0), and of its
+     * deviations: */
+    size_t occasions;   /* how many there are */
+    double occasion_sd; /* between them, of the transformed parameter */
+    double period;      /* of the clock, in model time: occasion i begins at (i - 1) period,
+                           the first before that, too; 0: covariate `by` counts them from 1 */
+    size_t by;
+    size_t owner, occasion; /* of a deviation: its parameter, and from 1 which it is */
 };
 
 size_t model_parameters(const struct model *model);
@@ -95,8 +105,8 @@ double transform_forward(const struct model_parameter *parameter, double theta);
 double transform_back(const struct model_parameter *parameter, double phi);
 
 /* Directions, along which derivatives are taken: the transformed parameters that are
- * learned, those that differ between patients first, then those of the population, in
- * file order each, as prior_layout has them. */
+ * learned, those that differ between patients first, then what they are off on occasions,
+ * then those of the population, in file order each, as prior_layout has them. */
 size_t model_directions(const struct model *model);
 size_t model_direction(const struct model *model, size_t index); /* its parameter */
 

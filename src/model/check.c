@@ -123,6 +123,89 @@ static enum err effects_of(struct model *model, const struct parameter_line *lin
     return ERR_OK;
 }
 
+/* Of a parameter that varies between occasions: how, but for what counts them. */
+static enum err occasions_fit(struct model *model, const struct parameter_line *line,
+                              struct model_parameter *parameter)
+{
+    double factor = 1;
+    if (line->occasions == 0)
+        return ERR_OK;
+    if (line->spread != SPREAD_INDIVIDUAL)
+        return refuse(model, line->occasions_at, E4002,
+                      "only a parameter that differs between patients varies between "
+                      "occasions");
+    if (line->occasion_unit.text &&
+        unit_factor(&line->occasion_unit.unit, &line->unit.unit, &factor) != ERR_OK)
+        return refuse(model, line->occasion_unit.at, E3001,
+                      "the spread of %s has the unit of the parameter, %s", line->name,
+                      line->unit.text);
+    if (!(line->occasion_sd > 0))
+        return refuse(model, line->occasions_at, E4002, "a spread is positive");
+    parameter->occasions = line->occasions;
+    parameter->occasion_sd = line->occasion_sd * factor;
+    if (line->by.name)
+        return ERR_OK;
+    if (unit_factor(&line->period_unit.unit, &model->syntax->time.unit, &factor) !=
+        ERR_OK)
+        return refuse(model, line->period_unit.at, E3001,
+                      "occasions come once per a time");
+    if (!(line->period > 0))
+        return refuse(model, line->occasions_at, E4002, "a period is positive");
+    parameter->period = line->period * factor;
+    return ERR_OK;
+}
+
+/* Who counts the occasions; covariates are known by now. */
+static enum err check_counting(struct model *model, size_t index)
+{
+    const struct parameter_line *line = &model->syntax->parameters[index];
+    struct named named;
+    if (!line->by.name)
+        return ERR_OK;
+    if (!name_find(model->syntax, line->by.name, &named))
+        return name_refuse_unknown(model->syntax, line->by.at, line->by.name,
+                                   1u << SYMBOL_COVARIATE);
+    if (named.kind != SYMBOL_COVARIATE ||
+        model->covariates[named.index].hold != COVARIATE_LOCF)
+        return refuse(model, line->by.at, E4002,
+                      "occasions are counted by a covariate that is locf");
+    model->parameters[index].by = named.index;
+    return ERR_OK;
+}
+
+/* A parameter's deviations on its occasions, behind all parameters of the text. */
+static enum err add_deviations(struct model *model, size_t owner)
+{
+    struct syntax *s = model->syntax;
+    const struct parameter_line *line = &s->parameters[owner];
+    if (s->parameter_count + line->occasions > MODEL_PARAMETERS_MAX)
+        return refuse(model, line->occasions_at, E4003,
+                      "parameters and their occasions are at most %d together",
+                      MODEL_PARAMETERS_MAX);
+    for (size_t i = 1; i <= line->occasions; i++) {
+        char *name = syntax_take(s, MODEL_NAME_MAX + 5);
+        if (!name)
+            return refuse(model, 0, E4003,
+                          "the model needs more memory than a model may");
+        snprintf(name, MODEL_NAME_MAX + 5, "%s.%zu", line->name, i);
+        model->parameters[s->parameter_count] = (struct model_parameter){
+            .name = name,
+            .unit = line->transform == TRANSFORM_IDENTITY ? line->unit.text : "1",
+            .kind = PARAMETER_OCCASION,
+            .low = -INFINITY,
+            .high = INFINITY,
+            .occasions = line->occasions,
+            .occasion_sd = model->parameters[owner].occasion_sd,
+            .period = model->parameters[owner].period,
+            .by = model->parameters[owner].by,
+            .owner = owner,
+            .occasion = i};
+        s->parameters[s->parameter_count++] = (struct parameter_line){
+            .name = name, .hidden = true, .owner = owner, .used = true};
+    }
+    return ERR_OK;
+}
+
 static enum err check_parameter(struct model *model, size_t index)
 {
     const struct parameter_line *line = &model->syntax->parameters[index];
@@ -153,7 +236,8 @@ static enum err check_parameter(struct model *model, size_t index)
     if (line->spread == SPREAD_INDIVIDUAL &&
         spread_sd(model, line, &parameter.between_sd) != ERR_OK)
         return err_code();
-    if (effects_of(model, line, &parameter) != ERR_OK)
+    if (effects_of(model, line, &parameter) != ERR_OK ||
+        occasions_fit(model, line, &parameter) != ERR_OK)
         return err_code();
     model->parameters[index] = parameter;
     return ERR_OK;
@@ -656,6 +740,9 @@ enum err model_check(struct model *model)
     if (err == ERR_OK)
         err = correlations_fit(model);
     CHECK_EACH(s->covariate_count, check_covariate(model, i));
+    size_t written = s->parameter_count;
+    CHECK_EACH(written, check_counting(model, i));
+    CHECK_EACH(written, add_deviations(model, i));
     if (err == ERR_OK)
         err = names_resolve(s);
     if (err == ERR_OK)

@@ -310,7 +310,7 @@ static void say_outputs(struct bytes *listing, const char *title,
 
 static void say_parameters(struct bytes *listing, const struct model *model)
 {
-    static const char *const kinds[] = {"fixed", "population", "individual"};
+    static const char *const kinds[] = {"fixed", "population", "individual", "occasion"};
     if (model_parameters(model))
         listing_add(listing, "parameters\n");
     for (size_t i = 0; i < model_parameters(model); i++) {

@@ -139,7 +139,8 @@ struct source {
       "The spread of a parameter does not fit: sd and cv are positive, lognormal "       \
       "needs a positive value and a lower bound of 0 or more, logitnormal two finite "   \
       "bounds with the value strictly between them; a fixed parameter has no "           \
-      "covariates.")                                                                     \
+      "covariates. Only what differs between patients varies between occasions: two "    \
+      "or more, with an sd, each of a period or counted by a covariate that is locf.")   \
     X(E4003,                                                                             \
       "Too many: a model holds at most 64 parameters, 64 states, 32 covariates, 64 "     \
       "doses, 64 observations and 512 named quantities.")                                \
@@ -364,6 +365,7 @@ struct expr {
     /* check: */
     enum symbol_kind symbol; /* OP_NAME, OP_TABLE */
     size_t index;
+    bool in_time; /* OP_NAME: of time, or of a parameter that varies between occasions */
     enum type type;
     struct unit of;
     double factor; /* inserted: what is above sees factor * value */
@@ -390,6 +392,13 @@ struct parameter_line {
         size_t at;
     } on[MODEL_COVARIATES_MAX];
     size_t on_count;
+    size_t occasions, occasions_at; /* 0: does not vary between occasions */
+    double occasion_sd, period;
+    struct unit_text occasion_unit, period_unit;
+    struct place by; /* the covariate that counts them; no name: a period of the clock */
+    /* check: one of another's deviations, of its own line in no text */
+    bool hidden;
+    size_t owner;
 };
 
 struct correlated_line {

@@ -260,6 +260,9 @@ static enum err bind_name(struct syntax *syntax, struct expr *expr,
                              "%s has a value for each period", expr->name);
     if (named.kind == SYMBOL_PARAMETER)
         syntax->parameters[named.index].used = true;
+    expr->in_time =
+        named.kind == SYMBOL_TIME ||
+        (named.kind == SYMBOL_PARAMETER && syntax->parameters[named.index].occasions > 0);
     expr->symbol = named.kind;
     expr->index = named.index;
     return ERR_OK;
@@ -403,7 +406,7 @@ static void collect_needs(const struct expr *expr, struct quantity_line *line,
 {
     if (expr->op == OP_NAME) {
         line->uses_state |= expr->symbol == SYMBOL_STATE;
-        line->uses_time |= expr->symbol == SYMBOL_TIME;
+        line->uses_time |= expr->in_time;
         if (expr->symbol == SYMBOL_QUANTITY)
             needs[expr->index / 64] |= (uint64_t)1 << expr->index % 64;
     }
@@ -492,8 +495,7 @@ static enum err check_scope(const struct syntax *syntax, const struct expr *expr
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s depends on states, which have no value here",
                              expr->name);
-    if (scope != SCOPE_INIT &&
-        (expr->symbol == SYMBOL_TIME || (quantity && quantity->uses_time)))
+    if (scope != SCOPE_INIT && (expr->in_time || (quantity && quantity->uses_time)))
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s changes in time, which has no value here", expr->name);
     return ERR_OK;

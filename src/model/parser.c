@@ -56,12 +56,13 @@ static void found(const struct parser *parser, char text[48])
 
 /* Words that go on with a statement: where a unit could stand, they are none. */
 static const char *const clause_words[] = {
-    "after",       "and",       "by",      "calibrated", "centre", "constant", "convert",
-    "correlated",  "cv",        "default", "estimated",  "fixed",  "fraction", "from",
-    "init",        "lag",       "levels",  "limits",     "linear", "lloq",     "locf",
-    "logitnormal", "lognormal", "loinc",   "normal",     "on",     "or",       "over",
-    "per",         "published", "range",   "scale",      "sd",     "step",     "uloq",
-    "unit",        "wide",
+    "after",     "and",        "by",    "calibrated",  "centre",    "constant",
+    "convert",   "correlated", "cv",    "default",     "estimated", "fixed",
+    "fraction",  "from",       "init",  "lag",         "levels",    "limits",
+    "linear",    "lloq",       "locf",  "logitnormal", "lognormal", "loinc",
+    "normal",    "occasions",  "on",    "or",          "over",      "per",
+    "published", "range",      "scale", "sd",          "step",      "uloq",
+    "unit",      "wide",
 };
 #define CLAUSE_WORDS (sizeof clause_words / sizeof *clause_words)
 

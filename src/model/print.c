@@ -255,10 +255,29 @@ void expr_print(const struct expr *expr, struct bytes *out)
 
 /* --- sections ------------------------------------------------------------------- */
 
+static void put_occasions(struct bytes *out, const struct parameter_line *line)
+{
+    put_text(out, line->on_count ? "  occasions " : "occasions ");
+    put_number(out, (double)line->occasions);
+    if (line->by.name) {
+        put_words(out, " by ", line->by.name, "");
+    } else {
+        put_text(out, " per ");
+        put_number(out, line->period);
+        put_unit(out, &line->period_unit);
+    }
+    put_text(out, " sd ");
+    put_number(out, line->occasion_sd);
+    if (line->occasion_unit.text)
+        put_unit(out, &line->occasion_unit);
+}
+
 static void put_parameter(struct bytes *out, const struct parameter_line *line)
 {
     static const char *const spreads[] = {"normal ", "lognormal ", "logitnormal "};
     static const char *const scales[] = {"identity", "log", "logit"};
+    if (line->hidden)
+        return;
     put_text(out, line->name);
     put_cell(out);
     put_text(out, "= ");
@@ -287,6 +306,8 @@ static void put_parameter(struct bytes *out, const struct parameter_line *line)
     put_cell(out);
     for (size_t i = 0; i < line->on_count; i++)
         put_words(out, i ? ", " : "on ", line->on[i].name, "");
+    if (line->occasions)
+        put_occasions(out, line);
     put_cell(out);
     put_text(out, provenance_name(line->provenance));
     put_label(out, line->label);

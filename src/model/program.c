@@ -66,11 +66,60 @@ static uint32_t compile_covariate(struct dag *dag, size_t index)
         dag_build2(dag, OP_MULTIPLY, dag_leaf(dag, OP_DRIFT, index, 0), elapsed));
 }
 
+/* What a parameter is off now, on its transformed scale: of its deviations that of the
+ * occasion. */
+static uint32_t compile_deviation(struct dag *dag, size_t owner)
+{
+    const struct model *model = dag->model;
+    const struct model_parameter *of = &model->parameters[owner];
+    uint32_t out = NODE_ZERO;
+    bool last = true;
+    for (size_t i = model->syntax->parameter_count; i-- > 0;) {
+        const struct model_parameter *one = &model->parameters[i];
+        if (one->kind != PARAMETER_OCCASION || one->owner != owner)
+            continue;
+        uint32_t here = dag_leaf(dag, OP_PARAMETER, i, 0);
+        double bound = of->period > 0 ? (double)one->occasion * of->period
+                                      : (double)one->occasion + 0.5;
+        uint32_t counts = of->period > 0 ? dag_leaf(dag, OP_TIME, 0, 0)
+                                         : dag_leaf(dag, OP_COVARIATE, of->by, 0);
+        out = last ? here
+                   : dag_build(dag, OP_SELECT,
+                               dag_build2(dag, OP_LESS, counts, dag_number(dag, bound)),
+                               here, out);
+        last = false;
+    }
+    return out;
+}
+
+/* The transform of the sum of the parameter's own and of its deviation. */
+static uint32_t compile_parameter(struct dag *dag, size_t index)
+{
+    const struct model_parameter *one = &dag->model->parameters[index];
+    uint32_t theta = dag_leaf(dag, OP_PARAMETER, index, 0);
+    if (one->occasions == 0)
+        return theta;
+    uint32_t off = compile_deviation(dag, index);
+    if (one->transform == TRANSFORM_IDENTITY)
+        return dag_build2(dag, OP_ADD, theta, off);
+    uint32_t odds = dag_build1(dag, OP_EXP, off);
+    if (one->transform == TRANSFORM_LOG)
+        return dag_build2(dag, OP_MULTIPLY, theta, odds);
+    /* with a = theta - low, b = high - theta: low + (high - low) a e / (a e + b) */
+    uint32_t low = dag_number(dag, one->low), high = dag_number(dag, one->high);
+    uint32_t a =
+        dag_build2(dag, OP_MULTIPLY, dag_build2(dag, OP_SUBTRACT, theta, low), odds);
+    uint32_t b = dag_build2(dag, OP_SUBTRACT, high, theta);
+    uint32_t share = dag_build2(dag, OP_DIVIDE, a, dag_build2(dag, OP_ADD, a, b));
+    uint32_t width = dag_number(dag, one->high - one->low);
+    return dag_build2(dag, OP_ADD, low, dag_build2(dag, OP_MULTIPLY, width, share));
+}
+
 static uint32_t compile_name(struct compiler *compiler, const struct expr *expr)
 {
     switch (expr->symbol) {
     case SYMBOL_PARAMETER:
-        return dag_leaf(compiler->dag, OP_PARAMETER, expr->index, 0);
+        return compile_parameter(compiler->dag, expr->index);
     case SYMBOL_COVARIATE:
         return compile_covariate(compiler->dag, expr->index);
     case SYMBOL_QUANTITY:
@@ -1101,12 +1150,13 @@ static void place_all(struct compiler *compiler, const struct syntax *syntax)
 
 /* --- the whole ------------------------------------------------------------------ */
 
-/* As prior_layout counts: what differs between patients, then the population's. */
+/* As prior_layout counts: what differs between patients, then between occasions, then the
+ * population's. */
 static void find_directions(const struct model *model, struct program *program)
 {
-    static const enum parameter_kind kinds[] = {PARAMETER_INDIVIDUAL,
+    static const enum parameter_kind kinds[] = {PARAMETER_INDIVIDUAL, PARAMETER_OCCASION,
                                                 PARAMETER_POPULATION};
-    for (size_t kind = 0; kind < 2; kind++)
+    for (size_t kind = 0; kind < 3; kind++)
         for (size_t i = 0; i < model->syntax->parameter_count; i++)
             if (model->parameters[i].kind == kinds[kind])
                 program->directions[program->direction_count++] = i;

@@ -117,6 +117,40 @@ static enum provenance provenance_here(const struct parser *parser)
     return PROVENANCE_UNSAID;
 }
 
+/* `occasions N per T UNIT sd X` or `occasions N by COVARIATE sd X` */
+static enum err take_occasions(struct parser *parser, struct parameter_line *line)
+{
+    double count;
+    line->occasions_at = parser->token.at;
+    if (parser_advance(parser) != ERR_OK ||
+        parser_take_number(parser, "how many occasions", &count) != ERR_OK)
+        return err_code();
+    if (!(count >= 2 && count < MODEL_PARAMETERS_MAX && count == floor(count)))
+        return source_refuse(parser_source(parser), line->occasions_at, E4002,
+                             "occasions are two or more, and fewer than %d",
+                             MODEL_PARAMETERS_MAX);
+    line->occasions = (size_t)count;
+    bool per = parser_at_word(parser, "per");
+    if (!per && !parser_at_word(parser, "by"))
+        return parser_expected(parser, "per or by");
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK && !per)
+        err = parser_take_name(parser, "a covariate", &line->by.name, &line->by.at);
+    if (err == ERR_OK && per)
+        err = parser_take_number(parser, "a time", &line->period);
+    if (err == ERR_OK && per)
+        err = parser_take_unit(parser, false, &line->period_unit);
+    if (err == ERR_OK)
+        err = parser_at_word(parser, "sd") ? parser_advance(parser)
+                                           : parser_expected(parser, "sd");
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "a standard deviation", &line->occasion_sd);
+    if (err == ERR_OK && line->transform == TRANSFORM_IDENTITY &&
+        parser_at_unit(parser, false))
+        err = parser_take_unit(parser, false, &line->occasion_unit);
+    return err;
+}
+
 static enum err parameter_tail(struct parser *parser, struct parameter_line *line)
 {
     enum err err = ERR_OK;
@@ -145,13 +179,15 @@ static enum err parameter_tail(struct parser *parser, struct parameter_line *lin
                 return err_code();
             err = take_places(parser, line->on, MODEL_COVARIATES_MAX, "covariates",
                               &line->on_count);
+        } else if (parser_at_word(parser, "occasions") && line->occasions == 0) {
+            err = take_occasions(parser, line);
         } else if (parser->token.kind == TOKEN_LABEL && !line->label) {
             err = parser_take_label(parser, &line->label);
         } else {
             return parser_expected(
                 parser,
-                "fixed, estimated, lognormal, logitnormal, normal, on, published, "
-                "calibrated, wide, a label or the end of the line");
+                "fixed, estimated, lognormal, logitnormal, normal, on, occasions, "
+                "published, calibrated, wide, a label or the end of the line");
         }
     }
     if (err == ERR_OK && !spread_said) {

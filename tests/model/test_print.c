@@ -200,6 +200,15 @@ static void print__one_text_for_one_model(void **state)
     assert_non_null(strstr(b, "add(1) correlated over 5 min fixed"));
     mem_free(a);
     mem_free(b);
+    a = canonical(HEAD
+                  "[parameters]\nk = 1 1/h occasions 3 per 1 d sd 0.5 lognormal sd 1\n"
+                  "j = 2 mg normal sd 1 occasions 2 by V sd 0.1 ug \"j\"\n");
+    b = canonical(a);
+    assert_non_null(strstr(a, "  occasions 3 per 1 d sd 0.5\n"));
+    assert_non_null(strstr(a, "  occasions 2 by V sd 0.1 ug  \"j\"\n"));
+    assert_string_equal(a, b);
+    mem_free(a);
+    mem_free(b);
 }
 
 int main(void)
