@@ -123,17 +123,17 @@ static void count_subject(const struct trial *trial, const struct subject *subje
                           struct calibration *out)
 {
     const struct fit *fit = subject->fit;
-    size_t p = out->p;
+    size_t p = fit->p; /* effects of occasions stand behind */
     if (!fit->converged && out->failed++ == 0)
         memcpy(out->reason, fit->reason, sizeof out->reason);
-    for (size_t a = 0; a < p; a++) {
+    for (size_t a = 0; a < out->p; a++) {
         struct calibration_parameter *one = &out->parameters[a];
         double variance = fit->covariance[a * p + a];
         double off = (subject->truth[a] - fit->phi[a]) / sqrt(variance);
         size_t bin = (size_t)(normal_cdf(off) * (double)out->bins);
         one->ranks[bin < out->bins ? bin : out->bins - 1]++;
         one->known +=
-            (1 - variance / trial->prior->omega[a * p + a]) / (double)trial->count;
+            (1 - variance / trial->prior->omega[a * out->p + a]) / (double)trial->count;
         for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
             one->within[l] +=
                 fabs(off) <= normal_quantile(0.5 + calibration_level[l] / 2);

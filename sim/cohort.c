@@ -127,6 +127,9 @@ static void draw_parameters(struct drawing *d, const double *x,
     for (size_t a = 0; a < prior->p; a++)
         for (size_t b = 0; b < prior->p; b++)
             phi[a] += prior->factor[a * prior->p + b] * e[b];
+    for (size_t i = 0; i < d->layout.r; i++)
+        phi[prior->p + i] =
+            exp(prior->residual[d->layout.between[i]]) * draw_normal(d->random);
     twin_parameters(d->model, &d->layout, phi, prior->population, patient->parameters);
 }
 

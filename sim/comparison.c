@@ -145,6 +145,14 @@ static void add_spreads(struct rows *rows)
 static void add_residuals(struct rows *rows)
 {
     for (size_t l = 0; l < rows->layout->m; l++) {
+        if (rows->layout->residual[l].which == 3) {
+            struct number number = {.kind = RESIDUAL, .a = l, .unit = ""};
+            snprintf(
+                number.name, NAME_BYTES, "between occasions, sd of %s",
+                model_parameter(rows->model, rows->layout->residual[l].parameter)->name);
+            add(rows, &number);
+            continue;
+        }
         const struct model_observation *one =
             model_observation(rows->model, rows->layout->residual[l].observation);
         int which = rows->layout->residual[l].which;

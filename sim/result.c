@@ -79,6 +79,10 @@ static struct json *parameters_json(const struct model *model, const struct esti
         json_set_real(one, "typical", prior_typical(model, &e->layout, e->prior, row));
         json_set_real(one, "between_sd", row_between_sd(e->prior, row));
         json_set_real(one, "se", row_se(e->prior, row));
+        for (size_t l = 0; l < e->layout.m; l++)
+            if (e->layout.residual[l].which == 3 &&
+                model_parameter(model, e->layout.residual[l].parameter) == parameter)
+                json_set_real(one, "occasion_sd", exp(e->prior->residual[l]));
         json_set_text(one, "unit", parameter->unit);
         json_set_text(one, "transform", transforms[parameter->transform]);
         json_set(parameters, parameter->name, one);
@@ -239,6 +243,20 @@ static void print_correlations(const struct model *model, const struct estimate 
                        correlation(e->prior, a, b));
 }
 
+static void print_occasions(const struct model *model, const struct estimate *e)
+{
+    for (size_t l = 0; l < e->layout.m; l++)
+        if (e->layout.residual[l].which == 3) {
+            const struct model_parameter *one =
+                model_parameter(model, e->layout.residual[l].parameter);
+            printf("between occasions, sd of %s: %.5g %s\n", one->name,
+                   exp(e->prior->residual[l]),
+                   one->transform == TRANSFORM_IDENTITY ? one->unit
+                   : one->transform == TRANSFORM_LOG    ? "of the logarithm"
+                                                        : "of the logit");
+        }
+}
+
 static void print_residuals(const struct model *model, const struct estimate *e)
 {
     for (size_t o = 0; o < model_observations(model); o++) {
@@ -282,6 +300,7 @@ void result_print(struct cli *cli, const struct model *model, const struct estim
     print_effects(cli, model, e);
     printf("\n");
     print_correlations(model, e);
+    print_occasions(model, e);
     print_residuals(model, e);
 }
 

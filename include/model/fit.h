@@ -17,7 +17,7 @@
  * and sim/. */
 
 struct fit {
-    size_t p, n;
+    size_t p, n;        /* p here counts the effects of occasions, too: layout's p + r */
     double *phi;        /* [p] the mode */
     double *covariance; /* V [p][p] */
     double minus2_log_likelihood;
@@ -38,7 +38,7 @@ void fit_destroy(struct fit **fit);
  * search waits for nobody's. */
 struct fit_patient {
     const struct twin *twin; /* until `done` */
-    const double *start;     /* [p] the phi where its search begins; NULL: B x, and so for
+    const double *start;     /* [p + r] the phi where its search begins; NULL: B x, and so for
                                 whatever is learned from */
     void *owner;             /* the caller's */
     struct fit *fit;         /* out; the caller's from `done` on */

@@ -14,6 +14,10 @@
  * and the residual errors. It holds no patient. Plain values: copying is memcpy of its
  * arrays. Called by model/fit, model/update, model/learn, node/, coordinator/ and sim/.
  *
+ * Where parameters vary between occasions there are effects kappa ~ N(0, sd^2) more, one
+ * for each of them and occasion; the logarithms of their sds are counted among the
+ * residual errors, whose likelihood has the same form.
+ *
  * Sizes: p individual parameters, k covariates including the constant 1, q population
  * parameters, m free residual parameters, all fixed by the model. */
 
@@ -28,8 +32,12 @@ struct prior_layout {
     size_t covariate[MODEL_COVARIATES_MAX];  /* model covariate of column c, c >= 1 */
     struct {
         size_t observation;
-        int which; /* 0 additive, 1 proportional, 2 correlation time */
+        int which; /* 0 additive, 1 proportional, 2 correlation time; 3 sd between occasions */
+        size_t parameter; /* 3: of this parameter of the model, and no observation's */
     } residual[PRIOR_RESIDUALS_MAX];
+    size_t r;                              /* occasions' effects kappa, behind phi's p */
+    size_t occasional[MODEL_PARAMETERS_MAX]; /* model parameter of kappa */
+    size_t between[MODEL_PARAMETERS_MAX];    /* its sd, among residual */
     bool effect[MODEL_PARAMETERS_MAX]
                [MODEL_COVARIATES_MAX + 1]; /* B entries not held 0 */
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX]; /* Omega likewise */

@@ -26,6 +26,7 @@ struct twin_measurement {
 /* Units and names are matched here: a covariate or quantity the model does not know is
  * skipped; a dose never is (ERR_NOT_FOUND), because a lost dose is a wrong twin. A unit
  * of another dimension is ERR_RANGE; a covariate without value and default ERR_NOT_FOUND.
+ * More occasions than the model has are ERR_RANGE.
  * Two measurements at one time whose errors are correlated in time are ERR_RANGE.
  * The record is in order (record_sort). The twin holds what it needs of it; `model` must
  * outlive the twin. */
@@ -71,8 +72,9 @@ struct engine_work {
 };
 void engine_work(const struct engine *engine, struct engine_work *work);
 
-/* Parameters of one patient, all transformed: phi [p] individual, gamma [q] population.
- * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + q], at
+/* Parameters of one patient, all transformed: phi [p + r] individual, with the r effects
+ * of occasions behind, gamma [q] population.
+ * Predictions f [n] and, if `jacobian` is not NULL, d f / d(phi, gamma) [n][p + r + q], at
  * the n measurements. ERR_NUMERIC when the solver gives up or a value is not finite. */
 enum err twin_predict(struct engine *engine, const struct twin *twin, const double *phi,
                       const double *gamma, double *f, double *jacobian);
@@ -83,7 +85,7 @@ struct twin_point {
     const struct twin *twin;
     const double *phi, *gamma;
     double *f, *jacobian;
-    /* [p + q] or NULL: does a dose, an infusion's end or a switch move in time with this
+    /* [p + r + q] or NULL: does a dose, an infusion's end or a switch move in time with this
      * parameter? There the likelihood can have kinks, and more than one mode: a lag time
      * on either side of a measurement. */
     bool *moving;

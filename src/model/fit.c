@@ -176,7 +176,7 @@ static struct fit *fit_on_prior(const struct target *target, const char *reason)
     fit->p = p;
     fit->n = target->n;
     fit->phi = mem_copy(target->centre, p * sizeof(double));
-    fit->covariance = mem_copy(target->prior->omega, p * p * sizeof(double));
+    fit->covariance = mem_copy(target->whole.omega, p * p * sizeof(double));
     fit->objective = fit->minus2_log_likelihood = NAN;
     snprintf(fit->reason, sizeof fit->reason, "%s", reason);
     return fit;
@@ -191,8 +191,8 @@ static void covariance_at(const struct target *target, const double *curvature,
     double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
     if (p == 0 || linalg_spd_inverse(p, curvature, inverse) != ERR_OK)
         return;
-    linalg_multiply(p, p, p, target->prior->factor, inverse, half);
-    linalg_multiply_nt(p, p, p, half, target->prior->factor, covariance);
+    linalg_multiply(p, p, p, target->whole.factor, inverse, half);
+    linalg_multiply_nt(p, p, p, half, target->whole.factor, covariance);
 }
 
 static struct fit *fit_found(const struct target *target, const struct search *search,
@@ -302,15 +302,16 @@ static void admit(struct crowd *crowd)
     crowd->more = crowd->asked->next(crowd->asked->context, &patient);
     if (!crowd->more)
         return;
-    const struct prior *prior = crowd->asked->prior;
     double start[MODEL_PARAMETERS_MAX] = {0};
     struct seat *seat = sit(crowd, &patient);
+    size_t p = seat->target.p;
     if (patient.start) {
-        memcpy(start, patient.start, prior->p * sizeof *start);
+        memcpy(start, patient.start, p * sizeof *start);
         if (target_whiten(&seat->target, start) != ERR_OK)
-            memset(start, 0, prior->p * sizeof *start);
+            memset(start, 0, p * sizeof *start);
     }
-    search_begin(&seat->search, prior, start, engine_tolerance(crowd->engine));
+    search_begin(&seat->search, &seat->target.whole, start,
+                 engine_tolerance(crowd->engine));
     ask(crowd, seat);
 }
 

@@ -71,7 +71,7 @@ static enum err predict(struct engine *engine, const struct twin *whole, size_t 
 {
     const struct model *model = engine_model(engine);
     const struct prior_layout *layout = engine_layout(engine);
-    size_t n = twin_measurements(whole), width = layout->p + layout->q;
+    size_t n = twin_measurements(whole), width = layout->p + layout->r + layout->q;
     double *f = mem_new(n, sizeof *f), *jacobian = mem_new(n * width, sizeof *jacobian);
     enum err err =
         twin_predict(engine, whole, forecast->fit->phi, prior->population, f, jacobian);

@@ -133,10 +133,16 @@ static enum err check_spreads(const struct gate *gate)
     if (result == ERR_OK && gate->layout->p)
         result = check_directions(gate);
     for (size_t i = 0; result == ERR_OK && i < gate->layout->m; i++) {
-        const struct model_observation *observation =
-            model_observation(gate->model, gate->layout->residual[i].observation);
-        result = check_spread(gate, "the measurement error of", observation->name,
-                              exp(gate->prior->residual[i] - gate->start->residual[i]));
+        bool occasions = gate->layout->residual[i].which == 3;
+        const char *name =
+            occasions
+                ? model_parameter(gate->model, gate->layout->residual[i].parameter)->name
+                : model_observation(gate->model, gate->layout->residual[i].observation)
+                      ->name;
+        result = check_spread(
+            gate,
+            occasions ? "the spread between occasions of" : "the measurement error of",
+            name, exp(gate->prior->residual[i] - gate->start->residual[i]));
     }
     return result;
 }

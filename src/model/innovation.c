@@ -19,6 +19,7 @@ struct study {
     struct prior prior; /* the target's, with residual errors of its own */
     struct tally_error *errors;
     struct detail detail;
+    double place[MODEL_PARAMETERS_MAX];
 };
 
 /* Under some residual errors: O + log det A, and that less g' A^-1 g, what O falls to
@@ -26,6 +27,22 @@ struct study {
 struct height {
     double fixed, moved, along;
 };
+
+/* Where the sds between occasions are other ones, the same effects stand elsewhere in
+ * whitened coordinates, and the slopes are others by as much. */
+static void scale_occasions(struct study *study, size_t k, double by_k, size_t l,
+                            double by_l)
+{
+    const struct prior_layout *layout = study->target->layout;
+    size_t p = study->target->p, d = p + study->target->q;
+    for (size_t i = 0; i < layout->r; i++) {
+        size_t a = p - layout->r + i, of = layout->between[i];
+        double factor = exp((of == k ? by_k : 0) + (of == l ? by_l : 0));
+        study->place[a] = study->z[a] / factor;
+        for (size_t j = 0; j < study->target->n; j++)
+            study->detail.jacobian[j * d + a] = study->here->jacobian[j * d + a] * factor;
+    }
+}
 
 static struct height height_at(struct study *study, size_t k, double by_k, size_t l,
                                double by_l)
@@ -38,12 +55,13 @@ static struct height height_at(struct study *study, size_t k, double by_k, size_
     memcpy(study->prior.residual, prior->residual, prior->m * sizeof(double));
     study->prior.residual[k] += by_k;
     study->prior.residual[l] += by_l;
+    scale_occasions(study, k, by_k, l, by_l);
     for (size_t o = 0; o < target->subject.observations; o++) {
         struct residual residual;
         prior_residual(target->model, target->layout, &study->prior, o, &residual);
         tally_error(&residual, &study->errors[o]);
     }
-    if (target_weigh(target, study->errors, study->z, &study->detail) != ERR_OK ||
+    if (target_weigh(target, study->errors, study->place, &study->detail) != ERR_OK ||
         (p && linalg_cholesky(p, point->curvature) != ERR_OK))
         return (struct height){NAN, NAN, NAN};
     double log_det = p ? linalg_lower_log_det(p, point->curvature) : 0;
@@ -62,7 +80,9 @@ static struct study study_new(const struct target *target, const struct detail *
                               const double *z, const double *u)
 {
     size_t d = target->p + target->q, n = target->n, m = target->prior->m;
-    struct study out = {target, here, z, u, *target->prior, NULL, detail_new(target)};
+    struct study out = {target, here, z, u, *target->prior, NULL, detail_new(target),
+                        {0}};
+    memcpy(out.place, z, target->p * sizeof *z);
     out.prior.residual = mem_new(m, sizeof(double));
     out.errors = mem_new(target->subject.observations, sizeof *out.errors);
     memcpy(out.detail.f, here->f, n * sizeof(double));
@@ -310,32 +330,85 @@ static double trace_of_product(size_t p, const double *a, const double *b)
     return sum;
 }
 
+/* Of the sd between occasions of some effects kappa, P = I - V: with Omega P_:k P_k:,
+ * summed up, in common; its mean is their tr P. */
+static void occasions_shape(const struct whitening *w, size_t l, const double *posterior,
+                            struct moments *moments)
+{
+    const struct prior_layout *layout = w->target->layout;
+    size_t p = w->p;
+    double *shape = moments->residual_shape + l * p * p;
+    for (size_t i = 0; i < layout->r; i++) {
+        size_t k = p - layout->r + i;
+        if (layout->between[i] != l)
+            continue;
+        moments->residual_squares[l] += 1 - posterior[k * (p + 1)];
+        for (size_t a = 0; a < p; a++)
+            for (size_t b = 0; b < p; b++)
+                shape[a * p + b] +=
+                    ((a == k) - posterior[a * p + k]) * ((k == b) - posterior[k * p + b]);
+    }
+}
+
+/* 2 tr of a shape's block of the effects kappa whose sd logarithm l is. */
+static double occasions_information(const struct whitening *w, size_t l,
+                                    const double *shape)
+{
+    const struct prior_layout *layout = w->target->layout;
+    double sum = 0;
+    for (size_t i = 0; i < layout->r; i++)
+        if (layout->between[i] == l)
+            sum += 2 * shape[(w->p - layout->r + i) * (w->p + 1)];
+    return sum;
+}
+
+/* X G of logarithm l, and V Q and V Q V of Q = G' X G / 2. */
+static void residual_shape(struct whitening *w, size_t l, const double *posterior,
+                           double *moved, double *vq, struct moments *moments)
+{
+    size_t p = w->p;
+    double *square = mem_new(p * p, sizeof *square);
+    move(w, l, moved);
+    linalg_multiply_tn(p, w->n, p, w->g, moved, square);
+    for (size_t i = 0; i < p * p; i++)
+        square[i] /= 2;
+    linalg_multiply(p, p, p, posterior, square, vq);
+    linalg_multiply(p, p, p, vq, posterior, moments->residual_shape + l * p * p);
+    moments->residual_squares[l] = mean_of(w, l);
+    for (size_t a = 0; a < p; a++)
+        moments->residual_squares[l] -= vq[a * (p + 1)];
+    mem_free(square);
+}
+
 /* With M = I - G V G': tr M X_k M X_l / 2 = tr X_k X_l / 2 - tr V (X_k G)' (X_l G) + 2 tr
- * V Q_k V Q_l, Q = G' X G / 2; with Omega V Q_l V in common. */
+ * V Q_k V Q_l; with Omega V Q_l V in common, and with the sd between occasions 2 tr of
+ * that in its block. */
 static void information(struct whitening *w, const double *posterior,
                         struct moments *moments)
 {
+    const struct prior_layout *layout = w->target->layout;
     size_t p = w->p, n = w->n, m = w->target->prior->m;
     double *moved = mem_new(m * n * p, sizeof *moved),
            *vq = mem_new(m * p * p, sizeof *vq), *square = mem_new(p * p, sizeof *square);
-    for (size_t l = 0; l < m; l++) {
-        move(w, l, moved + l * n * p);
-        linalg_multiply_tn(p, n, p, w->g, moved + l * n * p, square);
-        for (size_t i = 0; i < p * p; i++)
-            square[i] /= 2;
-        linalg_multiply(p, p, p, posterior, square, vq + l * p * p);
-        linalg_multiply(p, p, p, vq + l * p * p, posterior,
-                        moments->residual_shape + l * p * p);
-        moments->residual_squares[l] = mean_of(w, l);
-        for (size_t a = 0; a < p; a++)
-            moments->residual_squares[l] -= vq[l * p * p + a * (p + 1)];
-    }
+    for (size_t l = 0; l < m; l++)
+        if (layout->residual[l].which == 3)
+            occasions_shape(w, l, posterior, moments);
+        else
+            residual_shape(w, l, posterior, moved + l * n * p, vq + l * p * p, moments);
     for (size_t k = 0; k < m; k++)
         for (size_t l = 0; l < m; l++) {
+            double *out = &moments->residual_information[k * m + l];
+            if (layout->residual[l].which == 3) {
+                *out = occasions_information(w, l, moments->residual_shape + k * p * p);
+                continue;
+            }
+            if (layout->residual[k].which == 3) {
+                *out = occasions_information(w, k, moments->residual_shape + l * p * p);
+                continue;
+            }
             linalg_multiply_tn(p, n, p, moved + k * n * p, moved + l * n * p, square);
-            moments->residual_information[k * m + l] =
-                alone(w, k, l) - trace_of_product(p, posterior, square) +
-                2 * trace_of_product(p, vq + k * p * p, vq + l * p * p);
+            *out = alone(w, k, l) - trace_of_product(p, posterior, square) +
+                   2 * trace_of_product(p, vq + k * p * p, vq + l * p * p);
         }
     mem_free(moved);
     mem_free(vq);

@@ -4,13 +4,13 @@
 #include "model/moments.h"
 #include "target.h"
 
-/* innovation - what a patient says of residual errors that are correlated in time:
- * scores, information and curvature of all their logarithms, correlation times included.
+/* innovation - what a patient says of residual errors that are correlated in time, and of
+ * spreads between occasions: scores, information and curvature of all their logarithms.
  *
- * It is moments' part for records in which an error remembers; for others moments has
- * closed forms, which this agrees with where nothing is remembered. Nothing is predicted
- * anew: models are linearised at the mode. Scores and curvature are differences of what
- * target_weigh makes of other residual errors. Information is the trace form of
+ * It is moments' part for models in which an error remembers or a parameter varies; for
+ * others moments has closed forms, which this agrees with where nothing does. Nothing is
+ * predicted anew: models are linearised at the mode. Scores and curvature are differences
+ * of what target_weigh makes of other residual errors. Information is the trace form of
  * docs/statistics.md in innovations, in which the errors' covariance is the identity, in
  * as many operations as there are measurements. Called by moments. */
 

@@ -367,6 +367,36 @@ enum err survey_go_on(struct survey *survey)
     return ERR_OK;
 }
 
+/* The rows and columns of what does not differ between occasions: what is left of the
+ * others is in the residual part. */
+static struct moments *without_occasions(const struct target *target, struct moments *all)
+{
+    size_t p = target->prior->p, whole = target->p, q = target->q, m = target->prior->m;
+    struct moments *out = moments_nothing(p, q, m);
+    memcpy(out->z, all->z, p * sizeof(double));
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++) {
+            out->w[a * p + b] = all->w[a * whole + b];
+            out->posterior[a * p + b] = all->posterior[a * whole + b];
+            for (size_t l = 0; l < m; l++)
+                out->residual_shape[(l * p + a) * p + b] =
+                    all->residual_shape[(l * whole + a) * whole + b];
+        }
+    memcpy(out->residual_score, all->residual_score, m * sizeof(double));
+    memcpy(out->residual_information, all->residual_information, m * m * sizeof(double));
+    memcpy(out->residual_curvature, all->residual_curvature, m * m * sizeof(double));
+    memcpy(out->residual_squares, all->residual_squares, m * sizeof(double));
+    memcpy(out->population_score, all->population_score, q * sizeof(double));
+    memcpy(out->population_information, all->population_information,
+           q * q * sizeof(double));
+    for (size_t i = 0; i < q; i++)
+        memcpy(out->population_cross + i * p, all->population_cross + i * whole,
+               p * sizeof(double));
+    out->skew = all->skew;
+    moments_destroy(&all);
+    return out;
+}
+
 struct moments *survey_end(struct survey *survey)
 {
     const struct target *target = survey->target;
@@ -380,7 +410,7 @@ struct moments *survey_end(struct survey *survey)
         for (size_t b = 0; b < p; b++)
             out->w[a * p + b] = out->posterior[a * p + b] - u[a] * u[b] / 4;
     }
-    if (target->subject.serial) {
+    if (here->before) {
         innovation_moments(target, here, survey->z, out->posterior, u, out);
     } else {
         residual_scores(target, here, out->posterior, u, out);
@@ -389,7 +419,7 @@ struct moments *survey_end(struct survey *survey)
     population_information(target, here, out->posterior, out);
     population_scores(survey, u, out);
     survey->moments = NULL;
-    return out;
+    return target->layout->r ? without_occasions(target, out) : out;
 }
 
 void survey_clear(struct survey *survey)

@@ -1,6 +1,7 @@
 #include "model/prior.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -35,10 +36,29 @@ static void layout_residuals(const struct model *model, struct prior_layout *lay
     }
 }
 
-/* How many residual parameters are learned. */
+/* The effects of occasions, and of each parameter that has some their sd. */
+static void layout_occasions(const struct model *model, struct prior_layout *layout)
+{
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = model_parameter(model, i);
+        if (one->kind != PARAMETER_OCCASION)
+            continue;
+        if (one->occasion == 1) {
+            layout->residual[layout->m].observation = SIZE_MAX;
+            layout->residual[layout->m].parameter = one->owner;
+            layout->residual[layout->m++].which = 3;
+        }
+        layout->between[layout->r] = layout->m - 1;
+        layout->occasional[layout->r++] = i;
+    }
+}
+
+/* How many residual parameters are learned, at most. */
 static size_t residual_count(const struct model *model)
 {
     size_t count = 0;
+    for (size_t i = 0; i < model_parameters(model); i++)
+        count += model_parameter(model, i)->occasion == 1;
     for (size_t o = 0; o < model_observations(model); o++) {
         const struct model_observation *one = model_observation(model, o);
         enum residual_kind kind = one->residual;
@@ -81,6 +101,7 @@ enum err prior_layout(const struct model *model, struct prior_layout *layout)
                 a == b || model_correlated(model, out.individual[a], out.individual[b],
                                            &(double){0});
     layout_residuals(model, &out);
+    layout_occasions(model, &out);
     *layout = out;
     return ERR_OK;
 }
@@ -191,6 +212,11 @@ enum err prior_from_model(const struct model *model, struct prior **prior)
         out->population[i] = transform_forward(one, one->typical);
     }
     for (size_t i = 0; i < layout.m; i++) {
+        if (layout.residual[i].which == 3) {
+            out->residual[i] =
+                log(model_parameter(model, layout.residual[i].parameter)->occasion_sd);
+            continue;
+        }
         const struct model_observation *observation =
             model_observation(model, layout.residual[i].observation);
         const double starts[] = {observation->additive, observation->proportional,

@@ -6,17 +6,45 @@
 #include "base/memory.h"
 #include "numerics/linalg.h"
 
+/* With the effects of occasions behind the others, independent of all. */
+static struct prior with_occasions(const struct prior_layout *layout,
+                                   const struct prior *prior)
+{
+    size_t p = prior->p, all = p + layout->r;
+    struct prior out = *prior;
+    if (layout->r == 0)
+        return out;
+    out.p = all;
+    out.omega = mem_new(all * all, sizeof(double));
+    out.factor = mem_new(all * all, sizeof(double));
+    for (size_t a = 0; a < p; a++) {
+        memcpy(out.omega + a * all, prior->omega + a * p, p * sizeof(double));
+        memcpy(out.factor + a * all, prior->factor + a * p, p * sizeof(double));
+    }
+    for (size_t i = 0; i < layout->r; i++) {
+        double sd = exp(prior->residual[layout->between[i]]);
+        out.omega[(p + i) * (all + 1)] = sd * sd;
+        out.factor[(p + i) * (all + 1)] = sd;
+    }
+    return out;
+}
+
 void target_init(struct target *target, struct engine *engine, const struct twin *twin,
                  const struct prior *prior)
 {
     const struct model *model = engine_model(engine);
     const struct prior_layout *layout = engine_layout(engine);
-    size_t p = prior->p, observations = model_observations(model);
-    *target =
-        (struct target){model, layout, prior, twin, p, prior->q, twin_measurements(twin),
-                        NULL,  NULL,   {0}};
-    target->centre = mem_new(p, sizeof(double));
-    linalg_multiply(p, prior->k, 1, prior->effects, twin_x(twin), target->centre);
+    size_t observations = model_observations(model);
+    *target = (struct target){.model = model,
+                              .layout = layout,
+                              .prior = prior,
+                              .twin = twin,
+                              .p = prior->p + layout->r,
+                              .q = prior->q,
+                              .n = twin_measurements(twin),
+                              .whole = with_occasions(layout, prior)};
+    target->centre = mem_new(target->p, sizeof(double));
+    linalg_multiply(prior->p, prior->k, 1, prior->effects, twin_x(twin), target->centre);
     target->errors = mem_new(observations, sizeof *target->errors);
     for (size_t o = 0; o < observations; o++) {
         struct residual residual;
@@ -31,13 +59,17 @@ void target_init(struct target *target, struct engine *engine, const struct twin
 
 void target_clear(struct target *target)
 {
+    if (target->whole.p != target->prior->p) {
+        mem_free(target->whole.omega);
+        mem_free(target->whole.factor);
+    }
     mem_free(target->centre);
     mem_free(target->errors);
 }
 
 void target_phi(const struct target *target, const double *z, double *phi)
 {
-    linalg_multiply(target->p, target->p, 1, target->prior->factor, z, phi);
+    linalg_multiply(target->p, target->p, 1, target->whole.factor, z, phi);
     for (size_t a = 0; a < target->p; a++)
         phi[a] += target->centre[a];
 }
@@ -46,7 +78,7 @@ enum err target_whiten(const struct target *target, double *phi)
 {
     for (size_t a = 0; a < target->p; a++)
         phi[a] -= target->centre[a];
-    return target->p ? linalg_solve(target->p, target->prior->factor, 1, phi) : ERR_OK;
+    return target->p ? linalg_solve(target->p, target->whole.factor, 1, phi) : ERR_OK;
 }
 
 struct point point_new(size_t p)
@@ -75,7 +107,7 @@ void target_point(const struct target *target, const double *z, const double *su
                   struct point *point)
 {
     size_t p = target->p, d = p + target->q;
-    const double *factor = target->prior->factor;
+    const double *factor = target->whole.factor;
     double by_phi[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
     double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
     const double *packed = sums + TALLY_INFORMATION(d);
@@ -98,14 +130,14 @@ void target_point(const struct target *target, const double *z, const double *su
 struct detail detail_new(const struct target *target)
 {
     size_t d = target->p + target->q, n = target->n;
-    bool serial = target->subject.serial;
+    bool linked = target->subject.serial || target->layout->r;
     return (struct detail){
         .point = point_new(target->p),
         .f = mem_new(n, sizeof(double)),
         .jacobian = mem_new(n * d, sizeof(double)),
         .observed = mem_new(n, sizeof(struct observed)),
-        .before = serial ? mem_new(n, sizeof(size_t)) : NULL,
-        .shared = serial ? mem_new(n, sizeof(double)) : NULL,
+        .before = linked ? mem_new(n, sizeof(size_t)) : NULL,
+        .shared = linked ? mem_new(n, sizeof(double)) : NULL,
     };
 }
 
@@ -214,7 +246,7 @@ enum err target_detail(const struct target *target, const double *z,
     double by_z[MODEL_PARAMETERS_MAX];
     for (size_t j = 0; j < target->n; j++) {
         double *row = detail->jacobian + j * d;
-        linalg_multiply(1, p, p, row, target->prior->factor, by_z);
+        linalg_multiply(1, p, p, row, target->whole.factor, by_z);
         memcpy(row, by_z, p * sizeof(double));
     }
     return target_weigh(target, target->errors, z, detail);

@@ -21,8 +21,9 @@ struct target {
     const struct prior_layout *layout;
     const struct prior *prior;
     const struct twin *twin;
-    size_t p, q, n;
-    double *centre;             /* B x [p] */
+    size_t p, q, n;     /* p with the effects of occasions: layout's p + r */
+    struct prior whole; /* of all p effects: omega and factor; otherwise the prior's */
+    double *centre;     /* B x [p], 0 of occasions */
     struct tally_error *errors; /* [observations] */
     struct tally_subject subject;
 };
@@ -60,7 +61,7 @@ struct detail {
     double *f;                 /* [n] */
     double *jacobian;          /* [n][p + q]: by z, then by gamma */
     struct observed *observed; /* [n] */
-    size_t *before;            /* [n]; DETAIL_FIRST: none. NULL: target is not serial */
+    size_t *before;            /* [n]; DETAIL_FIRST: none. NULL: there can be none */
     double *shared;            /* [n] */
 };
 #define DETAIL_FIRST SIZE_MAX

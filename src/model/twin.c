@@ -150,6 +150,42 @@ static enum err take_measurements(struct twin *twin, const struct record *record
     return ERR_OK;
 }
 
+static enum err too_many_occasions(const struct twin *twin,
+                                   const struct model_parameter *one)
+{
+    return err_set(ERR_RANGE, "more than the %zu occasions that model %s has for %s",
+                   one->occasions, model_name(twin->schedule.model), one->name);
+}
+
+static bool counts(double value, size_t most)
+{
+    return value >= 1 && value <= (double)most && value == floor(value);
+}
+
+/* Is every row on an occasion of every parameter that has some? */
+static enum err check_occasions(const struct twin *twin)
+{
+    const struct schedule *schedule = &twin->schedule;
+    for (size_t i = 0; i < model_parameters(schedule->model); i++) {
+        const struct model_parameter *one = model_parameter(schedule->model, i);
+        double end = (double)one->occasions * one->period;
+        if (one->kind != PARAMETER_INDIVIDUAL || one->occasions == 0)
+            continue;
+        for (size_t j = 0; one->period > 0 && j < twin->measurement_count; j++)
+            if (twin->measurements[j].time > end)
+                return too_many_occasions(twin, one);
+        if (one->period > 0)
+            continue;
+        if (!counts(schedule->covariates[one->by], one->occasions))
+            return too_many_occasions(twin, one);
+        for (size_t j = 0; j < schedule->change_count; j++)
+            if (schedule->changes[j].covariate == one->by &&
+                !counts(schedule->changes[j].value, one->occasions))
+                return too_many_occasions(twin, one);
+    }
+    return ERR_OK;
+}
+
 /* Two values at one time would have one error. */
 static enum err check_correlated(const struct twin *twin)
 {
@@ -196,7 +232,8 @@ enum err twin_new(const struct model *model, const struct prior_layout *layout,
     if ((err = take_doses(out, record, time_factor)) != ERR_OK ||
         (err = take_covariates(out, record, time_factor)) != ERR_OK ||
         (err = take_measurements(out, record, time_factor)) != ERR_OK ||
-        (err = check_correlated(out)) != ERR_OK) {
+        (err = check_correlated(out)) != ERR_OK ||
+        (err = check_occasions(out)) != ERR_OK) {
         twin_destroy(&out);
         return err;
     }
@@ -251,6 +288,8 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
     for (size_t a = 0; a < layout->p; a++)
         parameters[layout->individual[a]] =
             transform_back(model_parameter(model, layout->individual[a]), phi[a]);
+    for (size_t i = 0; i < layout->r; i++)
+        parameters[layout->occasional[i]] = phi[layout->p + i];
     for (size_t i = 0; i < layout->q; i++)
         parameters[layout->population[i]] =
             transform_back(model_parameter(model, layout->population[i]), gamma[i]);

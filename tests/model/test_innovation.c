@@ -340,6 +340,250 @@ static void innovation__of_what_forgets_is_what_never_remembered(void **state)
     moments_destroy(&moments[1]);
 }
 
+/* --- occasions ---------------------------------------------------------------------- */
+
+static const char nested_text[] = "model nested version 1 \"t\"\ntime d\n"
+                                  "[parameters]\n"
+                                  "a = 10 mg/L normal sd 2 occasions 3 per 1 d sd 1\n"
+                                  "b = 1 mg/L/d normal sd 0.3\n"
+                                  "[population]\ncorrelated a, b 0.2\n"
+                                  "[equations]\nf = a + b*time\n"
+                                  "[observations]\nlevel : f ~ add(0.5 mg/L)\n";
+
+/* -2 log L of people whose level is off on each of three days, by whole covariances. */
+static double dense_nested(const struct trial *trial, const struct prior *prior)
+{
+    double total = 0, error = exp(2 * prior->residual[0]),
+           day = exp(2 * prior->residual[1]);
+    for (size_t i = 0; i < trial->count; i++) {
+        size_t n = twin_measurements(trial->twins[i]);
+        double *v = mem_new(n * n, sizeof *v), *r = mem_new(n, sizeof *r);
+        for (size_t j = 0; j < n; j++) {
+            const struct twin_measurement *y = twin_measurement(trial->twins[i], j);
+            r[j] = y->value - prior->effects[0] - prior->effects[prior->k] * y->time;
+            for (size_t k = 0; k < n; k++) {
+                double s = twin_measurement(trial->twins[i], k)->time;
+                v[j * n + k] = prior->omega[0] + prior->omega[1] * (y->time + s) +
+                               prior->omega[3] * y->time * s +
+                               (floor(y->time) == floor(s) ? day : 0) +
+                               (j == k ? error : 0);
+            }
+        }
+        assert_ok(linalg_cholesky(n, v));
+        total += (double)n * log(2 * M_PI) + linalg_lower_log_det(n, v);
+        linalg_lower_solve(n, v, 1, r);
+        for (size_t j = 0; j < n; j++)
+            total += r[j] * r[j];
+        mem_free(v), mem_free(r);
+    }
+    return total;
+}
+
+/* Forty people of the text, some of whom miss the last day. */
+static void draw_nested(struct trial *trial)
+{
+    uint64_t stream = 7;
+    for (size_t i = 0; i < 40; i++) {
+        struct record *record = record_new("one", "d");
+        double u = deviate(&stream), off = 0;
+        double a = 10 + 2 * u, b = 1 + 0.3 * (0.2 * u + sqrt(0.96) * deviate(&stream));
+        for (size_t j = 0; j < (i % 3 ? 12u : 8u); j++) {
+            double t = 0.125 + 0.25 * (double)j;
+            if (j % 4 == 0)
+                off = deviate(&stream);
+            assert_ok(record_measurement(record, t, "level", "mg/L",
+                                         a + off + b * t + 0.5 * deviate(&stream),
+                                         CENSORED_NOT, j));
+        }
+        trial_take(trial, record);
+        record_destroy(&record);
+    }
+}
+
+/* Nested random effects, linear: likelihood, rounds and curvature are exact. */
+static void innovation__of_nested_effects_ends_at_maximum_likelihood(void **state)
+{
+    (void)state;
+    struct study study;
+    double got[4] = {0}, h = 1e-3;
+    study_begin(&study, nested_text, NULL);
+    draw_nested(&study.trial);
+    assert_int_equal(study.prior->p, 2); /* not with occasions */
+    assert_int_equal(study.prior->m, 2);
+    study_run(&study, 40);
+    assert_true(study.report.converged);
+    assert_true(study.count <= 6);
+    struct prior *prior = study.prior;
+    double least = dense_nested(&study.trial, prior);
+    assert_near(trial_cost(&study.trial, prior), least, 1e-6);
+    double *numbers[] = {&prior->effects[0], &prior->effects[prior->k],
+                         &prior->residual[0], &prior->residual[1]};
+    for (size_t i = 0; i < 4; i++) {
+        double side = i < 2 ? 1e-2 : 1e-3, at = *numbers[i];
+        *numbers[i] = at + side;
+        double up = dense_nested(&study.trial, prior);
+        *numbers[i] = at - side;
+        double down = dense_nested(&study.trial, prior);
+        *numbers[i] = at;
+        double curve = (up - 2 * least + down) / (side * side);
+        assert_true(curve > 0);
+        assert_true(fabs(up - down) / (2 * side) < 0.2 * sqrt(2 * curve));
+    }
+    for (size_t i = 0; i < study.trial.count; i++) {
+        struct fit *fit;
+        struct moments *moments;
+        const struct twin *twin = study.trial.twins[i];
+        assert_ok(fit_new(study.trial.engine, twin, prior, &fit));
+        assert_int_equal(fit->p, 5);
+        assert_ok(fit_moments(study.trial.engine, twin, prior, fit, &moments));
+        for (size_t l = 0; l < 4; l++)
+            got[l] += moments->residual_curvature[l];
+        moments_destroy(&moments);
+        fit_destroy(&fit);
+    }
+    for (size_t k = 0; k < 2; k++)
+        for (size_t l = 0; l < 2; l++) {
+            double sum = 0;
+            for (int i = 0; i < 4; i++) {
+                double a = i & 1 ? h : -h, b = i & 2 ? h : -h;
+                prior->residual[k] += a;
+                prior->residual[l] += b;
+                sum += (a * b > 0 ? 1 : -1) * dense_nested(&study.trial, prior);
+                prior->residual[k] -= a;
+                prior->residual[l] -= b;
+            }
+            assert_near(got[k * 2 + l], 0.5 * sum / (4 * h * h), 1e-4 * fabs(got[0]));
+        }
+    study_end(&study);
+}
+
+#define OCCASIONS_TEXT                                                                   \
+    "model oral version 1 \"t\"\ntime h\n"                                               \
+    "[parameters]\n"                                                                     \
+    "ka = 1.5 1/h (0.01, 99) lognormal sd 0.6 occasions 3 per 2 d sd 0.3\n"              \
+    "CL = 2.7 L/h (0.01, 99) lognormal sd 0.3 occasions 4 per 5 h sd 0.2\n"              \
+    "V = 32 L (0.1, 999) estimated log\n"                                                \
+    "[doses]\noral -> depot mg\n"                                                        \
+    "[equations]\nd/dt(depot) = -ka*depot\n"                                             \
+    "d/dt(central) = ka*depot - CL/V*central\n"                                          \
+    "Cp = central/V\n"                                                                   \
+    "[observations]\nlevel : Cp ~ combined2(add 0.3 mg/L, prop 0.1)"
+
+/* As of correlated errors: differences of the likelihood of a model that is not linear.
+ */
+static void innovation__scores_of_occasions_are_those_of_the_likelihood(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {OCCASIONS_TEXT "\n", OCCASIONS_TEXT
+                                        " correlated over 2 h lloq 2 mg/L\n"};
+    for (size_t t = 0; t < 2; t++) {
+        struct trial trial;
+        struct prior *prior;
+        struct moments *moments;
+        struct fit *fit;
+        trial_model(&trial, texts[t]);
+        struct record *record = record_new("1", "h");
+        static const double times[] = {0.5, 1.2, 3, 4.5, 6, 8, 11, 14, 18};
+        static const double values[] = {5.2, 8.1, 8.3, 6.4, 6.9, 5.1, 4.6, 3.0, 2.9};
+        assert_ok(record_dose(record, 0, "oral", "mg", 320, 0, 0));
+        for (size_t j = 0; j < 9; j++)
+            assert_ok(record_measurement(record, times[j], "level", "mg/L", values[j],
+                                         CENSORED_NOT, 1 + j));
+        trial_take(&trial, record);
+        record_destroy(&record);
+        assert_ok(prior_from_model(trial.model, &prior));
+        assert_int_equal(prior->m, 4 + t);
+        const struct twin *twin = trial.twins[0];
+        assert_ok(fit_new(trial.engine, twin, prior, &fit));
+        assert_ok(fit_moments(trial.engine, twin, prior, fit, &moments));
+        double h = 1e-4;
+        for (size_t i = 0; i < 3 + prior->m; i++) {
+            double score = i < 2    ? moments->z[i] / prior->factor[i * 3] /* L^-T z */
+                           : i == 2 ? moments->population_score[0]
+                                    : moments->residual_score[i - 3];
+            double *number = i < 2    ? &prior->effects[i * prior->k]
+                             : i == 2 ? &prior->population[0]
+                                      : &prior->residual[i - 3];
+            *number += h;
+            double up = marginal(&trial, twin, prior);
+            *number -= 2 * h;
+            double down = marginal(&trial, twin, prior);
+            *number += h;
+            assert_near(score, -0.5 * (up - down) / (2 * h), 2e-4 * (1 + fabs(score)));
+        }
+        /* what no reading is of teaches nothing: the second and third ka */
+        assert_near(fit->phi[3], 0, 1e-9);
+        assert_near(fit->phi[4], 0, 1e-9);
+        assert_near(fit->covariance[3 * fit->p + 3], 0.09, 1e-12);
+        moments_destroy(&moments);
+        fit_destroy(&fit);
+        prior_destroy(&prior);
+        trial_clear(&trial);
+    }
+}
+
+/* Of nested effects: tr S^-1 S_k S^-1 S_l / 2 with S the whole covariance of a person's
+ * readings, and with the parameters' own, along E, tr of the shape times E. */
+static void innovation__information_of_occasions_is_the_trace_form(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    struct fit *fit;
+    struct moments *moments;
+    trial_model(&trial, nested_text);
+    draw_nested(&trial);
+    assert_ok(prior_from_model(trial.model, &prior));
+    assert_ok(prior_factor(prior, NULL));
+    const struct twin *twin = trial.twins[1];
+    size_t n = twin_measurements(twin);
+    assert_int_equal(n, MOST);
+    double v[MOST * MOST], inverse[MOST * MOST], moved[5][MOST * MOST];
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            double t = twin_measurement(twin, i)->time,
+                   s = twin_measurement(twin, j)->time;
+            const double *l = prior->factor;
+            double a[] = {l[0] + l[2] * t, l[1] + l[3] * t},
+                   b[] = {l[0] + l[2] * s, l[1] + l[3] * s};
+            size_t at = i * n + j;
+            moved[0][at] = i == j ? 2 * 0.25 : 0;
+            moved[1][at] = floor(t) == floor(s) ? 2 : 0;
+            moved[2][at] = a[0] * b[0];
+            moved[3][at] = a[0] * b[1] + a[1] * b[0];
+            moved[4][at] = a[1] * b[1];
+            v[at] = moved[0][at] / 2 + moved[1][at] / 2 + moved[2][at] + moved[4][at];
+        }
+    assert_ok(linalg_spd_inverse(n, v, inverse));
+    for (size_t k = 0; k < 5; k++) {
+        double product[MOST * MOST];
+        linalg_multiply(n, n, n, inverse, moved[k], product);
+        memcpy(moved[k], product, sizeof product);
+    }
+    assert_ok(fit_new(trial.engine, twin, prior, &fit));
+    assert_ok(fit_moments(trial.engine, twin, prior, fit, &moments));
+    for (size_t k = 0; k < 2; k++)
+        for (size_t l = 0; l < 5; l++) {
+            double want = 0;
+            for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < n; j++)
+                    want += moved[k][i * n + j] * moved[l][j * n + i] / 2;
+            const double *shape = moments->residual_shape + k * 4;
+            double got = l < 2    ? moments->residual_information[k * 2 + l]
+                         : l == 3 ? shape[1] + shape[2]
+                                  : shape[l == 2 ? 0 : 3];
+            assert_near(got, want, 1e-9 * (1 + fabs(want)));
+        }
+    double mean = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += moved[1][i * n + i] / 2;
+    assert_near(moments->residual_squares[1], mean, 1e-9);
+    moments_destroy(&moments);
+    fit_destroy(&fit);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +592,9 @@ int main(void)
         cmocka_unit_test(innovation__information_is_the_trace_form),
         cmocka_unit_test(innovation__curvature_is_the_likelihoods),
         cmocka_unit_test(innovation__of_what_forgets_is_what_never_remembered),
+        cmocka_unit_test(innovation__of_nested_effects_ends_at_maximum_likelihood),
+        cmocka_unit_test(innovation__scores_of_occasions_are_those_of_the_likelihood),
+        cmocka_unit_test(innovation__information_of_occasions_is_the_trace_form),
     };
     return cmocka_run_group_tests_name("innovation", tests, NULL, NULL);
 }

@@ -103,10 +103,50 @@ static void target__sums_and_details_agree(void **state)
     trial_clear(&trial);
 }
 
+/* The effects of occasions stand behind the others and are independent of all, with the
+ * prior's present sds. */
+static void target__has_the_effects_of_occasions(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    struct target target;
+    trial_model(&trial, "model m version 1 \"t\"\ntime h\n[parameters]\n"
+                        "a = 1 mg normal sd 3 occasions 2 per 1 h sd 0.5\n"
+                        "b = 1 mg normal sd 2\n"
+                        "[population]\ncorrelated a, b 0.5\n"
+                        "[observations]\ny : a + b ~ add(1 mg)\n");
+    struct record *record = record_new("1", "h");
+    trial_take(&trial, record);
+    assert_ok(prior_from_model(trial.model, &prior));
+    prior->residual[1] += log(3);
+    target_init(&target, trial.engine, trial.twins[0], prior);
+    const double omega[] = {9, 3, 0,    0, /* */
+                            3, 4, 0,    0, /* */
+                            0, 0, 2.25, 0, /* */
+                            0, 0, 0,    2.25};
+    assert_int_equal(target.p, 4);
+    for (size_t a = 0; a < 4; a++)
+        for (size_t b = 0; b < 4; b++) {
+            double sum = 0;
+            for (size_t c = 0; c < 4; c++)
+                sum += target.whole.factor[a * 4 + c] * target.whole.factor[b * 4 + c];
+            assert_near(target.whole.omega[a * 4 + b], omega[a * 4 + b], 1e-12);
+            assert_near(sum, omega[a * 4 + b], 1e-12);
+        }
+    assert_near(target.centre[1], 1, 0);
+    assert_near(target.centre[2], 0, 0);
+    target_clear(&target);
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(target__sums_and_details_agree),
+        cmocka_unit_test(target__has_the_effects_of_occasions),
     };
     return cmocka_run_group_tests_name("target", tests, NULL, NULL);
 }

@@ -549,6 +549,103 @@ static void twin__refuses_what_would_be_another_patient(void **state)
     model_destroy(&model);
 }
 
+/* --- occasions ---------------------------------------------------------------------- */
+
+static const char occasions_text[] =
+    "model occasions version 1 \"t\"\ntime h\n"
+    "[parameters]\n"
+    "k = 0.3 1/h (0.01, 9) lognormal sd 0.3 occasions 3 per 2 h sd 0.2\n"
+    "b = 0.6 1 (0.1, 0.9) logitnormal sd 0.4 occasions 2 by VISIT sd 0.5\n"
+    "c = 2 mg normal sd 0.4 mg occasions 2 by VISIT sd 700 ug\n"
+    "[covariates]\nVISIT 1 locf\n"
+    "[doses]\niv -> A mg\n"
+    "[equations]\nd/dt(A) = -k*A\n"
+    "[observations]\nlevel : b*A + c ~ add(0.3 mg)\n";
+
+#define OCCASIONS_TIMES 8
+static const double occasions_times[OCCASIONS_TIMES] = {-1,  0.5, 1.9, 2.5,
+                                                        3.5, 4.5, 5.5, 6};
+
+/* Its solution; k, b and c, then what they are off: k by three, b by two, c by two. A
+ * dose of 100 at -1, the second visit from 3 on. */
+static double occasions_level(const double *phi, double t)
+{
+    static const double ends[] = {2, 4, INFINITY};
+    double area = 0, from = -1;
+    for (size_t i = 0; i < 3; i++) {
+        double to = fmin(t, ends[i]);
+        if (to > from)
+            area += exp(phi[0] + phi[3 + i]) * (to - from);
+        from = fmax(from, to);
+    }
+    size_t visit = t >= 3;
+    double b = 0.1 + 0.8 / (1 + exp(-phi[1] - phi[6 + visit]));
+    return b * 100 * exp(-area) + phi[2] + phi[8 + visit];
+}
+
+static struct record *occasions_record(double second)
+{
+    struct record *record = record_new("1", "h");
+    assert_ok(record_dose(record, -1, "iv", "mg", 100, 0, 0));
+    assert_ok(record_covariate(record, -1, "VISIT", NULL, 1, 1));
+    assert_ok(record_covariate(record, 3, "VISIT", NULL, second, 2));
+    for (size_t i = 0; i < OCCASIONS_TIMES; i++)
+        assert_ok(record_measurement(record, occasions_times[i], "level", "mg", 9,
+                                     CENSORED_NOT, 3 + i));
+    record_sort(record);
+    return record;
+}
+
+static void twin__parameters_vary_between_occasions(void **state)
+{
+    (void)state;
+    struct model *model = parse(occasions_text);
+    struct prior_layout layout;
+    struct twin *twin;
+    struct record *record = occasions_record(2);
+    assert_ok(prior_layout(model, &layout));
+    assert_int_equal(layout.p, 3);
+    assert_int_equal(layout.r, 7);
+    assert_int_equal(layout.m, 4);
+    assert_string_equal(model_parameter(model, layout.occasional[3])->name, "b.1");
+    assert_ok(twin_new(model, &layout, record, &twin));
+    double phi[10] = {log(0.3), 0.4, 2, 0.2, -0.1, 0.3, 0.2, -0.5, 0.4, -0.8};
+    for (int solver = ENGINE_LANES; solver <= ENGINE_BDF; solver++) {
+        struct engine_options options = {(enum engine_solver)solver, 0};
+        struct engine *engine = engine_new(model, &layout, &options);
+        double f[OCCASIONS_TIMES], jacobian[OCCASIONS_TIMES * 10];
+        assert_ok(twin_predict(engine, twin, phi, NULL, f, jacobian));
+        for (size_t i = 0; i < OCCASIONS_TIMES; i++) {
+            assert_relative(f[i], occasions_level(phi, occasions_times[i]), 1e-7);
+            for (size_t a = 0; a < 10; a++) {
+                double h = 1e-5, at = phi[a];
+                phi[a] = at + h;
+                double up = occasions_level(phi, occasions_times[i]);
+                phi[a] = at - h;
+                double down = occasions_level(phi, occasions_times[i]);
+                phi[a] = at;
+                assert_near(jacobian[i * 10 + a], (up - down) / (2 * h), 1e-5);
+            }
+        }
+        engine_destroy(&engine);
+    }
+    twin_destroy(&twin);
+    record_destroy(&record);
+    record = occasions_record(3);
+    assert_refused(ERR_RANGE, "more than the 2 occasions that model occasions has for b",
+                   twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    record = occasions_record(1.5);
+    assert_refused(ERR_RANGE, "more than the 2", twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    record = occasions_record(2);
+    assert_ok(record_measurement(record, 6.1, "level", "mg", 9, CENSORED_NOT, 20));
+    assert_refused(ERR_RANGE, "more than the 3 occasions that model occasions has for k",
+                   twin_new(model, &layout, record, &twin));
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
 /* Each row by its number or its label, in its own unit; what is left by else. */
 static void twin__tables_give_each_value_its_own(void **state)
 {
@@ -642,6 +739,7 @@ int main(void)
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
         cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),
         cmocka_unit_test(twin__steps_of_a_text_are_of_order_4),
+        cmocka_unit_test(twin__parameters_vary_between_occasions),
     };
     return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
 }

@@ -160,6 +160,13 @@ short_ones() {
     fi
     compare_both bilirubin "$twins/bilirubin.twin" "$scratch/bilirubin_table.csv" 3051.8568 \
         "0.4957677 0.1774249" "0.997323 0.1711102" "" "" "${usual[@]}"
+    # lme4, ML: a person's two occasions; the second begins at 100
+    if [ -f "$beside/glucose_alcohol/data.csv" ]; then
+        awk -F, -v OFS=, 'NR > 1 && $2 == 2 { $3 += 100 } { print }' "$beside/glucose_alcohol/data.csv" \
+            >"$scratch/alcohol_table.csv"
+    fi
+    compare_both alcohol "$twins/alcohol.twin" "$scratch/alcohol_table.csv" 525.3268 \
+        "4.110013 0.4578884 -0.04334885 0.0009341829" "0.2695785" "" "" 5 0.005 0.1 0.5 0
     # lme4, Laplace
     if [ -f "$beside/eicu_demo/stays.csv" ]; then
         awk -F, 'NR > 1 && $15 != "." && $8 != "." && $18 > 0 {

@@ -237,6 +237,32 @@ static void cohort__draws_errors_that_remember(void **state)
     model_destroy(&model);
 }
 
+/* What a day is off has its sd, and days have nothing in common but the patient. */
+static void cohort__draws_occasions(void **state)
+{
+    (void)state;
+    struct model *model = parse("model m version 1 \"t\"\ntime h\n[parameters]\n"
+                                "a = 10 mg/L normal sd 2 occasions 2 per 12 h sd 1.5\n"
+                                "[observations]\n"
+                                "plain : a ~ add(0.000001 mg/L)\n");
+    struct drawn drawn = draw(model, PATIENTS, 5, NULL, "");
+    struct dataset *dataset;
+    double *day = calloc(PATIENTS, sizeof *day), *apart = calloc(PATIENTS, sizeof *apart);
+    assert_ok(dataset_read(drawn.table, NULL, model, &dataset));
+    for (size_t i = 0; i < PATIENTS; i++) {
+        const struct record_measurement *m = dataset_record(dataset, i)->measurements;
+        assert_near(m[0].value, m[1].value, 1e-4); /* an hour later, the same half day */
+        day[i] = m[0].value - 10;
+        apart[i] = m[2].value - m[0].value;
+    }
+    assert_moments(day, PATIENTS, 0, 2.5);
+    assert_moments(apart, PATIENTS, 0, 1.5 * sqrt(2));
+    free(day), free(apart);
+    dataset_destroy(&dataset);
+    forget(&drawn);
+    model_destroy(&model);
+}
+
 static void cohort__doses_come_with_the_measurements(void **state)
 {
     (void)state;
@@ -385,6 +411,7 @@ int main(void)
         cmocka_unit_test(cohort__draws_parameters_from_the_prior),
         cmocka_unit_test(cohort__draws_measurements_around_the_truth),
         cmocka_unit_test(cohort__draws_errors_that_remember),
+        cmocka_unit_test(cohort__draws_occasions),
         cmocka_unit_test(cohort__doses_come_with_the_measurements),
         cmocka_unit_test(cohort__the_seed_decides),
         cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
