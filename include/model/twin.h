@@ -97,7 +97,7 @@ void twin_predict_all(struct engine *engine, struct twin_point *points, size_t c
 /* Everything at given times (ascending, model time; the run starts at the first of them
  * or at twin_start, whichever is earlier): out [times][states + derived + observations],
  * from natural-scale parameters [model parameters]. At the time of a dose: the value just
- * after it. */
+ * after it. ERR_RANGE past the last occasion. */
 enum err twin_simulate(struct engine *engine, const struct twin *twin,
                        const double *parameters, const double *times, size_t time_count,
                        double *out);

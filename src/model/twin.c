@@ -150,11 +150,23 @@ static enum err take_measurements(struct twin *twin, const struct record *record
     return ERR_OK;
 }
 
-static enum err too_many_occasions(const struct twin *twin,
+static enum err too_many_occasions(const struct model *model,
                                    const struct model_parameter *one)
 {
     return err_set(ERR_RANGE, "more than the %zu occasions that model %s has for %s",
-                   one->occasions, model_name(twin->schedule.model), one->name);
+                   one->occasions, model_name(model), one->name);
+}
+
+/* Is this time on an occasion of every parameter whose occasions the clock counts? */
+static enum err check_clock(const struct model *model, double time)
+{
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = model_parameter(model, i);
+        if (one->kind == PARAMETER_INDIVIDUAL && one->period > 0 &&
+            time > (double)one->occasions * one->period)
+            return too_many_occasions(model, one);
+    }
+    return ERR_OK;
 }
 
 static bool counts(double value, size_t most)
@@ -166,22 +178,20 @@ static bool counts(double value, size_t most)
 static enum err check_occasions(const struct twin *twin)
 {
     const struct schedule *schedule = &twin->schedule;
-    for (size_t i = 0; i < model_parameters(schedule->model); i++) {
-        const struct model_parameter *one = model_parameter(schedule->model, i);
-        double end = (double)one->occasions * one->period;
-        if (one->kind != PARAMETER_INDIVIDUAL || one->occasions == 0)
-            continue;
-        for (size_t j = 0; one->period > 0 && j < twin->measurement_count; j++)
-            if (twin->measurements[j].time > end)
-                return too_many_occasions(twin, one);
-        if (one->period > 0)
+    const struct model *model = schedule->model;
+    for (size_t j = 0; j < twin->measurement_count; j++)
+        if (check_clock(model, twin->measurements[j].time) != ERR_OK)
+            return err_code();
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = model_parameter(model, i);
+        if (one->kind != PARAMETER_INDIVIDUAL || one->occasions == 0 || one->period > 0)
             continue;
         if (!counts(schedule->covariates[one->by], one->occasions))
-            return too_many_occasions(twin, one);
+            return too_many_occasions(model, one);
         for (size_t j = 0; j < schedule->change_count; j++)
             if (schedule->changes[j].covariate == one->by &&
                 !counts(schedule->changes[j].value, one->occasions))
-                return too_many_occasions(twin, one);
+                return too_many_occasions(model, one);
     }
     return ERR_OK;
 }
@@ -688,10 +698,21 @@ enum err twin_predict(struct engine *engine, const struct twin *twin, const doub
 
 /* --- simulation at asked times ----------------------------------------------------- */
 
+static size_t refuse_all(struct twin_course *courses, size_t count, enum err err)
+{
+    for (size_t i = 0; i < count; i++)
+        courses[i].err = err;
+    return 0;
+}
+
 void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
                        const double *times, size_t time_count)
 {
     struct request *requests = mem_new(count, sizeof *requests);
+    enum err beyond =
+        time_count ? check_clock(engine->model, times[time_count - 1]) : ERR_OK;
+    if (beyond != ERR_OK)
+        count = refuse_all(courses, count, beyond);
     for (size_t i = 0; i < count; i++) {
         double start = courses[i].twin->start;
         requests[i] = (struct request){

@@ -609,6 +609,12 @@ static void twin__parameters_vary_between_occasions(void **state)
     assert_int_equal(layout.m, 4);
     assert_string_equal(model_parameter(model, layout.occasional[3])->name, "b.1");
     assert_ok(twin_new(model, &layout, record, &twin));
+    double beyond[] = {0, 6.1}, parameters[10] = {0.3, 0.6, 2}, out[4];
+    struct engine *lanes = engine_new(model, &layout, NULL);
+    assert_refused(ERR_RANGE, "more than the 3 occasions",
+                   twin_simulate(lanes, twin, parameters, beyond, 2, out));
+    assert_ok(twin_simulate(lanes, twin, parameters, beyond, 1, out));
+    engine_destroy(&lanes);
     double phi[10] = {log(0.3), 0.4, 2, 0.2, -0.1, 0.3, 0.2, -0.5, 0.4, -0.8};
     for (int solver = ENGINE_LANES; solver <= ENGINE_BDF; solver++) {
         struct engine_options options = {(enum engine_solver)solver, 0};

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # drawn.sh - virtual patients of models that are not the library's, fitted from five starts: every number of
 # the model's prior, spreads and errors too, as it is, doubled, halved, five times and a fifth. All must converge,
-# in at most 20 rounds, to one -2 log L: none is known to be right but by the others.
+# in at most 20 rounds, to one -2 log L: none is known to be right but by the others. Of two models also whether
+# their twins are calibrated.
 #
 #     drawn.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
@@ -46,8 +47,15 @@ fit covariates "$every" 80 --at 0.5,1,2,4,8,12 --dose 'iv 100 mg @ 0 h' --covari
 fit binary "$every" 300 --at 0:1:5 --covariate 'TRT bernoulli 0.5'
 fit correlated "$every" 5 --at 0:1:12
 fit limit "1 2 0.5" 60 --at 1,4,8,12,16,24 --dose 'iv 100 mg @ 0 h'
+fit occasions "$every" 40 --at 0.5,1,2,4,8,12,20,24.5,25,26,28,32,40,47 --dose 'oral 320 mg @ 0 h every 24 h 2 times'
 # from a fifth absorption is the slow rate; from five times it takes more rounds
 fit memory "1 2 0.5" 40 --at 0.25:0.5:24 --dose 'oral 320 mg @ 0 h'
 # of volume and availability only the ratio is known
 fit exchangeable "1 2 0.5" 30 --at 0.5,1,2,3,5,8,12,18 --dose 'oral 100 mg @ 0 h'
+
+# Whether their twins know how much they know (exit code 8: they do not).
+for name in memory occasions; do
+    "$sim" calibration --model "$twins/$name.twin" --at 0.5:1.5:47 --dose 'oral 320 mg @ 0 h every 24 h 2 times' --quiet ||
+        failed=1
+done
 exit "$failed"
