@@ -13,6 +13,7 @@
 #define POISSON "Poisson's tail, a = 30"
 #define PSFFA "fluid flow with the inverse from a table, 400 d"
 #define INFINITE "linear response of M/M/infinity: cos(atan(w stay))"
+#define JACKSON "Jackson's network: M/M/5, M/M/27 and M/M/6 by themselves"
 #define KOLESAR "Kolesar and Blum 1973; Erlang's loss formula"
 #define LOG_NORMAL "log-normal of mean 5 d and CV 1.2"
 
@@ -73,6 +74,12 @@ static const struct figure figures[] = {
      6 + 0.35699 * 3, 2e-4, 0, "M/M/8, a = 6: 6 + C 6/(8 - 6), C = 0.3570"},
     {"hospital/emergency", "staff=6 extra=4", "", "equilibrium", VALUE, 13, 1, 13, 9.8,
      30, 0, "finite after a change of staff"},
+    {"hospital/flow", "day=0", "", "ed_number", VALUE, 2000, 1, 2000, 2.504773, 1e-4, 0,
+     JACKSON},
+    {"hospital/flow", "day=0", "", "ward_number", VALUE, 2000, 1, 2000, 22.374113, 1e-3,
+     0, JACKSON},
+    {"hospital/flow", "day=0", "", "icu_number", VALUE, 2000, 1, 2000, 2.875151, 1e-3, 0,
+     JACKSON},
     {FLEET("5"), "response", AT_ONCE, 13.4, 0.05, 0, KOLESAR},
     {FLEET("10"), "response", AT_ONCE, 8.4, 0.05, 0, KOLESAR},
     {FLEET("20"), "response", AT_ONCE, 6.0, 0.05, 0, KOLESAR},
@@ -86,6 +93,7 @@ static const struct figure figures[] = {
 static const struct courses_one courses[] = {
     {"hospital/ward", "census=12 surge=1 surge=1.4@20", "", {0.4, 2, 9, 30}},
     {"hospital/emergency", "staff=9 surge=1 surge=1.2@0.1", "", {0.1, 0.2}},
+    {"hospital/flow", "surge=1 surge=1.2@0.2", "", {0.2, 0.4}},
     {"hospital/ambulance", "fleet=7", "", {1}},
     {"hospital/length_of_stay", "AGE=71", "", {1}},
 };
@@ -101,6 +109,7 @@ static void hospital__who_came_has_gone_or_is_here(void **state)
         {"hospital/ward", "census=12 day=0.6 week=0.3 surge=1 surge=2@20.3", "load",
          0.37},
         {"hospital/emergency", "staff=6 extra=5 surge=1 surge=1.3@31", "number", 0.7},
+        {"hospital/flow", "surge=1 surge=1.3@50", "everybody", 3.1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct course course;

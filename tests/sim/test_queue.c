@@ -272,6 +272,22 @@ static void queue__routes_by_shares(void **state)
     close_trial(&trial);
 }
 
+/* Jackson's network (Oper Res 5:518, 1957): each station as if it were alone. */
+static void queue__is_jacksons_network(void **state)
+{
+    (void)state;
+    struct trial trial;
+    run(&trial, "hospital/flow", "day=0", 800);
+    assert_int_equal(queue_stations(trial.queue), 3);
+    check(&trial, 0, TALLIED_PRESENT, 2.5048, 0.1);
+    check(&trial, 0, TALLIED_WAITED, 0.1135, 0.03);
+    check(&trial, 1, TALLIED_PRESENT, 22.3741, 1.5);
+    check(&trial, 1, TALLIED_WAITED, 0.1935, 0.06);
+    check(&trial, 2, TALLIED_PRESENT, 2.8752, 0.4);
+    check(&trial, 2, TALLIED_ARRIVALS, 24 * 1.2 * (0.02 + 0.25 * 0.05), 0.1);
+    close_trial(&trial);
+}
+
 static void queue__is_the_same_for_the_same_seed(void **state)
 {
     (void)state;
@@ -362,6 +378,7 @@ int main(void)
         cmocka_unit_test(queue__is_a_department),
         cmocka_unit_test(queue__blocks_the_server_upstream),
         cmocka_unit_test(queue__routes_by_shares),
+        cmocka_unit_test(queue__is_jacksons_network),
         cmocka_unit_test(queue__is_the_same_for_the_same_seed),
         cmocka_unit_test(queue__refuses_what_is_no_ward),
         cmocka_unit_test(queue__refuses_what_cannot_run),
