@@ -37,9 +37,9 @@ struct attempt_world {
      * masked numbers [dimension], as they will leave, for the record of it. */
     enum err (*charge)(void *context, const uint64_t *masked, uint64_t *length,
                        uint8_t head[HASH_BYTES]);
-    /* Make the charge durable, with the hash of the body it is for: before that
-     * message exists outside the attempt. Or take the charge back. */
-    enum err (*commit)(void *context, const uint8_t message[HASH_BYTES]);
+    /* Make the charge durable: before the message that it is for exists outside the
+     * attempt. Or take the charge back. */
+    enum err (*commit)(void *context);
     void (*cancel)(void *context);
     void *context;
 };

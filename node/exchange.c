@@ -10,6 +10,21 @@
 #include "privacy/random.h"
 #include "wire/phase.h"
 
+const char NODE_EXCHANGE_SCHEMA[] =
+    "CREATE TABLE entered (study BLOB NOT NULL, round INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, plan BLOB NOT NULL, entered INTEGER NOT NULL,"
+    " survivors BLOB, summed BLOB, PRIMARY KEY (study, round, attempt));"
+    "INSERT INTO entered (study, round, attempt, plan, entered, survivors, summed)"
+    " SELECT study, round, attempt, plan, entered, survivors, summed FROM attempts;"
+    "DROP TABLE attempts;"
+    "ALTER TABLE entered RENAME TO attempts;"
+    "CREATE TABLE chained (study BLOB NOT NULL, round INTEGER NOT NULL,"
+    " link BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (study, round));"
+    "INSERT INTO chained (study, round, link, hash)"
+    " SELECT study, round, link, hash FROM links;"
+    "DROP TABLE links;"
+    "ALTER TABLE chained RENAME TO links;";
+
 void node_exchange_news_clear(struct node_exchange_news *news)
 {
     bytes_free(&news->plan);

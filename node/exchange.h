@@ -13,6 +13,10 @@
  * node/serve carries the frames over wire/link; the tests carry them by hand. Everything
  * an answer changes is stored in one transaction, or nothing is (docs/protocol.md). */
 
+/* The tables of links and attempts as they are now, from those that came before: what an
+ * attempt's message was named and every link's prior beside the link were never read. */
+extern const char NODE_EXCHANGE_SCHEMA[];
+
 /* A question that waits for its answer. */
 struct node_exchange {
     uint8_t nonce[NONCE_BYTES];

@@ -121,7 +121,6 @@ static enum err write_message(struct attempt *a, const uint64_t *vector)
 static enum err charge(struct attempt *a, const uint64_t *vector)
 {
     const struct attempt_world *world = &a->world;
-    uint8_t hash[HASH_BYTES];
     if (world->charge(world->context, vector, &a->ledger_length, a->ledger_head) != ERR_OK)
         return err_code();
     enum err result = write_message(a, vector);
@@ -129,9 +128,7 @@ static enum err charge(struct attempt *a, const uint64_t *vector)
         world->cancel(world->context);
         return result;
     }
-    /* the body's name: its signed part, which has the vector's hash */
-    bytes_hash("gemel/body/1", a->input.data, a->input.size, hash);
-    return world->commit(world->context, hash);
+    return world->commit(world->context);
 }
 
 /* Phase 3: open what others dealt, add up the hospital's own, mask it, pay, and only then

@@ -1,4 +1,5 @@
 #include "node/node.h"
+#include "node/exchange.h"
 #include "node/heads.h"
 
 #include <string.h>
@@ -92,9 +93,10 @@ static const char schema_attempts[] =
 static const char schema_sums[] = "ALTER TABLE attempts ADD COLUMN summed BLOB;";
 
 static const char *const migrations[] = {
-    schema_first, LEDGER_SCHEMA,   schema_attempts, CONSENT_SCHEMA,
-    AUDIT_SCHEMA, POLICIES_SCHEMA, KEYRING_SCHEMA,  NODE_HEADS_SCHEMA,
-    LEDGER_SCHEMA_REANCHORS, schema_sums};
+    schema_first,   LEDGER_SCHEMA,       schema_attempts,
+    CONSENT_SCHEMA, AUDIT_SCHEMA,        POLICIES_SCHEMA,
+    KEYRING_SCHEMA, NODE_HEADS_SCHEMA,   LEDGER_SCHEMA_REANCHORS,
+    schema_sums,    NODE_EXCHANGE_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,

@@ -242,28 +242,12 @@ static enum err charge(void *context, const uint64_t *masked, uint64_t *length,
     return ERR_OK;
 }
 
-/* What was charged for is named beside the charge. */
-static enum err note_message(const struct part *part, const uint8_t message[HASH_BYTES])
-{
-    struct query *query;
-    if (store_query(part->node->store, "UPDATE attempts SET message = ? WHERE plan = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_blob(query, 1, message, HASH_BYTES);
-    query_blob(query, 2, part->hash, HASH_BYTES);
-    return query_run(query);
-}
-
 /* The store first: an anchor is never ahead of it, whenever the node dies. The anchor
  * before anything leaves: whatever left is in it, whatever is put back. */
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
+static enum err commit(void *context)
 {
     struct part *part = context;
-    enum err result = note_message(part, message);
-    if (result == ERR_OK)
-        result = store_commit(part->node->store);
-    else
-        store_rollback(part->node->store);
+    enum err result = store_commit(part->node->store);
     if (result != ERR_OK) {
         ledger_reload(part->node->ledger);
         return result;

@@ -404,15 +404,14 @@ static enum err keep_link(struct node *node, struct node_study *study, struct vi
 {
     struct query *query;
     if (store_query(node->store,
-                    "INSERT INTO links (study, round, link, hash, prior)"
-                    " VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO links (study, round, link, hash)"
+                    " VALUES (?, ?, ?, ?)",
                     &query) != ERR_OK)
         return err_code();
     query_blob(query, 1, study->terms.study, STUDY_BYTES);
     query_int(query, 2, (int64_t)link->round);
     query_blob(query, 3, bytes.data, bytes.size);
     query_blob(query, 4, study->chain.head, HASH_BYTES);
-    query_blob(query, 5, link->prior.data, link->prior.size);
     if (query_run(query) != ERR_OK)
         return err_code();
     const struct audit_entry entry = {.kind = AUDIT_PRIOR,

@@ -227,11 +227,10 @@ static enum err charge(void *context, const uint64_t *masked, uint64_t *length,
     return ERR_OK;
 }
 
-static enum err commit(void *context, const uint8_t message[HASH_BYTES])
+static enum err commit(void *context)
 {
     struct node *node = context;
     enum err said;
-    (void)message;
     if (write_happens(node, &said))
         node->disk.ledger = node->pending;
     return said;

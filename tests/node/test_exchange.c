@@ -348,6 +348,55 @@ static void exchange__offers_are_stored_and_counted_once(void **state)
     assert_int_equal(news.studies, 0);
 }
 
+/* --- a store of before
+ * --------------------------------------------------------------------- */
+
+/* Rows of the tables as they were come over as they are. */
+static void exchange__earlier_stores_keep_their_attempts_and_links(void **state)
+{
+    const struct hospital *h = *state;
+    static const char before[] =
+        "CREATE TABLE attempts (study BLOB NOT NULL, round INTEGER NOT NULL,"
+        " attempt INTEGER NOT NULL, plan BLOB NOT NULL, entered INTEGER NOT NULL,"
+        " message BLOB, survivors BLOB, summed BLOB, PRIMARY KEY (study, round, "
+        "attempt));"
+        "INSERT INTO attempts VALUES (x'01', 2, 3, x'04', 5, x'06', x'07', x'08'),"
+        " (x'01', 2, 4, x'05', 6, NULL, NULL, NULL);"
+        "CREATE TABLE links (study BLOB NOT NULL, round INTEGER NOT NULL,"
+        " link BLOB NOT NULL, hash BLOB NOT NULL, prior BLOB NOT NULL,"
+        " PRIMARY KEY (study, round));"
+        "INSERT INTO links VALUES (x'01', 1, x'02', x'03', x'04');";
+    const char *const steps[] = {before, NODE_EXCHANGE_SCHEMA};
+    const struct store_schema then = {"earlier", steps, 1}, now = {"earlier", steps, 2};
+    const uint8_t key[STORE_KEY_BYTES] = {1};
+    char *path = scratch_path(h->directory, "earlier.db");
+    struct store *store;
+    struct query *query;
+    bool row;
+    assert_ok(store_create(path, key, &then, &store));
+    store_destroy(&store);
+    assert_ok(store_open(path, key, &now, &store));
+    assert_ok(store_query(
+        store,
+        "SELECT group_concat(quote(study) || round || attempt || quote(plan) || entered"
+        " || quote(survivors) || quote(summed), ' ') FROM attempts",
+        &query));
+    assert_ok(query_step(query, &row));
+    assert_string_equal(query_get_text(query, 0),
+                        "X'01'23X'04'5X'07'X'08' X'01'24X'05'6NULLNULL");
+    query_reset(query);
+    assert_ok(store_query(
+        store, "SELECT quote(study) || round || quote(link) || quote(hash) FROM links",
+        &query));
+    assert_ok(query_step(query, &row));
+    assert_string_equal(query_get_text(query, 0), "X'01'1X'02'X'03'");
+    query_reset(query);
+    assert_refused(ERR_STORAGE, "prior",
+                   store_query(store, "SELECT prior FROM links", &query));
+    store_destroy(&store);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +409,7 @@ int main(void)
         IN_HOSPITAL(exchange__links_without_a_question_are_refused),
         IN_HOSPITAL(exchange__a_reply_cannot_shorten_the_chain),
         IN_HOSPITAL(exchange__offers_are_stored_and_counted_once),
+        IN_HOSPITAL(exchange__earlier_stores_keep_their_attempts_and_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

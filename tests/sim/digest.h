@@ -69,9 +69,10 @@ static inline void digest_node(struct node *node, uint8_t hash[HASH_BYTES])
     static const char *const rows[] = {
         "SELECT quote(study) || quote(hash) || quote(terms) || state FROM studies"
         " ORDER BY study",
-        "SELECT quote(study) || round || ' ' || attempt || quote(plan) || quote(message)"
-        " || quote(survivors) FROM attempts ORDER BY study, round, attempt",
-        "SELECT quote(link) || quote(prior) FROM links ORDER BY study, round",
+        "SELECT quote(study) || round || ' ' || attempt || quote(plan)"
+        " || quote(survivors) || quote(summed) FROM attempts ORDER BY study, round, "
+        "attempt",
+        "SELECT quote(link) FROM links ORDER BY study, round",
         "SELECT name || quote(value) FROM named ORDER BY name",
         "SELECT count(*) || '' FROM ledger_patients"};
     struct bytes all = {0};
