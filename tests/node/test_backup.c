@@ -483,8 +483,11 @@ static enum err enter(struct hospital *h)
     uint8_t hash[HASH_BYTES];
     struct part *part;
     assert_ok(plan_sign(h->c->coordinator, &plan, &bytes, hash));
+    struct part_refusal refusal;
     enum err err = part_new(h->node, &h->clock, h->c->terms.study, codec_view(&bytes),
-                            NULL, &part, NULL);
+                            NULL, &part, &refusal);
+    if (err == ERR_DENIED) /* what it waits for, the coordinator is not told */
+        assert_int_equal(refusal.reason, REASON_BUSY);
     part_destroy(&part);
     bytes_free(&bytes);
     return err;

@@ -244,8 +244,11 @@ static void finds_out(struct pair *p, size_t which, const struct heads *heads,
     struct bytes bytes = {0};
     uint8_t hash[HASH_BYTES];
     struct part *part;
+    bool longer = heads->chain_length > p->study[which]->chain.length;
     if (tell(p, which, NULL, 0, heads) != ERR_VERIFY)
         fail_msg("%s: hospital %zu did not find out", what, which);
+    assert_non_null(strstr(
+        err_text(), reason_sentence(longer ? REASON_WITHHELD : REASON_EQUIVOCATION)));
     assert_non_null(strstr(err_hint_text(), "distrusted"));
     assert_int_equal(hospital_entries(h, AUDIT_DISTRUST), 1);
     assert_int_equal(hospital_entries(h, AUDIT_REFUSAL), 0);

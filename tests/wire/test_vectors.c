@@ -148,7 +148,8 @@ static void put_files(struct bytes *text, const struct consortium *c)
     put_file(text, "Roster", "gemel/roster/1", c->governance_key, "ROSTER", armour);
 }
 
-/* One message of every kind between hospital 0 and the coordinator. */
+/* One message of every kind between hospital 0 and the coordinator, a refusal by either.
+ */
 static void put_messages(struct bytes *text, const struct consortium *c)
 {
     static const struct {
@@ -170,6 +171,7 @@ static void put_messages(struct bytes *text, const struct consortium *c)
         {MESSAGE_CONFIRMS, SHAPE_CONFIRMS, false},
         {MESSAGE_UNMASK, SHAPE_UNMASK, true},
         {MESSAGE_WAIT, SHAPE_WAITING, false},
+        {MESSAGE_REFUSAL, SHAPE_REFUSAL, true}, /* of a plan, or of what came of one */
     };
     struct arena *room = arena_new(1 << 20);
     union sample sample;
