@@ -445,6 +445,10 @@ static enum err answer_refusal(struct coordinator *c, const struct clock *clock,
     if (result != ERR_OK)
         return result;
     if (reason == REASON_NONE &&
+        !terms_include(&collection_plan(attempt->collection)->participants,
+                       question->sender))
+        reason = REASON_NOT_PARTICIPANT;
+    if (reason == REASON_NONE &&
         (codec_decode_refusal(question->body, arena, &refusal) != ERR_OK ||
          reason_from_number(refusal.reason, &outcome->gave_up) != ERR_OK))
         reason = REASON_MALFORMED;

@@ -270,6 +270,24 @@ static void decline(struct centre *s, size_t from, enum reason why)
     said_clear(&said);
 }
 
+/* Who is not in the attempt cannot leave it: nothing of what it says is on record. */
+static void not_called(struct centre *s, size_t from)
+{
+    struct said said = {0};
+    struct bytes body = {0};
+    struct envelope envelope = centre_envelope(s, MESSAGE_REFUSAL);
+    size_t entries = centre_entries(s, AUDIT_REFUSAL);
+    envelope.round = centre_plan(s)->round;
+    envelope.attempt = centre_plan(s)->attempt;
+    assert_ok(codec_encode_refusal(&(struct refusal){REASON_POLICY, ""}, &body));
+    envelope.body = codec_view(&body);
+    centre_send(s, from, &envelope, &said);
+    assert_int_equal(said.reason, REASON_NOT_PARTICIPANT);
+    assert_int_equal(centre_entries(s, AUDIT_REFUSAL), entries);
+    bytes_free(&body);
+    said_clear(&said);
+}
+
 static char *told_at_the_end(struct centre *s)
 {
     static char told[256];
@@ -334,6 +352,7 @@ static void rounds__say_who_declined_and_do_without(void **state)
     assert_int_equal(plan->attempt, 2);
     assert_int_equal(plan->participants.count, 3);
     assert_memory_equal(plan->participants.items, s->c->keys, 3 * KEY_BYTES);
+    not_called(s, 4);
     centre_play(s, 3);
     assert_int_equal(centre_advance(s), ROUNDS_PUBLISHED);
     assert_published(s, 1, 3);

@@ -2,6 +2,10 @@
  * every check of coordinator/ leaves the collection as it was, and the others' sum comes
  * out. */
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "digest.h"
 
 #include "base/memory.h"
@@ -312,6 +316,68 @@ static void collection__takes_nothing_of_another_attempt(void **state)
     rehearsal_destroy(&r);
 }
 
+/* Nobody who is not in the plan is in the attempt, and so nobody else can leave it. */
+static void collection__is_left_by_its_members_only(void **state)
+{
+    (void)state;
+    struct rehearsal *r = five();
+    uint8_t member[KEY_BYTES], stranger[KEY_BYTES] = {9};
+    enum reason why;
+    assert_int_equal(rehearsal_send(r, 0), REASON_NONE);
+    collection_leave(r->collection, stranger, REASON_POLICY);
+    assert_false(collection_has_left(r->collection, stranger));
+    assert_int_equal(collection_declined(r->collection, stranger), REASON_NONE);
+    assert_int_equal(collection_leavers(r->collection, member, &why), 0);
+    assert_int_equal(collection_expected(r->collection), N);
+    collection_leave(r->collection, r->members[1].key, REASON_NONE); /* it polled */
+    assert_int_equal(collection_leavers(r->collection, member, &why), 0);
+    assert_int_equal(collection_expected(r->collection), N - 1);
+    collection_leave(r->collection, r->members[2].key, REASON_BUDGET);
+    collection_leave(r->collection, r->members[0].key, REASON_BAD_PARCEL);
+    assert_int_equal(collection_leavers(r->collection, member, &why), 2);
+    assert_memory_equal(member, r->members[0].key, KEY_BYTES);
+    assert_int_equal(why, REASON_BAD_PARCEL);
+    assert_int_equal(collection_declined(r->collection, r->members[0].key),
+                     REASON_NONE); /* it had entered */
+    assert_int_equal(collection_declined(r->collection, r->members[2].key),
+                     REASON_BUDGET);
+    assert_int_equal(collection_expected(r->collection), N - 2);
+    rehearsal_destroy(&r);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* which turns mlock into nothing */
+/* In a child that may not lock a byte (root may, and stops being it): no share of a
+ * secret is dealt from memory that could be written to a disk; the attempt ends. */
+static void collection__deals_nothing_from_memory_that_is_not_locked(void **state)
+{
+    (void)state;
+    struct rehearsal *r = five();
+    bool moved;
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(rehearsal_send(r, i), REASON_NONE);
+    assert_ok(collection_advance(r->collection, false, &moved));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit none = {0, 0};
+        if (setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+            (geteuid() == 0 && setuid(65534) != 0))
+            _exit(2);
+        enum err err = rehearsal_receive(r, 0);
+        const struct attempt *attempt = r->members[0].attempt;
+        _exit(err == ERR_STORAGE && attempt_phase(attempt) == PHASE_END &&
+                      attempt_reason(attempt) == REASON_NONE
+                  ? 0
+                  : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    rehearsal_destroy(&r);
+}
+#endif
+
 /* Who is late is late, and who comes after it was given up hears that. */
 static void collection__takes_nothing_late(void **state)
 {
@@ -359,7 +425,7 @@ static enum err keep(void *context, enum phase phase, size_t place, struct view 
     return ERR_OK;
 }
 
-static enum err close(void *context, enum phase phase)
+static enum err end_phase(void *context, enum phase phase)
 {
     return keep(context, phase, 0, (struct view){NULL, 0});
 }
@@ -371,7 +437,7 @@ static void collection__takes_nothing_that_was_not_kept(void **state)
     struct rehearsal *r = five();
     struct disk disk = {0};
     uint8_t before[HASH_BYTES], after[HASH_BYTES];
-    const struct collection_world world = {keep, close, &disk};
+    const struct collection_world world = {keep, end_phase, &disk};
     collection_destroy(&r->collection);
     assert_ok(collection_new(codec_view(&r->signed_plan), r->coordinator_key, &world,
                              &r->collection));
@@ -609,6 +675,10 @@ int main(int count, char **arguments)
         cmocka_unit_test(collection__does_nothing_out_of_order),
         cmocka_unit_test(collection__is_not_changed_by_what_it_refuses),
         cmocka_unit_test(collection__takes_nothing_of_another_attempt),
+        cmocka_unit_test(collection__is_left_by_its_members_only),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test(collection__deals_nothing_from_memory_that_is_not_locked),
+#endif
         cmocka_unit_test(collection__takes_nothing_late),
         cmocka_unit_test(collection__takes_nothing_that_was_not_kept),
         cmocka_unit_test(collection__finds_out_one_wrong_share),

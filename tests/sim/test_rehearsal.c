@@ -301,6 +301,24 @@ static enum reason advertise(struct rehearsal *r, size_t index, const uint8_t *m
     return reason;
 }
 
+/* In a sparse graph as many members as the threshold can have given their shares in time
+ * when few of them are any one's neighbours: no sum, and nothing of one. */
+static void rehearsal__ends_when_too_few_hold_a_secret(void **state)
+{
+    (void)state;
+    struct rehearsal *r = consortium_of(QUORUM_COMPLETE_MAX + 1, 5, 1);
+    enum phase *leaves = mem_new(r->quorum.members, sizeof *leaves);
+    for (uint32_t i = 0; i < r->quorum.members; i++)
+        leaves[i] = i < r->quorum.threshold ? PHASE_END : PHASE_UNMASK;
+    assert_ok(rehearsal_open(r, 1, 1));
+    assert_ok(rehearsal_play(r, leaves));
+    assert_int_equal(r->ended, PHASE_UNMASK);
+    assert_int_equal(collection_reason(r->collection), REASON_TOO_FEW);
+    assert_null(collection_sum(r->collection));
+    mem_free(leaves);
+    rehearsal_destroy(&r);
+}
+
 /* A key of low order, one that is not canonical, or another member's: each would make all
  * others end the attempt at the sight of it, so none gets into the bundle. */
 static void rehearsal__one_lying_advert_stops_nobody(void **state)
@@ -394,6 +412,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(rehearsal__survives_random_dropout),
         cmocka_unit_test(rehearsal__asks_for_seeds_that_were_committed_to),
         cmocka_unit_test(rehearsal__draws_no_graph_from_other_seeds),
+        cmocka_unit_test(rehearsal__ends_when_too_few_hold_a_secret),
         cmocka_unit_test(rehearsal__one_lying_advert_stops_nobody),
     };
     const struct CMUnitTest nightly[] = {
