@@ -33,24 +33,24 @@
 static const struct control_verb verbs[] = {
     {"status", ALL, ""},
     {"stop", CONTROL_ENGINEER, ""},
-    {"patients list", ALL, ""},
+    {"patients list", ALL, "state"},
     {"patients show", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
-    {"patients consent", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
-    {"patients erase", CONTROL_OFFICER, ""},
+    {"patients consent", CONTROL_CLINICIAN | CONTROL_OFFICER, "state reason"},
+    {"patients erase", CONTROL_OFFICER, "reason"},
     {"study list", ALL, ""},
     {"study show", ALL, ""},
-    {"study entry", CONTROL_OFFICER, "output"},
+    {"study entry", CONTROL_OFFICER, "legal-basis output"},
     {"study preview", CONTROL_OFFICER, ""},
     {"study approve", CONTROL_OFFICER, ""},
     {"study decline", CONTROL_OFFICER, ""},
     {"policy show", ALL, ""},
     {"budget show", ALL, ""},
     {"ledger show", ALL, ""},
-    {"audit show", CONTROL_OFFICER, ""},
+    {"audit show", CONTROL_OFFICER, "kind study patient last"},
     {"audit verify", CONTROL_OFFICER, ""},
     {"audit export", CONTROL_OFFICER, "output"},
     {"report officer", CONTROL_OFFICER, "output deployments"},
-    {"forecast", CONTROL_CLINICIAN | CONTROL_OFFICER, ""},
+    {"forecast", CONTROL_CLINICIAN | CONTROL_OFFICER, "study until at"},
 };
 
 const struct control_verb *control_verb_at(size_t index)
@@ -58,12 +58,13 @@ const struct control_verb *control_verb_at(size_t index)
     return index < sizeof verbs / sizeof *verbs ? &verbs[index] : NULL;
 }
 
-/* Every one of `files` stands in the verb's. */
-static enum err permit_files(const struct control_verb *verb, const char *files)
+/* Every one of `options` stands in the verb's: whatever else may be one of a file that
+ * the daemon would open. */
+static enum err permit_options(const struct control_verb *verb, const char *options)
 {
-    for (const char *at = files, *end; (end = strchr(at, ' ')); at = end + 1) {
+    for (const char *at = options, *end; (end = strchr(at, ' ')); at = end + 1) {
         size_t size = (size_t)(end - at);
-        const char *known = verb->files;
+        const char *known = verb->options;
         while (*known && !(strncmp(known, at, size) == 0 && strchr(" ", known[size])))
             known += strcspn(known, " ") + (strchr(known, ' ') != NULL);
         if (!*known)
@@ -73,13 +74,13 @@ static enum err permit_files(const struct control_verb *verb, const char *files)
     return ERR_OK;
 }
 
-enum err control_permits(unsigned roles, const char *words, const char *files)
+enum err control_permits(unsigned roles, const char *words, const char *options)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].words, words) != 0)
             continue;
         if ((verbs[i].roles | CONTROL_OWNER) & roles)
-            return permit_files(&verbs[i], files);
+            return permit_options(&verbs[i], options);
         err_set(ERR_DENIED, "this user may not run `%s` here", words);
         return err_hint("the settings engineers, clinicians and officers name who may do "
                         "what (docs/rights.md)");
@@ -293,11 +294,12 @@ struct asker {
     unsigned roles;
 };
 
-static enum err permit(void *context, const char *words, const char *files, uint32_t user)
+static enum err permit(void *context, const char *words, const char *options,
+                       uint32_t user)
 {
     struct asker *asker = context;
     (void)user;
-    enum err result = control_permits(asker->roles, words, files);
+    enum err result = control_permits(asker->roles, words, options);
     if (result == ERR_OK && strcmp(words, "stop") == 0)
         asker->control->stopped = true;
     return result;

@@ -16,7 +16,7 @@
  * table in control.c says what each of them may do. Root and the daemon's own user hold
  * the key anyway and may do all of it. The daemon opens no file by a name that the asker
  * chose, for it would with its own rights: files to write are in the answer, and options
- * that name others are refused. Nothing of this is on the network. */
+ * that are not on the table are refused. Nothing of this is on the network. */
 
 enum control_role {
     CONTROL_ENGINEER = 1,
@@ -30,16 +30,17 @@ enum control_role {
 enum err control_roles(const struct conf *conf, uid_t user, const gid_t *groups,
                        size_t count, unsigned *roles);
 
-/* ERR_DENIED unless one of `roles` may run the command of these words, with these of its
- * options naming files (cli_permit; "": none). */
-enum err control_permits(unsigned roles, const char *words, const char *files);
+/* ERR_DENIED unless one of `roles` may run the command of these words, with values to
+ * these of its options (cli_permit; "": none). */
+enum err control_permits(unsigned roles, const char *words, const char *options);
 
-/* The table, for showing and trying it: NULL past the end. `files`: options that name
- * files which whoever asks writes, from the answer (cli_file). */
+/* The table, for showing and trying it: NULL past the end. `options`: those that may be
+ * given a value. None has the daemon open a file; files to write are in the answer, and
+ * whoever asks writes them (cli_file). */
 struct control_verb {
     const char *words;
     unsigned roles;
-    const char *files;
+    const char *options;
 };
 const struct control_verb *control_verb_at(size_t index);
 

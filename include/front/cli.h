@@ -61,9 +61,9 @@ uint32_t cli_user(const struct cli *cli); /* of the machine, in whose name it ru
 /* The command line as it was typed, without the program's name; owned by the cli. */
 size_t cli_line(const struct cli *cli, char *const **words);
 
-/* Whether `user` may run the command of these words, with these of its options (their
- * names, a space behind each) naming files; an error says why not. */
-typedef enum err cli_permit(void *context, const char *words, const char *files,
+/* Whether `user` may run the command of these words, with a value to these of its options
+ * (their names, a space behind each); an error says why not. */
+typedef enum err cli_permit(void *context, const char *words, const char *options,
                             uint32_t user);
 
 /* While a command of the same program runs: run another one, of this line, for somebody

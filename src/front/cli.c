@@ -575,21 +575,12 @@ static struct json *files_json(struct cli *cli)
     return list;
 }
 
-static bool names_file(const struct cli_option *option)
-{
-    static const char *const kinds[] = {"FILE", "MODEL", "SOURCE"};
-    for (size_t i = 0; option->value && i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(option->value, kinds[i]) == 0)
-            return true;
-    return false;
-}
-
 /* The command's option of this name whose value is a file's; NULL: it has none. */
 static const struct cli_option *file_option(const struct cli *cli, const char *name)
 {
     const struct cli_command *command = cli->arguments.command;
     for (size_t i = 0; name && i < command->option_count; i++)
-        if (names_file(&command->options[i]) &&
+        if (command->options[i].value && strcmp(command->options[i].value, "FILE") == 0 &&
             strcmp(command->options[i].name, name) == 0)
             return &command->options[i];
     return NULL;
@@ -625,15 +616,17 @@ static enum err take_file(struct cli *cli, const struct json *json)
 /* --- one process for another
  * ---------------------------------------------------------------------- */
 
-/* The options given that name files. */
-static void given_files(const struct arguments *arguments, struct bytes *names)
+/* The command's own options that were given a value. */
+static void given_values(const struct arguments *arguments, struct bytes *names)
 {
-    for (size_t i = 0; i < arguments->given_count; i++)
-        if (names_file(arguments->given[i].option)) {
-            const char *name = arguments->given[i].option->name;
-            bytes_append(names, name, strlen(name));
-            bytes_u8(names, ' ');
-        }
+    const struct cli_command *command = arguments->command;
+    for (size_t i = 0; command && i < command->option_count; i++) {
+        const struct cli_option *option = &command->options[i];
+        if (!option->value || !arguments_have(arguments, option->name))
+            continue;
+        bytes_append(names, option->name, strlen(option->name));
+        bytes_u8(names, ' ');
+    }
     bytes_u8(names, '\0');
 }
 
@@ -646,11 +639,11 @@ static enum err run_for(struct cli *cli, char **argv, cli_permit *permit, void *
         (!arguments->command || arguments->command == &command_help ||
          arguments_have(arguments, "help") || arguments_have(arguments, "version")))
         err = err_set(ERR_USAGE, "that is no command to be run for others");
-    struct bytes files = {0};
-    given_files(arguments, &files);
+    struct bytes options = {0};
+    given_values(arguments, &options);
     if (!err)
-        err = permit(context, arguments->words, (const char *)files.data, cli->user);
-    bytes_free(&files);
+        err = permit(context, arguments->words, (const char *)options.data, cli->user);
+    bytes_free(&options);
     return err ? err : arguments->command->run(cli);
 }
 
