@@ -50,7 +50,7 @@ enum err node_pace_answered(struct node *node, const char *study, bool late)
         sentence = mem_format("the sum of %s came when the coordinator had stopped "
                               "waiting for it: it is charged, and in no prior; give it "
                               "more threads, shorten slot_seconds, or have the "
-                              "coordinator's phase_seconds raised",
+                              "coordinator's round_seconds raised",
                               study);
     enum err result = keep(node, OVER_PHASE, sentence);
     mem_free(sentence);
