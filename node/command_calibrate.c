@@ -1,7 +1,9 @@
 #include "node/commands.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -104,10 +106,17 @@ static enum err note_calibration(struct node *node, const struct basis *basis,
                        tally->fitted, model_name(basis->model), tally->stayed);
 }
 
-/* So many twins are fitted before they are stored, in the order of patients. */
+/* So many twins are fitted before they are stored, in the order of patients, by as many
+ * threads as there are cores. Who fits a twin makes no difference in any bit. */
 #define BATCH 1000
+#define THREADS_MAX 64
 
 struct batch {
+    pthread_mutex_t
+        lock; /* of all below but what is read only, and of store and terminal */
+    struct engine *engines[THREADS_MAX];
+    size_t threads;
+
     struct cli *cli;
     struct node *node;
     const struct basis *basis;
@@ -118,7 +127,26 @@ struct batch {
     struct twin *twins[BATCH];
     struct fit *fits[BATCH];
     enum err result;
+    char reason[400]; /* said by whichever thread */
 };
+
+/* A thread, with an engine of its own. */
+struct worker {
+    struct batch *batch;
+    struct engine *engine;
+};
+
+static void stop_batch(struct batch *batch, enum err err)
+{
+    batch->result = err;
+    snprintf(batch->reason, sizeof batch->reason, "%s", err_text());
+}
+
+static void stop_if_interrupted(struct batch *batch)
+{
+    if (batch->result == ERR_OK && cli_interrupted())
+        stop_batch(batch, err_set(ERR_INTERRUPTED, "stopped; no twin was changed"));
+}
 
 /* The twin of the next patient; none where the model cannot use the record, which is no
  * reason to stop the rest. */
@@ -130,12 +158,14 @@ static struct twin *read_twin(struct batch *batch)
     struct twin *twin = NULL;
     if (!wanted(batch->cli, patient))
         return NULL;
-    batch->result = patients_record(batch->node, patient->id, &record);
-    if (batch->result == ERR_OK) {
-        enum err err = twin_new(basis->model, basis->layout, record, &twin);
+    enum err err = patients_record(batch->node, patient->id, &record);
+    if (err == ERR_OK) {
+        err = twin_new(basis->model, basis->layout, record, &twin);
         batch->tally->skipped += err != ERR_OK;
-        batch->result = err == ERR_STORAGE ? err : ERR_OK;
+        err = err == ERR_STORAGE ? err : ERR_OK;
     }
+    if (err != ERR_OK)
+        stop_batch(batch, err);
     record_destroy(&record);
     return twin;
 }
@@ -144,42 +174,70 @@ static bool next_twin(void *context, struct fit_patient *patient)
 {
     struct batch *batch = context;
     struct twin *twin = NULL;
+    pthread_mutex_lock(&batch->lock);
     size_t at = batch->next;
+    stop_if_interrupted(batch);
     while (!twin && batch->result == ERR_OK && batch->next < batch->end) {
-        if (cli_interrupted())
-            batch->result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");
-        else
-            twin = read_twin(batch);
+        twin = read_twin(batch);
         at = batch->next++;
         if (!twin)
             cli_progress(batch->cli, "fitting twins", ++batch->done, batch->count);
+        stop_if_interrupted(batch);
     }
-    if (!twin)
-        return false;
-    batch->twins[at - batch->first] = twin;
-    patient->twin = twin;
-    patient->owner = &batch->fits[at - batch->first];
-    return true;
+    if (twin) {
+        batch->twins[at - batch->first] = twin;
+        patient->twin = twin;
+        patient->owner = &batch->fits[at - batch->first];
+    }
+    pthread_mutex_unlock(&batch->lock);
+    return twin != NULL;
 }
 
 static bool twin_done(void *context, struct fit_patient *patient)
 {
     struct batch *batch = context;
+    pthread_mutex_lock(&batch->lock);
     *(struct fit **)patient->owner = patient->fit;
     cli_progress(batch->cli, "fitting twins", ++batch->done, batch->count);
-    if (batch->result == ERR_OK && cli_interrupted())
-        batch->result = err_set(ERR_INTERRUPTED, "stopped; no twin was changed");
-    return batch->result == ERR_OK;
+    stop_if_interrupted(batch);
+    bool goes_on = batch->result == ERR_OK;
+    pthread_mutex_unlock(&batch->lock);
+    return goes_on;
 }
 
-static enum err calibrate_batch(struct batch *batch, struct engine *engine)
+static void *work(void *argument)
 {
-    const struct fit_crowd crowd = {batch->basis->prior, false, next_twin, twin_done,
-                                    batch};
+    const struct worker *worker = argument;
+    const struct fit_crowd crowd = {worker->batch->basis->prior, false, next_twin,
+                                    twin_done, worker->batch};
+    fit_crowd(worker->engine, &crowd);
+    return NULL;
+}
+
+static void fit_batch(struct batch *batch)
+{
+    pthread_t threads[THREADS_MAX];
+    struct worker workers[THREADS_MAX];
+    size_t started = 0;
+    for (size_t i = 0; i < batch->threads; i++)
+        workers[i] = (struct worker){batch, batch->engines[i]};
+    while (started + 1 < batch->threads &&
+           pthread_create(&threads[started], NULL, work, &workers[started]) == 0)
+        started++;
+    work(&workers[batch->threads - 1]); /* this one works too */
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (batch->result != ERR_OK)
+        err_set(batch->result, "%s", batch->reason);
+}
+
+static enum err calibrate_batch(struct batch *batch)
+{
     struct tally *tally = batch->tally;
     batch->first = batch->next;
-    batch->end = batch->count - batch->first < BATCH ? batch->count : batch->first + BATCH;
-    fit_crowd(engine, &crowd);
+    batch->end =
+        batch->count - batch->first < BATCH ? batch->count : batch->first + BATCH;
+    fit_batch(batch);
     for (size_t i = batch->first; i < batch->end; i++) {
         const struct patient *patient = &batch->patients[i];
         struct fit **fit = &batch->fits[i - batch->first];
@@ -196,6 +254,14 @@ static enum err calibrate_batch(struct batch *batch, struct engine *engine)
     return batch->result;
 }
 
+static size_t thread_count(size_t patients)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t threads = online > 1 ? (size_t)online : 1;
+    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
+    return threads < patients || patients == 0 ? threads : patients;
+}
+
 static enum err calibrate_all(struct cli *cli, struct node *node,
                               const struct basis *basis, struct tally *tally)
 {
@@ -204,24 +270,29 @@ static enum err calibrate_all(struct cli *cli, struct node *node,
     if (check_wanted(cli, node) != ERR_OK ||
         patients_list(node, &patients, &count) != ERR_OK)
         return err_code();
-    struct engine *engine = engine_new(basis->model, basis->layout, NULL);
     struct batch *batch = mem_new(1, sizeof *batch);
     *batch = (struct batch){.cli = cli,
                             .node = node,
                             .basis = basis,
                             .tally = tally,
                             .patients = patients,
-                            .count = count};
+                            .count = count,
+                            .threads = thread_count(count)};
+    pthread_mutex_init(&batch->lock, NULL);
+    for (size_t i = 0; i < batch->threads; i++)
+        batch->engines[i] = engine_new(basis->model, basis->layout, NULL);
     enum err result = store_begin(node->store);
     while (result == ERR_OK && batch->next < count)
-        result = calibrate_batch(batch, engine);
+        result = calibrate_batch(batch);
     if (result == ERR_OK)
         result = note_calibration(node, basis, tally);
     if (result == ERR_OK)
         result = store_commit(node->store);
     else
         store_rollback(node->store);
-    engine_destroy(&engine);
+    for (size_t i = 0; i < batch->threads; i++)
+        engine_destroy(&batch->engines[i]);
+    pthread_mutex_destroy(&batch->lock);
     mem_free(batch);
     patients_free(patients, count);
     return result;
