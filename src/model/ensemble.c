@@ -232,7 +232,7 @@ static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method meth
                                                                                  : NULL,
         .context = ensemble,
         .relative_tolerance = ensemble->tolerance,
-        .step = ensemble->model->step,
+        .step = ensemble->states ? ensemble->model->step : INFINITY,
         .steps_max = steps_max(method),
         .stiff_after = gives_up ? STIFF_AFTER : 0,
     };

@@ -52,9 +52,10 @@ struct supply {
 
 struct ensemble;
 
-/* `model` has states and must outlive it. LANES_TSITOURAS gives up what is stiff, and
+/* `model` must outlive it. LANES_TSITOURAS gives up what is stiff, and
  * LANES_ROSENBROCK is for that, if the program has what it takes; LANES_CLASSIC, for
- * models whose text gives a step. */
+ * models whose text gives a step, and for those without states, where one step leads from
+ * stop to stop. */
 struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
                               bool derivatives, double tolerance, enum simd simd);
 bool ensemble_takes_stiff(const struct model *model);

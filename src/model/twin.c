@@ -308,7 +308,7 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
 /* --- the engine -------------------------------------------------------------------- */
 
 /* One way to move twins, with derivatives or without: in lanes, by a method for each kind
- * of twin, or one at a time, where CVODES was asked for or nothing moves. */
+ * of twin, or one at a time, where CVODES was asked for. */
 enum kind { KIND_MILD, KIND_STIFF, KINDS };
 struct mover {
     const struct model *model;
@@ -329,7 +329,7 @@ struct engine {
 
 static void mover_cvodes(struct mover *mover, enum ode_method method)
 {
-    if (!mover->by_cvodes)
+    if (!mover->by_cvodes && model_states(mover->model) > 0)
         flow_solver(&mover->flow, method, mover->tolerance);
     mover->by_cvodes = true;
 }
@@ -343,8 +343,6 @@ static void mover_init(struct mover *mover, const struct model *model,
     if (want == ENGINE_GLANCE)
         mover->tolerance = fmax(mover->tolerance, GLANCE_TOLERANCE);
     flow_init(&mover->flow, model, mover->derivatives);
-    if (model_states(model) == 0)
-        return;
     mover->simd = simd_best();
     if (options->solver == ENGINE_NARROW && mover->simd > SIMD_SCALAR)
         mover->simd--;
@@ -352,7 +350,8 @@ static void mover_init(struct mover *mover, const struct model *model,
         mover_cvodes(mover, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF);
         return;
     }
-    enum lanes_method method = model_step(model) > 0 ? LANES_CLASSIC : LANES_TSITOURAS;
+    bool equal = model_step(model) > 0 || model_states(model) == 0;
+    enum lanes_method method = equal ? LANES_CLASSIC : LANES_TSITOURAS;
     if (options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model))
         method = LANES_ROSENBROCK;
     mover->ensembles[KIND_MILD] =

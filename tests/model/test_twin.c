@@ -682,6 +682,70 @@ static void twin__tables_give_each_value_its_own(void **state)
     model_destroy(&model);
 }
 
+/* --- without states
+ * --------------------------------------------------------------------- */
+
+/* A formula of time, of a covariate that moves and of one that steps: lanes come to the
+ * very bits that one at a time gives, eight and more at once. */
+static void twin__formulas_go_through_lanes(void **state)
+{
+    (void)state;
+    struct model *model = parse("model formula version 1\ntime h\n"
+                                "[parameters]\n"
+                                "E0 = 5 1 (0.1, 100) lognormal sd 0.3\n"
+                                "k = 0.2 1/h (0.01, 10) lognormal sd 0.4\n"
+                                "on = 4 h (0.1, 20) lognormal sd 0.2\n"
+                                "[covariates]\nW 1 linear\nD 1 locf default 0\n"
+                                "[equations]\n"
+                                "effect = if(time < on, 0, D*(1 - exp(-k*(time - on))))\n"
+                                "[observations]\nseen : E0*W + effect ~ add(1)\n"
+                                "other : ln(E0) ~ prop(0.1)\n");
+    enum { SEEN = 12, EACH = 11 };
+    double f[2][EACH][SEEN], slopes[2][EACH][SEEN * 3], phi[EACH][3];
+    struct prior_layout layout;
+    struct prior *prior;
+    struct twin *twin;
+    struct record *record = record_new("1", "h");
+    for (size_t i = 0; i < SEEN; i++)
+        assert_ok(record_measurement(record, 0.9 * (double)i, i % 3 ? "seen" : "other",
+                                     NULL, 1, CENSORED_NOT, i));
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(record_covariate(record, 3 * (double)i, "W", NULL, 1 + 0.3 * (double)i,
+                                   20 + i));
+        assert_ok(
+            record_covariate(record, 2.5 * (double)i, "D", NULL, (double)i, 30 + i));
+    }
+    record_sort(record);
+    assert_ok(prior_layout(model, &layout));
+    assert_ok(prior_from_model(model, &prior));
+    assert_ok(twin_new(model, &layout, record, &twin));
+    for (size_t way = 0; way < 2; way++) {
+        struct engine_options options = {way ? ENGINE_LANES : ENGINE_BDF, 0};
+        struct engine *engine = engine_new(model, &layout, &options);
+        struct twin_point points[EACH];
+        struct engine_work work;
+        for (size_t i = 0; i < EACH; i++) {
+            for (size_t k = 0; k < 3; k++)
+                phi[i][k] = prior->effects[k] + 0.1 * sin((double)(5 * i + k));
+            points[i] = (struct twin_point){twin,           phi[i], NULL,       f[way][i],
+                                            slopes[way][i], NULL,   ERR_NUMERIC};
+        }
+        twin_predict_all(engine, points, EACH, true);
+        for (size_t i = 0; i < EACH; i++)
+            assert_ok(points[i].err);
+        engine_work(engine, &work);
+        assert_int_equal(work.solves, way ? EACH : 0);
+        engine_destroy(&engine);
+    }
+    assert_memory_equal(f[1], f[0], sizeof f[0]);
+    assert_memory_equal(slopes[1], slopes[0], sizeof slopes[0]);
+    assert_near(f[1][0][1], exp(phi[0][0]) * 1.09, 1e-12);
+    prior_destroy(&prior);
+    twin_destroy(&twin);
+    record_destroy(&record);
+    model_destroy(&model);
+}
+
 /* --- steps of one length
  * ------------------------------------------------------------------ */
 
@@ -746,6 +810,7 @@ int main(void)
         cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),
         cmocka_unit_test(twin__steps_of_a_text_are_of_order_4),
         cmocka_unit_test(twin__parameters_vary_between_occasions),
+        cmocka_unit_test(twin__formulas_go_through_lanes),
     };
     return cmocka_run_group_tests_name("twin", tests, NULL, NULL);
 }
