@@ -22,6 +22,8 @@ enum random_words {
     RANDOM_SWITCHES = 8, /* at times that parameters say */
     RANDOM_KINKS = 16,   /* min, max, abs of states */
     RANDOM_JUMPS = 32,   /* conditions on states, floor */
+    RANDOM_DRIFTS = 64,  /* a covariate that moves between its records */
+    RANDOM_STEADY = 128, /* the last state begins in its steady state */
     RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES,
 };
 
@@ -157,7 +159,7 @@ static inline void random_fill(struct random_text *text, const char *form, unsig
     }
 }
 
-static inline void random_parameters(struct random_text *text)
+static inline void random_parameters(struct random_text *text, unsigned words)
 {
     static const char *const spreads[] = {"(0.01, 9) lognormal sd 0.3",
                                           "(0, 2) logitnormal sd 0.4", "normal sd 0.2"};
@@ -168,7 +170,10 @@ static inline void random_parameters(struct random_text *text)
     random_say(text, "[covariates]\n");
     for (size_t i = 0; i < text->covariates; i++)
         random_say(text, "c%zu 1 %s default 0.%zu\n", i,
-                   i % 2 ? "constant levels 0.4, 0.6 = \"b\"" : "locf", i + 3);
+                   i % 2                   ? "constant levels 0.4, 0.6 = \"b\""
+                   : words & RANDOM_DRIFTS ? "linear"
+                                           : "locf",
+                   i + 3);
 }
 
 static inline void random_doses(struct random_text *text, unsigned words)
@@ -195,7 +200,10 @@ static inline void random_equations(struct random_text *text, unsigned words)
         random_formula(text, words, 3);
         random_fill(text, ") - (0.2 + expit($))*", words & ~(unsigned)RANDOM_STATES, 2);
         random_say(text, "x%zu) init ", i);
-        random_fill(text, "1 + tanh($)\n", words & RANDOM_COVARIATES, 2);
+        if (words & RANDOM_STEADY && i + 1 == text->states)
+            random_say(text, "steady unit 1\n");
+        else
+            random_fill(text, "1 + tanh($)\n", words & RANDOM_COVARIATES, 2);
     }
 }
 
@@ -210,10 +218,10 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     text.covariates = 2;
     text.states = 1 + random_draw(&text, 4);
     random_say(&text, "model random%u version 1\ntime h\n", (unsigned)seed);
-    random_parameters(&text);
+    random_parameters(&text, words);
     random_doses(&text, words);
     random_equations(&text, words);
-    if (random_draw(&text, 3) == 0)
+    if (random_draw(&text, 3) == 0 && !(words & RANDOM_STEADY))
         random_fill(&text, "periodic (0.2 + expit(%))*1 [h] after 3 periods\n", 0, 1);
     random_say(&text, "[observations]\no0 : ");
     random_formula(&text, words | besides, 3);
