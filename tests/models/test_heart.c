@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "course.h"
 #include "folder.h"
+#include "model/outcome.h"
 
 /* The 41st beat, in 400 steps. */
 #define BEAT(period) 40 * (period), (period) / 400, 41 * (period)
@@ -318,10 +319,40 @@ static void heart__no_blood_is_lost(void **state)
     course_close(&course);
 }
 
+/* What the model says of its last beat, by the search of whole courses, is what the
+ * figures above are made of; and every line of [plausible] holds. */
+static void heart__outcomes_are_those_of_the_last_beat(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double expected, tolerance;
+    } rows[] = {{"SBP", 120.2, 0.06}, {"DBP", 78.0, 0.05}, {"MAP", 99.0, 0.06},
+                {"EDV", 124.5, 0.06}, {"ESV", 48.7, 0.05}, {"EF", 60.9, 0.05},
+                {"CO", 5.31, 0.006},  {"LAP", 8.2, 0.05},  {"PAP", 15.4, 0.05}};
+    struct course course;
+    struct outcomes *outcomes;
+    course_open(&course, "heart/circulation", "HR=70", "");
+    struct outcome_engine *engine = outcome_engine_new(course.model);
+    assert_ok(outcomes_new(engine, course.twin, course.parameters, 0, 41 * 60.0 / 70,
+                           &outcomes));
+    assert_int_equal(model_outcomes(course.model), FOLDER_COUNT(rows));
+    for (size_t i = 0; i < FOLDER_COUNT(rows); i++) {
+        assert_string_equal(model_outcome(course.model, i)->name, rows[i].name);
+        assert_int_equal(outcomes->of[i].count, 1);
+        assert_near(outcomes->of[i].values[0], rows[i].expected, rows[i].tolerance);
+    }
+    assert_true(outcomes_plausible(course.model, outcomes));
+    outcomes_destroy(course.model, &outcomes);
+    outcome_engine_destroy(&engine);
+    course_close(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heart__no_blood_is_lost),
+        cmocka_unit_test(heart__outcomes_are_those_of_the_last_beat),
     };
     return folder_run(&(struct folder){
         .name = "heart",
