@@ -460,6 +460,68 @@ static void control__files_are_written_by_whoever_asks(void **state)
     free(theirs);
 }
 
+/* In the daemon's place: take one line, and answer this. */
+static pid_t pretend(const struct place *p, const char *answer)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct bytes frame = {0};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", p->socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    bytes_field(&frame, answer, strlen(answer));
+    pid_t child = fork();
+    if (child == 0) {
+        char line[4096];
+        int asker = accept(fd, NULL, NULL);
+        ssize_t got = recv(asker, line, sizeof line, 0);
+        got = got > 0 ? send(asker, frame.data, frame.size, MSG_NOSIGNAL) : 0;
+        _exit(got == (ssize_t)frame.size ? 0 : 1);
+    }
+    close(fd);
+    bytes_free(&frame);
+    return child;
+}
+
+/* Whoever answers chooses no file's name: what nobody asked for is not written. */
+static void control__takes_only_the_files_it_asked_for(void **state)
+{
+    static const char *const files[] = {
+        "{\"option\":\"output\",\"ending\":\"\",\"bytes\":\"6f6b\"}",
+        "{\"option\":\"key\",\"ending\":\"\",\"bytes\":\"00\"}",
+        "{\"option\":\"output\",\"ending\":\"/../x\",\"bytes\":\"00\"}",
+        "{\"option\":\"output\",\"ending\":\".a/b\",\"bytes\":\"00\"}",
+        "{\"option\":\"output\",\"ending\":\".muchtoolong\",\"bytes\":\"00\"}",
+        "{\"option\":\"output\",\"ending\":\"\",\"bytes\":\"0\"}",
+        "{\"option\":\"output\",\"ending\":\"\",\"bytes\":\"zz\"}",
+        "{\"option\":\"output\",\"bytes\":\"00\"}",
+        "7"};
+    struct place *p = *state;
+    struct bytes got = {0};
+    char *out = scratch_path(p->directory, "out");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        int status;
+        char *answer = mem_format("{\"exit\":0,\"result\":{},\"files\":[%s]}", files[i]),
+             *line = mem_format("audit export -o %s -C %s", out, p->socket);
+        pid_t daemon = pretend(p, answer);
+        int code = run(line, 0, 0);
+        assert_int_equal(code == 0, i == 0);
+        assert_int_equal(waitpid(daemon, &status, 0), daemon);
+        assert_int_equal(file_exists(out), i == 0);
+        if (i == 0) {
+            assert_ok(file_read(out, 10, &got));
+            assert_int_equal(got.size, 2);
+            assert_memory_equal(got.data, "ok", 2);
+        }
+        unlink(out);
+        unlink(p->socket);
+        mem_free(answer);
+        mem_free(line);
+    }
+    bytes_free(&got);
+    free(out);
+}
+
 /* Nonsense, silence and half a line are dropped, and the next asker is answered. */
 static void control__survives_whoever_talks_nonsense(void **state)
 {
@@ -499,6 +561,7 @@ int main(int argc, char **argv)
         IN_PLACE(control__asks_the_kernel_who_asks),
         IN_PLACE(control__answers_as_the_command_would),
         IN_PLACE(control__files_are_written_by_whoever_asks),
+        IN_PLACE(control__takes_only_the_files_it_asked_for),
         IN_PLACE(control__survives_whoever_talks_nonsense),
     };
     if (argc > 1)
