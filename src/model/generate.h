@@ -12,7 +12,8 @@
  * value is the same bits. */
 
 /* Longer streams stay with the interpreter: gcc takes six seconds for one of 1,200
- * instructions, a tenth of them exponentials, and those of models/ have 120 at most. */
+ * instructions, a tenth of them exponentials; of models/, only second derivatives are
+ * longer. */
 #define GENERATE_INSTRUCTIONS_MAX ((size_t)1000)
 
 /* Appends a C source that defines the constant `symbol`, a struct generated. */
