@@ -69,6 +69,19 @@ static enum err parse_setting(const char *text, const struct question *q,
     return err;
 }
 
+/* Of two settings of one name the later counts, and above all what is along the axis. */
+static bool overruled(const struct question *q, size_t setting)
+{
+    const char *text = cli_text_at(q->cli, "set", setting);
+    size_t size = strcspn(text, "=");
+    bool found = q->over && strlen(q->over) == size && strncmp(q->over, text, size) == 0;
+    for (size_t i = setting + 1; i < cli_repeats(q->cli, "set") && !found; i++) {
+        const char *later = cli_text_at(q->cli, "set", i);
+        found = strcspn(later, "=") == size && strncmp(later, text, size) == 0;
+    }
+    return found;
+}
+
 static size_t outputs_of(const struct model *model)
 {
     return model_states(model) + model_derived(model) + model_observations(model);
@@ -113,7 +126,8 @@ static enum err read_settings(const struct question *q, double *parameters,
     for (size_t i = 0; i < model_parameters(q->model); i++)
         parameters[i] = model_parameter(q->model, i)->typical;
     for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "set"); i++)
-        err = parse_setting(cli_text_at(q->cli, "set", i), q, parameters, record);
+        if (!overruled(q, i))
+            err = parse_setting(cli_text_at(q->cli, "set", i), q, parameters, record);
     for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "dose"); i++)
         err = regimen_dose(cli_text_at(q->cli, "dose", i), record->dose_count, record);
     if (err == ERR_OK)
@@ -449,7 +463,7 @@ static enum err show(const struct question *q, const struct shown *shown,
         for (size_t t = 0; t < rows_of(q); t++)
             column[t] = out[t * width + shown->outputs[i]];
         json_set_reals(json, output_at(q->model, shown->outputs[i]).name, column,
-                       q->count);
+                       rows_of(q));
     }
     mem_free(column);
     cli_result(q->cli, json);
