@@ -49,7 +49,8 @@ static const struct cli_option simulate_options[] = {
      true},
     {"at", 0, "FROM:STEP:TO", "times to report, in the model's unit", false, false},
     {"over", 0, "NAME=FROM:STEP:TO",
-     "a parameter or covariate takes these values, instead of time", false, false},
+     "a parameter or covariate takes these values, all at the first time of --at", false,
+     false},
     {"solver", 0, "NAME", "lanes (unless given), cvodes (BDF) or adams", false, false},
 };
 static const struct cli_option plot_options[] = {
@@ -59,7 +60,8 @@ static const struct cli_option plot_options[] = {
      true},
     {"at", 0, "FROM:STEP:TO", "times to show, in the model's unit", false, false},
     {"over", 0, "NAME=FROM:STEP:TO",
-     "a parameter or covariate along the axis, instead of time", false, false},
+     "a parameter or covariate along the axis, all at the first time of --at", false,
+     false},
     {"show", 0, "NAME", "a state, quantity or observation; else what is measured", false,
      true},
     {"solver", 0, "NAME", "lanes (unless given), cvodes (BDF) or adams", false, false},
