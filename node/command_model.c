@@ -117,7 +117,7 @@ enum err command_model_explain(struct cli *cli)
     const char *number = cli_argument(cli, 0), *text = model_explain(number);
     if (!text) {
         err_set(ERR_NOT_FOUND, "the language has no error %s", number);
-        return err_hint("numbers look like E2001; models/README.md lists them");
+        return err_hint("numbers look like E2001, as model check prints them");
     }
     struct json *json = json_new_object();
     json_set_text(json, "number", number);
