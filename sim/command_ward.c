@@ -188,6 +188,16 @@ static struct json *answer_json(const struct question *q)
     return json;
 }
 
+/* A column, empty where there is no number and another follows; of one replication no
+ * error is known. */
+static void print_known(double value, bool another)
+{
+    if (!isnan(value))
+        printf(" %10.4f", value);
+    else if (another)
+        printf(" %10s", "");
+}
+
 static void print_answer(const struct question *q)
 {
     printf("%s: %zu times %g days after %g, seed %llu\n", model_name(q->model),
@@ -200,12 +210,10 @@ static void print_answer(const struct question *q)
             double fluid = equations(q, i, m);
             if (isnan(q->result.mean[i][m]))
                 continue;
-            printf("%-18s %10.4f %10.4f", tallied_name[m], q->result.mean[i][m],
-                   q->result.se[i][m]);
-            if (isnan(fluid))
-                printf("\n");
-            else
-                printf(" %10.4f\n", fluid);
+            printf("%-18s %10.4f", tallied_name[m], q->result.mean[i][m]);
+            print_known(q->result.se[i][m], !isnan(fluid));
+            print_known(fluid, false);
+            printf("\n");
         }
     }
 }
