@@ -145,9 +145,15 @@ static enum err march_some(struct marching *m, size_t first)
         before = fewest(m);
         march_steps(m->march, CHUNK);
     }
+    const double *counter = march_states(m->march) + m->plan->counter * LANES;
+    for (size_t l = 0; err == ERR_OK && l < lanes; l++)
+        if (!isfinite(counter[l])) {
+            err_set(ERR_NUMERIC, "the beats of %s are not finite at steps of %g",
+                    model_name(m->model), m->plan->step);
+            err = err_hint("--step is in %s", model_time_unit(m->model));
+        }
     if (err == ERR_OK)
         err = last_beat(m, lanes);
-    const double *counter = march_states(m->march) + m->plan->counter * LANES;
     for (size_t l = 0; err == ERR_OK && l < lanes; l++)
         m->beats->marched.beats += floor(counter[l]);
     return err;
