@@ -1,5 +1,6 @@
 #include "node/commands.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,27 +150,86 @@ enum err command_import(struct cli *cli)
 /* --- patients
  * ---------------------------------------------------------------------------------- */
 
-static void print_record(struct cli *cli, const struct record *record)
+/* A row of a record, as far as all kinds of them are alike, in `rows` and on stdout. */
+static struct json *print_row(const struct cli *cli, struct json *rows, const char *kind,
+                              const char *time_unit, double time, const char *name_key,
+                              const char *name, const char *value_key, double value,
+                              const char *unit)
 {
+    struct json *row = json_new_object();
+    json_set_real(row, "time", time);
+    json_set_text(row, name_key, name);
+    json_set_real(row, value_key, value);
+    json_set_text(row, "unit", unit);
+    json_add(rows, row);
+    if (!cli_is_json(cli))
+        printf("%-10s %12g %-6s %-16s %12g%s%s", kind, time, time_unit, name, value,
+               unit ? " " : "", unit ? unit : "");
+    return row;
+}
+
+static void print_end(const struct cli *cli, const char *remark)
+{
+    if (!cli_is_json(cli))
+        printf("%s\n", remark);
+}
+
+static struct json *print_doses(const struct cli *cli, const struct record *record)
+{
+    struct json *rows = json_new_array();
+    for (size_t i = 0; i < record->dose_count; i++) {
+        const struct record_dose *d = &record->doses[i];
+        struct json *row = print_row(cli, rows, "dose", record->time_unit, d->time,
+                                     "input", d->input, "amount", d->amount, d->unit);
+        char remark[64] = "";
+        json_set_real(row, "duration", d->duration >= 0 ? d->duration : NAN);
+        if (d->duration > 0)
+            snprintf(remark, sizeof remark, " for %g %s", d->duration, record->time_unit);
+        print_end(cli, remark);
+    }
+    return rows;
+}
+
+static struct json *print_covariates(const struct cli *cli, const struct record *record)
+{
+    struct json *rows = json_new_array();
+    for (size_t i = 0; i < record->covariate_count; i++) {
+        const struct record_covariate *c = &record->covariates[i];
+        print_row(cli, rows, "covariate", record->time_unit, c->time, "name", c->name,
+                  "value", c->value, c->unit);
+        print_end(cli, "");
+    }
+    return rows;
+}
+
+static struct json *print_measurements(const struct cli *cli, const struct record *record)
+{
+    static const char *const limit[] = {
+        [CENSORED_NOT] = NULL, [CENSORED_BELOW] = "below", [CENSORED_ABOVE] = "above"};
     struct json *rows = json_new_array();
     for (size_t i = 0; i < record->measurement_count; i++) {
         const struct record_measurement *m = &record->measurements[i];
-        struct json *row = json_new_object();
-        json_set_real(row, "time", m->time);
-        json_set_text(row, "quantity", m->quantity);
-        json_set_real(row, "value", m->value);
-        json_set_text(row, "unit", m->unit);
-        json_add(rows, row);
-        if (!cli_is_json(cli))
-            printf("%12g %-6s %-16s %12g %s\n", m->time, record->time_unit, m->quantity,
-                   m->value, m->unit ? m->unit : "");
+        const char *beyond = limit[m->censoring];
+        struct json *row = print_row(cli, rows, "measured", record->time_unit, m->time,
+                                     "quantity", m->quantity, "value", m->value, m->unit);
+        json_set_text(row, "censored", beyond);
+        char remark[64] = "";
+        if (beyond)
+            snprintf(remark, sizeof remark, " or %s", beyond);
+        print_end(cli, remark);
     }
+    return rows;
+}
+
+/* All of it: the person may ask to see what is held. */
+static void print_record(struct cli *cli, const struct record *record)
+{
     struct json *json = json_new_object();
     json_set_text(json, "patient", record->patient);
     json_set_text(json, "time_unit", record->time_unit);
-    json_set_integer(json, "doses", (int64_t)record->dose_count);
-    json_set_integer(json, "covariates", (int64_t)record->covariate_count);
-    json_set(json, "measurements", rows);
+    json_set(json, "doses", print_doses(cli, record));
+    json_set(json, "covariates", print_covariates(cli, record));
+    json_set(json, "measurements", print_measurements(cli, record));
     cli_result(cli, json);
 }
 
