@@ -194,7 +194,9 @@ static struct json *begin_json(const struct asking *a)
     json_set_text(json, "model", model_name(a->q->model));
     json_set_text(json, "time_unit", model_time_unit(a->q->model));
     json_set_real(json, "until", a->q->until);
-    json_set_integer(json, "known", (int64_t)twin_measurements(a->twin));
+    size_t known = twin_measurements(a->twin);
+    json_set_integer(json, "known", (int64_t)known);
+    json_set_integer(json, "unknown", (int64_t)(a->known - known)); /* to the model */
     return json;
 }
 
@@ -339,11 +341,16 @@ void outlook_print(const struct cli *cli, const struct json *json)
     printf("patient %s, known from %.0f measurements; time in %s\n",
            json_get_text(json, "patient"), json_get_real(json, "known"),
            json_get_text(json, "time_unit"));
+    if (json_get_real(json, "unknown") > 0)
+        printf("%.0f measurements more are of nothing that model %s observes\n",
+               json_get_real(json, "unknown"), json_get_text(json, "model"));
     if (reason && *reason)
         printf("the twin stays on the prior: %s\n", reason);
     print_table(cli, json);
     for (size_t i = 0; i < json_count(curves); i++) {
         const char *quantity = json_get_text(json_at(curves, i), "quantity");
+        if (json_count(json_get(json_at(curves, i), "time")) == 0)
+            continue; /* a forecast for one moment is no curve */
         struct plot *plot = outlook_plot(json, quantity, quantity);
         printf("\n");
         cli_sketch(cli, plot);
