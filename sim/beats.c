@@ -5,13 +5,15 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "model/march.h"
 #include "model/twin.h"
+#include "numerics/lanes.h"
 #include "sim/cohort.h"
 
 #define REFERENCE_TOLERANCE 1e-10
-#define CHUNK 500 /* steps between looks at the counter */
-#define WINDOW_MAX 100000
+#define PACE_STEPS 500        /* after which the pace is taken */
+#define LOOKS_MAX 1000        /* at a beat */
+#define TRIES 6               /* of those whose pace changes */
+#define BEAT_STEPS_MAX 100000 /* what takes longer is no beat */
 
 static double seconds(void)
 {
@@ -69,113 +71,176 @@ static enum err draw(const struct model *model, const struct beats_plan *plan,
     return err;
 }
 
-/* --- equal steps -----------------------------------------------------------------------
+/* --- patients as twins -----------------------------------------------------------------
  */
 
-struct marching {
+struct running {
     const struct model *model;
     const struct beats_plan *plan;
     const struct crowd *crowd;
-    struct march *march;
-    double *seen; /* [observations][LANES] */
+    struct prior_layout layout;
+    struct engine *equal;
+    size_t width; /* of all there is of a patient at one time; states come first */
     struct beats *beats;
 };
 
-static enum err begin(struct marching *m, size_t first)
+static enum err twin_of(const struct running *r, size_t patient, struct twin **twin)
 {
-    for (size_t l = 0; l < LANES; l++) {
-        size_t i = first + l < m->plan->patients ? first + l : first;
-        enum err err = march_begin(m->march, l, parameters_of(m->crowd, i),
-                                   covariates_of(m->crowd, i), 1e300);
-        if (err != ERR_OK)
-            return err;
-    }
-    return ERR_OK;
-}
-
-static double fewest(const struct marching *m)
-{
-    const double *counter = march_states(m->march) + m->plan->counter * LANES;
-    double least = INFINITY;
-    EACH_LANE least = fmin(least, counter[l]);
-    return least;
-}
-
-/* A beat more, looked at in every step. */
-static enum err last_beat(struct marching *m, size_t lanes)
-{
-    size_t observations = model_observations(m->model), steps = 0;
-    double end = fewest(m) + 1;
-    struct beats_view now[BEATS_VIEWS_MAX][LANES];
-    for (; fewest(m) < end && steps < WINDOW_MAX; steps++) {
-        march_observe(m->march, m->seen);
-        for (size_t o = 0; o < observations; o++)
-            EACH_LANE
-            {
-                double y = m->seen[o * LANES + l];
-                struct beats_view *one = &now[o][l];
-                if (steps == 0)
-                    *one = (struct beats_view){y, 0, y};
-                one->least = fmin(one->least, y);
-                one->mean += y;
-                one->greatest = fmax(one->greatest, y);
-            }
-        march_steps(m->march, 1);
-    }
-    for (size_t o = 0; o < observations; o++)
-        for (size_t l = 0; l < lanes; l++) {
-            m->beats->views[o].least += now[o][l].least;
-            m->beats->views[o].mean += now[o][l].mean / (double)steps;
-            m->beats->views[o].greatest += now[o][l].greatest;
-        }
-    return steps == WINDOW_MAX
-               ? err_set(ERR_NUMERIC, "%s does not beat", model_name(m->model))
-               : ERR_OK;
-}
-
-/* Eight patients, or what is left of them. */
-static enum err march_some(struct marching *m, size_t first)
-{
-    size_t left = m->plan->patients - first, lanes = left < LANES ? left : LANES;
-    double until = (double)m->plan->beats - 1, before = -1;
-    enum err err = begin(m, first);
-    while (err == ERR_OK && fewest(m) < until) {
-        if (!(fewest(m) > before))
-            return err_set(ERR_NUMERIC, "%s does not beat", model_name(m->model));
-        before = fewest(m);
-        march_steps(m->march, CHUNK);
-    }
-    const double *counter = march_states(m->march) + m->plan->counter * LANES;
-    for (size_t l = 0; err == ERR_OK && l < lanes; l++)
-        if (!isfinite(counter[l])) {
-            err_set(ERR_NUMERIC, "the beats of %s are not finite at steps of %g",
-                    model_name(m->model), m->plan->step);
-            err = err_hint("--step is in %s", model_time_unit(m->model));
-        }
+    struct record *record = record_new("1", model_time_unit(r->model));
+    enum err err = ERR_OK;
+    for (size_t c = 0; err == ERR_OK && c < model_covariates(r->model); c++)
+        err = record_covariate(record, 0, model_covariate(r->model, c)->name, NULL,
+                               covariates_of(r->crowd, patient)[c], c);
     if (err == ERR_OK)
-        err = last_beat(m, lanes);
-    for (size_t l = 0; err == ERR_OK && l < lanes; l++)
-        m->beats->marched.beats += floor(counter[l]);
+        err = twin_new(r->model, &r->layout, record, twin);
+    record_destroy(&record);
     return err;
 }
 
-static enum err march_all(struct marching *m, beats_progress *progress, void *context)
+/* All there is of `count` patients, LANES at most, at times, ascending: rows
+ * [count][time_count][width]. */
+static enum err follow(const struct running *r, struct engine *engine, size_t first,
+                       size_t count, const double *times, size_t time_count, double *rows)
 {
-    const struct beats_plan *plan = m->plan;
+    struct twin *twins[LANES] = {NULL};
+    struct twin_course courses[LANES];
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        err = twin_of(r, first + i, &twins[i]);
+        courses[i] = (struct twin_course){twins[i], parameters_of(r->crowd, first + i),
+                                          rows + i * time_count * r->width, ERR_NUMERIC};
+    }
+    if (err == ERR_OK)
+        twin_simulate_all(engine, courses, count, times, time_count);
+    for (size_t i = 0; err == ERR_OK && i < count; i++)
+        err = courses[i].err;
+    for (size_t i = 0; i < count; i++)
+        twin_destroy(&twins[i]);
+    return err;
+}
+
+static enum err does_not_beat(const struct running *r)
+{
+    return err_set(ERR_NUMERIC, "%s does not beat", model_name(r->model));
+}
+
+/* --- equal steps -----------------------------------------------------------------------
+ */
+
+/* The fewest beats of anybody at the last of the times. */
+static double fewest(const struct running *r, size_t count, size_t time_count,
+                     const double *rows)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < count; i++)
+        least =
+            fmin(least, rows[((i + 1) * time_count - 1) * r->width + r->plan->counter]);
+    return least;
+}
+
+/* Where the one stands for whom it takes longest, and his beats a step on the way there
+ * from where he was before. */
+struct pace {
+    double steps, beats, each;
+};
+
+static void move_on(struct pace *pace, double steps, double beats)
+{
+    *pace = (struct pace){steps, beats, (beats - pace->beats) / (steps - pace->steps)};
+}
+
+static enum err first_steps(const struct running *r, size_t first, size_t count,
+                            struct pace *pace)
+{
+    double *rows = mem_new(count * r->width, sizeof *rows);
+    double at = PACE_STEPS * r->plan->step;
+    enum err err = follow(r, r->equal, first, count, &at, 1, rows);
+    if (err == ERR_OK)
+        move_on(pace, PACE_STEPS, fewest(r, count, 1, rows));
+    mem_free(rows);
+    return err;
+}
+
+/* The steps at whose ends to look: those of the last beat, or every so many of them, and
+ * the first one by which everybody has all beats. */
+static enum err plan_looks(const struct running *r, const struct pace *pace,
+                           double *times, size_t *count)
+{
+    double left = (double)r->plan->beats - pace->beats;
+    if (!(pace->each * BEAT_STEPS_MAX > 1))
+        return does_not_beat(r);
+    double end = floor(pace->steps + left / pace->each) + 1;
+    double at = fmax(ceil(pace->steps + (left - 1) / pace->each), 0);
+    double stride = ceil((end - at) / LOOKS_MAX);
+    for (*count = 0; at < end; at += stride)
+        times[(*count)++] = at * r->plan->step;
+    times[(*count)++] = end * r->plan->step;
+    return ERR_OK;
+}
+
+/* A patient's last beat, and how many there were. */
+static void add_patient(struct beats *beats, const struct running *r, size_t looks,
+                        const double *rows)
+{
+    size_t observations = model_observations(r->model), at = r->width - observations;
+    beats->equal.beats += floor(rows[(looks - 1) * r->width + r->plan->counter]);
+    for (size_t o = 0; o < observations; o++) {
+        struct beats_view now = {INFINITY, 0, -INFINITY};
+        for (size_t k = 0; k + 1 < looks; k++) {
+            double y = rows[k * r->width + at + o];
+            now.least = fmin(now.least, y);
+            now.mean += y / (double)(looks - 1);
+            now.greatest = fmax(now.greatest, y);
+        }
+        beats->views[o].least += now.least;
+        beats->views[o].mean += now.mean;
+        beats->views[o].greatest += now.greatest;
+    }
+}
+
+/* Eight patients, or what is left of them; whose pace has slowed down go again, for
+ * longer. */
+static enum err run_some(struct running *r, size_t first)
+{
+    size_t left = r->plan->patients - first, count = left < LANES ? left : LANES;
+    double beats = (double)r->plan->beats, reached = 0, times[LOOKS_MAX + 2];
+    struct pace pace = {0};
+    enum err err = first_steps(r, first, count, &pace);
+    for (size_t tries = 0; err == ERR_OK && reached < beats; tries++) {
+        size_t looks = 0;
+        if (tries == TRIES)
+            return does_not_beat(r);
+        if (plan_looks(r, &pace, times, &looks) != ERR_OK)
+            return err_code();
+        double *rows = mem_new(count * looks * r->width, sizeof *rows);
+        err = follow(r, r->equal, first, count, times, looks, rows);
+        if (err == ERR_OK)
+            reached = fewest(r, count, looks, rows);
+        move_on(&pace, times[looks - 1] / r->plan->step, reached);
+        for (size_t i = 0; err == ERR_OK && reached >= beats && i < count; i++)
+            add_patient(r->beats, r, looks, rows + i * looks * r->width);
+        mem_free(rows);
+    }
+    return err;
+}
+
+static enum err run_all_of(struct running *r, beats_progress *progress, void *context)
+{
+    const struct beats_plan *plan = r->plan;
     double begun = seconds();
     enum err err = ERR_OK;
     for (size_t first = 0; err == ERR_OK && first < plan->patients; first += LANES) {
-        err = march_some(m, first);
+        err = run_some(r, first);
         if (err == ERR_OK && progress &&
-            !progress(context, (size_t)m->beats->marched.beats,
+            !progress(context, (size_t)r->beats->equal.beats,
                       plan->patients * plan->beats))
             err = err_set(ERR_INTERRUPTED, "interrupted");
     }
-    m->beats->marched.seconds = seconds() - begun;
-    for (size_t o = 0; o < model_observations(m->model); o++) {
-        m->beats->views[o].least /= (double)plan->patients;
-        m->beats->views[o].mean /= (double)plan->patients;
-        m->beats->views[o].greatest /= (double)plan->patients;
+    r->beats->equal.seconds = seconds() - begun;
+    for (size_t o = 0; o < model_observations(r->model); o++) {
+        r->beats->views[o].least /= (double)plan->patients;
+        r->beats->views[o].mean /= (double)plan->patients;
+        r->beats->views[o].greatest /= (double)plan->patients;
     }
     return err;
 }
@@ -183,84 +248,54 @@ static enum err march_all(struct marching *m, beats_progress *progress, void *co
 /* --- CVODES ----------------------------------------------------------------------------
  */
 
-/* All there is of a patient at times, ascending, by CVODES. */
-static enum err by_cvodes(const struct marching *m, size_t patient, double tolerance,
-                          const double *times, size_t count, double *rows)
+static struct engine *cvodes_new(const struct running *r, double tolerance)
 {
-    struct prior_layout layout;
-    struct record *record = record_new("1", model_time_unit(m->model));
-    struct twin *twin = NULL;
-    enum err err = prior_layout(m->model, &layout);
-    for (size_t c = 0; err == ERR_OK && c < model_covariates(m->model); c++)
-        err = record_covariate(record, 0, model_covariate(m->model, c)->name, NULL,
-                               covariates_of(m->crowd, patient)[c], c);
-    if (err == ERR_OK)
-        err = twin_new(m->model, &layout, record, &twin);
-    if (err == ERR_OK) {
-        struct engine_options options = {ENGINE_BDF, tolerance};
-        struct engine *engine = engine_new(m->model, &layout, &options);
-        err = twin_simulate(engine, twin, parameters_of(m->crowd, patient), times, count,
-                            rows);
-        engine_destroy(&engine);
-    }
-    twin_destroy(&twin);
-    record_destroy(&record);
-    return err;
+    struct engine_options options = {ENGINE_BDF, tolerance};
+    return engine_new(r->model, &r->layout, &options);
 }
 
-static double share_off(const struct marching *m, const double *x, size_t stride,
-                        const double *right)
+static double share_off(const struct running *r, const double *x, const double *right)
 {
     double most = 0;
-    for (size_t i = 0; i < model_states(m->model); i++)
-        most = fmax(most, fabs(x[i * stride] - right[i]) / fmax(fabs(right[i]), 1));
+    for (size_t i = 0; i < model_states(r->model); i++)
+        most = fmax(most, fabs(x[i] - right[i]) / fmax(fabs(right[i]), 1));
     return most;
-}
-
-static size_t width_of(const struct model *model)
-{
-    return model_states(model) + model_derived(model) + model_observations(model);
 }
 
 /* The errors of both for the first eight patients, or as many as there are, after some
  * beats of the first. */
-static enum err compare(struct marching *m, double period)
+static enum err compare(struct running *r, double period)
 {
-    struct beats *beats = m->beats;
-    size_t steps = (size_t)lround(BEATS_CHECKED * period / m->plan->step);
-    double at = (double)steps * m->plan->step;
-    double *right = mem_new(width_of(m->model), sizeof *right),
-           *coarse = mem_new(width_of(m->model), sizeof *coarse);
-    enum err err = begin(m, 0);
-    if (err == ERR_OK)
-        march_steps(m->march, steps);
-    for (size_t i = 0; err == ERR_OK && i < m->plan->beside && i < LANES; i++) {
-        const double *marched = march_states(m->march) + i;
-        err = by_cvodes(m, i, REFERENCE_TOLERANCE, &at, 1, right);
-        if (err == ERR_OK)
-            err = by_cvodes(m, i, m->plan->tolerance, &at, 1, coarse);
-        if (err == ERR_OK) {
-            beats->marched.error =
-                fmax(beats->marched.error, share_off(m, marched, LANES, right));
-            beats->beside.error =
-                fmax(beats->beside.error, share_off(m, coarse, 1, right));
-        }
+    double at = round(BEATS_CHECKED * period / r->plan->step) * r->plan->step;
+    struct engine *engines[3] = {r->equal, cvodes_new(r, r->plan->tolerance),
+                                 cvodes_new(r, REFERENCE_TOLERANCE)};
+    double *errors[2] = {&r->beats->equal.error, &r->beats->beside.error};
+    double *rows = mem_new(3 * r->width, sizeof *rows), *right = rows + 2 * r->width;
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < r->plan->beside && i < LANES; i++) {
+        for (size_t e = 0; err == ERR_OK && e < 3; e++)
+            err = follow(r, engines[e], i, 1, &at, 1, rows + e * r->width);
+        for (size_t e = 0; err == ERR_OK && e < 2; e++)
+            *errors[e] = fmax(*errors[e], share_off(r, rows + e * r->width, right));
     }
-    mem_free(right);
-    mem_free(coarse);
+    engine_destroy(&engines[1]);
+    engine_destroy(&engines[2]);
+    mem_free(rows);
     return err;
 }
 
-static enum err beside(struct marching *m, double period)
+static enum err beside(struct running *r, double period)
 {
-    struct beats *beats = m->beats;
-    double *row = mem_new(width_of(m->model), sizeof *row);
-    double end = (double)m->plan->beside_beats * period, begun = seconds();
+    struct beats_side *side = &r->beats->beside;
+    double *row = mem_new(r->width, sizeof *row);
+    struct engine *engine = cvodes_new(r, r->plan->tolerance);
+    double end = (double)r->plan->beside_beats * period, begun = seconds();
     enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < m->plan->beside; i++)
-        if ((err = by_cvodes(m, i, m->plan->tolerance, &end, 1, row)) == ERR_OK)
-            beats->beside.beats += floor(row[m->plan->counter]);
-    beats->beside.seconds = seconds() - begun;
+    for (size_t i = 0; err == ERR_OK && i < r->plan->beside; i++)
+        if ((err = follow(r, engine, i, 1, &end, 1, row)) == ERR_OK)
+            side->beats += floor(row[r->plan->counter]);
+    side->seconds = seconds() - begun;
+    engine_destroy(&engine);
     mem_free(row);
     return err;
 }
@@ -269,26 +304,26 @@ enum err beats_run(const struct model *model, const struct beats_plan *plan,
                    beats_progress *progress, void *context, struct beats *beats)
 {
     struct crowd crowd = {0};
-    struct marching m = {.model = model, .plan = plan, .crowd = &crowd, .beats = beats};
+    struct running r = {.model = model, .plan = plan, .crowd = &crowd, .beats = beats};
+    struct pace pace = {0};
+    double period = 0;
     *beats = (struct beats){0};
-    enum err err = draw(model, plan, &crowd);
+    r.width = model_states(model) + model_derived(model) + model_observations(model);
+    enum err err = prior_layout(model, &r.layout);
     if (err == ERR_OK)
-        err = march_new(model, plan->step, simd_best(), &m.march);
-    m.seen = lanes_rows_new(model_observations(model) + 1);
-    if (err == ERR_OK)
-        err = march_all(&m, progress, context);
-    if (err == ERR_OK && plan->beside) {
-        double period = 0;
-        err = begin(&m, 0);
-        march_steps(m.march, CHUNK);
-        period = CHUNK * plan->step / march_states(m.march)[plan->counter * LANES];
-        if (err == ERR_OK)
-            err = compare(&m, period);
-        if (err == ERR_OK)
-            err = beside(&m, period);
+        err = draw(model, plan, &crowd);
+    if (err == ERR_OK) {
+        r.equal = engine_new_equal(model, &r.layout, plan->step);
+        err = run_all_of(&r, progress, context);
     }
-    lanes_rows_free(m.seen);
-    march_destroy(&m.march);
+    if (err == ERR_OK && plan->beside)
+        err = first_steps(&r, 0, 1, &pace);
+    period = plan->step / pace.each;
+    if (err == ERR_OK && plan->beside)
+        err = compare(&r, period);
+    if (err == ERR_OK && plan->beside)
+        err = beside(&r, period);
+    engine_destroy(&r.equal);
     mem_free(crowd.of);
     return err;
 }

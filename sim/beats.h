@@ -8,8 +8,8 @@
 #include "model/model.h"
 
 /* beats - virtual patients of a model that beats, carried over many beats in equal steps
- * (model/march.h), and CVODES on some of the same patients for fewer beats, so that time
- * and error stand side by side.
+ * (engine_new_equal), and CVODES on some of the same patients for fewer beats, so that
+ * time and error stand side by side.
  *
  * Patients are drawn from the model's prior, covariates are its defaults. A state counts
  * the beats. The error is that of a state after some beats, as a share of its size,
@@ -40,7 +40,7 @@ struct beats_view {
 };
 
 struct beats {
-    struct beats_side marched, beside;
+    struct beats_side equal, beside;
     struct beats_view views[BEATS_VIEWS_MAX]; /* [observations] */
 };
 

@@ -63,7 +63,7 @@ static struct json *beats_json(const struct model *model, const struct beats_pla
     struct json *json = json_new_object(), *views = json_new_object();
     json_set_text(json, "model", model_name(model));
     json_set_integer(json, "patients", (int64_t)plan->patients);
-    json_set(json, "equal_steps", side_json(&beats->marched));
+    json_set(json, "equal_steps", side_json(&beats->equal));
     if (plan->beside)
         json_set(json, "cvodes", side_json(&beats->beside));
     for (size_t o = 0; o < model_observations(model); o++) {
@@ -92,7 +92,7 @@ static void print(const struct model *model, const struct beats_plan *plan,
     printf("%zu virtual patients of %s\n\n%-24s %12s %10s %12s   %s\n", plan->patients,
            model_name(model), "", "beats", "seconds", "a second",
            plan->beside ? "error" : "");
-    print_side("equal steps, eight lanes", &beats->marched, plan->beside > 0);
+    print_side("equal steps, eight lanes", &beats->equal, plan->beside > 0);
     if (plan->beside)
         print_side("CVODES", &beats->beside, true);
     printf("\n%-14s %12s %12s %12s\n", "last beat", "least", "mean", "greatest");

@@ -59,6 +59,11 @@ struct engine_options {
 
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
                           const struct engine_options *options /* NULL: defaults */);
+/* In lanes, in steps of this length (model time) in place of what the text says: for
+ * whoever knows the fastest rate, as of what repeats itself for a long time. What these
+ * steps cannot is ERR_NUMERIC, and no other method tries. */
+struct engine *engine_new_equal(const struct model *model,
+                                const struct prior_layout *layout, double step);
 void engine_destroy(struct engine **engine);
 const struct model *engine_model(const struct engine *engine);
 const struct prior_layout *engine_layout(const struct engine *engine);

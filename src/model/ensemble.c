@@ -19,6 +19,8 @@ struct ensemble {
     enum simd simd;
     double tolerance;
     enum lanes_method method;
+    double step;      /* of LANES_CLASSIC */
+    size_t steps_max; /* of an individual */
     size_t states, rows, directions;
     struct lanes *lanes;
     double *registers; /* [program->registers][LANES]; the rows of y are among them */
@@ -211,13 +213,9 @@ static void tell_structure(const struct ensemble *ensemble, struct lanes_system 
     system->linear = linear;
 }
 
-static size_t steps_max(enum lanes_method method)
+static struct lanes *block_new(struct ensemble *ensemble)
 {
-    return method == LANES_CLASSIC ? STEPS_OF_ONE_LENGTH_MAX : LANE_STEPS_MAX;
-}
-
-static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method method)
-{
+    enum lanes_method method = ensemble->method;
     size_t group_end[MODEL_PARAMETERS_MAX + 1], *state;
     struct lanes_entry *slopes;
     bool gives_up = method == LANES_TSITOURAS && ensemble_takes_stiff(ensemble->model);
@@ -232,8 +230,8 @@ static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method meth
                                                                                  : NULL,
         .context = ensemble,
         .relative_tolerance = ensemble->tolerance,
-        .step = ensemble->states ? ensemble->model->step : INFINITY,
-        .steps_max = steps_max(method),
+        .step = ensemble->states ? ensemble->step : INFINITY,
+        .steps_max = ensemble->steps_max,
         .stiff_after = gives_up ? STIFF_AFTER : 0,
     };
     tell_structure(ensemble, &system, &state, &slopes);
@@ -243,8 +241,9 @@ static struct lanes *block_new(struct ensemble *ensemble, enum lanes_method meth
     return out;
 }
 
-struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
-                              bool derivatives, double tolerance, enum simd simd)
+/* Everything but what carries it. */
+static struct ensemble *empty_new(const struct model *model, bool derivatives,
+                                  double tolerance, enum simd simd)
 {
     const struct program *program = model->program;
     struct ensemble *out = mem_new(1, sizeof *out);
@@ -271,8 +270,28 @@ struct ensemble *ensemble_new(const struct model *model, enum lanes_method metho
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
+    return out;
+}
+
+struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
+                              bool derivatives, double tolerance, enum simd simd)
+{
+    struct ensemble *out = empty_new(model, derivatives, tolerance, simd);
     out->method = method;
-    out->lanes = block_new(out, method);
+    out->step = model->step;
+    out->steps_max = method == LANES_CLASSIC ? STEPS_OF_ONE_LENGTH_MAX : LANE_STEPS_MAX;
+    out->lanes = block_new(out);
+    return out;
+}
+
+struct ensemble *ensemble_new_equal(const struct model *model, double step,
+                                    bool derivatives, double tolerance, enum simd simd)
+{
+    struct ensemble *out = empty_new(model, derivatives, tolerance, simd);
+    out->method = LANES_CLASSIC;
+    out->step = step;
+    out->steps_max = SIZE_MAX;
+    out->lanes = block_new(out);
     return out;
 }
 
@@ -428,9 +447,12 @@ static enum err refuse(struct ensemble *ensemble, size_t lane)
         ensemble->requests[lane]->stiff = true;
         return err_set(ERR_NUMERIC, "too stiff at time %g", now);
     }
-    if (steps >= steps_max(ensemble->method))
+    if (steps >= ensemble->steps_max)
         return err_set(ERR_NUMERIC, "%zu steps lead from time %g only to %g", steps,
                        ensemble->runs[lane].start, now);
+    if (ensemble->method == LANES_CLASSIC)
+        return err_set(ERR_NUMERIC, "at time %g a step of %g leads to what is not finite",
+                       now, ensemble->step);
     return err_set(ERR_NUMERIC, "at time %g no step is small enough for tolerance %g",
                    now, ensemble->tolerance);
 }

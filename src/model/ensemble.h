@@ -58,6 +58,9 @@ struct ensemble;
  * stop to stop. */
 struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
                               bool derivatives, double tolerance, enum simd simd);
+/* LANES_CLASSIC in steps of this length whatever the text says, as many as it takes. */
+struct ensemble *ensemble_new_equal(const struct model *model, double step,
+                                    bool derivatives, double tolerance, enum simd simd);
 bool ensemble_takes_stiff(const struct model *model);
 void ensemble_destroy(struct ensemble **ensemble);
 

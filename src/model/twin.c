@@ -314,6 +314,7 @@ struct mover {
     const struct model *model;
     bool derivatives;
     double tolerance;
+    double step; /* of equal ones that are not the text's; 0: none */
     enum simd simd;
     struct ensemble *ensembles[KINDS]; /* NULL: not yet; of mild ones, if one at a time */
     struct flow flow;
@@ -335,10 +336,12 @@ static void mover_cvodes(struct mover *mover, enum ode_method method)
 }
 
 static void mover_init(struct mover *mover, const struct model *model,
-                       enum engine_want want, const struct engine_options *options)
+                       enum engine_want want, const struct engine_options *options,
+                       double step)
 {
     mover->model = model;
     mover->derivatives = want == ENGINE_DERIVATIVES;
+    mover->step = step;
     mover->tolerance = options->tolerance;
     if (want == ENGINE_GLANCE)
         mover->tolerance = fmax(mover->tolerance, GLANCE_TOLERANCE);
@@ -350,6 +353,11 @@ static void mover_init(struct mover *mover, const struct model *model,
         mover_cvodes(mover, options->solver == ENGINE_ADAMS ? ODE_ADAMS : ODE_BDF);
         return;
     }
+    if (step > 0) {
+        mover->ensembles[KIND_MILD] = ensemble_new_equal(model, step, mover->derivatives,
+                                                         mover->tolerance, mover->simd);
+        return;
+    }
     bool equal = model_step(model) > 0 || model_states(model) == 0;
     enum lanes_method method = equal ? LANES_CLASSIC : LANES_TSITOURAS;
     if (options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model))
@@ -358,21 +366,34 @@ static void mover_init(struct mover *mover, const struct model *model,
         ensemble_new(model, method, mover->derivatives, mover->tolerance, mover->simd);
 }
 
+static struct engine *build(const struct model *model, const struct prior_layout *layout,
+                            const struct engine_options *options, double step)
+{
+    struct engine *engine = mem_new(1, sizeof *engine);
+    engine->model = model;
+    engine->layout = layout;
+    engine->tolerance = options->tolerance;
+    for (int want = 0; want < ENGINE_WANTS; want++)
+        mover_init(&engine->movers[want], model, (enum engine_want)want, options, step);
+    return engine;
+}
+
 struct engine *engine_new(const struct model *model, const struct prior_layout *layout,
                           const struct engine_options *options)
 {
-    struct engine *engine = mem_new(1, sizeof *engine);
     struct engine_options chosen = {.solver = ENGINE_LANES};
     if (options)
         chosen = *options;
     if (!(chosen.tolerance > 0))
         chosen.tolerance = ENGINE_TOLERANCE;
-    engine->model = model;
-    engine->layout = layout;
-    engine->tolerance = chosen.tolerance;
-    for (int want = 0; want < ENGINE_WANTS; want++)
-        mover_init(&engine->movers[want], model, (enum engine_want)want, &chosen);
-    return engine;
+    return build(model, layout, &chosen, 0);
+}
+
+struct engine *engine_new_equal(const struct model *model,
+                                const struct prior_layout *layout, double step)
+{
+    const struct engine_options options = {ENGINE_LANES, ENGINE_TOLERANCE};
+    return build(model, layout, &options, step);
 }
 
 void engine_destroy(struct engine **engine)
@@ -606,7 +627,8 @@ void engine_run(struct engine *engine, enum engine_want want, const struct suppl
 {
     struct mover *mover = &engine->movers[want];
     struct sorting sorting = {.mover = mover, .supply = supply};
-    const struct supply mild = {next_mild, done_or_not, &sorting};
+    const struct supply mild = {next_mild, mover->step > 0 ? done_at_last : done_or_not,
+                                &sorting};
     struct request *request;
     if (mover->ensembles[KIND_MILD]) {
         do {

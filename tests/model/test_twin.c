@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "base/memory.h"
+#include "course.h"
 #include "model/twin.h"
 
 /* One compartment with everything that moves stops: a lag, a bioavailability, an infusion
@@ -796,6 +797,58 @@ static void twin__steps_of_a_text_are_of_order_4(void **state)
     record_destroy(&record);
 }
 
+/* One twin in steps of a length that was asked for, at one time: [states + ...]. */
+static enum err in_equal_steps(const struct course *course, double step, double at,
+                               double *row)
+{
+    struct engine *engine = engine_new_equal(course->model, &course->layout, step);
+    enum err err = twin_simulate(engine, course->twin, course->parameters, &at, 1, row);
+    engine_destroy(&engine);
+    return err;
+}
+
+/* z after a step is z (1 - h + h^2/2 - h^3/6 + h^4/24), whatever the text says of steps;
+ * what grows beyond all bounds in them is left to no other method. */
+static void twin__takes_the_steps_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct course course;
+    double row[3];
+    course_open_text(&course,
+                     "model falling version 1\n"
+                     "time s\n"
+                     "solver rk4 step 1 ms\n"
+                     "[parameters]\n"
+                     "k = 1 1/s lognormal sd 0.3\n"
+                     "[equations]\n"
+                     "d/dt(z) = -k*z init 1 unit 1\n"
+                     "[observations]\n"
+                     "o : z ~ add(0.1)\n",
+                     "", "");
+    double h = 0.3, factor = 1 - h + h * h / 2 - h * h * h / 6 + h * h * h * h / 24;
+    assert_ok(in_equal_steps(&course, h, 7 * h, row));
+    assert_relative(row[0], pow(factor, 7), 1e-14);
+    assert_refused(ERR_NUMERIC, "a step of 100", in_equal_steps(&course, 100, 1e5, row));
+    course_close(&course);
+}
+
+/* Twenty beats in steps of 2 ms. */
+static void twin__carries_a_heart_in_equal_steps(void **state)
+{
+    (void)state;
+    static const char *const states[] = {"Vla", "Vlv", "Vsa", "Vsv", "Vra", "Vrv"};
+    double row[256];
+    struct course course;
+    course_open(&course, "heart/circulation", "HR=75", "");
+    assert_ok(in_equal_steps(&course, 0.002, 16, row));
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        double *there = course_run(&course, states[i], 16, 1, 1);
+        assert_near(row[course_column(&course, states[i])], *there, 2e-3);
+        mem_free(there);
+    }
+    course_close(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -809,6 +862,8 @@ int main(void)
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
         cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),
         cmocka_unit_test(twin__steps_of_a_text_are_of_order_4),
+        cmocka_unit_test(twin__takes_the_steps_it_is_asked_for),
+        cmocka_unit_test(twin__carries_a_heart_in_equal_steps),
         cmocka_unit_test(twin__parameters_vary_between_occasions),
         cmocka_unit_test(twin__formulas_go_through_lanes),
     };

@@ -37,16 +37,51 @@ static void beats__of_a_sine_are_counted_and_seen(void **state)
     struct beats_plan plan = {
         .patients = 11, .beats = 20, .step = 0.01, .counter = counter_of(model, "turn")};
     assert_ok(beats_run(model, &plan, NULL, NULL, &beats));
-    /* Chunks of 500 steps are of five beats, and the last one is looked at. */
-    assert_in_range((uintmax_t)beats.marched.beats, 11 * 20, 11 * 30);
+    /* As long as the slowest of eight takes. */
+    assert_in_range((uintmax_t)beats.equal.beats, 11 * 20, 11 * 30);
     assert_near(beats.views[0].least, -1, 1e-3);
     assert_near(beats.views[0].mean, 0, 0.03);
+    assert_near(beats.views[0].greatest, 1, 1e-3);
+    /* In finer steps than are looked at. */
+    struct beats_plan fine = plan;
+    fine.step = 0.0005;
+    assert_ok(beats_run(model, &fine, NULL, NULL, &beats));
+    assert_in_range((uintmax_t)beats.equal.beats, 11 * 20, 11 * 30);
+    assert_near(beats.views[0].least, -1, 1e-3);
     assert_near(beats.views[0].greatest, 1, 1e-3);
     plan.counter = counter_of(model, "x");
     assert_refused(ERR_NUMERIC, "does not beat",
                    beats_run(model, &plan, NULL, NULL, &beats));
     plan.counter = 0;
     assert_refused(ERR_INTERRUPTED, "", beats_run(model, &plan, never, NULL, &beats));
+    model_destroy(&model);
+}
+
+/* One that slows down to half its pace has all its beats, and no more than one too many;
+ * one that stops has not. */
+static void beats__that_slow_down_are_all_there(void **state)
+{
+    (void)state;
+    static const char text[] = "model slower version 1\n"
+                               "time s\n"
+                               "[parameters]\n"
+                               "w = 1 1/s lognormal sd 0.05\n"
+                               "[equations]\n"
+                               "d/dt(turn) = w*(1 + exp(-time/(10 s)))/2 init 0\n"
+                               "d/dt(stop) = w*exp(-time/(10 s)) init 0\n"
+                               "[observations]\n"
+                               "o : turn ~ add(0.1)\n";
+    struct model *model;
+    struct beats beats;
+    assert_ok(model_parse(text, strlen(text), "slower.twin", &model));
+    struct beats_plan plan = {
+        .patients = 1, .beats = 40, .step = 0.01, .counter = counter_of(model, "turn")};
+    assert_ok(beats_run(model, &plan, NULL, NULL, &beats));
+    assert_in_range((uintmax_t)beats.equal.beats, 40, 41);
+    assert_near(beats.views[0].greatest - beats.views[0].least, 1, 0.1);
+    plan.counter = counter_of(model, "stop");
+    assert_refused(ERR_NUMERIC, "does not beat",
+                   beats_run(model, &plan, NULL, NULL, &beats));
     model_destroy(&model);
 }
 
@@ -67,13 +102,13 @@ static void beats__of_hearts_are_right_and_faster_than_cvodes(void **state)
                               .counter = counter_of(model, "beat"),
                               .seed = 1};
     assert_ok(beats_run(model, &plan, NULL, NULL, &beats));
-    assert_in_range((uintmax_t)beats.marched.beats, 16 * 30, 16 * 34);
+    assert_in_range((uintmax_t)beats.equal.beats, 16 * 30, 16 * 34);
     assert_in_range((uintmax_t)beats.beside.beats, 39, 40);
-    assert_true(beats.marched.error > 0 && beats.marched.error < 2e-3);
+    assert_true(beats.equal.error > 0 && beats.equal.error < 2e-3);
     assert_true(beats.beside.error > 0 && beats.beside.error < 2e-3);
     assert_near(beats.views[0].greatest, 120, 40);
     assert_near(beats.views[0].least, 75, 30);
-    double rate = beats.marched.beats / fmax(beats.marched.seconds, 1e-3);
+    double rate = beats.equal.beats / fmax(beats.equal.seconds, 1e-3);
     assert_true(rate > 2 * beats.beside.beats / beats.beside.seconds);
     model_destroy(&model);
 }
@@ -82,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beats__of_a_sine_are_counted_and_seen),
+        cmocka_unit_test(beats__that_slow_down_are_all_there),
         cmocka_unit_test(beats__of_hearts_are_right_and_faster_than_cvodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
