@@ -11,6 +11,8 @@
 #include "model/statistic.h"
 
 #define THREADS_MAX ((size_t)256)
+/* Of the fits: whoever learned nothing is right as often as the prior. */
+#define FAILED_MOST 0.05
 #define P_VALUE_LEAST 0.001
 #define COVERAGE_LEAST 0.85 /* of the 90 % intervals */
 #define COVERAGE_MOST 0.95
@@ -205,6 +207,7 @@ bool calibration_holds(const struct calibration *calibration,
                        const struct calibration_parameter *parameter)
 {
     double within = (double)parameter->within[1] / (double)calibration->patients;
-    return parameter->p_value > P_VALUE_LEAST && within >= COVERAGE_LEAST &&
+    return (double)calibration->failed <= FAILED_MOST * (double)calibration->patients &&
+           parameter->p_value > P_VALUE_LEAST && within >= COVERAGE_LEAST &&
            within <= COVERAGE_MOST;
 }

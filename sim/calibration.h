@@ -50,7 +50,8 @@ enum err calibration_run(const struct model *model, const struct cohort_design *
                          size_t threads, const struct calibration_watch *watch,
                          struct calibration *calibration);
 
-/* Is it calibrated: ranks uniform at p > 0.001, and 85 to 95 % in the 90 % intervals? */
+/* Is it calibrated: ranks uniform at p > 0.001, 85 to 95 % in the 90 % intervals, and one
+ * fit in twenty failed at most? */
 bool calibration_holds(const struct calibration *calibration,
                        const struct calibration_parameter *parameter);
 

@@ -109,6 +109,12 @@ static void calibration__holds_by_p_and_by_coverage(void **state)
                                                   .within = {0, cases[i].within, 0}};
         assert_int_equal(calibration_holds(&c, &one), cases[i].holds);
     }
+    /* Patients whose fits fail keep the prior, which is as often right as it says. */
+    const struct calibration_parameter sound = {.p_value = 0.5, .within = {0, 180, 0}};
+    const struct calibration few = {.patients = 200, .failed = 10},
+                             many = {.patients = 200, .failed = 11};
+    assert_true(calibration_holds(&few, &sound));
+    assert_false(calibration_holds(&many, &sound));
 }
 
 static void calibration__does_not_depend_on_threads(void **state)
