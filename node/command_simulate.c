@@ -44,11 +44,16 @@ static enum err set(const char *name, double value, const struct question *q,
                     double *parameters, struct record *record)
 {
     const struct model *model = q->model;
-    for (size_t i = 0; i < model_parameters(model); i++)
-        if (strcmp(model_parameter(model, i)->name, name) == 0) {
-            parameters[i] = value;
-            return ERR_OK;
-        }
+    for (size_t i = 0; i < model_parameters(model); i++) {
+        const struct model_parameter *one = model_parameter(model, i);
+        if (strcmp(one->name, name) != 0)
+            continue;
+        if (!(value >= one->low && value <= one->high))
+            return err_set(ERR_USAGE, "%s is from %g to %g %s, not %g", name, one->low,
+                           one->high, one->unit, value);
+        parameters[i] = value;
+        return ERR_OK;
+    }
     for (size_t i = 0; i < model_covariates(model); i++)
         if (strcmp(model_covariate(model, i)->name, name) == 0)
             return record_covariate(record, q->times[0], name, NULL, value, 0);
@@ -438,6 +443,9 @@ static struct plot *picture(const struct question *q, const struct shown *shown,
 static enum err write_picture(const struct question *q, const struct shown *shown,
                               const double *out)
 {
+    const char *path = cli_text(q->cli, "output", ""), *end = strrchr(path, '.');
+    if (!end || strcmp(end, ".svg") != 0)
+        return err_set(ERR_USAGE, "the picture is SVG: %s should end in .svg", path);
     if (shown->picture_count != 1) {
         err_set(ERR_USAGE, "what is shown has %zu units, and a file holds one picture",
                 shown->picture_count);
@@ -445,7 +453,7 @@ static enum err write_picture(const struct question *q, const struct shown *show
     }
     struct plot *plot = picture(q, shown, 0, out);
     char *svg = svg_plot(plot);
-    enum err err = file_write(cli_text(q->cli, "output", ""), svg, strlen(svg), 0644);
+    enum err err = file_write(path, svg, strlen(svg), 0644);
     free(svg);
     plot_destroy(&plot);
     return err;
