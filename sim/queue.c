@@ -95,7 +95,7 @@ enum err queue_new(const struct model *model, struct queue **out)
     }
     if (err == ERR_OK && queue->count == 0) {
         err = err_set(ERR_NOT_FOUND, "%s declares no station", model_name(model));
-        err_hint("a station has a quantity whose name ends in _rate1 (sim/queue.h)");
+        err_hint("a station has a quantity whose name ends in _rate1, as in hospital/ward");
     }
     if (err == ERR_OK)
         err = read_routes(queue);
