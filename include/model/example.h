@@ -16,8 +16,9 @@
  *     #   --dose 'oral 320 mg @ 0 h'
  *     #   --at 0.25,0.5,1,2,4,6,8,12,18,24
  *
- * Comments are no part of a model, of its canonical text and of its hash; so is this. It
- * does not know which options there are. Called by node/ and sim/. */
+ * Comments are no part of a model, of its canonical text and of its hash; so is this. A
+ * text may come from anybody, so it says what a run is made of and nothing else: at, dose,
+ * set, over, show, covariate, observe, no file. Called by node/ and sim/. */
 
 struct example_option {
     char *name, *value; /* without dashes and quotes; "" for an option without a value */

@@ -28,6 +28,17 @@ static bool starts(const struct line *line, const char *with)
     return line->size >= strlen(with) && memcmp(line->text, with, strlen(with)) == 0;
 }
 
+/* What a run is made of. A text may come from anybody: it names no file to be written. */
+static bool is_of_a_run(const char *name, size_t size)
+{
+    static const char *const known[] = {"at",  "covariate", "dose", "observe",
+                                        "set", "over",      "show"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i]) == size && memcmp(known[i], name, size) == 0)
+            return true;
+    return false;
+}
+
 /* "--dose 'oral 320 mg @ 0 h'" to its name and value. */
 static enum err read_option(const struct line *line, struct example *example)
 {
@@ -41,6 +52,9 @@ static enum err read_option(const struct line *line, struct example *example)
     const char *name = at += 2;
     while (at < end && *at != ' ')
         at++;
+    if (!is_of_a_run(name, (size_t)(at - name)))
+        return err_set(ERR_FORMAT, "line %zu: --%.*s is not for a file to say",
+                       line->number, (int)(at - name), name);
     const char *value = at;
     while (value < end && *value == ' ')
         value++;
