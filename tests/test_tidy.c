@@ -191,6 +191,7 @@ static const struct {
     /* flags */
     {"CMakePresets.json", "\"-O2 -ffast-math\"\n", "-ffast-math: arithmetic is IEEE's"},
     {"build.sh", "# fine: -Ofast\ncc -Ofast\n", "build.sh:2: -Ofast"},
+    {"flags.cmake", "add_compile_options(-Ofast)\n", "flags.cmake:1: -Ofast"},
     /* pages */
     {"bench/x.md", "", "bench/README.md: missing"},
     {"src/wire/link.h", "", "src/wire/README.md: missing"},

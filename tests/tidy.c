@@ -247,8 +247,9 @@ static bool is_c(const char *path)
 
 static bool is_text(const char *path)
 {
-    static const char *const kinds[] = {".c",     ".h",    ".md",   ".txt", ".sh",
-                                        ".proto", ".twin", ".json", ".py",  ".html"};
+    static const char *const kinds[] = {".c",  ".h",     ".md",   ".txt",
+                                        ".sh", ".proto", ".twin", ".json",
+                                        ".py", ".html",  ".cmake"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (ends(path, kinds[i]))
             return true;
@@ -639,8 +640,8 @@ static void check_words(const struct source *source)
 /* Compiler flags wherever the build is described; a comment may warn of them. */
 static void check_flags(const struct source *source)
 {
-    if (!ends(source->path, "CMakeLists.txt") && !ends(source->path, ".sh") &&
-        strcmp(source->path, "CMakePresets.json") != 0)
+    if (!ends(source->path, "CMakeLists.txt") && !ends(source->path, ".cmake") &&
+        !ends(source->path, ".sh") && strcmp(source->path, "CMakePresets.json") != 0)
         return;
     size_t number = 1;
     for (const char *line = source->text; *line; number++) {

@@ -4,7 +4,7 @@
 /* verified - what one process need not do n times: in a simulated consortium everybody
  * verifies the same signatures, which is most of its time. A signature that held for a
  * key, a tag and some bytes holds for them; everything else is verified by the product's
- * own code. Tests that include it are linked with verified(<target>) (CMakeLists.txt). */
+ * own code. Tests that include it link `verified` (tests/sim/tests.cmake). */
 
 #include <stdbool.h>
 #include <string.h>

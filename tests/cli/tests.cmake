@@ -1,0 +1,18 @@
+# What the programs print, as transcripts: README.md. Pages that show commands are played as well.
+add_executable(transcript tests/cli/transcript.c)
+target_include_directories(transcript PRIVATE tests/support)
+target_compile_definitions(transcript PRIVATE
+  SOURCE_DIR="${CMAKE_SOURCE_DIR}" BINARY_DIR="${CMAKE_BINARY_DIR}")
+target_link_libraries(transcript PRIVATE floor_base)
+file(GLOB transcripts CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tests/cli/*.txt)
+file(GLOB pages CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} *.md docs/*.md models/*.md)
+foreach(file ${transcripts} ${pages})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(STRINGS ${file} commands REGEX "^(    )?[$] " LIMIT_COUNT 1)
+  if(NOT commands)
+    continue()
+  endif()
+  string(REGEX REPLACE "tests/cli/|[.]txt" "" name ${file})
+  add_test(NAME cli/${name} COMMAND transcript ${CMAKE_SOURCE_DIR}/${file})
+  set_tests_properties(cli/${name} PROPERTIES TIMEOUT 300)
+endforeach()

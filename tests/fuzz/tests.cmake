@@ -1,0 +1,11 @@
+fuzz(model LINK floor_model COUNT 10000 SEEDS ${CMAKE_SOURCE_DIR}/tests/language)
+fuzz(codec LINK floor_wire COUNT 100000 SEEDS ${CMAKE_BINARY_DIR}/seeds)
+fuzz(policy LINK floor_wire COUNT 20000)
+fuzz(prior LINK floor_model floor_privacy COUNT 500000)
+if(NOT FUZZ AND PYTHON3)
+  python(fuzz/seeds fuzz/seeds.py ${CMAKE_BINARY_DIR}/seeds)
+  set_tests_properties(fuzz/seeds PROPERTIES FIXTURES_SETUP seeds)
+  set_tests_properties(fuzz/codec PROPERTIES FIXTURES_REQUIRED seeds)
+elseif(NOT FUZZ)
+  set_tests_properties(fuzz/codec PROPERTIES DISABLED TRUE) # its seeds are made by python
+endif()

@@ -1,0 +1,35 @@
+# Models that nobody wrote; the first of them as C, too.
+set(RANDOM_COMPILED 8)
+add_executable(random_texts tests/model/random_texts.c)
+target_link_libraries(random_texts PRIVATE floor_base)
+math(EXPR last "${RANDOM_COMPILED} - 1")
+set(texts "")
+foreach(seed RANGE ${last})
+  set(text ${CMAKE_BINARY_DIR}/generated/random${seed}.twin)
+  add_custom_command(OUTPUT ${text} COMMAND random_texts ${seed} ${text} DEPENDS random_texts)
+  list(APPEND texts ${text})
+endforeach()
+as_c(random_models random ${texts})
+set_source_files_properties(${random} PROPERTIES COMPILE_OPTIONS "${AS_VECTORS}")
+test_program(test_grammar model/grammar SEES src/model LINK floor_model)
+target_sources(test_grammar PRIVATE ${random})
+target_compile_definitions(test_grammar PRIVATE RANDOM_COMPILED=${RANDOM_COMPILED})
+nightly(test_grammar test_fit)
+
+# Builds that must go red.
+sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
+  BY "s/ \\&\\& !(left \\&\\& right \\&\\& i < formulas)//")
+sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_would_be_another_patient
+  BY "s/bool admits = covariate->level_count == 0/bool admits = true/")
+sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_that_move_what_is_there
+  BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
+sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
+  BY "s/run->after.i. . d_lead.k./0/")
+sabotage(excursions_between_samples src/model/outcome.c model/outcome outcome__of_formulas_of_time
+  BY "s/know_dips(engine, functional, &known)/if (0) know_dips(engine, functional, \\&known)/")
+sabotage(extremes_at_samples src/model/outcome.c model/outcome outcome__the_peak_lies_between_steps
+  BY "s/if (bottom && may/if (0 \\&\\& bottom \\&\\& may/")
+sabotage(jumps_seen_from_one_side src/model/outcome.c model/outcome outcome__of_a_course_that_jumps
+  BY "s/span->start = span->shift = first/span->start = span->shift = sample(engine, SAMPLES - 1)[functional]/")
+sabotage(generated_of_another_program src/model/generated.c model/generated generated__is_not_run_for_another_program
+  BY "s/if (memcmp((.among)->program, hash, HASH_BYTES) != 0)/if (0)/")

@@ -1,0 +1,12 @@
+# Models of the protocols, every state of them.
+find_program(SPIN spin)
+if(SPIN)
+  file(GLOB spins CONFIGURE_DEPENDS tests/spin/*.pml)
+  foreach(file ${spins})
+    cmake_path(GET file STEM name)
+    script(spin/${name} spin/run.sh ${file})
+    set_tests_properties(spin/${name} PROPERTIES TIMEOUT 600)
+  endforeach()
+else()
+  message(STATUS "no spin: the models of tests/spin are not run")
+endif()
