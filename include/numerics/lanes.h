@@ -216,4 +216,12 @@ void lanes_values(const struct lanes *lanes, size_t lane, double *y /* [rows] */
 void lanes_between(struct lanes *lanes, const double *t /* [LANES] */, const size_t *rows,
                    size_t count);
 
+/* The last step of each lane, for whoever looks at all of it: from `begun` on for `taken`
+ * [LANES], and of these rows [count] the polynomials, by the share of it that has passed,
+ * curves [count][LANES_DEGREE + 1][LANES]. Returns whose last attempt stands, with no jump
+ * since; of the others there is nothing to be seen. */
+#define LANES_DEGREE 4
+lane_set lanes_curves(const struct lanes *lanes, const size_t *rows, size_t count,
+                      double *curves, double *begun, double *taken);
+
 #endif

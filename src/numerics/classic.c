@@ -153,3 +153,12 @@ void classic_between(struct lanes *lanes, const double *t, const size_t *rows,
 {
     within(lanes, t, rows, count);
 }
+
+void classic_basis(struct lanes_basis *basis)
+{
+    *basis = (struct lanes_basis){
+        .timed = true,
+        .rise = {0, 3, -2},
+        .by = {[0] = {1, -2, 1}, [STAGES] = {0, -1, 1}},
+    };
+}

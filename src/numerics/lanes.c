@@ -319,6 +319,27 @@ LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_
     }
 }
 
+LANES_INLINE void bend_rows(const struct lanes *lanes, const size_t *rows, size_t count,
+                            double *curves)
+{
+    const struct lanes_basis *basis = &lanes->basis;
+    double length[LANES];
+    ROW_LANES length[l] = basis->timed ? lanes->taken[l] : 1;
+    for (size_t n = 0; n < count; n++) {
+        const double *y = lanes->y + rows[n] * LANES, *next = lanes->next + rows[n] * LANES;
+        double *out = curves + n * (LANES_DEGREE + 1) * LANES;
+        ROW_LANES out[l] = y[l];
+        for (size_t m = 0; m < LANES_DEGREE; m++) {
+            double *power = out + (m + 1) * LANES, sum[LANES] = {0};
+            for (size_t j = 0; j < lanes->stages; j++) {
+                const double *k = lanes->k[j] + rows[n] * LANES;
+                ROW_LANES sum[l] = fma(basis->by[j][m], k[l], sum[l]);
+            }
+            ROW_LANES power[l] = fma(basis->rise[m], next[l] - y[l], length[l] * sum[l]);
+        }
+    }
+}
+
 LANES_KINDS(put, simd,
             (size_t rows, const struct lanes_place *place, double *next, double *stage,
              enum simd simd),
@@ -340,6 +361,9 @@ LANES_KINDS(stage, lanes->simd,
 LANES_KINDS(between, lanes->simd,
             (struct lanes * lanes, const double *t, const size_t *rows, size_t count),
             lanes, t, rows, count)
+LANES_KINDS(bend, lanes->simd,
+            (const struct lanes *lanes, const size_t *rows, size_t count, double *curves),
+            lanes, rows, count, curves)
 
 enum simd simd_best(void)
 {
@@ -381,6 +405,13 @@ void lanes_rows_free(double *rows)
     mem_free(raw);
 }
 
+static void tsitouras_basis(struct lanes_basis *basis)
+{
+    *basis = (struct lanes_basis){.timed = true};
+    for (size_t j = 0; j < STAGES; j++)
+        memcpy(basis->by[j], inside[j], sizeof inside[j]);
+}
+
 /* What looks for stiffness need. */
 static void look_ahead(struct lanes *lanes)
 {
@@ -419,11 +450,13 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
         out->group_share[g] = 1 / (double)(system->group_end[g] - first);
     static const struct {
         size_t stages, last;
-    } rates[] = {[LANES_TSITOURAS] = {STAGES, STAGES - 1},
-                 [LANES_ROSENBROCK] = {ROSENBROCK_STAGES + 1, 0},
-                 [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES}};
+        void (*basis)(struct lanes_basis *basis);
+    } rates[] = {[LANES_TSITOURAS] = {STAGES, STAGES - 1, tsitouras_basis},
+                 [LANES_ROSENBROCK] = {ROSENBROCK_STAGES + 1, 0, rosenbrock_basis},
+                 [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES, classic_basis}};
     out->stages = rates[system->method].stages;
     out->last = rates[system->method].last;
+    rates[system->method].basis(&out->basis);
     size_t apart = rows_apart(system->rows);
     out->block = lanes_rows_new((out->stages + 2) * apart);
     out->y = out->block;
@@ -694,4 +727,15 @@ void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, siz
     case LANES_CLASSIC:
         classic_between(lanes, t, rows, count);
     }
+}
+
+lane_set lanes_curves(const struct lanes *lanes, const size_t *rows, size_t count,
+                      double *curves, double *begun, double *taken)
+{
+    lane_set stand = 0;
+    bend(lanes, rows, count, curves);
+    EACH_LANE stand |= (lane_set)(lanes->stepped[l] != 0) << l;
+    memcpy(begun, lanes->begun, sizeof lanes->begun);
+    memcpy(taken, lanes->taken, sizeof lanes->taken);
+    return stand;
 }

@@ -8,9 +8,17 @@
 
 #define LANES_RATES_MAX 9
 
+/* The polynomial of a step: of the power m + 1 of its share that has passed, rise[m] times
+ * its rise, and by[j][m] times k_j, or, `timed`, k_j times its length. */
+struct lanes_basis {
+    bool timed;
+    double rise[LANES_DEGREE], by[LANES_RATES_MAX][LANES_DEGREE];
+};
+
 struct lanes {
     struct lanes_system system;
     enum simd simd;
+    struct lanes_basis basis;
     size_t *group_end;
     double *group_share; /* 1 / rows of each */
     double *block;       /* in which these are: */
@@ -71,6 +79,7 @@ void rosenbrock_linearise(struct lanes *lanes);
 void rosenbrock_stages(struct lanes *lanes, const double *h, const double *end);
 void rosenbrock_between(struct lanes *lanes, const double *t, const size_t *rows,
                         size_t count);
+void rosenbrock_basis(struct lanes_basis *basis);
 
 /* The method's coefficients, for whoever checks them against the conditions of its order:
  * (I/gamma - Gamma^-1)_ij = c, alpha Gamma^-1 = a, of the last row the result's. */
@@ -91,5 +100,6 @@ void rosenbrock_method(struct rosenbrock_method *method);
 void classic_step(struct lanes *lanes);
 void classic_between(struct lanes *lanes, const double *t, const size_t *rows,
                      size_t count);
+void classic_basis(struct lanes_basis *basis);
 
 #endif

@@ -326,3 +326,13 @@ void rosenbrock_between(struct lanes *lanes, const double *t, const size_t *rows
 {
     within(lanes, t, rows, count);
 }
+
+/* theta (1 - theta) (e_0 + theta (e_1 + theta e_2)) by powers. */
+void rosenbrock_basis(struct lanes_basis *basis)
+{
+    *basis = (struct lanes_basis){.rise = {1}};
+    for (size_t j = 0; j < STAGES; j++)
+        for (size_t m = 0; m < LANES_DEGREE; m++)
+            basis->by[j + 1][m] =
+                (m < 3 ? inside[m][j] : 0) - (m > 0 ? inside[m - 1][j] : 0);
+}

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "check.h"
+#include "curves.h"
 #include "lanes_impl.h"
 
 /* A pendulum driven at a rate of its own in each lane, with its sensitivity to that
@@ -73,6 +74,7 @@ static void pushed(enum lanes_method method, double step, size_t lane, enum simd
         if (lanes_times(lanes)[lane] < 7.3 || seen)
             continue;
         seen = true;
+        assert_in_range(curves_agree(lanes, p.stage, 4), 1, LANES);
         lanes_between(lanes, at, all, 4);
         for (size_t r = 0; r < 4; r++)
             inside[r] = p.stage[r * LANES + lane];

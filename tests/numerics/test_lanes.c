@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "curves.h"
 
 /* Oscillators with a damping of their own, driven from a time of their own on: lane by
  * lane another problem. y0' = y1, y1' = -w^2 y0 - c y1 + u. */
@@ -97,6 +98,7 @@ static void lanes__are_right_between_the_ends_of_a_step(void **state)
     for (size_t l = 0; l < LANES; l++)
         begin(lanes, &o, l, 1 + (double)l, 0.05, 20, 1e-8);
     double last[LANES] = {0};
+    size_t stood = 0;
     for (size_t i = 0; i < 300; i++) {
         double t[LANES];
         lanes_step(lanes);
@@ -111,7 +113,9 @@ static void lanes__are_right_between_the_ends_of_a_step(void **state)
                 assert_near(o.stage[l], damped(1 + (double)l, 0.05, t[l]), 3e-7);
             last[l] = lanes_times(lanes)[l];
         }
+        stood += curves_agree(lanes, o.stage, 2);
     }
+    assert_in_range(stood, 100, 300 * LANES);
     lanes_destroy(&lanes);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "curves.h"
 #include "lanes_impl.h"
 #include "numerics/ode.h"
 
@@ -322,6 +323,7 @@ static void in_steps(struct problem *p, double h, double *y, double *before)
             lanes_between(lanes, at, all, 4);
             for (size_t r = 0; r < 4; r++)
                 before[r] = p->stage[r * LANES + 2];
+            assert_int_equal(curves_agree(lanes, p->stage, 4), 1);
         }
     }
     lanes_values(lanes, 2, y);
