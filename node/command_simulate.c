@@ -142,17 +142,15 @@ static enum err read_settings(const struct question *q, double *parameters,
 
 /* Of the whole course, from the first row or reading to the last reading. Stays NULL
  * where the model has none, or the readings are of one moment. */
-static enum err run_outcomes(const struct question *q, const struct twin *twin,
-                             const double *parameters, struct outcomes **outcomes)
+static enum err run_outcomes(const struct question *q, struct engine *engine,
+                             const struct twin *twin, const double *parameters,
+                             struct outcomes **outcomes)
 {
     bool any = model_outcomes(q->model) + model_plausibles(q->model) > 0;
     double from = fmin(q->times[0], twin_start(twin)), until = q->times[q->count - 1];
     if (!any || !(until > from))
         return ERR_OK;
-    struct outcome_engine *engine = outcome_engine_new(q->model);
-    enum err err = outcomes_new(engine, twin, parameters, from, until, outcomes);
-    outcome_engine_destroy(&engine);
-    return err;
+    return outcomes_new(engine, twin, parameters, from, until, outcomes);
 }
 
 /* Everything that the model computes at `count` times, with one more setting where the
@@ -181,7 +179,7 @@ static enum err run_once(const struct question *q, const double *point, size_t c
         err = twin_simulate(engine, twin, parameters, q->times, count, out);
     }
     if (err == ERR_OK && outcomes)
-        err = run_outcomes(q, twin, parameters, outcomes);
+        err = run_outcomes(q, engine, twin, parameters, outcomes);
     engine_destroy(&engine);
     twin_destroy(&twin);
     record_destroy(&record);

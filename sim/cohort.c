@@ -71,7 +71,6 @@ struct drawing {
     struct prior_layout layout;
     struct prior *prior;
     struct engine *engine;
-    struct outcome_engine *outcomes; /* NULL: everybody is taken */
     struct random *random;
     size_t outputs;  /* states + derived + observations */
     size_t measured; /* measurements of a patient */
@@ -83,8 +82,10 @@ struct drawing {
 struct member {
     struct cohort_patient patient;
     struct twin *twin;
-    double *errors; /* [measured] uniform, in the order of the rows */
-    double *out;    /* [times][outputs] */
+    double *errors;         /* [measured] uniform, in the order of the rows */
+    double *out;            /* [times][outputs] */
+    size_t draws;           /* beyond the first */
+    struct random *redraws; /* NULL: there were none */
 };
 
 static double draw_uniform(struct random *random)
@@ -113,14 +114,14 @@ static double draw_covariate(struct random *random, const struct cohort_covariat
 }
 
 /* phi = B x + L e, natural scale. */
-static void draw_parameters(struct drawing *d, const double *x,
-                            struct cohort_patient *patient)
+static void draw_parameters(const struct drawing *d, struct random *random,
+                            const double *x, struct cohort_patient *patient)
 {
     const struct prior *prior = d->prior;
     double *phi = patient->phi, e[MODEL_PARAMETERS_MAX];
     memset(phi, 0, sizeof patient->phi);
     for (size_t a = 0; a < prior->p; a++) {
-        e[a] = draw_normal(d->random);
+        e[a] = draw_normal(random);
         for (size_t c = 0; c < prior->k; c++)
             phi[a] += prior->effects[a * prior->k + c] * x[c];
     }
@@ -129,7 +130,7 @@ static void draw_parameters(struct drawing *d, const double *x,
             phi[a] += prior->factor[a * prior->p + b] * e[b];
     for (size_t i = 0; i < d->layout.r; i++)
         phi[prior->p + i] =
-            exp(prior->residual[d->layout.between[i]]) * draw_normal(d->random);
+            exp(prior->residual[d->layout.between[i]]) * draw_normal(random);
     twin_parameters(d->model, &d->layout, phi, prior->population, patient->parameters);
 }
 
@@ -200,67 +201,94 @@ static enum err measure_all(const struct drawing *d, struct member *member)
 /* Of so many in a row one is plausible, or the model has to be changed. */
 #define DRAWS_MAX 1000
 
-/* A course that cannot be run to its end is no patient's either. */
-static enum err check_plausible(const struct drawing *d, const struct member *member,
-                                bool *plausible)
+/* A stream of its own for each patient whom the model calls implausible, so that nobody
+ * else's draws depend on it. */
+static struct random *redraws_new(uint64_t seed, uint64_t id)
 {
-    const struct cohort_design *design = d->design;
-    struct outcomes *outcomes = NULL;
-    *plausible = true;
-    if (!d->outcomes)
-        return ERR_OK;
-    enum err err =
-        outcomes_new(d->outcomes, member->twin, member->patient.parameters,
-                     design->times[0], design->times[design->time_count - 1], &outcomes);
-    *plausible = err == ERR_OK && outcomes_plausible(d->model, outcomes);
-    outcomes_destroy(d->model, &outcomes);
-    return err == ERR_NUMERIC ? ERR_OK : err;
+    uint8_t bytes[RANDOM_SEED_BYTES] = {0};
+    memcpy(bytes, &seed, sizeof seed);
+    memcpy(bytes + sizeof seed, &id, sizeof id);
+    return random_new_seeded(bytes);
 }
 
-static enum err draw_person(struct drawing *d, struct member *member)
+static enum err draw_person(const struct drawing *d, struct random *random,
+                            struct member *member)
 {
     const struct model *model = d->model;
     struct cohort_patient *patient = &member->patient;
     double x[MODEL_COVARIATES_MAX + 1];
     enum err err = ERR_OK;
+    twin_destroy(&member->twin);
+    record_destroy(&patient->record);
     patient->record = record_copy(d->design->doses);
     for (size_t c = 0; err == ERR_OK && c < model_covariates(model); c++) {
-        patient->covariates[c] = draw_covariate(d->random, &d->design->covariates[c]);
+        patient->covariates[c] = draw_covariate(random, &d->design->covariates[c]);
         err = record_covariate(patient->record, d->design->times[0],
                                model_covariate(model, c)->name, NULL,
                                patient->covariates[c], c);
     }
     if (err == ERR_OK)
         err = twin_new(model, &d->layout, patient->record, &member->twin);
-    if (err == ERR_OK) {
-        prior_covariates(model, &d->layout, patient->covariates, x);
-        draw_parameters(d, x, patient);
-    }
-    return err;
+    if (err != ERR_OK)
+        return err_wrap("patient %zu", patient->id);
+    prior_covariates(model, &d->layout, patient->covariates, x);
+    draw_parameters(d, random, x, patient);
+    for (size_t i = 0; i < d->measured; i++)
+        member->errors[i] = draw_uniform(random);
+    return ERR_OK;
 }
 
-static enum err draw_member(struct drawing *d, struct member *member)
+static enum err draw_again(const struct drawing *d, struct member *member)
 {
-    size_t draws = 0, id = member->patient.id;
-    bool plausible = false;
-    enum err err = ERR_OK;
-    for (; err == ERR_OK && !plausible; draws++) {
-        twin_destroy(&member->twin);
-        record_destroy(&member->patient.record);
-        if (draws == DRAWS_MAX)
-            return err_set(ERR_RANGE, "patient %zu: none of %d draws is plausible", id,
-                           DRAWS_MAX);
-        err = draw_person(d, member);
-        if (err == ERR_OK)
-            err = check_plausible(d, member, &plausible);
-    }
-    if (err != ERR_OK)
-        return err_wrap("patient %zu", id);
+    if (++member->draws == DRAWS_MAX)
+        return err_set(ERR_RANGE, "patient %zu: none of %d draws is plausible",
+                       member->patient.id, DRAWS_MAX);
+    if (!member->redraws)
+        member->redraws = redraws_new(d->design->seed, member->patient.id);
     if (d->design->rejected)
-        *d->design->rejected += draws - 1;
-    for (size_t i = 0; i < d->measured; i++)
-        member->errors[i] = draw_uniform(d->random);
-    return ERR_OK;
+        ++*d->design->rejected;
+    return draw_person(d, member->redraws, member);
+}
+
+/* Whoever is not plausible is drawn anew, until everybody is. A course that cannot be run
+ * to its end is no patient's either. */
+static enum err settle(const struct drawing *d, struct member *members, size_t count)
+{
+    const struct cohort_design *design = d->design;
+    struct outcome_course courses[COHORT_BLOCK];
+    struct member *open[COHORT_BLOCK];
+    size_t left = 0;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < count; i++)
+        open[left++] = &members[i];
+    while (left && err == ERR_OK) {
+        size_t asked = left;
+        for (size_t i = 0; i < asked; i++)
+            courses[i] = (struct outcome_course){
+                .twin = open[i]->twin,
+                .parameters = open[i]->patient.parameters,
+                .from = design->times[0],
+                .until = design->times[design->time_count - 1],
+            };
+        outcomes_all(d->engine, courses, asked);
+        left = 0;
+        for (size_t i = 0; i < asked; i++) {
+            struct outcome_course *one = &courses[i];
+            bool plausible =
+                one->err == ERR_OK && outcomes_plausible(d->model, one->outcomes);
+            outcomes_destroy(d->model, &one->outcomes);
+            if (plausible || err != ERR_OK)
+                continue;
+            err = one->err == ERR_OK || one->err == ERR_NUMERIC
+                      ? draw_again(d, open[i])
+                      : err_set(one->err,
+                                "patient %zu: a window of an outcome makes no "
+                                "sense",
+                                open[i]->patient.id);
+            open[left++] = open[i];
+        }
+    }
+    return err;
 }
 
 static struct member *members_new(const struct drawing *d)
@@ -288,19 +316,21 @@ static enum err draw_block(struct drawing *d, struct member *members, size_t fir
                            size_t count, cohort_take *take, void *context)
 {
     struct twin_course courses[COHORT_BLOCK];
-    size_t drawn = 0;
     enum err err = ERR_OK, taken = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         members[i].patient.id = first + i;
-        err = draw_member(d, &members[i]);
+        members[i].draws = 0;
+        err = draw_person(d, d->random, &members[i]);
+    }
+    if (err == ERR_OK && d->design->plausible && model_plausibles(d->model))
+        err = settle(d, members, count);
+    for (size_t i = 0; i < count; i++)
         courses[i] = (struct twin_course){members[i].twin, members[i].patient.parameters,
                                           members[i].out, ERR_OK};
-        drawn += err == ERR_OK;
-    }
     if (err == ERR_OK)
-        twin_simulate_all(d->engine, courses, drawn, d->design->times,
+        twin_simulate_all(d->engine, courses, count, d->design->times,
                           d->design->time_count);
-    for (size_t i = 0; err == ERR_OK && taken == ERR_OK && i < drawn; i++) {
+    for (size_t i = 0; err == ERR_OK && taken == ERR_OK && i < count; i++) {
         struct cohort_patient *patient = &members[i].patient;
         taken = courses[i].err;
         if (taken != ERR_OK)
@@ -317,6 +347,7 @@ static enum err draw_block(struct drawing *d, struct member *members, size_t fir
     for (size_t i = 0; i < count; i++) {
         twin_destroy(&members[i].twin);
         record_destroy(&members[i].patient.record);
+        random_destroy(&members[i].redraws);
     }
     return err == ERR_OK ? taken : err;
 }
@@ -331,8 +362,6 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
         prior_from_model(model, &d.prior) != ERR_OK)
         return err_code();
     d.engine = engine_new(model, &d.layout, NULL);
-    if (design->plausible && model_plausibles(model))
-        d.outcomes = outcome_engine_new(model);
     d.random = random_new_seeded(seed);
     d.outputs = model_states(model) + model_derived(model) + model_observations(model);
     for (size_t o = 0; o < model_observations(model); o++)
@@ -347,7 +376,6 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
     members_free(members);
     random_destroy(&d.random);
     engine_destroy(&d.engine);
-    outcome_engine_destroy(&d.outcomes);
     prior_destroy(&d.prior);
     return err;
 }

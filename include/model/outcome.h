@@ -9,14 +9,9 @@
  * All of the course is looked at, not readings of it: by the solver's own interpolant,
  * where extremes and the moments at which conditions turn are searched for, and integrals
  * are Gauss and Kronrod's, each piece of it as fine as its formulas ask for. Jumps at
- * doses are seen from both sides. No derivatives: an extreme has none where it moves from
- * one peak to another. One course at a time, by CVODES. Called by node/ and sim/. */
-
-struct outcome_engine;
-
-/* `model` must outlive it. Used by one thread at a time. */
-struct outcome_engine *outcome_engine_new(const struct model *model);
-void outcome_engine_destroy(struct outcome_engine **engine);
+ * doses are seen from both sides. The engine carries courses as it does all others: many
+ * at once, each with the bits it has alone. No derivatives: an extreme has none where it
+ * moves from one peak to another. Called by node/ and sim/. */
 
 struct outcome_series { /* of one outcome: one value, or one for each whole period */
     size_t count;
@@ -30,11 +25,22 @@ struct outcomes {
     bool *plausible;           /* [model_plausibles] */
 };
 
-/* Of the course of these natural-scale parameters [model parameters] from the first row
- * of the twin, or `from` if that is earlier, until `until`, which comes later. Windows of
- * a period begin at its multiples. ERR_NUMERIC when the course, or what an outcome looks
- * at, is not finite, ERR_RANGE for windows that make no sense. Caller destroys. */
-enum err outcomes_new(struct outcome_engine *engine, const struct twin *twin,
+/* The course of these natural-scale parameters [model parameters] from the first row of
+ * the twin, or `from` if that is earlier, until `until`, which comes later. Windows of a
+ * period begin at its multiples. */
+struct outcome_course {
+    const struct twin *twin;
+    const double *parameters;
+    double from, until;
+    struct outcomes *outcomes; /* out; NULL after an error; caller destroys */
+    /* out; ERR_NUMERIC when the course, or what an outcome looks at, is not finite,
+     * ERR_RANGE for windows that make no sense */
+    enum err err;
+};
+void outcomes_all(struct engine *engine, struct outcome_course *courses, size_t count);
+
+/* Of one. */
+enum err outcomes_new(struct engine *engine, const struct twin *twin,
                       const double *parameters, double from, double until,
                       struct outcomes **outcomes);
 void outcomes_destroy(const struct model *model, struct outcomes **outcomes);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "numerics/elementary.h"
 #include "vector.h"
+#include "watch.h"
 
 /* Of one individual. After so many it is asked whether it is stiff. */
 #define LANE_STEPS_MAX 200000
@@ -37,6 +38,9 @@ struct ensemble {
     double stops[LANES];             /* when its next stop is; -inf: it is at its end */
     double next[LANES];              /* when its next stop or reading is */
     lane_set whole, summed;          /* whose requests want everything; want sums */
+    struct scan *scans[LANES];       /* NULL: nobody looks at all of the course */
+    lane_set scanned;
+    struct watch *watch; /* NULL: nobody has yet */
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
@@ -309,6 +313,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->observed);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
+    watch_destroy(&gone->watch);
     mem_free(gone);
     *ensemble = NULL;
 }
@@ -391,6 +396,8 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     bool finite = true;
     if (request->sums)
         tally_end(ensemble->tally, lane, request->sums);
+    if (err == ERR_OK && request->scan)
+        scan_end(request->scan, ensemble->flows[lane].evaluator);
     if (err == ERR_OK && request->sums) {
         finite = all_finite(request->sums, TALLY_SUMS(d));
     } else if (err == ERR_OK && request->observation) {
@@ -405,9 +412,21 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     ensemble->runs[lane] = (struct run){0};
     ensemble->whole &= ~LANE_BIT(lane);
     ensemble->summed &= ~LANE_BIT(lane);
+    ensemble->scanned &= ~LANE_BIT(lane);
+    ensemble->scans[lane] = NULL;
     lanes_rest(ensemble->lanes, lane);
     ensemble->requests[lane] = NULL;
     ensemble->supply->done(ensemble->supply->context, request);
+}
+
+/* Somebody wants to look at all of a course. */
+static enum err begin_scan(struct ensemble *ensemble, size_t lane)
+{
+    if (!ensemble->watch)
+        ensemble->watch = watch_new(ensemble->model, ensemble->simd);
+    ensemble->scans[lane] = ensemble->requests[lane]->scan;
+    ensemble->scanned |= LANE_BIT(lane);
+    return scan_begin(ensemble->scans[lane], ensemble->flows[lane].evaluator);
 }
 
 /* The next request that can begin, if there is one. */
@@ -422,12 +441,14 @@ static void take_next(struct ensemble *ensemble, size_t lane)
             return;
         enum err err = run_begin(run, &ensemble->flows[lane], request->schedule,
                                  request->parameters, request->start);
+        if (err == ERR_OK && request->scan)
+            err = begin_scan(ensemble, lane);
         if (err == ERR_OK)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
         if (request->sums)
             tally_begin(ensemble->tally, lane, request->subject);
         ensemble->summed |= (lane_set)(request->sums != NULL) << lane;
-        ensemble->whole |= (lane_set)(request->observation == NULL) << lane;
+        ensemble->whole |= (lane_set)(!request->observation && !request->scan) << lane;
         if (err == ERR_OK)
             begin_lane(ensemble, lane);
         else
@@ -593,7 +614,7 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
     if (wants & ensemble->whole) {
         lanes_between(ensemble->lanes, next, ensemble->all_states, ensemble->states);
         read_everything(ensemble, wants);
-    } else {
+    } else if (wants & ~ensemble->scanned) {
         lanes_between(ensemble->lanes, next, ensemble->observed,
                       ensemble->observed_count);
         read_observations(ensemble, wants);
@@ -607,6 +628,20 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
         again |= (lane_set)(more & (ensemble->next[l] <= now[l])) << l;
     }
     return again;
+}
+
+/* The step just made, to whoever looks at all of them. */
+static void show_step(struct ensemble *ensemble)
+{
+    const struct watch_lanes of = {ensemble->lanes, ensemble->flows, ensemble->registers,
+                                   ensemble->from, ensemble->to};
+    watch_step(ensemble->watch, &of, ensemble->scans);
+    EACH_OF(ensemble->scanned)
+    {
+        enum err err = scan_refuses(ensemble->scans[l]);
+        if (err != ERR_OK)
+            leave(ensemble, l, err);
+    }
 }
 
 /* --- the whole
@@ -648,5 +683,7 @@ void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
         if (!moves)
             return;
         lanes_step(ensemble->lanes);
+        if (ensemble->scanned)
+            show_step(ensemble);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "flow.h"
 #include "numerics/lanes.h"
+#include "scan.h"
 #include "tally.h"
 
 /* ensemble - carries many individuals through one model at once, LANES at a time: a lane
@@ -27,10 +28,12 @@ struct request {
     /* The answer is one of these. Of one observation at each time: f [read_count], and
      * with derivatives d_f [read_count][d]. Everything: f [read_count][states + derived +
      * observations]. What the measurements of a subject say together: sums
-     * [TALLY_SUMS(d)], d being 0 without derivatives. */
+     * [TALLY_SUMS(d)], d being 0 without derivatives. Or, without derivatives, what a
+     * scan sees of the whole course, until the only reading. */
     double *f, *d_f;
     const struct tally_subject *subject;
     double *sums;
+    struct scan *scan;
 
     bool *moving; /* [d] or NULL: whether some stop's time depends on a direction */
     /* For the method that is for stiff ones. Set beforehand by whoever knows, as from an

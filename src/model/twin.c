@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "model/unit.h"
 #include "twin_impl.h"
+#include "watch.h"
 
 /* --- what a twin holds ------------------------------------------------------------- */
 
@@ -510,6 +511,19 @@ static read_function *reading(const struct request *request)
     return request->observation ? read_observation : read_everything;
 }
 
+/* All of a course. */
+static enum err follow_scan(struct run *run, struct scan *scan)
+{
+    struct watch *watch = watch_new(run->flow->model, SIMD_SCALAR);
+    enum err err = scan_begin(scan, run->flow->evaluator);
+    if (err == ERR_OK)
+        err = watch_alone(watch, run, scan);
+    if (err == ERR_OK)
+        scan_end(scan, run->flow->evaluator);
+    watch_destroy(&watch);
+    return err;
+}
+
 static enum err mover_follow(struct mover *mover, const struct request *request)
 {
     struct flow *flow = &mover->flow;
@@ -525,7 +539,8 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     if (err == ERR_OK)
         err = run_plan(&run, request->reads, request->read_order, request->read_count);
     if (err == ERR_OK)
-        err = run_all(&run, reading(request), &reader);
+        err = request->scan ? follow_scan(&run, request->scan)
+                            : run_all(&run, reading(request), &reader);
     if (request->moving)
         memcpy(request->moving, flow->moving, d * sizeof(bool));
     run_clear(&run);

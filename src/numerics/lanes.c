@@ -326,7 +326,8 @@ LANES_INLINE void bend_rows(const struct lanes *lanes, const size_t *rows, size_
     double length[LANES];
     ROW_LANES length[l] = basis->timed ? lanes->taken[l] : 1;
     for (size_t n = 0; n < count; n++) {
-        const double *y = lanes->y + rows[n] * LANES, *next = lanes->next + rows[n] * LANES;
+        const double *y = lanes->y + rows[n] * LANES,
+                     *next = lanes->next + rows[n] * LANES;
         double *out = curves + n * (LANES_DEGREE + 1) * LANES;
         ROW_LANES out[l] = y[l];
         for (size_t m = 0; m < LANES_DEGREE; m++) {

@@ -18,10 +18,9 @@ static struct outcomes *look_at(struct course *course, const char *text,
 {
     struct outcomes *out;
     course_open_text(course, text, "", doses);
-    struct outcome_engine *engine = outcome_engine_new(course->model);
-    if (outcomes_new(engine, course->twin, course->parameters, 0, until, &out) != ERR_OK)
+    if (outcomes_new(course->engine, course->twin, course->parameters, 0, until,
+                     &out) != ERR_OK)
         fail_msg("%s", err_text());
-    outcome_engine_destroy(&engine);
     return out;
 }
 
@@ -238,14 +237,12 @@ static void outcome__what_makes_no_sense_is_refused(void **state)
         struct course course;
         struct outcomes *out = NULL;
         course_open_text(&course, text, "", "");
-        struct outcome_engine *engine = outcome_engine_new(course.model);
         assert_refused(rows[i].err, rows[i].sentence,
-                       outcomes_new(engine, course.twin, course.parameters, 0, 10, &out));
+                       outcomes_new(course.engine, course.twin, course.parameters, 0, 10, &out));
         assert_refused(ERR_RANGE, "from 0 to 0",
-                       outcomes_new(engine, course.twin, course.parameters, 0, 0, &out));
+                       outcomes_new(course.engine, course.twin, course.parameters, 0, 0, &out));
         assert_null(out);
-        outcome_engine_destroy(&engine);
-        course_close(&course);
+            course_close(&course);
         mem_free(text);
     }
 }

@@ -25,11 +25,15 @@ sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_th
   BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
 sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
   BY "s/run->after.i. . d_lead.k./0/")
-sabotage(excursions_between_samples src/model/outcome.c model/outcome outcome__of_formulas_of_time
-  BY "s/know_dips(engine, functional, &known)/if (0) know_dips(engine, functional, \\&known)/")
-sabotage(extremes_at_samples src/model/outcome.c model/outcome outcome__the_peak_lies_between_steps
+sabotage(excursions_between_samples src/model/sight.c model/outcome outcome__of_formulas_of_time
+  BY "s/know_dips(sight, functional, &known)/if (0) know_dips(sight, functional, \\&known)/")
+sabotage(extremes_at_samples src/model/sight.c model/outcome outcome__the_peak_lies_between_steps
   BY "s/if (bottom && may/if (0 \\&\\& bottom \\&\\& may/")
-sabotage(jumps_seen_from_one_side src/model/outcome.c model/outcome outcome__of_a_course_that_jumps
-  BY "s/span->start = span->shift = first/span->start = span->shift = sample(engine, SAMPLES - 1)[functional]/")
+sabotage(jumps_seen_from_one_side src/model/scan.c model/outcome outcome__of_a_course_that_jumps
+  BY "s/span->start = span->shift = sight_value(sight, functional, 0)/span->start = span->shift = sight_value(sight, functional, SIGHT_SAMPLES - 1)/")
+sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formulas_of_time
+  BY "s/if (!resolved(scan, sight) .. !whole)/if (0 \\&\\& !resolved(scan, sight) \\&\\& !whole)/")
+sabotage(a_neighbours_step src/model/watch.c model/watch watch__courses_do_not_feel_each_other_or_the_machine
+  BY "s/watch->taken.spot->lane./watch->taken[0]/")
 sabotage(generated_of_another_program src/model/generated.c model/generated generated__is_not_run_for_another_program
   BY "s/if (memcmp((.among)->program, hash, HASH_BYTES) != 0)/if (0)/")

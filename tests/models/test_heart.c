@@ -333,8 +333,7 @@ static void heart__outcomes_are_those_of_the_last_beat(void **state)
     struct course course;
     struct outcomes *outcomes;
     course_open(&course, "heart/circulation", "HR=70", "");
-    struct outcome_engine *engine = outcome_engine_new(course.model);
-    assert_ok(outcomes_new(engine, course.twin, course.parameters, 0, 41 * 60.0 / 70,
+    assert_ok(outcomes_new(course.engine, course.twin, course.parameters, 0, 41 * 60.0 / 70,
                            &outcomes));
     assert_int_equal(model_outcomes(course.model), FOLDER_COUNT(rows));
     for (size_t i = 0; i < FOLDER_COUNT(rows); i++) {
@@ -344,7 +343,6 @@ static void heart__outcomes_are_those_of_the_last_beat(void **state)
     }
     assert_true(outcomes_plausible(course.model, outcomes));
     outcomes_destroy(course.model, &outcomes);
-    outcome_engine_destroy(&engine);
     course_close(&course);
 }
 

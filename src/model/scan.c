@@ -1,0 +1,507 @@
+#include "scan.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a piece may be wrong by: this share of the integral of the largest value so far.
+ */
+#define PIECE_TOLERANCE 1e-11
+#define PIECE_DEPTH_MAX 40
+#define WINDOWS_MAX ((size_t)1000000)
+
+/* What one functional has seen so far of one window. */
+struct span {
+    double from, to;
+    bool begun, found;
+    double integral, shift, squares; /* of the value, and of (value - shift) */
+    struct lowest lowest;            /* of the value, or of its negative */
+    double start, end;
+    double duration, first, last; /* of the condition */
+};
+
+/* A functional's windows, one after the other. */
+struct view {
+    enum functional functional;
+    size_t outcome; /* counting plausible lines after the outcomes */
+    struct span *spans;
+    size_t count, now; /* now == count: past the last */
+    bool active;
+    double size; /* of what it looks at */
+};
+
+/* An outcome's windows, and its value in each. */
+struct series {
+    size_t count;
+    double *from, *to, *values; /* [count] */
+};
+
+struct scan {
+    const struct model *model;
+    const struct program *program;
+    size_t functionals;
+    double start, until;
+    struct view *views;               /* [functionals] */
+    double *sizes;                    /* [comparisons] */
+    struct series *series;            /* [outcomes + plausible lines] */
+    bool *plausible;                  /* [plausible lines] */
+    double *bounds;                   /* [bound_count] ends of windows, ascending */
+    size_t bound_count, bound;        /* the next of them */
+    double now, to;                   /* seen so far; smooth until */
+    double ends[PIECE_DEPTH_MAX + 1]; /* of the pieces to look at, the next one's last */
+    size_t pieces;
+    size_t unseen; /* the outcome that looked at what is not finite, counted from 1 */
+    double unseen_at;
+};
+
+/* --- begin and end ------------------------------------------------------------------ */
+
+static const struct outcome_line *line_of(const struct model *model, size_t outcome)
+{
+    const struct syntax *syntax = model->syntax;
+    return outcome < syntax->outcome_count
+               ? &syntax->outcomes[outcome]
+               : &syntax->plausible[outcome - syntax->outcome_count];
+}
+
+static size_t lines_of(const struct model *model)
+{
+    return model->syntax->outcome_count + model->syntax->plausible_count;
+}
+
+/* Which outcome each functional belongs to, and what it asks for. */
+static void find_functionals(struct scan *scan, size_t outcome, const struct expr *expr)
+{
+    if (expr->op == OP_FUNCTIONAL) {
+        scan->views[expr->index].functional = expr->functional;
+        scan->views[expr->index].outcome = outcome;
+        return;
+    }
+    for (size_t i = 0; i < expr->count; i++)
+        find_functionals(scan, outcome, expr->arguments[i]);
+}
+
+struct scan *scan_new(const struct model *model, double start, double until)
+{
+    struct scan *scan = mem_new(1, sizeof *scan);
+    scan->model = model;
+    scan->program = model->program;
+    scan->functionals = model->syntax->functional_count;
+    scan->start = start;
+    scan->until = until;
+    scan->views = mem_new(scan->functionals, sizeof *scan->views);
+    scan->sizes = mem_new(model->program->comparison_count, sizeof(double));
+    for (size_t i = 0; i < lines_of(model); i++)
+        find_functionals(scan, i, line_of(model, i)->expr);
+    return scan;
+}
+
+static void series_free(struct scan *scan)
+{
+    for (size_t i = 0; scan->series && i < lines_of(scan->model); i++) {
+        mem_free(scan->series[i].from);
+        mem_free(scan->series[i].to);
+        mem_free(scan->series[i].values);
+    }
+    mem_free(scan->series);
+    scan->series = NULL;
+}
+
+/* What a run has left behind. */
+static void forget(struct scan *scan)
+{
+    for (size_t i = 0; i < scan->functionals; i++) {
+        mem_free(scan->views[i].spans);
+        scan->views[i].spans = NULL;
+        scan->views[i].count = scan->views[i].now = 0;
+    }
+    series_free(scan);
+    mem_free(scan->plausible);
+    mem_free(scan->bounds);
+    scan->plausible = NULL;
+    scan->bounds = NULL;
+    scan->bound_count = scan->bound = scan->pieces = scan->unseen = 0;
+}
+
+void scan_destroy(struct scan **scan)
+{
+    struct scan *gone = *scan;
+    if (!gone)
+        return;
+    forget(gone);
+    mem_free(gone->views);
+    mem_free(gone->sizes);
+    mem_free(gone);
+    *scan = NULL;
+}
+
+/* --- windows ------------------------------------------------------------------------ */
+
+static enum err series_new(const struct scan *scan, size_t outcome, const double *bounds,
+                           struct series *series)
+{
+    const struct outcome_line *line = line_of(scan->model, outcome);
+    double start = scan->start, until = scan->until, first = 0;
+    double from = bounds[0], to = bounds[1], count = 1;
+    if (line->window == WINDOW_RUN) {
+        from = start;
+        to = until;
+    } else if (line->window == WINDOW_LAST) {
+        from = until - to;
+        to = until;
+    } else if (line->window == WINDOW_PER) {
+        double slack = 1e-9; /* of a period: a day is not lost to rounding */
+        first = ceil(start / to - slack);
+        count = floor(until / to + slack) - first;
+        if (!(to > 0) || !(count <= (double)WINDOWS_MAX))
+            return err_set(ERR_RANGE, "outcome '%s' has a period of %g %s", line->name,
+                           to, model_time_unit(scan->model));
+    }
+    if (!isfinite(from) || !isfinite(to))
+        return err_set(ERR_RANGE, "a window of an outcome of model %s is not finite",
+                       model_name(scan->model));
+    series->count = count > 0 ? (size_t)count : 0;
+    series->from = mem_new(series->count, sizeof(double));
+    series->to = mem_new(series->count, sizeof(double));
+    series->values = mem_new(series->count, sizeof(double));
+    for (size_t i = 0; i < series->count; i++) {
+        double turn = first + (double)i;
+        series->from[i] = line->window == WINDOW_PER ? fmax(turn * to, start) : from;
+        series->to[i] = line->window == WINDOW_PER ? fmin((turn + 1) * to, until) : to;
+    }
+    return ERR_OK;
+}
+
+/* Windows that are not within the course are never begun. */
+static bool within(const struct scan *scan, const struct span *span)
+{
+    return span->from >= scan->start && span->to <= scan->until && span->from < span->to;
+}
+
+static void spans_new(struct scan *scan, const struct series *series)
+{
+    for (size_t f = 0; f < scan->functionals; f++) {
+        struct view *view = &scan->views[f];
+        const struct series *one = &series[view->outcome];
+        view->spans = mem_new(one->count, sizeof *view->spans);
+        view->count = one->count;
+        view->now = 0;
+        view->size = 0;
+        for (size_t i = 0; i < one->count; i++) {
+            view->spans[i].from = one->from[i];
+            view->spans[i].to = one->to[i];
+        }
+    }
+    for (size_t c = 0; c < scan->program->comparison_count; c++)
+        scan->sizes[c] = 0;
+}
+
+static int ascending(const void *left, const void *right)
+{
+    const double *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* Start, until and the ends of all windows between, each once: no piece goes beyond. */
+static void find_bounds(struct scan *scan)
+{
+    size_t n = 2, kept = 0;
+    for (size_t f = 0; f < scan->functionals; f++)
+        n += 2 * scan->views[f].count;
+    double *bounds = scan->bounds = mem_new(n, sizeof *bounds);
+    n = 0;
+    bounds[n++] = scan->start;
+    bounds[n++] = scan->until;
+    for (size_t f = 0; f < scan->functionals; f++)
+        for (size_t i = 0; i < scan->views[f].count; i++) {
+            const struct span *span = &scan->views[f].spans[i];
+            if (!within(scan, span))
+                continue;
+            bounds[n++] = span->from;
+            bounds[n++] = span->to;
+        }
+    qsort(bounds, n, sizeof *bounds, ascending);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || bounds[i] > bounds[kept - 1])
+            bounds[kept++] = bounds[i];
+    scan->bound_count = kept;
+}
+
+enum err scan_begin(struct scan *scan, struct evaluator *evaluator)
+{
+    size_t lines = lines_of(scan->model);
+    double *windows = mem_new(2 * lines, sizeof *windows);
+    enum err err = ERR_OK;
+    forget(scan);
+    scan->series = mem_new(lines, sizeof *scan->series);
+    scan->plausible = mem_new(scan->model->syntax->plausible_count, sizeof(bool));
+    evaluator_windows(evaluator, windows);
+    for (size_t i = 0; err == ERR_OK && i < lines; i++)
+        err = series_new(scan, i, windows + 2 * i, &scan->series[i]);
+    mem_free(windows);
+    if (err != ERR_OK)
+        return err;
+    spans_new(scan, scan->series);
+    find_bounds(scan);
+    scan->now = scan->to = scan->start;
+    return ERR_OK;
+}
+
+/* --- what is shown ------------------------------------------------------------------ */
+
+enum err scan_refuses(const struct scan *scan)
+{
+    if (!scan->unseen)
+        return ERR_OK;
+    const struct outcome_line *line = line_of(scan->model, scan->unseen - 1);
+    return err_set(ERR_NUMERIC, "what '%s' looks at is not finite at time %g",
+                   line->name ? line->name : "[plausible]", scan->unseen_at);
+}
+
+static bool all_finite(struct scan *scan, const struct sight *sight)
+{
+    for (size_t f = 0; f < scan->functionals; f++) {
+        if (!scan->views[f].active || sight_rule(sight, f, RULE_SIZE) < INFINITY)
+            continue;
+        scan->unseen = scan->views[f].outcome + 1;
+        for (size_t i = SIGHT_SAMPLES; i-- > 0;)
+            if (!isfinite(sight_value(sight, f, i)))
+                scan->unseen_at = sight->t[i];
+        return false;
+    }
+    return true;
+}
+
+/* Is a value smooth enough here, by what both rules make of it? */
+static bool agree(const struct scan *scan, const struct sight *sight, size_t ruled,
+                  double size)
+{
+    double off =
+        sight_rule(sight, ruled, RULE_GAUSS) - sight_rule(sight, ruled, RULE_KRONROD);
+    return fabs(off) <= PIECE_TOLERANCE * size * (scan->until - scan->start);
+}
+
+/* Is everything that somebody looks at? */
+static bool resolved(struct scan *scan, const struct sight *sight)
+{
+    bool smooth = true;
+    for (size_t f = 0; f < scan->functionals; f++) {
+        struct view *view = &scan->views[f];
+        if (!view->active || view->functional >= FUNCTIONAL_FRACTION)
+            continue;
+        view->size = fmax(view->size, sight_rule(sight, f, RULE_SIZE));
+        smooth &= agree(scan, sight, f, view->size);
+    }
+    for (size_t c = 0; c < scan->program->comparison_count; c++) {
+        if (!scan->views[scan->program->comparison_of[c]].active)
+            continue;
+        size_t ruled = scan->functionals + c, side = scan->functionals + 2 * c;
+        double size =
+            fmax(sight_rule(sight, ruled, RULE_SIZE), fabs(sight_value(sight, side, 8)));
+        scan->sizes[c] = fmax(scan->sizes[c], size);
+        smooth &= agree(scan, sight, ruled, scan->sizes[c]);
+    }
+    return smooth;
+}
+
+/* --- pieces ------------------------------------------------------------------------- */
+
+static void hold(struct span *span, const struct sight *sight, size_t functional)
+{
+    struct stretch holds[SIGHT_STRETCHES_MAX];
+    size_t count = sight_holds(sight, functional, holds);
+    for (size_t i = 0; i < count; i++) {
+        span->duration += holds[i].to - holds[i].from;
+        if (!span->found)
+            span->first = holds[i].from;
+        span->found = true;
+        span->last = holds[i].to;
+    }
+}
+
+static void take_piece(struct scan *scan, const struct sight *sight, size_t functional)
+{
+    struct view *view = &scan->views[functional];
+    struct span *span = &view->spans[view->now];
+    if (!span->begun) {
+        span->start = span->shift = sight_value(sight, functional, 0);
+        span->lowest.value = INFINITY;
+    }
+    span->begun = true;
+    span->end = sight_value(sight, functional, SIGHT_SAMPLES - 1);
+    switch (view->functional) {
+    case FUNCTIONAL_MIN:
+    case FUNCTIONAL_TIME_OF_MIN:
+        sight_least(sight, functional, 1, &span->lowest);
+        break;
+    case FUNCTIONAL_MAX:
+    case FUNCTIONAL_TIME_OF_MAX:
+        sight_least(sight, functional, -1, &span->lowest);
+        break;
+    case FUNCTIONAL_MEAN:
+    case FUNCTIONAL_AUC:
+    case FUNCTIONAL_SD:
+        span->integral += sight_rule(sight, functional, RULE_KRONROD) -
+                          span->shift * (sight->t[SIGHT_SAMPLES - 1] - sight->t[0]);
+        if (view->functional == FUNCTIONAL_SD)
+            span->squares += sight_squares(sight, functional, span->shift);
+        break;
+    case FUNCTIONAL_FRACTION:
+    case FUNCTIONAL_DURATION:
+    case FUNCTIONAL_FIRST:
+    case FUNCTIONAL_LAST:
+        hold(span, sight, functional);
+        break;
+    default: /* start, end */
+        break;
+    }
+}
+
+/* Whoever has a window that begins at or before `now` and goes on. */
+static bool find_active(struct scan *scan)
+{
+    bool any = false;
+    for (size_t f = 0; f < scan->functionals; f++) {
+        struct view *view = &scan->views[f];
+        while (view->now < view->count && (view->spans[view->now].to <= scan->now ||
+                                           !within(scan, &view->spans[view->now])))
+            view->now++;
+        view->active =
+            view->now < view->count && view->spans[view->now].from <= scan->now;
+        any |= view->active;
+    }
+    return any;
+}
+
+void scan_open(struct scan *scan, double to)
+{
+    scan->to = fmin(to, scan->until);
+}
+
+/* The pieces to look at lie between two neighbouring bounds. */
+bool scan_asks(struct scan *scan, double *t)
+{
+    while (!scan->pieces) {
+        while (scan->bound < scan->bound_count && scan->bounds[scan->bound] <= scan->now)
+            scan->bound++;
+        if (scan->unseen || scan->now >= scan->to)
+            return false;
+        double end = scan->bound < scan->bound_count
+                         ? fmin(scan->to, scan->bounds[scan->bound])
+                         : scan->to;
+        if (find_active(scan))
+            scan->ends[scan->pieces++] = end;
+        else
+            scan->now = end;
+    }
+    sight_times(scan->now, scan->ends[scan->pieces - 1], t);
+    return true;
+}
+
+void scan_see(struct scan *scan, const struct sight *sight)
+{
+    double a = scan->now, b = scan->ends[scan->pieces - 1];
+    double middle = a + (b - a) / 2;
+    bool whole = scan->pieces > PIECE_DEPTH_MAX || !(middle > a && middle < b);
+    if (!all_finite(scan, sight)) {
+        scan->pieces = 0;
+        return;
+    }
+    if (!resolved(scan, sight) && !whole) {
+        scan->ends[scan->pieces++] = middle;
+        return;
+    }
+    for (size_t f = 0; f < scan->functionals; f++)
+        if (scan->views[f].active)
+            take_piece(scan, sight, f);
+    scan->now = b;
+    scan->pieces--;
+}
+
+/* --- what it comes to --------------------------------------------------------------- */
+
+static double worth(const struct view *view, const struct span *span)
+{
+    double length = span->to - span->from, mean = span->integral / length;
+    if (!span->begun)
+        return NAN;
+    switch (view->functional) {
+    case FUNCTIONAL_MIN:
+        return span->lowest.value;
+    case FUNCTIONAL_MAX:
+        return -span->lowest.value;
+    case FUNCTIONAL_MEAN:
+        return span->shift + mean;
+    case FUNCTIONAL_SD:
+        return sqrt(fmax(span->squares / length - mean * mean, 0));
+    case FUNCTIONAL_AUC:
+        return span->integral + span->shift * length;
+    case FUNCTIONAL_START:
+        return span->start;
+    case FUNCTIONAL_END:
+        return span->end;
+    case FUNCTIONAL_TIME_OF_MIN:
+    case FUNCTIONAL_TIME_OF_MAX:
+        return span->lowest.time;
+    case FUNCTIONAL_FRACTION:
+        return span->duration / length;
+    case FUNCTIONAL_DURATION:
+        return span->duration;
+    case FUNCTIONAL_FIRST:
+        return span->found ? span->first : NAN;
+    case FUNCTIONAL_LAST:
+        return span->found ? span->last : NAN;
+    case FUNCTIONALS:
+        break;
+    }
+    return NAN;
+}
+
+/* All of one value together, then each series window by window. */
+void scan_end(struct scan *scan, struct evaluator *evaluator)
+{
+    struct series *series = scan->series;
+    size_t named = model_outcomes(scan->model), lines = lines_of(scan->model);
+    double *functionals = mem_new(scan->functionals, sizeof(double));
+    double *results = mem_new(lines, sizeof(double));
+    for (size_t f = 0; f < scan->functionals; f++)
+        functionals[f] = scan->views[f].count == 1
+                             ? worth(&scan->views[f], &scan->views[f].spans[0])
+                             : NAN;
+    evaluator_conclude(evaluator, functionals, results);
+    for (size_t i = 0; i < lines; i++) {
+        if (i >= named)
+            scan->plausible[i - named] = results[i] != 0;
+        else if (!model_outcome(scan->model, i)->series)
+            series[i].values[0] = results[i];
+    }
+    for (size_t i = 0; i < named; i++)
+        for (size_t w = 0; model_outcome(scan->model, i)->series && w < series[i].count;
+             w++) {
+            for (size_t f = 0; f < scan->functionals; f++)
+                if (scan->views[f].outcome == i)
+                    functionals[f] = worth(&scan->views[f], &scan->views[f].spans[w]);
+            evaluator_conclude(evaluator, functionals, results);
+            series[i].values[w] = results[i];
+        }
+    mem_free(functionals);
+    mem_free(results);
+}
+
+size_t scan_windows(const struct scan *scan, size_t outcome)
+{
+    return scan->series[outcome].count;
+}
+
+struct window_value scan_window(const struct scan *scan, size_t outcome, size_t window)
+{
+    const struct series *series = &scan->series[outcome];
+    return (struct window_value){series->from[window], series->to[window],
+                                 series->values[window]};
+}
+
+bool scan_plausible(const struct scan *scan, size_t line)
+{
+    return scan->plausible[line];
+}

@@ -1,0 +1,181 @@
+/* A scan of formulas of time, shown to it by hand. */
+
+#include "scan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+
+struct shown {
+    struct evaluator *evaluator;
+    size_t pieces;
+    double first, begun, last;
+    const double *bounds; /* that no piece may cross, ending with INFINITY */
+};
+
+static void look(void *context, double t, double *values)
+{
+    const struct shown *shown = context;
+    evaluator_course(shown->evaluator, t, NULL, values);
+}
+
+/* Everything that is asked for until `to`. */
+static void show(struct shown *shown, const struct model *model, struct scan *scan,
+                 double to)
+{
+    double t[SIGHT_SAMPLES];
+    size_t width = sight_width(model);
+    double *row = mem_new(width, sizeof *row);
+    double *values = lanes_rows_new(width * SIGHT_SAMPLES);
+    double *rules = lanes_rows_new(sight_ruled(model) * RULES),
+           times[SIGHT_SAMPLES * LANES];
+    scan_open(scan, to);
+    while (scan_asks(scan, t)) {
+        for (size_t i = 0; i < SIGHT_SAMPLES; i++) {
+            evaluator_course(shown->evaluator, t[i], NULL, row);
+            for (size_t v = 0; v < width; v++)
+                values[(v * SIGHT_SAMPLES + i) * LANES] = row[v];
+        }
+        for (const double *b = shown->bounds; *b < INFINITY; b++)
+            assert_true(t[0] >= *b || t[SIGHT_SAMPLES - 1] <= *b);
+        shown->first = shown->pieces++ ? shown->first : t[0];
+        assert_true(shown->pieces == 1 || t[0] >= shown->begun);
+        shown->begun = t[0];
+        shown->last = t[SIGHT_SAMPLES - 1];
+        for (size_t i = 0; i < SIGHT_SAMPLES * LANES; i++)
+            times[i] = t[i / LANES];
+        sight_rules(model, times, values, rules, SIMD_SCALAR);
+        const struct sight sight = {model, t, values, rules, look, shown, row};
+        scan_see(scan, &sight);
+    }
+    mem_free(row);
+    lanes_rows_free(values);
+    lanes_rows_free(rules);
+}
+
+static struct evaluator *evaluator_of(const struct model *model)
+{
+    struct evaluator *out = evaluator_new(model, false);
+    double none = 0;
+    evaluator_individual(out, &none, &none);
+    return out;
+}
+
+static struct model *model_of(const char *text)
+{
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "scan.twin", &model));
+    return model;
+}
+
+static const char waves[] =
+    "model m version 1\ntime h\n[equations]\nq = sin(time/(1 h)) + 0.5*sin(3*time/(1 h)) "
+    "+ 0.01*time/(1 h)\n"
+    "[observations]\no : q ~ add(1)\n"
+    "[outcomes]\ntop = max(q) over 1 h .. 9 h\nat = time_of_max(q) over 1 h .. 9 h\n"
+    "area = auc(q) over 1 h .. 9 h\nup = duration(q > 0.25) over 2 h .. 8 h\n"
+    "both = duration(q > 0.25 and q < 0.75) over 2 h .. 8 h\nhours = max(q) per 3 h\n"
+    "outside = max(q) over 5 h .. 11 h\n";
+
+static double wave(double t)
+{
+    return sin(t) + 0.5 * sin(3 * t) + 0.01 * t;
+}
+
+/* How long it is above a level, by bisection in each cell of a grid. */
+static double above(double level, double from, double to)
+{
+    const size_t cells = 6000;
+    double sum = 0, width = (to - from) / (double)cells;
+    for (size_t i = 0; i < cells; i++) {
+        double a = from + (double)i * width, b = a + width, left = a, right = b;
+        bool before = wave(a) > level, after = wave(b) > level;
+        for (int k = 0; k < 60 && before != after; k++) {
+            double m = (a + b) / 2;
+            *((wave(m) > level) == before ? &a : &b) = m;
+        }
+        sum += before == after ? (before ? width : 0) : before ? a - left : right - a;
+    }
+    return sum;
+}
+
+static double value(const struct scan *scan, size_t outcome)
+{
+    assert_int_equal(scan_windows(scan, outcome), 1);
+    return scan_window(scan, outcome, 0).value;
+}
+
+/* From -2 on, in stretches of any length; the course begins at 0. */
+static void scan__sees_what_there_is_however_it_is_cut(void **state)
+{
+    (void)state;
+    static const double ends[][6] = {{10}, {-1, 0.3, 4, 4.5, 10}, {2, 5, 8, 9.5, 12}};
+    static const double bounds[] = {0, 1, 2, 3, 6, 8, 9, 10, INFINITY};
+    struct model *model = model_of(waves);
+    for (size_t i = 0; i < 3; i++) {
+        struct shown shown = {evaluator_of(model), .bounds = bounds};
+        struct scan *scan = scan_new(model, 0, 10);
+        assert_ok(scan_begin(scan, shown.evaluator));
+        for (size_t k = 0; k < 6 && ends[i][k] != 0; k++)
+            show(&shown, model, scan, ends[i][k]);
+        assert_ok(scan_refuses(scan));
+        scan_end(scan, shown.evaluator);
+        assert_true(shown.first == 0 && shown.last == 9); /* nobody looks beyond */
+        /* where q' = 0, beyond 8, is the highest of 1 .. 9 */
+        double a = 8.4, b = 9;
+        for (int k = 0; k < 100; k++) {
+            double m = (a + b) / 2;
+            *(cos(m) + 1.5 * cos(3 * m) + 0.01 > 0 ? &a : &b) = m;
+        }
+        assert_near(value(scan, 1), a, 1e-7);
+        assert_near(value(scan, 0), wave(a), 1e-13);
+        assert_near(value(scan, 2), cos(1) - cos(9) + (cos(3) - cos(27)) / 6 + 0.4,
+                    1e-11);
+        double high = above(0.25, 2, 8);
+        assert_near(value(scan, 3), high, 1e-12);
+        assert_near(value(scan, 4), high - above(0.75, 2, 8), 1e-12);
+        assert_true(isnan(value(scan, 6)));
+        assert_int_equal(scan_windows(scan, 5), 3);
+        assert_near(scan_window(scan, 5, 2).from, 6, 0);
+        assert_near(scan_window(scan, 5, 2).value, value(scan, 0), 1e-13);
+        scan_destroy(&scan);
+        evaluator_destroy(&shown.evaluator);
+    }
+    model_destroy(&model);
+}
+
+/* A run that another method begins anew has seen nothing of the first one. */
+static void scan__begins_anew(void **state)
+{
+    (void)state;
+    static const double none[] = {INFINITY};
+    struct model *model = model_of(waves);
+    struct shown shown = {evaluator_of(model), .bounds = none};
+    struct scan *once = scan_new(model, 0, 10), *twice = scan_new(model, 0, 10);
+    assert_ok(scan_begin(twice, shown.evaluator));
+    show(&shown, model, twice, 7.3);
+    shown.pieces = 0;
+    assert_ok(scan_begin(twice, shown.evaluator));
+    show(&shown, model, twice, 10);
+    shown.pieces = 0;
+    assert_ok(scan_begin(once, shown.evaluator));
+    show(&shown, model, once, 10);
+    scan_end(once, shown.evaluator);
+    scan_end(twice, shown.evaluator);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(value(once, i) == value(twice, i));
+    scan_destroy(&once);
+    scan_destroy(&twice);
+    evaluator_destroy(&shown.evaluator);
+    model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scan__sees_what_there_is_however_it_is_cut),
+        cmocka_unit_test(scan__begins_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
