@@ -18,11 +18,12 @@
  * depend on data.
  *
  * In both scores z is scaled (prior.h), more along directions of which little is known.
- * It is shortened in the coordinates zeta = (I - V)^-1/2 z, in which a patient of a right
- * prior is N(0, I), to the longest zeta for which the room cannot be exceeded. That
- * length, the reach, depends on records and covariates, not on where they put z: the
- * expectation of the shortened zeta zeta' is kappa I with a known kappa, which takes the
- * place of the I in the second moment, and the scores still vanish at the right prior.
+ * It is then shortened to the longest z for which the room cannot be exceeded. That
+ * length, the reach, depends on records and covariates, not on where they put z; and in
+ * the eigenvectors of I - V, scaled, z of a right prior is normal with independent parts
+ * whose variances are the eigenvalues, so that what shortening leaves of their squares is
+ * known: a share kappa each. That takes the place of the I in the second moment, and the
+ * scores still vanish at the right prior.
  * Blocks with a known middle are centred on it, which halves their bound.
  *
  * Blocks, in whitened coordinates (docs/statistics.md): */
@@ -71,12 +72,12 @@ struct statistic {
 #define STATISTIC_DIMENSION_MAX ((size_t)1 << 20)
 
 /* Of the layout and its constants, as terms state it: nodes refuse another. */
-#define STATISTIC_VERSION 3
+#define STATISTIC_VERSION 4
 
 void statistic_layout(const struct prior_layout *layout, bool exact,
                       struct statistic *statistic);
-/* What shortening a standard normal zeta in p dimensions to norm `reach` does to its
- * moments (Huber 1981, 8.2). */
+/* What shortening a standard normal zeta in n dimensions, any real number of them, to
+ * norm `reach` does to its moments (Huber 1981, 8.2). */
 struct shortening {
     double kappa;       /* E zeta zeta' = kappa I */
     double mean_slope;  /* d E zeta by a shift of zeta's mean, against 1 */
@@ -86,7 +87,7 @@ struct shortening {
     double mean_loss, shape_loss; /* variance of the estimates that solve these scores,
                                      against that without shortening: 1 or more */
 };
-struct shortening statistic_shortening(size_t p, double reach);
+struct shortening statistic_shortening(double n, double reach);
 
 /* Distribution function of a chi-square X with `dof` > 0 degrees of freedom, any real
  * number of them. */
@@ -97,21 +98,22 @@ double statistic_chi_square(double dof, double x);
  * sum of squares and is cut at its upper end in the private form. */
 double statistic_truncated(double dof, double limit, double *slope);
 
-/* How far a patient's zeta may reach whose scaled I - V has the eigenvalues `known` [p],
- * whose
- * x'x is x2, and of whose vector's squared norm the scores of z may use `room`: with the
- * kappa of that reach, in as many dimensions as anything is known of. Then
+/* How far a patient's z may reach whose scaled I - V has the eigenvalues `known` [p], 0
+ * where nothing is known, whose x'x is x2, and of whose vector's squared norm the scores
+ * of z may use `room`; and what share of the square of z's every part such shortening
+ * leaves on average, kappa [p]. With K the diagonal kappa_a known_a
  *
- *     |effect block|^2 + |second moment block|^2 <= f^2 x2 l r^2
- *         + g^2 (kappa^2 tr (I - V)^2 + l^2 r^2 max(0, r^2 - 2 kappa)) = room,
+ *     |effect block|^2 + |second moment block|^2
+ *         <= f^2 x2 r^2 + g^2 (tr K^2 + r^2 max(0, r^2 - 2 min K)) = room,
  *
- * r the reach, l the largest eigenvalue, f and g the blocks' factors (docs/statistics.md
- * proves it). Infinite, kappa 1, in the exact form. */
-struct reach {
-    double length, kappa;
-};
-struct reach statistic_reach(const struct statistic *statistic, const double *known,
-                             double x2, double room);
+ * r the reach, f and g the blocks' factors, min K the least that is not 0
+ * (docs/statistics.md proves it). Infinite, kappa 1, in the exact form. */
+double statistic_reach(const struct statistic *statistic, const double *known, double x2,
+                       double room, double *kappa);
+
+/* What such a reach does to the z of a patient who knows so much: as of a zeta in as many
+ * equal directions as these come to. */
+struct shortening statistic_typical(size_t p, const double *known, double length);
 
 /* An eigenvalue of I - V below this is a direction the records say nothing about. */
 #define STATISTIC_KNOWN_NONE 1e-9

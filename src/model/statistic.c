@@ -33,6 +33,9 @@ static const double weights[STATISTIC_BLOCKS] = {
 #define REACH_MOST 20.0
 #define REACH_ITERATIONS 12
 
+/* Closer than this to a pole is at it. */
+#define NEARLY 1e-7
+
 /* A patient's residual and population scores count for at most this much information:
  * about four independent measurements; and for at most this many of their own sds. */
 #define INFORMATION_CAP 8.0
@@ -98,22 +101,23 @@ double statistic_truncated(double dof, double limit, double *slope)
 }
 
 /* kappa: E min(r^2, reach^2) / n of a standard normal vector in n dimensions. */
-static double mean_square(size_t dimensions, double reach)
+static double mean_square(double n, double reach)
 {
-    double n = (double)dimensions, r2 = reach * reach;
+    double r2 = reach * reach;
     return statistic_chi_square(n + 2, r2) + r2 * (1 - statistic_chi_square(n, r2)) / n;
 }
 
-struct shortening statistic_shortening(size_t p, double reach)
+struct shortening statistic_shortening(double n, double reach)
 {
-    if (p == 0 || !isfinite(reach))
+    if (!(n > 0) || !isfinite(reach))
         return (struct shortening){1, 1, 1, 1, 1, 1};
-    double n = (double)p, r2 = reach * reach, outside = 1 - statistic_chi_square(n, r2);
-    double kappa = mean_square(p, reach);
-    /* E 1/r beyond the reach; 1/r times the density of p is that of p - 1. */
-    double inverse = p == 1 ? 0
-                            : exp(lgamma((n - 1) / 2) - lgamma(n / 2)) / M_SQRT2 *
-                                  (1 - statistic_chi_square(n - 1, r2));
+    double r2 = reach * reach, outside = 1 - statistic_chi_square(n, r2);
+    double kappa = mean_square(n, reach);
+    /* E 1/r beyond the reach; 1/r times the density of n is that of n - 1. */
+    double inverse = n < 1 + NEARLY ? 0
+                                    : exp(lgamma((n - 1) / 2) - lgamma(n / 2)) /
+                                          M_SQRT2 *
+                                          (1 - statistic_chi_square(n - 1, r2));
     double fourth = statistic_chi_square(n + 4, r2) + r2 * r2 * outside / (n * (n + 2));
     struct shortening out = {
         .kappa = kappa,
@@ -126,37 +130,77 @@ struct shortening statistic_shortening(size_t p, double reach)
     return out;
 }
 
-/* For one kappa the bound is a quadratic in the reach's square; kappa changes little with
- * the reach (by at most 1 / rank of the square's change), so that a few rounds settle it.
- */
-struct reach statistic_reach(const struct statistic *statistic, const double *known,
-                             double x2, double room)
+/* E min(1, limit / X) of a chi-square X: 1 / X times the density of n is that of n - 2,
+ * whose integral partial integration gives, whatever n - 2. */
+static double cut_share(double n, double limit)
 {
-    struct reach reach = {INFINITY, 1};
-    double largest = 0, squares = 0;
-    size_t rank = 0;
+    double a = n / 2 - 1, y = limit / 2, within = statistic_chi_square(n, limit);
+    if (fabs(a) < NEARLY)
+        a = NEARLY;
+    double density = exp(a * log(y) - y - lgamma(a + 1));
+    return within + y * (1 - within - density) / a;
+}
+
+/* By its mean m and variance 2 v the sum of known_j X_j, X chi-square of one degree, is
+ * near v / m times one of m^2 / v degrees (Satterthwaite 1946). What z_a^2 weighs has
+ * three in the place of one. */
+static void share_kept(size_t p, const double *known, double length, double *kappa)
+{
+    double mean = 0, square = 0;
+    for (size_t a = 0; a < p; a++) {
+        mean += known[a];
+        square += known[a] * known[a];
+    }
+    for (size_t a = 0; a < p; a++) {
+        double m = mean + 2 * known[a], v = square + 2 * known[a] * known[a];
+        kappa[a] = known[a] > 0 ? cut_share(m * m / v, length * length * m / v) : 0;
+    }
+}
+
+/* For one kappa the bound is a quadratic in the reach's square; kappa changes little with
+ * the reach, so that a few rounds settle it. */
+double statistic_reach(const struct statistic *statistic, const double *known, double x2,
+                       double room, double *kappa)
+{
+    double f = statistic->factor[STATISTIC_EFFECT_SCORE], once = f * f * x2;
+    double g = statistic->factor[STATISTIC_OMEGA_SCORE], twice = g * g;
+    double length = REACH_MOST;
+    bool nothing = true;
     for (size_t a = 0; a < statistic->p; a++) {
-        rank += known[a] > STATISTIC_KNOWN_NONE;
-        largest = fmax(largest, known[a]);
-        squares += known[a] * known[a];
+        nothing &= !(known[a] > 0);
+        kappa[a] = 1;
     }
     if (statistic->exact)
-        return reach;
-    if (rank == 0)
-        return (struct reach){0, 0};
-    double f = statistic->factor[STATISTIC_EFFECT_SCORE];
-    double g = statistic->factor[STATISTIC_OMEGA_SCORE];
-    double once = f * f * x2 * largest, twice = g * g * largest * largest;
+        return INFINITY;
+    if (nothing)
+        return 0;
     for (int i = 0; i < REACH_ITERATIONS; i++) {
-        double kappa = reach.kappa, left = room - g * g * kappa * kappa * squares;
-        double middle = (once - 2 * kappa * twice) / 2;
-        double r2 = (sqrt(middle * middle + twice * fmax(0, left)) - middle) / twice;
-        if (r2 < 2 * kappa) /* the longest vector is then that of z = 0 */
-            r2 = fmin(2 * kappa, fmax(0, left) / once);
-        reach.length = fmin(REACH_MOST, sqrt(r2));
-        reach.kappa = mean_square(rank, reach.length);
+        double squares = 0, least = INFINITY;
+        for (size_t a = 0; a < statistic->p; a++) {
+            double kept = kappa[a] * known[a];
+            squares += kept * kept;
+            least = known[a] > 0 ? fmin(least, kept) : least;
+        }
+        double left = fmax(0, room - twice * squares), middle = once / 2 - least * twice;
+        double r2 = (sqrt(middle * middle + twice * left) - middle) / twice;
+        if (r2 < 2 * least) /* the longest vector is then that of z = 0 */
+            r2 = fmin(2 * least, left / once);
+        length = fmin(REACH_MOST, sqrt(r2));
+        share_kept(statistic->p, known, length, kappa);
     }
-    return reach;
+    return length;
+}
+
+struct shortening statistic_typical(size_t p, const double *known, double length)
+{
+    double mean = 0, square = 0;
+    for (size_t a = 0; a < p; a++) {
+        mean += known[a];
+        square += known[a] * known[a];
+    }
+    if (!(mean > 0))
+        return (struct shortening){1, 1, 1, 1, 1, 1};
+    return statistic_shortening(mean * mean / square, length * sqrt(mean / square));
 }
 
 double statistic_middle(const struct statistic *statistic, enum statistic_block block)
@@ -189,7 +233,7 @@ static void private_bounds(struct statistic *s)
 static void private_scores(struct statistic *s)
 {
     double p = (double)s->p, r2 = TYPICAL_REACH2(p), l = TYPICAL_KNOWN;
-    double x2 = (1 + (double)s->k) / 2, kappa = mean_square(s->p, sqrt(r2));
+    double x2 = (1 + (double)s->k) / 2, kappa = mean_square(p, sqrt(r2));
     double moment = l * l * (kappa * kappa * p + r2 * (r2 - 2 * kappa));
     s->factor[STATISTIC_EFFECT_SCORE] = sqrt(EFFECT_SHARE * s->room / (x2 * l * r2));
     s->factor[STATISTIC_OMEGA_SCORE] = sqrt((1 - EFFECT_SHARE) * s->room / moment);

@@ -76,39 +76,43 @@ static void write_covariates(const struct statistic *statistic, const double *x,
         linalg_svec(k, square, block(statistic, vector, STATISTIC_COVARIATES));
 }
 
-/* What of z remains in the private form: scaled, z stands in the range of I - V
- * scaled, in whose eigenvectors it is shortened as statistic.h says. Returns the kappa of
- * this patient's reach. */
-static double shorten(const struct statistic *statistic, const double *scale,
-                      const struct moments *moments, double x2, double room, double *z)
+/* What of z remains in the private form: scaled, z stands in the range of I - V scaled,
+ * in whose eigenvectors its squares have the expectations that statistic.h says; those
+ * go to `middle` [p][p]. */
+static void shorten(const struct statistic *statistic, const double *scale,
+                    const struct moments *moments, double x2, double room, double *z,
+                    double *middle)
 {
     size_t p = statistic->p;
     double known[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX],
-        value[MODEL_PARAMETERS_MAX];
-    double *vector = mem_new(p * p, sizeof *vector), square = 0, part;
+        value[MODEL_PARAMETERS_MAX], kappa[MODEL_PARAMETERS_MAX];
+    double *vector = mem_new(p * p, sizeof *vector), square = 0;
     for (size_t i = 0; i < p * p; i++)
         known[i] =
             scale[i / p] * scale[i % p] * ((i % (p + 1) == 0) - moments->posterior[i]);
     memset(z, 0, p * sizeof *z);
+    memset(middle, 0, p * p * sizeof *middle);
     if (linalg_eigen(p, known, value, vector) != ERR_OK)
         memset(value, 0, p * sizeof *value);
-    for (size_t i = 0; i < p; i++) {
+    for (size_t i = 0; i < p; i++)
         if (value[i] < STATISTIC_KNOWN_NONE)
-            continue;
-        part = 0;
-        for (size_t a = 0; a < p; a++)
+            value[i] = 0;
+    double length = statistic_reach(statistic, value, x2, room, kappa);
+    for (size_t i = 0; i < p; i++) {
+        double part = 0;
+        for (size_t a = 0; a < p && value[i] > 0; a++)
             part += vector[a * p + i] * scale[a] * moments->z[a];
-        square += part * part / value[i];
+        square += part * part;
         for (size_t a = 0; a < p; a++)
             z[a] += vector[a * p + i] * part;
+        for (size_t e = 0; e < p * p; e++)
+            middle[e] +=
+                kappa[i] * value[i] * vector[e / p * p + i] * vector[e % p * p + i];
     }
-    struct reach reach = statistic_reach(statistic, value, x2, room);
-    double length = reach.length;
     double share = square > length * length ? length / sqrt(square) : 1;
     for (size_t a = 0; a < p; a++)
         z[a] *= share;
     mem_free(vector);
-    return reach.kappa;
 }
 
 /* How the scores change with what they are taken at, in a model linearised at the mode:
@@ -155,21 +159,22 @@ static void write_scores(const struct statistic *statistic, const double *scale,
 {
     size_t p = statistic->p, k = statistic->k;
     double square[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], z[MODEL_PARAMETERS_MAX];
-    double kappa = 1, x2 = 0;
+    double middle[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX], x2 = 0;
     for (size_t c = 0; c < k; c++)
         x2 += x[c] * x[c];
     memcpy(z, moments->z, p * sizeof *z);
+    for (size_t i = 0; i < p * p; i++)
+        middle[i] = (i % (p + 1) == 0) - moments->posterior[i];
     if (!statistic->exact && p)
-        kappa = shorten(statistic, scale, moments, x2, room, z);
+        shorten(statistic, scale, moments, x2, room, z, middle);
     double *effect = block(statistic, vector, STATISTIC_EFFECT_SCORE);
     for (size_t a = 0; a < p; a++) {
         for (size_t c = 0; c < k; c++)
             effect[a * k + c] = z[a] * x[c];
         for (size_t b = 0; b < p; b++) { /* W - I = (W - V) - (I - V) */
-            double known = (a == b) - moments->posterior[a * p + b];
             double skew = moments->w[a * p + b] - moments->posterior[a * p + b];
             double both = statistic->exact ? 1 : scale[a] * scale[b];
-            square[a * p + b] = z[a] * z[b] + both * (skew - kappa * known);
+            square[a * p + b] = z[a] * z[b] + both * skew - middle[a * p + b];
         }
     }
     linalg_svec(p, square, block(statistic, vector, STATISTIC_OMEGA_SCORE));

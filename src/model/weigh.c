@@ -296,13 +296,15 @@ static enum err mend_scores(const struct statistic *s, struct view *view,
     size_t p = s->p, k = s->k;
     const double *c = view->prior->scale;
     double *values = mem_new(p, sizeof *values), *v = mem_new(p * p, sizeof *v);
+    double *kappa = mem_new(p, sizeof *kappa);
     double *known = mem_copy(view->information, p * p * sizeof *known);
     for (size_t e = 0; e < p * p; e++)
         known[e] *= c[e / p] * c[e % p] / view->patients;
     enum err err = linalg_eigen(p, known, values, v);
     if (err == ERR_OK) {
         double x2 = trace(k, view->covariates) / view->patients;
-        *slopes = statistic_shortening(p, statistic_reach(s, values, x2, s->room).length);
+        *slopes =
+            statistic_typical(p, values, statistic_reach(s, values, x2, s->room, kappa));
         for (size_t i = 0; i < p * k; i++)
             view->effect_score[i] /= slopes->mean_slope;
         double middle = 0;
@@ -316,6 +318,7 @@ static enum err mend_scores(const struct statistic *s, struct view *view,
     }
     mem_free(values);
     mem_free(v);
+    mem_free(kappa);
     mem_free(known);
     return err;
 }

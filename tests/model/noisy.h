@@ -39,28 +39,26 @@ static inline struct prior_layout layout_full(void)
     return layout;
 }
 
+/* `middle`: the mean of z z' scaled and shortened. */
 static inline void add_patient(const struct statistic *s, const struct prior *prior,
-                               const double *v, const double *known, double kappa,
-                               double reach, const double *y, double *sum)
+                               const double *v, const double *middle, double reach,
+                               const double *y, double *sum)
 {
-    double h[P] = {0}, z[P] = {0}, zeta[P], solved[P], square = 0, m[P * P];
-    const double *scale = prior->scale;
+    double h[P] = {0}, z[P] = {0}, square = 0, m[P * P];
     for (size_t a = 0; a < P; a++)
         for (size_t b = 0; b < P; b++)
             h[a] += prior->factor[b * P + a] * (y[b] - prior->effects[b]) / RESIDUAL2;
     linalg_multiply(P, P, 1, v, h, z);
-    memcpy(solved, z, sizeof z);
-    assert_ok(linalg_spd_solve(P, known, 1, solved));
-    for (size_t a = 0; a < P; a++)
-        square += z[a] * solved[a];
-    double share = square > reach * reach ? reach / sqrt(square) : 1;
-    for (size_t a = 0; a < P; a++)
-        zeta[a] = scale[a] * share * z[a];
     for (size_t a = 0; a < P; a++) {
-        sum[s->offset[STATISTIC_EFFECT_SCORE] + a] += zeta[a];
+        z[a] *= prior->scale[a];
+        square += z[a] * z[a];
+    }
+    for (size_t a = 0; a < P; a++)
+        z[a] *= square > reach * reach ? reach / sqrt(square) : 1;
+    for (size_t a = 0; a < P; a++) {
+        sum[s->offset[STATISTIC_EFFECT_SCORE] + a] += z[a];
         for (size_t b = 0; b < P; b++)
-            m[a * P + b] =
-                zeta[a] * zeta[b] - scale[a] * scale[b] * kappa * known[a * P + b];
+            m[a * P + b] = z[a] * z[b] - middle[a * P + b];
     }
     double packed[LINALG_SVEC_DIM(P)];
     linalg_svec(P, m, packed);
@@ -82,9 +80,14 @@ static inline double *round_sum(const struct statistic *s, const struct prior *p
     for (size_t i = 0; i < P * P; i++)
         middle[i] = prior->scale[i / P] * prior->scale[i % P] * known[i];
     assert_ok(linalg_eigen(P, middle, values, vectors));
-    struct reach reach = statistic_reach(s, values, 1, s->room);
+    double kappa[P], reach = statistic_reach(s, values, 1, s->room, kappa);
+    memset(middle, 0, sizeof middle);
+    for (size_t e = 0; e < P * P; e++)
+        for (size_t i = 0; i < P; i++)
+            middle[e] += kappa[i] * values[i] * vectors[e / P * P + i] *
+                         vectors[e % P * P + i];
     for (size_t i = 0; i < PATIENTS; i++)
-        add_patient(s, prior, v, known, reach.kappa, reach.length, y + i * P, sum);
+        add_patient(s, prior, v, middle, reach, y + i * P, sum);
     sum[s->offset[STATISTIC_COUNT]] = PATIENTS;
     for (size_t i = 0; i < P * P; i++)
         middle[i] = PATIENTS * (known[i] - (i % (P + 1) == 0 ? 0.5 : 0));

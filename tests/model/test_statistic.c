@@ -35,9 +35,10 @@ static void statistic__exact_form_scales_nothing(void **state)
     for (size_t b = 0; b < STATISTIC_BLOCKS; b++)
         assert_near(s.factor[b], 1, 0);
     const double known[] = {0.9, 0.5, 0};
-    struct reach reach = statistic_reach(&s, known, 1, s.room);
-    assert_true(isinf(reach.length));
-    assert_near(reach.kappa, 1, 0);
+    double kappa[3];
+    assert_true(isinf(statistic_reach(&s, known, 1, s.room, kappa)));
+    for (size_t a = 0; a < 3; a++)
+        assert_near(kappa[a], 1, 0);
 }
 
 /* What a model does not have takes no share of the clipping norm. */
@@ -97,7 +98,7 @@ static void statistic__shortening_agrees_with_integrals(void **state)
     (void)state;
     for (size_t p = 1; p <= 9; p++) {
         double n = (double)p, reach2 = 0.9 * n;
-        struct shortening got = statistic_shortening(p, sqrt(reach2));
+        struct shortening got = statistic_shortening(n, sqrt(reach2));
         double kappa = expected(p, cut, reach2) / n, out = expected(p, outside, reach2);
         assert_near(got.kappa, kappa, 2e-3);
         assert_near(
@@ -149,8 +150,7 @@ static double uniform(uint64_t *seed)
 /* One patient as far as the scores of z see them. */
 struct view_of_one {
     size_t p;
-    double known[8], x2, room;
-    struct reach reach;
+    double known[8], x2, room, reach, kappa[8];
 };
 
 static struct view_of_one draw_one(const struct statistic *s, uint64_t *seed)
@@ -165,26 +165,25 @@ static struct view_of_one draw_one(const struct statistic *s, uint64_t *seed)
     }
     one.x2 = 1 + ((double)s->k - 1) * uniform(seed);
     one.room = 1 - 0.9 * uniform(seed) * uniform(seed);
-    one.reach = statistic_reach(s, one.known, one.x2, one.room);
+    one.reach = statistic_reach(s, one.known, one.x2, one.room, one.kappa);
     return one;
 }
 
-/* Squared norm of both scores of z with zeta along `way`, as far as it may reach or, with
- * `share` below 1, less far. */
+/* Squared norm of both scores of z along `way`, as far as it may reach or, with `share`
+ * below 1, less far. */
 static double squared_scores(const struct statistic *s, const struct view_of_one *one,
                              const double *way, double share)
 {
-    double length = 0, z[8], z2 = 0, square = 0;
+    double length = 1e-300, z[8], z2 = 0, square = 0;
     for (size_t a = 0; a < one->p; a++)
         length += one->known[a] > 0 ? way[a] * way[a] : 0;
     for (size_t a = 0; a < one->p; a++) {
-        double zeta = share * one->reach.length * way[a] / sqrt(length + 1e-300);
-        z[a] = one->known[a] > 0 ? sqrt(one->known[a]) * zeta : 0;
+        z[a] = one->known[a] > 0 ? share * one->reach * way[a] / sqrt(length) : 0;
         z2 += z[a] * z[a];
     }
     for (size_t a = 0; a < one->p; a++) {
         for (size_t b = 0; b < one->p; b++) {
-            double m = z[a] * z[b] - (a == b) * one->reach.kappa * one->known[a];
+            double m = z[a] * z[b] - (a == b) * one->kappa[a] * one->known[a];
             square += m * m;
         }
     }
@@ -192,15 +191,21 @@ static double squared_scores(const struct statistic *s, const struct view_of_one
     return f * f * z2 * one->x2 + g * g * square;
 }
 
-/* Uphill to the longest scores, from a random zeta or from the farthest in what is known
- * best. */
+/* Uphill to the longest scores, from a random z or from the farthest in what is known
+ * least. */
 static double climb(const struct statistic *s, const struct view_of_one *one,
                     bool farthest, uint64_t *seed)
 {
     double way[8], next[8], share = farthest ? 1 : uniform(seed), size = 1;
+    double least = INFINITY;
     size_t top = 0;
-    for (size_t a = 0; a < one->p; a++)
-        top = one->known[a] > one->known[top] ? a : top;
+    for (size_t a = 0; a < one->p; a++) {
+        double kept = one->kappa[a] * one->known[a];
+        if (one->known[a] > 0 && kept < least) {
+            least = kept;
+            top = a;
+        }
+    }
     for (size_t a = 0; a < one->p; a++)
         way[a] = farthest ? a == top : uniform(seed) - 0.5;
     double best = squared_scores(s, one, way, share);
@@ -235,34 +240,70 @@ static void statistic__scores_of_z_fill_their_room_and_no_more(void **state)
             for (int start = 0; start < 5; start++)
                 longest = fmax(longest, climb(&s, &one, start == 0, &seed));
             assert_true(longest <= one.room * (1 + 1e-9));
-            if (one.reach.length < 19) /* else nobody is shortened */
+            if (one.reach < 19) /* else nobody is shortened */
                 assert_true(longest > 0.97 * one.room);
         }
     }
 }
 
-/* Nobody who knows less, leaves more room or has smaller covariates reaches less far. */
+/* Nobody who leaves more room or has smaller covariates reaches less far; who knows
+ * equally little of everything reaches farther in what they know. */
 static void statistic__reach_is_wider_for_who_knows_less(void **state)
 {
     (void)state;
     struct prior_layout layout = layout_of(3, 2, 0, 1);
     struct statistic s;
     statistic_layout(&layout, false, &s);
-    double last = 0;
+    double last = 0, kappa[3], other[3];
     for (double known = 1; known > 0.01; known *= 0.8) {
         const double all[] = {known, known, known};
-        struct reach reach = statistic_reach(&s, all, 1.5, 0.8);
-        assert_true(reach.length > last);
-        assert_true(statistic_reach(&s, all, 1.2, 0.8).length >= reach.length);
-        assert_true(statistic_reach(&s, all, 1.5, 0.9).length >= reach.length);
-        assert_near(reach.kappa, statistic_shortening(3, reach.length).kappa, 1e-9);
-        last = reach.length;
+        double reach = statistic_reach(&s, all, 1.5, 0.8, kappa);
+        assert_true(reach / sqrt(known) > last);
+        assert_true(statistic_reach(&s, all, 1.2, 0.8, other) >= reach);
+        assert_true(statistic_reach(&s, all, 1.5, 0.9, other) >= reach);
+        last = reach / sqrt(known);
+        struct shortening equal = statistic_shortening(3, last);
+        assert_near(kappa[0], equal.kappa, 1e-6);
+        assert_near(statistic_typical(3, all, reach).mean_slope, equal.mean_slope, 1e-9);
     }
-    /* kappa counts the directions of which anything is known */
+    /* only directions of which anything is known count */
     const double one[] = {0.8, 0, 0}, nothing[] = {0, 0, 0};
-    struct reach reach = statistic_reach(&s, one, 1.5, 0.8);
-    assert_near(reach.kappa, statistic_shortening(1, reach.length).kappa, 1e-9);
-    assert_near(statistic_reach(&s, nothing, 1, 1).length, 0, 0);
+    double reach = statistic_reach(&s, one, 1.5, 0.8, kappa);
+    assert_near(kappa[0], statistic_shortening(1, reach / sqrt(0.8)).kappa, 1e-6);
+    assert_near(statistic_reach(&s, nothing, 1, 1, kappa), 0, 0);
+}
+
+/* What is left of the squares of normal parts that are shortened together, by drawing
+ * them: records that know equally much of everything, nothing of something, less and less.
+ */
+static void statistic__kappa_is_what_shortening_leaves(void **state)
+{
+    (void)state;
+    enum { DRAWS = 60000 };
+    static const double known[][4] = {{0.7, 0.7, 0.7, 0.7},  {0.95, 0.4, 0.8, 0.4},
+                                      {0.98, 0.9, 0.5, 0.01}, {0.9, 0.2, 0, 0},
+                                      {0.9, 0.3, 0.1, 0.05}};
+    struct prior_layout layout = layout_of(4, 2, 0, 1);
+    struct statistic s;
+    statistic_layout(&layout, false, &s);
+    uint64_t seed = 5;
+    for (size_t c = 0; c < sizeof known / sizeof *known; c++) {
+        double kappa[4], left[4] = {0}, reach;
+        reach = statistic_reach(&s, known[c], 1.5, s.room, kappa);
+        for (size_t i = 0; i < DRAWS; i++) {
+            double z[4], square = 0;
+            for (size_t a = 0; a < 4; a++) {
+                double u = 1 - uniform(&seed);
+                z[a] = sqrt(-2 * log(u) * known[c][a]) * cos(2 * M_PI * uniform(&seed));
+                square += z[a] * z[a];
+            }
+            for (size_t a = 0; a < 4; a++)
+                left[a] += z[a] * z[a] * fmin(1, reach * reach / square) / DRAWS;
+        }
+        for (size_t a = 0; a < 4; a++) /* three standard errors, and Satterthwaite's */
+            assert_near(left[a] - kappa[a] * known[c][a], 0,
+                        (3 * sqrt(2.0 / DRAWS) + 0.004) * known[c][a]);
+    }
 }
 
 int main(void)
@@ -275,6 +316,7 @@ int main(void)
         cmocka_unit_test(statistic__chi_square_agrees_with_the_table),
         cmocka_unit_test(statistic__scores_of_z_fill_their_room_and_no_more),
         cmocka_unit_test(statistic__reach_is_wider_for_who_knows_less),
+        cmocka_unit_test(statistic__kappa_is_what_shortening_leaves),
     };
     return cmocka_run_group_tests_name("statistic", tests, NULL, NULL);
 }
