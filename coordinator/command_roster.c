@@ -257,6 +257,8 @@ enum err command_site_list(struct cli *cli)
     }
     if (c->roster && !cli_is_json(cli))
         print_members(roster_fields(c->roster));
+    if (result == ERR_OK && !c->roster && json_count(pending) == 0)
+        cli_say(cli, "nobody yet: gemel-coordinator invite, then site add REQUEST");
     json_set(json, "pending", pending);
     if (result == ERR_OK)
         cli_result(cli, json);

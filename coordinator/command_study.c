@@ -122,6 +122,8 @@ enum err command_study_list(struct cli *cli)
     enum err result = archive_list(c->store, &numbers, &count);
     for (size_t i = 0; result == ERR_OK && i < count; i++)
         result = study_line(cli, c, numbers[i], list);
+    if (result == ERR_OK && count == 0)
+        cli_say(cli, "no studies yet: gemel-coordinator study create");
     json_set(json, "studies", list);
     if (result == ERR_OK)
         cli_result(cli, json);

@@ -254,6 +254,9 @@ enum err command_patients_list(struct cli *cli)
         struct json *list = json_new_array(), *json = json_new_object();
         for (size_t i = 0; i < count; i++)
             print_line(cli, &lines[i], list);
+        if (count == 0)
+            cli_say(cli, cli_given(cli, "state") ? "no patient is in that state"
+                                                 : "no patients yet: gemel-node import");
         json_set(json, "patients", list);
         cli_result(cli, json);
         consent_lines_free(lines, count);

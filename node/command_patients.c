@@ -38,7 +38,8 @@ static enum err write_rejects(struct cli *cli, const char *csv)
     enum err written = file_write(path, text.data, text.size, 0600);
     if (written == ERR_OK) {
         err_set(ERR_FORMAT, "%s", sentence);
-        err_hint("nothing was imported; %zu reasons by line are in %s", count, path);
+        err_hint("nothing was imported; each line that was refused, and why, is in %s",
+                 path);
     }
     mem_free(sentence);
     bytes_free(&text);

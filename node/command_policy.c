@@ -142,9 +142,13 @@ static enum err take_options(struct cli *cli, struct draft *draft)
     put_named(draft, "hospital", cli_text(cli, "hospital", NULL));
     put_named(draft, "expires", cli_text(cli, "expires", NULL));
     size_t keys = cli_repeats(cli, "officer");
-    if (keys > POLICY_OFFICERS_MAX || (keys > 0 && keys < POLICY_OFFICERS_MIN))
-        return err_set(ERR_USAGE, "--officer is given %d or %d times, not %zu",
-                       POLICY_OFFICERS_MIN, POLICY_OFFICERS_MAX, keys);
+    if (keys > POLICY_OFFICERS_MAX ||
+        (keys < POLICY_OFFICERS_MIN && (keys > 0 || !cli_given(cli, "from")))) {
+        err_set(ERR_USAGE, "--officer is given %d or %d times, not %zu",
+                POLICY_OFFICERS_MIN, POLICY_OFFICERS_MAX, keys);
+        return err_hint(
+            "each is a public key, as `gemel-node policy key FILE` prints it");
+    }
     for (size_t i = 0; keys > 0 && i < POLICY_OFFICERS_MAX; i++)
         put_named(draft, officers[i], i < keys ? cli_text_at(cli, "officer", i) : "");
     for (size_t i = 0; i < cli_repeats(cli, "set"); i++) {

@@ -93,6 +93,8 @@ enum err command_study_list(struct cli *cli)
         return control_elsewhere(cli, NULL);
     struct json *json = json_new_object(), *list = json_new_array();
     enum err result = open_each(cli, node, list);
+    if (result == ERR_OK && json_count(list) == 0)
+        cli_say(cli, "no studies yet: gemel-node study fetch asks the coordinator");
     json_set(json, "studies", list);
     if (result == ERR_OK)
         cli_result(cli, json);

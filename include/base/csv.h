@@ -31,7 +31,8 @@ enum err csv_read_text(const char *name, const char *text, size_t size, csv_row 
                        csv_row *row, void *context);
 
 /* Whole-field numbers: no white space, no 1x, no hex, no inf or nan; ERR_FORMAT. The
- * sentence does not repeat the field: it may be a patient's. */
+ * sentence does not repeat the field, which may be a patient's, but says so when it looks
+ * like a date, or has a decimal comma. */
 enum err csv_real(const char *field, double *value);
 enum err csv_integer(const char *field, long long *value);
 

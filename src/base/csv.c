@@ -260,6 +260,21 @@ static size_t digits(const char *s)
     return strspn(s, "0123456789");
 }
 
+/* What a field is that is no number, by its shape: what people export most. */
+static const char *shape(const char *field)
+{
+    size_t first = digits(field + (*field == '-'));
+    const char *s = field + (*field == '-') + first;
+    size_t second = first > 0 && *s ? digits(s + 1) : 0;
+    char after = second > 0 ? s[1 + second] : 'x';
+    if (*s == ',' && after == '\0')
+        return "not a number: the decimal sign is a point";
+    if ((*s == ':' && (after == '\0' || after == ':')) ||
+        ((*s == '-' || *s == '/' || *s == '.') && after == *s))
+        return "not a number but a date or a time of day";
+    return "not a number";
+}
+
 enum err csv_real(const char *field, double *value)
 {
     const char *s = field + (*field == '-' || *field == '+');
@@ -277,7 +292,7 @@ enum err csv_real(const char *field, double *value)
         s += exponent;
     }
     if (!number || *s != '\0')
-        return err_set(ERR_FORMAT, "not a number");
+        return err_set(ERR_FORMAT, "%s", shape(field));
     double parsed = strtod(field, NULL);
     if (!isfinite(parsed))
         return err_set(ERR_FORMAT, "a number too large to be held");

@@ -376,9 +376,28 @@ static enum err check_covariates(const struct columns *columns, const char *path
     return ERR_OK;
 }
 
+/* Tables of other programs: one column, if one asks for commas. */
+static enum err check_commas(const struct columns *columns, const char *path)
+{
+    const char *at =
+        columns->count == 1 ? strpbrk(columns->list[0].public.column, ";\t|") : NULL;
+    if (!at)
+        return ERR_OK;
+    err_set(ERR_FORMAT,
+            "%s: columns are separated by commas, and the first line has none", path);
+    return err_hint(
+        "if they are separated by %s there: save the table as CSV with commas "
+        "and decimal points",
+        *at == ';'   ? "semicolons"
+        : *at == '|' ? "bars"
+                     : "tabs");
+}
+
 static enum err check_table(struct columns *columns, const struct spec *spec,
                             const char *path)
 {
+    if (check_commas(columns, path) != ERR_OK)
+        return err_code();
     if (columns->at[ROLE_ID] == SIZE_MAX) {
         err_set(ERR_FORMAT, "%s has no column for the patient", path);
         return err_hint("call it ID, or give it the role id in a spec");

@@ -201,6 +201,25 @@ static void csv__numbers_are_whole_fields(void **state)
         assert_refused(ERR_FORMAT, "number", csv_real(bad[i], &value));
         assert_true(value == 42);
     }
+    static const struct {
+        const char *field, *sentence;
+    } shapes[] = {{"1,5", "the decimal sign is a point"},
+                  {"-1,5", "the decimal sign is a point"},
+                  {"2024-01-05", "a date or a time"},
+                  {"2024-01-05 08:00", "a date or a time"},
+                  {"5/1/24", "a date or a time"},
+                  {"05.01.2024", "a date or a time"},
+                  {"8:00", "a date or a time"},
+                  {"08:00:30", "a date or a time"},
+                  {"1,500,000", "not a number"},
+                  {"3:1x", "not a number"},
+                  {"5-6", "not a number"}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        double value;
+        assert_refused(ERR_FORMAT, shapes[i].sentence, csv_real(shapes[i].field, &value));
+        if (strcmp(shapes[i].sentence, "not a number") == 0)
+            assert_string_equal(err_text(), "not a number");
+    }
     long long whole = 0;
     assert_ok(csv_integer("-12", &whole));
     assert_int_equal(whole, -12);
