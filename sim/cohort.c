@@ -386,12 +386,14 @@ struct writing {
     const struct model *model;
     struct prior_layout layout;
     FILE *table, *truth;
+    bool begun; /* the headers stand: not before a first patient could be drawn */
     cohort_progress *progress;
     void *context;
 };
 
-static void write_header(const struct writing *w)
+static void write_headers(struct writing *w)
 {
+    w->begun = true;
     fprintf(w->table, "ID,TIME,EVID,MDV,AMT,CMT,DUR,DVID,DV,CENS");
     for (size_t c = 0; c < model_covariates(w->model); c++)
         fprintf(w->table, ",%s", model_covariate(w->model, c)->name);
@@ -438,9 +440,11 @@ static void write_dose(const struct writing *w, const struct cohort_patient *pat
 
 static enum err write_patient(void *context, const struct cohort_patient *patient)
 {
-    const struct writing *w = context;
+    struct writing *w = context;
     const struct record *record = patient->record;
     size_t next = 0;
+    if (!w->begun)
+        write_headers(w);
     for (size_t i = 0; i < record->measurement_count; i++) {
         const struct record_measurement *one = &record->measurements[i];
         int side =
@@ -474,7 +478,6 @@ enum err cohort_draw(const struct model *model, const struct cohort_design *desi
                         .context = context};
     if (prior_layout(model, &w.layout) != ERR_OK)
         return err_code();
-    write_header(&w);
     enum err err = cohort_each(model, design, write_patient, &w);
     if (err == ERR_OK && (ferror(out) || fflush(out) != 0 ||
                           (truth && (ferror(truth) || fflush(truth) != 0))))
