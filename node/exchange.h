@@ -28,9 +28,9 @@ struct node_exchange_news {
     bool roster;           /* a newer one is in use */
     size_t studies, links; /* new ones stored */
     uint32_t retry_after_ms;
-    char waiting[256]; /* what the coordinator waits for */
     int64_t ahead_s;   /* of this machine's clock, beside the coordinator's */
     struct bytes plan; /* signed; empty: nothing to answer */
+    char waiting[WIRE_TEXT_BYTES_MAX + 1]; /* what the coordinator waits for */
 };
 void node_exchange_news_clear(struct node_exchange_news *news);
 

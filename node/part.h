@@ -55,7 +55,7 @@ enum err part_decline(struct node *node, const uint8_t study[STUDY_BYTES],
  * coordinator waits for and when to ask again; untouched when the phase is over. */
 struct part_wait {
     uint32_t retry_after_ms;
-    char what_for[256];
+    char what_for[WIRE_TEXT_BYTES_MAX + 1];
 };
 enum err part_take(struct part *part, const struct node_exchange *exchange,
                    const struct bytes *answer, struct part_wait *told);
