@@ -11,6 +11,7 @@
 #include "consortium.h"
 #include "coordinator/attempts.h"
 #include "coordinator/exchange.h"
+#include "entries.h"
 #include "wire/heads.h"
 #include "node/attempt.h"
 #include "scratch.h"
@@ -282,24 +283,9 @@ static inline void centre_opened(struct centre *s)
     assert_int_equal(centre_advance(s), ROUNDS_OPENED);
 }
 
-struct centre_tally {
-    enum audit_kind kind;
-    size_t count;
-};
-
-static inline enum err centre_tell(void *context, const struct audit_row *row)
-{
-    struct centre_tally *tally = context;
-    tally->count += row->entry.kind == tally->kind;
-    return ERR_OK;
-}
-
-/* How many entries of a kind the audit record has. */
 static inline size_t centre_entries(const struct centre *s, enum audit_kind kind)
 {
-    struct centre_tally tally = {.kind = kind};
-    assert_ok(audit_each(s->coordinator->store, 1, centre_tell, &tally));
-    return tally.count;
+    return entries_of(s->coordinator->store, kind);
 }
 
 /* The study's attempt, in progress or the last. */

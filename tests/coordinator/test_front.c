@@ -17,37 +17,20 @@
 
 #include <linux/landlock.h>
 
-#include <zmq.h>
-
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "check.h"
-#include "consortium.h"
+#include "client.h"
 #include "scratch.h"
 #include "strangers.h"
 #include "wire/relay.h"
 
 #define PROGRAM BINARY_DIR "/gemel-front"
-#define ANY "tcp://127.0.0.1:*"
 #define MEMORY ((size_t)64 << 20)
 
 /* `test_coordinator_front nightly`: the figures of the long tests. */
 static bool nightly;
 static FILE *quiet; /* where logs go */
-
-static uint64_t now_ms(void)
-{
-    return clock_steady_ms(&clock_machine);
-}
-
-static struct bytes text_frame(const char *text)
-{
-    struct bytes frame = {0};
-    bytes_append(&frame, text, strlen(text));
-    return frame;
-}
 
 /* ---- an engine that echoes, in a thread of its own ---- */
 
@@ -130,30 +113,6 @@ static void engine_end(struct engine *engine)
     close(engine->stop);
 }
 
-static struct link_client *client_of(const struct consortium *c,
-                                     const struct engine *engine,
-                                     const struct identity *identity)
-{
-    struct link_client *client = NULL;
-    assert_ok(link_client_new(engine->endpoint, c->fields.coordinator_curve, identity,
-                              &client));
-    return client;
-}
-
-static enum err ask(struct link_client *client, const char *question,
-                    unsigned deadline_ms)
-{
-    struct bytes frame = text_frame(question), answer = {0};
-    enum err result = link_client_ask(client, &frame, deadline_ms, -1, &answer);
-    if (result == ERR_OK) {
-        assert_int_equal(answer.size, frame.size);
-        assert_memory_equal(answer.data, frame.data, frame.size);
-    }
-    bytes_free(&frame);
-    bytes_free(&answer);
-    return result;
-}
-
 /* As a node does: ask, a second each, until there is an answer. How long it took. */
 static uint64_t ask_until_answered(struct link_client *client, const char *question)
 {
@@ -170,30 +129,6 @@ static void wait_for_restarts(struct engine *engine, unsigned long restarts)
     while (engine->restarts < restarts && now_ms() - before < 20000)
         poll(NULL, 0, 2);
     assert_true(engine->restarts >= restarts);
-}
-
-/* ---- peers that do not keep to the rules ---- */
-
-struct rogue {
-    void *context, *socket;
-};
-
-static struct rogue rogue_new(const struct consortium *c, const struct engine *engine,
-                              const struct identity *identity)
-{
-    struct rogue rogue = {zmq_ctx_new(), NULL};
-    uint8_t curve[KEY_BYTES];
-    int none = 0;
-    identity_curve(identity, curve);
-    rogue.socket = zmq_socket(rogue.context, ZMQ_DEALER);
-    zmq_setsockopt(rogue.socket, ZMQ_LINGER, &none, sizeof none);
-    zmq_setsockopt(rogue.socket, ZMQ_CURVE_SERVERKEY, c->fields.coordinator_curve,
-                   KEY_BYTES);
-    zmq_setsockopt(rogue.socket, ZMQ_CURVE_PUBLICKEY, curve, KEY_BYTES);
-    zmq_setsockopt(rogue.socket, ZMQ_CURVE_SECRETKEY, identity_curve_secret(identity),
-                   KEY_BYTES);
-    assert_int_equal(zmq_connect(rogue.socket, engine->endpoint), 0);
-    return rogue;
 }
 
 /* ---- what /proc says of a process ---- */
@@ -288,8 +223,8 @@ static void front__carries_questions_and_answers(void **state)
     assert_non_null(strstr(engine.endpoint, "tcp://127.0.0.1:"));
     assert_null(strchr(engine.endpoint, '*'));
     engine_go(&engine);
-    struct link_client *client = client_of(c, &engine, c->hospitals[0]);
-    struct link_client *later = client_of(c, &engine, c->hospitals[2]);
+    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct link_client *later = client_of(c, engine.endpoint, c->hospitals[2]);
     assert_ok(ask(client, "hello", 5000));
     struct bytes large = {0}, answer = {0};
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
@@ -419,8 +354,8 @@ static void front__killed_is_back_within_two_seconds(void **state)
     int kills = nightly ? 100 : 8;
     engine_start(&engine, c, HOSPITALS, MEMORY);
     engine_go(&engine);
-    struct link_client *clients[2] = {client_of(c, &engine, c->hospitals[0]),
-                                      client_of(c, &engine, c->hospitals[1])};
+    struct link_client *clients[2] = {client_of(c, engine.endpoint, c->hospitals[0]),
+                                      client_of(c, engine.endpoint, c->hospitals[1])};
     srand(1);
     for (int i = 0; i < kills; i++) {
         assert_true(ask_until_answered(clients[0], "before") < 5000);
@@ -450,7 +385,7 @@ static void front__a_question_survives_it(void **state)
     engine_go(&engine);
     pid_t child = fork();
     if (child == 0) {
-        struct link_client *client = client_of(c, &engine, c->hospitals[0]);
+        struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
         _exit(ask(client, "patience", 15000) != ERR_OK);
     }
     uint64_t began = now_ms();
@@ -523,7 +458,7 @@ static void front__that_hangs_is_replaced(void **state)
     assert_ok(front_send(engine.front, &peer, &large));
     assert_in_range(now_ms() - before, 1900, 6000);
     engine_go(&engine);
-    struct link_client *client = client_of(c, &engine, c->hospitals[1]);
+    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[1]);
     assert_true(ask_until_answered(client, "second") < 5000);
     if (nightly) {
         unsigned long restarts = engine.restarts;
@@ -689,7 +624,7 @@ static void flood(const struct consortium *c, const struct engine *engine,
 {
     static const uint8_t part[WIRE_FRAME_MAX - 1];
     size_t parts = 2 * MEMORY / (part_size + 100); /* and the library's own */
-    struct rogue rogue = rogue_new(c, engine, c->hospitals[1]);
+    struct rogue rogue = rogue_at(c, engine->endpoint, c->hospitals[1], NULL, 0);
     for (size_t i = 1; i <= parts; i++)
         zmq_send(rogue.socket, part, part_size, i < parts ? ZMQ_SNDMORE : 0);
     pause();
@@ -728,7 +663,7 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
     engine_start(&engine, c, HOSPITALS, MEMORY);
     assert_int_equal(scratch_setup((void **)&engine.directory), 0);
     engine_go(&engine);
-    struct link_client *client = client_of(c, &engine, c->hospitals[0]);
+    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "before", 5000));
     size_t before = status_kib(getpid(), "RssAnon");
     for (unsigned long i = 1; i <= floods; i++) {
@@ -738,7 +673,7 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
             flood(c, &engine, part_sizes[i % 3]);
         }
         size_t filled = watch_flood(&engine);
-        struct link_client *fresh = client_of(c, &engine, c->hospitals[2]);
+        struct link_client *fresh = client_of(c, engine.endpoint, c->hospitals[2]);
         uint64_t old = ask_until_answered(client, "old"),
                  new = ask_until_answered(fresh, "new");
         link_client_destroy(&fresh);
@@ -782,7 +717,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
     assert_int_equal(scratch_setup((void **)&engine.directory), 0);
     assert_int_equal(pipe(tells), 0);
     engine_go(&engine);
-    struct link_client *before = client_of(c, &engine, c->hospitals[0]);
+    struct link_client *before = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(before, "before", 5000));
     for (int i = 0; i < processes; i++)
         children[i] = besiege(&engine, strangers / processes, tells[1]);
@@ -790,7 +725,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
         assert_int_equal(read(tells[0], &made, sizeof made), sizeof made);
     uint64_t began = now_ms(), longest = 0;
     while (now_ms() - began < (nightly ? 60000 : 7000)) {
-        struct link_client *during = client_of(c, &engine, c->hospitals[1]);
+        struct link_client *during = client_of(c, engine.endpoint, c->hospitals[1]);
         uint64_t old = ask_until_answered(before, "old"),
                  fresh = ask_until_answered(during, "new");
         longest = old > longest ? old : longest;
@@ -834,7 +769,7 @@ static void front__without_descriptors_touches_nothing_else(void **state)
     assert_int_equal(pipe(tells), 0);
     assert_int_equal(prlimit(front_process(engine.front), RLIMIT_NOFILE, &few, NULL), 0);
     engine_go(&engine);
-    struct link_client *client = client_of(c, &engine, c->hospitals[0]);
+    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "before", 5000));
     pid_t child = besiege(&engine, 200, tells[1]);
     assert_int_equal(read(tells[0], &held, sizeof held), sizeof held);
@@ -843,7 +778,7 @@ static void front__without_descriptors_touches_nothing_else(void **state)
         assert_ok(ask(client, "during", 5000));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    struct link_client *fresh = client_of(c, &engine, c->hospitals[1]);
+    struct link_client *fresh = client_of(c, engine.endpoint, c->hospitals[1]);
     assert_true(ask_until_answered(fresh, "after") < LINK_HANDSHAKE_MS + 5000);
     engine_halt(&engine);
     assert_int_equal(engine.unwritten, 0);
@@ -869,7 +804,8 @@ static void front__comes_and_goes(void **state)
     engine_go(&engine);
     srand(2);
     for (int i = 0; i < cycles; i++) {
-        struct link_client *client = client_of(c, &engine, c->hospitals[i % HOSPITALS]);
+        struct link_client *client =
+            client_of(c, engine.endpoint, c->hospitals[i % HOSPITALS]);
         if (i % 20 == 0) /* however slow the machine is */
             (void)ask_until_answered(client, "hello");
         else
@@ -885,7 +821,7 @@ static void front__comes_and_goes(void **state)
     }
     (void)descriptors(getpid(), "/", &all);
     assert_in_range(all, 3, first + 8);
-    struct link_client *client = client_of(c, &engine, c->hospitals[0]);
+    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_true(ask_until_answered(client, "last") < 5000);
     assert_int_equal(engine.restarts, kills);
     print_message("%d connections, %lu fronts killed, %lu questions\n", cycles, kills,

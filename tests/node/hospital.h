@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "consortium.h"
+#include "entries.h"
 #include "model/statistic.h"
 #include "node/exchange.h"
 #include "node/patients.h"
@@ -139,24 +140,9 @@ static inline void hospital_patients(struct hospital *h, size_t count)
     free(path);
 }
 
-/* How many entries of a kind the audit record has. */
-struct hospital_tally {
-    enum audit_kind kind;
-    size_t count;
-};
-
-static inline enum err hospital_tell(void *context, const struct audit_row *row)
-{
-    struct hospital_tally *tally = context;
-    tally->count += row->entry.kind == tally->kind;
-    return ERR_OK;
-}
-
 static inline size_t hospital_entries(const struct hospital *h, enum audit_kind kind)
 {
-    struct hospital_tally tally = {.kind = kind};
-    assert_ok(audit_each(h->node->store, 1, hospital_tell, &tally));
-    return tally.count;
+    return entries_of(h->node->store, kind);
 }
 
 /* A release of `round`, charged to the first `count` of 65,536 patients, in ledger and

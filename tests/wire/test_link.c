@@ -10,25 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <zmq.h>
-
-#include "base/clock.h"
-#include "check.h"
-#include "consortium.h"
-
-#define ANY "tcp://127.0.0.1:*"
-
-static uint64_t now_ms(void)
-{
-    return clock_steady_ms(&clock_machine);
-}
-
-static struct bytes text_frame(const char *text)
-{
-    struct bytes frame = {0};
-    bytes_append(&frame, text, strlen(text));
-    return frame;
-}
+#include "client.h"
 
 /* ---- a server that echoes, in a thread of its own ---- */
 
@@ -92,62 +74,12 @@ static void echo_end(struct echo *echo)
     close(echo->stop);
 }
 
-static struct link_client *client_of(const struct consortium *c, const struct echo *echo,
-                                     const struct identity *identity)
-{
-    struct link_client *client = NULL;
-    assert_ok(
-        link_client_new(echo->endpoint, c->fields.coordinator_curve, identity, &client));
-    return client;
-}
-
-static enum err ask(struct link_client *client, const char *question,
-                    unsigned deadline_ms)
-{
-    struct bytes frame = text_frame(question), answer = {0};
-    enum err result = link_client_ask(client, &frame, deadline_ms, -1, &answer);
-    if (result == ERR_OK) {
-        assert_int_equal(answer.size, frame.size);
-        assert_memory_equal(answer.data, frame.data, frame.size);
-    }
-    bytes_free(&frame);
-    bytes_free(&answer);
-    return result;
-}
-
 /* ---- peers that do not keep to the rules: the library itself, and bare TCP ---- */
-
-struct rogue {
-    void *context, *socket;
-};
-
-static struct rogue rogue_at(const struct consortium *c, const struct echo *echo,
-                             const struct identity *identity, const void *route,
-                             size_t route_size)
-{
-    struct rogue rogue = {zmq_ctx_new(), NULL};
-    uint8_t curve[KEY_BYTES];
-    int none = 0;
-    rogue.socket = zmq_socket(rogue.context, ZMQ_DEALER);
-    zmq_setsockopt(rogue.socket, ZMQ_LINGER, &none, sizeof none);
-    if (identity) {
-        identity_curve(identity, curve);
-        zmq_setsockopt(rogue.socket, ZMQ_CURVE_SERVERKEY, c->fields.coordinator_curve,
-                       KEY_BYTES);
-        zmq_setsockopt(rogue.socket, ZMQ_CURVE_PUBLICKEY, curve, KEY_BYTES);
-        zmq_setsockopt(rogue.socket, ZMQ_CURVE_SECRETKEY, identity_curve_secret(identity),
-                       KEY_BYTES);
-    }
-    if (route_size)
-        zmq_setsockopt(rogue.socket, ZMQ_ROUTING_ID, route, route_size);
-    assert_int_equal(zmq_connect(rogue.socket, echo->endpoint), 0);
-    return rogue;
-}
 
 static struct rogue rogue_new(const struct consortium *c, const struct echo *echo,
                               const struct identity *identity, const char *route)
 {
-    return rogue_at(c, echo, identity, route, route ? strlen(route) : 0);
+    return rogue_at(c, echo->endpoint, identity, route, route ? strlen(route) : 0);
 }
 
 static void rogue_end(struct rogue *rogue)
@@ -186,7 +118,7 @@ static void link__carries_a_question_and_its_answer(void **state)
     assert_non_null(strstr(echo.endpoint, "tcp://127.0.0.1:"));
     assert_null(strchr(echo.endpoint, '*'));
     echo_go(&echo);
-    struct link_client *client = client_of(c, &echo, c->hospitals[2]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[2]);
     assert_ok(ask(client, "hello", 5000));
     assert_ok(ask(client, "hello again", 5000));
     struct bytes large = {0}, answer = {0};
@@ -225,7 +157,7 @@ static void link__answers_go_to_who_asked(void **state)
     echo_start(&echo, c, ANY, HOSPITALS);
     echo_go(&echo);
     for (size_t i = 0; i < HOSPITALS; i++)
-        clients[i] = client_of(c, &echo, c->hospitals[i]);
+        clients[i] = client_of(c, echo.endpoint, c->hospitals[i]);
     for (int round = 0; round < 50; round++)
         for (size_t i = 0; i < HOSPITALS; i++) {
             snprintf(question, sizeof question, "question %d of %zu", round, i);
@@ -243,15 +175,15 @@ static void link__lets_in_nobody_it_does_not_know(void **state)
     struct echo echo;
     echo_start(&echo, c, ANY, 2);
     echo_go(&echo);
-    struct link_client *stranger = client_of(c, &echo, c->stranger);
-    struct link_client *not_yet = client_of(c, &echo, c->hospitals[2]);
+    struct link_client *stranger = client_of(c, echo.endpoint, c->stranger);
+    struct link_client *not_yet = client_of(c, echo.endpoint, c->hospitals[2]);
     struct rogue plain = rogue_new(c, &echo, NULL, NULL); /* no CURVE at all */
     zmq_send(plain.socket, "hello", 5, 0);
     assert_refused(ERR_GONE, "no connection", ask(stranger, "hello", 400));
     assert_non_null(strstr(err_hint_text(), "roster"));
     assert_int_equal(ask(not_yet, "hello", 400), ERR_GONE);
     assert_int_equal(rogue_hears(&plain, 200), -1);
-    struct link_client *known = client_of(c, &echo, c->hospitals[1]);
+    struct link_client *known = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(known, "hello", 5000));
     /* admitted later, without a restart */
     struct bytes curves = {0};
@@ -292,8 +224,8 @@ static void link__a_key_struck_off_is_not_heard_any_more(void **state)
     struct echo echo;
     echo_start(&echo, c, ANY, 2);
     echo_go(&echo);
-    struct link_client *one = client_of(c, &echo, c->hospitals[0]);
-    struct link_client *other = client_of(c, &echo, c->hospitals[1]);
+    struct link_client *one = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct link_client *other = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(one, "hello", 5000));
     assert_ok(ask(other, "hello", 5000));
     struct bytes curves = {0};
@@ -360,7 +292,7 @@ static void link__drops_what_is_too_large(void **state)
     assert_int_equal(rogue_hears(&rogue, 400), -1);
     zmq_send(rogue.socket, large, WIRE_FRAME_MAX, 0); /* the connection is a new one */
     assert_true(rogue_hears(&rogue, 5000) > 0);
-    struct link_client *client = client_of(c, &echo, c->hospitals[1]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "hello", 5000));
     echo_halt(&echo);
     assert_int_equal(echo.frames, 2);
@@ -385,7 +317,7 @@ static void link__deadlines_are_kept(void **state)
     assert_int_equal(link_server_receive(echo.server, 0, -1, &peer, &frame), ERR_GONE);
     echo.silent = true;
     echo_go(&echo);
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     before = now_ms();
     assert_int_equal(ask(client, "hello", 1500), ERR_GONE);
     assert_in_range(now_ms() - before, 1500, 4000);
@@ -396,7 +328,7 @@ static void link__deadlines_are_kept(void **state)
     echo_end(&echo);
     link_client_destroy(&client);
     snprintf(echo.endpoint, sizeof echo.endpoint, "%s", endpoint);
-    client = client_of(c, &echo, c->hospitals[0]); /* nobody listens there now */
+    client = client_of(c, echo.endpoint, c->hospitals[0]); /* nobody listens there now */
     before = now_ms();
     assert_refused(ERR_GONE, "no connection", ask(client, "hello", 300));
     assert_in_range(now_ms() - before, 300, 2000);
@@ -428,7 +360,7 @@ static void link__a_late_answer_is_never_the_next_ones(void **state)
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, HOSPITALS);
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     assert_int_equal(ask(client, "first", 1500), ERR_GONE); /* taken in, not answered */
     struct link_peer late;
     struct bytes first = {0};
@@ -452,8 +384,8 @@ static void link__a_server_that_comes_back_is_found_again(void **state)
     echo_start(&echo, c, ANY, HOSPITALS);
     snprintf(endpoint, sizeof endpoint, "%s", echo.endpoint);
     echo_go(&echo);
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
-    struct link_client *patient = client_of(c, &echo, c->hospitals[1]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct link_client *patient = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "before", 5000));
     assert_ok(ask(patient, "before", 5000));
     echo_halt(&echo);
@@ -480,7 +412,7 @@ static void link__a_descriptor_ends_a_wait(void **state)
     uint64_t before = now_ms();
     assert_int_equal(link_server_receive(echo.server, 5000, wake, &peer, &frame),
                      ERR_INTERRUPTED);
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     assert_int_equal(link_client_ask(client, &frame, 5000, wake, &answer),
                      ERR_INTERRUPTED);
     assert_true(now_ms() - before < 3000);
@@ -514,7 +446,7 @@ static void link__idle_and_slow_strangers_are_shown_out(void **state)
         if (i % 4 == 3)
             assert_int_equal(write(strangers[i], "GET / HTTP/1.1\r\n\r\n", 18), 18);
     }
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     for (int i = 0; i < 20; i++)
         assert_ok(ask(client, "hello", 5000));
     int open = STRANGERS;
@@ -572,7 +504,7 @@ static void link__a_peer_that_does_not_read_costs_little(void **state)
     }
     assert_true(held() <= before + 10 * WIRE_FRAME_MAX); /* 200 MiB were offered */
     echo_go(&echo);
-    struct link_client *client = client_of(c, &echo, c->hospitals[1]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "hello", 5000));
     echo_halt(&echo);
     bytes_free(&frame);
@@ -728,7 +660,7 @@ static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
         close(fds[i]);
         bytes_free(&heard);
     }
-    struct link_client *client = client_of(c, &echo, c->hospitals[0]);
+    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "hello", 5000));
     link_client_destroy(&client);
     echo_halt(&echo);
@@ -843,7 +775,8 @@ static void link__bz6_no_route_can_be_squatted(void **state)
         rogue_new(c, &echo, c->hospitals[2], "chosen"), /* the same: libzmq keeps one */
         rogue_new(c, &echo, c->hospitals[3], "12345"),  /* as long as those it gives */
         rogue_new(c, &echo, c->hospitals[0], "honest"), /* with the honest one's key */
-        rogue_at(c, &echo, c->hospitals[4], peer.route, 5), /* a guess that is right */
+        rogue_at(c, echo.endpoint, c->hospitals[4], peer.route,
+                 5), /* a guess that is right */
     };
     enum { SQUATTERS = sizeof squatters / sizeof *squatters };
     for (size_t i = 0; i < SQUATTERS; i++)
@@ -857,7 +790,7 @@ static void link__bz6_no_route_can_be_squatted(void **state)
     assert_int_equal(link_server_dropped(echo.server), 3); /* two were never let in */
     rogue_end(&honest); /* and now the guess has the route for itself */
     rogue_end(&squatters[4]);
-    squatters[4] = rogue_at(c, &echo, c->hospitals[4], peer.route, 5);
+    squatters[4] = rogue_at(c, echo.endpoint, c->hospitals[4], peer.route, 5);
     rivals_ask(&echo, &squatters[4], "mine", &other);
     assert_memory_equal(other.curve, c->curves[4], KEY_BYTES);
     assert_memory_equal(other.route, peer.route, 5);
