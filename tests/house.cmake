@@ -32,29 +32,26 @@ add_test(NAME house/roofs COMMAND test_roofs)
 # The pages of docs/models are those of the models as they are.
 add_test(NAME house/pages COMMAND ${CMAKE_SOURCE_DIR}/tests/pages.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
+# What takes long begins first, so that nothing is left to one processor at the end.
+set_tests_properties(sim/studies sim/consortium coordinator/front PROPERTIES COST 3)
+set_tests_properties(sim/storm sim/canary wire/link PROPERTIES COST 2)
+set_tests_properties(sim/reference_long cli/examples node/faults sim/rehearsal privacy/schedules PROPERTIES COST 1)
+
 # No patient's field in whatever the tests leave: looked for when the last one has ended.
 add_executable(marks tests/marks.c)
 target_include_directories(marks PRIVATE tests/support)
 string(SHA256 suite ${CMAKE_BINARY_DIR})
 string(SUBSTRING ${suite} 0 8 suite)
-set(suite_folders /tmp/gemel-suite-${suite})
-if(EXISTS /dev/shm)
-  list(APPEND suite_folders /dev/shm/gemel-suite-${suite})
-endif()
+execute_process(COMMAND ${CMAKE_SOURCE_DIR}/tests/suite.sh where OUTPUT_VARIABLE suite_folder
+  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+string(APPEND suite_folder /gemel-suite-${suite})
 get_property(every_test DIRECTORY PROPERTY TESTS)
-foreach(name ${every_test})
-  set(folder /tmp)
-  # Thousands of lives, none of which the power ends: what their disk is does not matter.
-  if(name STREQUAL node/faults AND EXISTS /dev/shm)
-    set(folder /dev/shm)
-  endif()
-  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT TMPDIR=${folder}/gemel-suite-${suite})
-  set_property(TEST ${name} APPEND PROPERTY FIXTURES_REQUIRED suite)
-endforeach()
+set_property(TEST ${every_test} APPEND PROPERTY ENVIRONMENT TMPDIR=${suite_folder})
+set_property(TEST ${every_test} APPEND PROPERTY FIXTURES_REQUIRED suite)
 add_test(NAME house/suite_begin COMMAND ${CMAKE_SOURCE_DIR}/tests/suite.sh begin
-  $<TARGET_FILE:marks> ${CMAKE_BINARY_DIR} ${suite_folders})
+  $<TARGET_FILE:marks> ${CMAKE_BINARY_DIR} ${suite_folder})
 add_test(NAME house/canaries COMMAND ${CMAKE_SOURCE_DIR}/tests/suite.sh end
-  $<TARGET_FILE:marks> ${CMAKE_BINARY_DIR} ${suite_folders})
+  $<TARGET_FILE:marks> ${CMAKE_BINARY_DIR} ${suite_folder})
 set_tests_properties(house/suite_begin PROPERTIES FIXTURES_SETUP suite)
 set_tests_properties(house/canaries PROPERTIES FIXTURES_CLEANUP suite)
 

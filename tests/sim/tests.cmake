@@ -31,7 +31,6 @@ set_tests_properties(sim/storm sim/canary sim/load PROPERTIES TIMEOUT 900)
 set_tests_properties(sim/weather PROPERTIES TIMEOUT 5000)
 set_tests_properties(sim/weather sim/load PROPERTIES LABELS nightly)
 set_tests_properties(sim/load PROPERTIES RUN_SERIAL TRUE)
-set_tests_properties(sim/studies PROPERTIES COST 100)
 
 # Builds that must go red: the two protocol cores, whose tests are the simulator's, the sixteen
 # faults of other systems (peers), and the simulator itself.
