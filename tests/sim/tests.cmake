@@ -13,6 +13,16 @@ script(sim/reference sim/reference.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 script(sim/reference_long sim/reference.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR} long)
 script(sim/studies sim/studies.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
+# What families of twins learn at epsilon 3: no worse than bench/families.py says.
+if(PYTHON3)
+  set(families ${PYTHON3} ${CMAKE_SOURCE_DIR}/bench/families.py $<TARGET_FILE:gemel-sim>
+    $<TARGET_FILE:gemel-node> --check)
+  add_test(NAME sim/families COMMAND ${families} --patients 1000 oncology/tumour
+    prevention/blood_pressure hospital/length_of_stay)
+  add_test(NAME nightly/families COMMAND ${families})
+  set_tests_properties(nightly/families PROPERTIES TIMEOUT 20000 LABELS nightly)
+endif()
+
 # Hospitals and a coordinator, as processes, and what is set on them.
 add_executable(hostile tests/sim/hostile.c)
 target_include_directories(hostile PRIVATE tests/support)
