@@ -51,8 +51,7 @@ endfunction()
 # A build that must go red: the test's program with a spoilt copy of the source, passing when
 # the named function (or what looks after it) fails, or the program ends in it (cmocka exits at
 # an assertion in a thread of the test's; after one in the test a thread may crash before it is
-# reported). The function's name is also the program's argument, for those that run no other
-# test then. INCLUDED: the test includes the source itself, by the name SPOILT where that is
+# reported). No other test is run. INCLUDED: the test includes the source itself, by the name SPOILT where that is
 # defined.
 function(sabotage name source test function)
   cmake_parse_arguments(S "INCLUDED" "" "BY" ${ARGN})

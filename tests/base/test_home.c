@@ -306,7 +306,7 @@ static void home__a_rotation_may_end_anywhere(void **state)
     free(folder);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
@@ -319,7 +319,5 @@ int main(int argc, char **argv)
         TEST(home__a_new_key_is_handed_in),
         TEST(home__a_rotation_may_end_anywhere),
     };
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -837,8 +837,6 @@ int main(int argc, char **argv)
     nightly = argc > 1 && strcmp(argv[1], "nightly") == 0;
     quiet = fopen("/dev/null", "we");
     log_setup(quiet, LOG_LEVEL_INFO, &clock_machine);
-    if (argc > 1 && !nightly)
-        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         TEST_WITH_CONSORTIUM(front__carries_questions_and_answers),
         TEST_WITH_CONSORTIUM(front__says_why_it_cannot_begin),

@@ -579,7 +579,7 @@ static void backup__a_restored_node_needs_the_newest_policy(void **state)
 #define IN_HOME(test)                                                                    \
     cmocka_unit_test_setup_teardown(test, canary_set_up, canary_tear_down)
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOME(backup__a_restored_home_holds_every_row),
@@ -595,7 +595,5 @@ int main(int argc, char **argv)
         IN_HOSPITAL(backup__a_restored_node_enters_nothing_before_it_was_compared),
         IN_HOSPITAL(backup__a_restored_node_needs_the_newest_policy),
     };
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
 }

@@ -274,7 +274,7 @@ static void consent__lists_say_who_when_and_why(void **state)
 #define IN_HOME(test)                                                                    \
     cmocka_unit_test_setup_teardown(test, canary_set_up, canary_tear_down)
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOME(consent__who_has_withdrawn_is_used_for_nothing),
@@ -287,7 +287,5 @@ int main(int argc, char **argv)
         IN_HOME(consent__a_killed_erasure_is_whole_or_not_at_all),
         IN_HOME(consent__lists_say_who_when_and_why),
     };
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("consent", tests, NULL, NULL);
 }

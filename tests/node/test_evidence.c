@@ -155,7 +155,5 @@ int main(int count, char **arguments)
     };
     if (count == 3 && strcmp(arguments[1], "write") == 0)
         return write_example(arguments[2]);
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

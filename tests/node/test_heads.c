@@ -448,7 +448,7 @@ static void heads__remember_the_longest_ledger(void **state)
     assert_true(bytes_are_zero(note, sizeof note));
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads__twenty_stories_are_found_out),
@@ -459,7 +459,5 @@ int main(int count, char **arguments)
         IN_PAIR(heads__nobody_can_sign_for_another),
         IN_PAIR(heads__remember_the_longest_ledger),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -414,7 +414,7 @@ static void node__a_disk_that_refuses_leaves_one_set_of_keys(void **state)
     assert_true(refused > 40);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(node__what_is_set_up_is_on_record),
@@ -431,7 +431,5 @@ int main(int count, char **arguments)
         IN_HOSPITAL(node__killed_between_keys_it_has_one_set),
         IN_HOSPITAL(node__a_disk_that_refuses_leaves_one_set_of_keys),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

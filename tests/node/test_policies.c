@@ -325,7 +325,7 @@ static void policies__lies_about_a_round_cost_nobody_anything(void **state)
     assert_int_equal(lies, 20);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(policies__the_first_pins_its_officers),
@@ -339,7 +339,5 @@ int main(int count, char **arguments)
         IN_HOSPITAL(policies__lies_about_a_round_cost_nobody_anything),
         IN_HOSPITAL(policies__a_node_of_another_name_has_none),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

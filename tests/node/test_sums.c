@@ -146,7 +146,7 @@ static void sums__of_another_round_are_others(void **state)
     bytes_free(&link);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(sums__of_a_round_are_of_the_same_hospitals),
@@ -154,7 +154,5 @@ int main(int count, char **arguments)
         IN_HOSPITAL(sums__that_cannot_be_out_bind_nobody),
         IN_HOSPITAL(sums__of_another_round_are_others),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

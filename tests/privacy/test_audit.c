@@ -422,7 +422,7 @@ static void audit__does_not_open_what_does_not_hold(void **state)
                    open_with(fixture, ""));
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
 #define IN_STORE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -438,7 +438,5 @@ int main(int count, char **arguments)
         IN_STORE(audit__enters_every_setting_that_changes),
         IN_STORE(audit__does_not_open_what_does_not_hold),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,7 +208,5 @@ int main(int count, char **arguments)
         printf("skipped: there is no valgrind, or its headers were not there\n");
         return 77;
     }
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -669,7 +669,7 @@ static void collection__does_nothing_out_of_order(void **state)
     rehearsal_destroy(&r);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(collection__does_nothing_out_of_order),
@@ -687,7 +687,5 @@ int main(int count, char **arguments)
         cmocka_unit_test(collection__gives_up_on_too_many_wrong_shares),
         cmocka_unit_test(collection__takes_canonical_shares_only),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

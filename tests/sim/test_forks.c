@@ -142,14 +142,12 @@ static void forks__count_somebody_twice(void **state)
     assert_int_equal(tried, 12);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forks__of_a_roster_give_one_sum_at_most),
         cmocka_unit_test(forks__leave_somebody_out),
         cmocka_unit_test(forks__count_somebody_twice),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

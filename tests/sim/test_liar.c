@@ -910,7 +910,5 @@ int main(int count, char **arguments)
     };
     if (count > 1 && strcmp(arguments[1], "nightly") == 0)
         return cmocka_run_group_tests(nightly, NULL, NULL);
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -528,7 +528,7 @@ static void peers__16_no_seed_comes_from_outside(void **state)
     rehearsal_destroy(&r);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peers__01_seeds_are_not_folded),
@@ -548,7 +548,5 @@ int main(int count, char **arguments)
         cmocka_unit_test(peers__15_the_ledger_is_shown_with_every_input),
         cmocka_unit_test(peers__16_no_seed_comes_from_outside),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -302,7 +302,7 @@ static void poison__beyond_the_gate_is_not_taken_over(void **state)
     mem_free(sum);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(poison__moves_the_prior_no_farther_than_the_bound,
@@ -310,7 +310,5 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(poison__beyond_the_gate_is_not_taken_over, set_up,
                                         tear_down),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,13 +262,11 @@ static void reopen__sums_of_a_round_are_paid_and_of_the_same_hospitals(void **st
     assert_near(variance, 2, 2 * 5.7 * sqrt(2.0 / (double)all.count));
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_HOSPITAL(reopen__an_attempt_is_answered_once),
         cmocka_unit_test(reopen__sums_of_a_round_are_paid_and_of_the_same_hospitals),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

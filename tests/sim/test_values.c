@@ -649,7 +649,7 @@ static void values__in_plans_are_refused(void **state)
     node_study_destroy(&study);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values__of_members_are_refused),
@@ -657,7 +657,5 @@ int main(int count, char **arguments)
         IN_HOSPITAL(values__in_replies_are_refused),
         IN_HOSPITAL(values__in_plans_are_refused),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

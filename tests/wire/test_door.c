@@ -226,10 +226,8 @@ static void door__answers_what_it_understands_and_no_more(void **state)
     link_server_destroy(&server);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         TEST_WITH_CONSORTIUM(door__nobody_marks_what_nobody_was_asked_about),
         TEST_WITH_CONSORTIUM(door__is_missed_by_the_self_test),

@@ -903,10 +903,8 @@ static void link__a_crowd_does_not_wait_for_one_member(void **state)
     echo_end(&echo);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         TEST_WITH_CONSORTIUM(link__carries_a_question_and_its_answer),
         TEST_WITH_CONSORTIUM(link__answers_go_to_who_asked),

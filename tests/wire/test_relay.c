@@ -245,10 +245,8 @@ static void relay__waits_no_longer_than_it_is_told(void **state)
     pair_close(&pair);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(relay__carries_every_kind_of_note),
         cmocka_unit_test(relay__puts_a_note_together_byte_by_byte),

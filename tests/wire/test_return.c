@@ -392,12 +392,10 @@ static void return__the_same_client_is_answered_again(void **state)
     assert_int_equal(failed, 0);
 }
 
-int main(int count, char **arguments)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_CONSORTIUM(return__the_same_client_is_answered_again),
     };
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
