@@ -6,6 +6,7 @@
 #include "base/normal.h"
 
 #include "model/observe.h"
+#include "twin_impl.h"
 
 const double forecast_level[FORECAST_LEVELS] = {0.80, 0.95};
 
@@ -95,24 +96,12 @@ static enum err predict(struct engine *engine, const struct twin *whole, size_t 
     return err;
 }
 
-/* Are the measurements of `known` the first of `whole`? */
-static bool begins(const struct twin *whole, const struct twin *known)
-{
-    size_t count = twin_measurements(known);
-    bool same = twin_measurements(whole) >= count;
-    for (size_t i = 0; same && i < count; i++)
-        same = twin_measurement(whole, i)->time == twin_measurement(known, i)->time &&
-               twin_measurement(whole, i)->observation ==
-                   twin_measurement(known, i)->observation;
-    return same;
-}
-
 enum err forecast_new(struct engine *engine, const struct twin *known,
                       const struct twin *whole, const struct prior *prior,
                       struct forecast **forecast)
 {
     size_t before = twin_measurements(known), all = twin_measurements(whole);
-    if (!begins(whole, known))
+    if (!twin_begins(whole, known))
         return err_set(ERR_RANGE, "a forecast for a time before what is known");
     struct forecast *out = mem_new(1, sizeof *out);
     out->count = all - before;

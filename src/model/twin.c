@@ -281,6 +281,17 @@ const struct twin_measurement *twin_measurement(const struct twin *twin, size_t 
     return &twin->measurements[index];
 }
 
+bool twin_begins(const struct twin *whole, const struct twin *known)
+{
+    size_t count = twin_measurements(known);
+    bool same = twin_measurements(whole) >= count;
+    for (size_t i = 0; same && i < count; i++)
+        same = twin_measurement(whole, i)->time == twin_measurement(known, i)->time &&
+               twin_measurement(whole, i)->observation ==
+                   twin_measurement(known, i)->observation;
+    return same;
+}
+
 const double *twin_x(const struct twin *twin)
 {
     return twin->x;

@@ -12,6 +12,9 @@
 struct request twin_request(const struct twin *twin);
 const struct twin_measurement *twin_measured(const struct twin *twin);
 
+/* Are the measurements of `known` the first of `whole`? */
+bool twin_begins(const struct twin *whole, const struct twin *known);
+
 double engine_tolerance(const struct engine *engine);
 
 /* What is wanted: values, with derivatives or without, to the engine's tolerance; or just
