@@ -95,6 +95,10 @@ struct model_parameter {
                            the first before that, too; 0: covariate `by` counts them from 1 */
     size_t by;
     size_t owner, occasion; /* of a deviation: its parameter, and from 1 which it is */
+    /* While a twin is followed (model/track), and at no other time, an individual one is
+     * off by L on its transformed scale, dL = -L/drift_back dt + drift dW, W Brownian in
+     * model time: drift 0: it does not drift; drift_back 0: nothing calls it back. */
+    double drift, drift_back;
 };
 
 size_t model_parameters(const struct model *model);
@@ -162,6 +166,12 @@ struct model_output { /* states, then derived quantities, then observations */
 
 size_t model_states(const struct model *model);
 const struct model_output *model_state(const struct model *model, size_t index);
+/* What a state gains in uncertainty while a twin is followed: the standard deviation after
+ * one of model time, in its unit, growing with the root of time; 0: none. `positive`: what
+ * is learned never moves it below 0. */
+double model_noise(const struct model *model, size_t state, bool *positive);
+/* Does anything drift, or has noise? */
+bool model_drifts(const struct model *model);
 size_t model_derived(const struct model *model);
 const struct model_output *model_derived_at(const struct model *model, size_t index);
 

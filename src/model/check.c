@@ -13,6 +13,17 @@
 
 #define refuse(model, ...) source_refuse(&(model)->syntax->source, __VA_ARGS__)
 
+/* A time in the model's unit. */
+static enum err time_fits(struct model *model, double time, const struct unit_text *unit,
+                          const char *what, double *out)
+{
+    double factor;
+    if (unit_factor(&unit->unit, &model->syntax->time.unit, &factor) != ERR_OK)
+        return refuse(model, unit->at, E3001, "%s, not in %s", what, unit->text);
+    *out = time * factor;
+    return ERR_OK;
+}
+
 /* --- quantities and states ------------------------------------------------------ */
 
 static enum err check_quantity(struct model *model, size_t index)
@@ -40,6 +51,26 @@ static enum err check_quantity(struct model *model, size_t index)
     return ERR_OK;
 }
 
+static enum err check_noise(struct model *model, size_t index)
+{
+    const struct state_line *line = &model->syntax->states[index];
+    double factor, time = 0;
+    if (!line->noise_at)
+        return ERR_OK;
+    if (unit_factor(&line->noise_unit.unit, &line->of, &factor) != ERR_OK)
+        return refuse(model, line->noise_unit.at, E3001,
+                      "the noise of %s has the unit of the state, %s", line->name,
+                      model->states[index].unit);
+    if (!(line->noise > 0) || !(line->noise_time > 0))
+        return refuse(model, line->noise_at, E4016,
+                      "noise is positive, and so is its time");
+    if (time_fits(model, line->noise_time, &line->noise_time_unit, "noise is per a time",
+                  &time) != ERR_OK)
+        return err_code();
+    model->noise[index] = line->noise * factor / sqrt(time);
+    return ERR_OK;
+}
+
 static enum err check_state(struct model *model, size_t index)
 {
     struct state_line *line = &model->syntax->states[index];
@@ -60,7 +91,7 @@ static enum err check_state(struct model *model, size_t index)
     model->states[index] = (struct model_output){
         line->name, line->unit.text ? line->unit.text : measure_text(model, &line->of),
         line->label};
-    return ERR_OK;
+    return check_noise(model, index);
 }
 
 /* --- parameters ----------------------------------------------------------------- */
@@ -155,6 +186,39 @@ static enum err occasions_fit(struct model *model, const struct parameter_line *
     return ERR_OK;
 }
 
+/* Of a parameter that drifts: by how much. */
+static enum err drift_fits(struct model *model, const struct parameter_line *line,
+                           struct model_parameter *parameter)
+{
+    double factor = 1, time = 0, back = 0;
+    if (!line->drifts_at)
+        return ERR_OK;
+    if (line->spread != SPREAD_INDIVIDUAL)
+        return refuse(model, line->drifts_at, E4002,
+                      "only a parameter that differs between patients drifts");
+    if (line->occasions)
+        return refuse(model, line->drifts_at, E4002,
+                      "%s differs between occasions, so that it cannot drift, too",
+                      line->name);
+    if (line->drift_unit.text &&
+        unit_factor(&line->drift_unit.unit, &line->unit.unit, &factor) != ERR_OK)
+        return refuse(model, line->drift_unit.at, E3001,
+                      "the drift of %s has the unit of the parameter, %s", line->name,
+                      line->unit.text);
+    if (!(line->drift_sd > 0) || !(line->drift_time > 0))
+        return refuse(model, line->drifts_at, E4002,
+                      "a drift is positive, and so is its time");
+    if (time_fits(model, line->drift_time, &line->drift_time_unit, "it drifts in a time",
+                  &time) != ERR_OK ||
+        (line->drift_back > 0 &&
+         time_fits(model, line->drift_back, &line->drift_back_unit,
+                   "it comes back over a time", &back) != ERR_OK))
+        return err_code();
+    parameter->drift = line->drift_sd * factor / sqrt(time);
+    parameter->drift_back = back;
+    return ERR_OK;
+}
+
 /* Who counts the occasions; covariates are known by now. */
 static enum err check_counting(struct model *model, size_t index)
 {
@@ -237,7 +301,8 @@ static enum err check_parameter(struct model *model, size_t index)
         spread_sd(model, line, &parameter.between_sd) != ERR_OK)
         return err_code();
     if (effects_of(model, line, &parameter) != ERR_OK ||
-        occasions_fit(model, line, &parameter) != ERR_OK)
+        occasions_fit(model, line, &parameter) != ERR_OK ||
+        drift_fits(model, line, &parameter) != ERR_OK)
         return err_code();
     model->parameters[index] = parameter;
     return ERR_OK;

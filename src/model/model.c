@@ -173,6 +173,22 @@ const struct model_output *model_state(const struct model *model, size_t index)
     return &model->states[index];
 }
 
+double model_noise(const struct model *model, size_t state, bool *positive)
+{
+    *positive = model->syntax->states[state].positive;
+    return model->noise[state];
+}
+
+bool model_drifts(const struct model *model)
+{
+    bool drifts = false;
+    for (size_t i = 0; i < model->syntax->parameter_count; i++)
+        drifts |= model->parameters[i].drift > 0;
+    for (size_t i = 0; i < model->syntax->state_count; i++)
+        drifts |= model->noise[i] > 0;
+    return drifts;
+}
+
 size_t model_derived(const struct model *model)
 {
     return model->syntax->quantity_count;
@@ -329,6 +345,35 @@ static void say_parameters(struct bytes *listing, const struct model *model)
     }
 }
 
+/* What moves by itself while a twin is followed, in the words of the text. */
+static void say_drifts(struct bytes *listing, const struct model *model)
+{
+    const struct syntax *s = model->syntax;
+    if (model_drifts(model))
+        listing_add(listing, "while a twin is followed\n");
+    for (size_t i = 0; i < s->parameter_count; i++) {
+        const struct parameter_line *one = &s->parameters[i];
+        if (!one->drifts_at)
+            continue;
+        listing_add(listing, "  %-20s drifts, sd %g%s%s per %g %s", one->name,
+                    one->drift_sd, one->drift_unit.text ? " " : "",
+                    one->drift_unit.text ? one->drift_unit.text : "", one->drift_time,
+                    one->drift_time_unit.text);
+        if (one->drift_back > 0)
+            listing_add(listing, ", back over %g %s", one->drift_back,
+                        one->drift_back_unit.text);
+        listing_add(listing, "\n");
+    }
+    for (size_t i = 0; i < s->state_count; i++) {
+        const struct state_line *one = &s->states[i];
+        if (one->noise_at)
+            listing_add(listing, "  %-20s noise, sd %g %s per %g %s%s\n", one->name,
+                        one->noise, one->noise_unit.text, one->noise_time,
+                        one->noise_time_unit.text,
+                        one->positive ? ", never below 0" : "");
+    }
+}
+
 static void say_inputs(struct bytes *listing, const struct model *model)
 {
     if (model_inputs(model))
@@ -391,6 +436,7 @@ char *model_describe(const struct model *model, bool program)
                     : "instructions, by the interpreter");
     say_parameters(&listing, model);
     say_outputs(&listing, "states", model->states, model_states(model));
+    say_drifts(&listing, model);
     say_inputs(&listing, model);
     say_outputs(&listing, "quantities", model->derived, model_derived(model));
     if (model_observations(model))

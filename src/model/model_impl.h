@@ -85,8 +85,9 @@ struct source {
     X(E2005,                                                                             \
       "A name is used where it has no value. Lines under [individual] and what stands "  \
       "behind a dose (fraction, lag, over) see parameters, covariates and quantities "   \
-      "that follow from them, not states and time; initial values see time too. Doses "  \
-      "and observations have no value in any formula.")                                  \
+      "that follow from them, not states and time; initial values see time too. Behind " \
+      "a dose and in a period nothing may drift. Doses and observations have no value "  \
+      "in any formula.")                                                                 \
     X(E2006,                                                                             \
       "An unknown function. There are exp, ln, log10, sqrt, abs, min, max, tanh, "       \
       "sin, cos, floor, mod, logit, expit, if and piecewise.")                           \
@@ -140,7 +141,8 @@ struct source {
       "needs a positive value and a lower bound of 0 or more, logitnormal two finite "   \
       "bounds with the value strictly between them; a fixed parameter has no "           \
       "covariates. Only what differs between patients varies between occasions: two "    \
-      "or more, with an sd, each of a period or counted by a covariate that is locf.")   \
+      "or more, with an sd, each of a period or counted by a covariate that is locf; "   \
+      "and only that drifts, without occasions, by a positive sd in a positive time.")   \
     X(E4003,                                                                             \
       "Too many: a model holds at most 64 parameters, 64 states, 32 covariates, 64 "     \
       "doses, 64 observations and 512 named quantities.")                                \
@@ -188,7 +190,11 @@ struct source {
     X(E4015,                                                                             \
       "periodic T after N periods: the course is carried N times the period T before "   \
       "it begins, from what init says, so that it begins where it goes on repeating. N " \
-      "is a whole number from 1 to 10000, T a time of parameters and covariates.")
+      "is a whole number from 1 to 10000, T a time of parameters and covariates.")       \
+    X(E4016,                                                                             \
+      "d/dt(X) = ... noise 1 mg per 5 min: while a twin is followed, X gains so much "   \
+      "more uncertainty in that time. Amount and time are positive, the unit is that "   \
+      "of the state.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -366,6 +372,7 @@ struct expr {
     enum symbol_kind symbol; /* OP_NAME, OP_TABLE */
     size_t index;
     bool in_time; /* OP_NAME: of time, or of a parameter that varies between occasions */
+    bool drifts;  /* OP_NAME: of a parameter that does */
     enum type type;
     struct unit of;
     double factor; /* inserted: what is above sees factor * value */
@@ -396,6 +403,10 @@ struct parameter_line {
     double occasion_sd, period;
     struct unit_text occasion_unit, period_unit;
     struct place by; /* the covariate that counts them; no name: a period of the clock */
+    /* `drifts sd SD per TIME back over BACK`; drifts_at 0: does not drift */
+    size_t drifts_at;
+    double drift_sd, drift_time, drift_back; /* drift_back 0: a random walk */
+    struct unit_text drift_unit, drift_time_unit, drift_back_unit;
     /* check: one of another's deviations, of its own line in no text */
     bool hidden;
     size_t owner;
@@ -430,7 +441,7 @@ struct quantity_line { /* NAME = expression */
     /* check: */
     enum type type;
     struct unit of;
-    bool uses_state, uses_time;
+    bool uses_state, uses_time, drifts;
     int mark;
 };
 
@@ -439,6 +450,10 @@ struct state_line { /* d/dt(NAME) = expression */
     size_t at;
     struct expr *rate, *init; /* init NULL: 0 */
     bool steady;
+    size_t noise_at; /* `noise SD UNIT per TIME positive`; 0: none */
+    double noise, noise_time;
+    struct unit_text noise_unit, noise_time_unit;
+    bool positive;
     struct unit_text unit;
     enum type type;
     struct unit of;
@@ -612,6 +627,7 @@ struct model {
     struct model_plausible plausible[MODEL_OUTCOMES_MAX];
     bool correlated[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
     double correlation[MODEL_PARAMETERS_MAX][MODEL_PARAMETERS_MAX];
+    double noise[MODEL_STATES_MAX]; /* of states: model_noise */
     double step; /* of a solver with steps of one length, in the model's time; 0: none */
     struct inserted *inserted;
     size_t inserted_count, inserted_capacity;

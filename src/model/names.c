@@ -130,6 +130,7 @@ enum scope {
     SCOPE_EQUATION,   /* everything that has a value */
     SCOPE_INIT,       /* no states */
     SCOPE_INDIVIDUAL, /* no states, no time */
+    SCOPE_ONCE,       /* likewise, and nothing that drifts */
     SCOPE_OUTCOME,    /* likewise, but inside functionals everything */
 };
 
@@ -197,7 +198,7 @@ static bool formula(const struct syntax *s, size_t position, struct formula *out
         const struct input_line *line = &s->inputs[position / 3];
         struct expr *const modifiers[] = {line->fraction, line->lag, line->over};
         out->expr = modifiers[position % 3];
-        out->scope = SCOPE_INDIVIDUAL;
+        out->scope = SCOPE_ONCE;
         return true;
     }
     position -= 3 * s->input_count;
@@ -208,7 +209,7 @@ static bool formula(const struct syntax *s, size_t position, struct formula *out
     position -= s->observation_count;
     if (position-- == 0) {
         out->expr = s->period;
-        out->scope = SCOPE_INDIVIDUAL;
+        out->scope = SCOPE_ONCE;
         return true;
     }
     return jump_formula(s, &position, out) || outcome_formula(s, position, out);
@@ -263,6 +264,8 @@ static enum err bind_name(struct syntax *syntax, struct expr *expr,
     expr->in_time =
         named.kind == SYMBOL_TIME ||
         (named.kind == SYMBOL_PARAMETER && syntax->parameters[named.index].occasions > 0);
+    expr->drifts =
+        named.kind == SYMBOL_PARAMETER && syntax->parameters[named.index].drifts_at != 0;
     expr->symbol = named.kind;
     expr->index = named.index;
     return ERR_OK;
@@ -407,6 +410,7 @@ static void collect_needs(const struct expr *expr, struct quantity_line *line,
     if (expr->op == OP_NAME) {
         line->uses_state |= expr->symbol == SYMBOL_STATE;
         line->uses_time |= expr->in_time;
+        line->drifts |= expr->drifts;
         if (expr->symbol == SYMBOL_QUANTITY)
             needs[expr->index / 64] |= (uint64_t)1 << expr->index % 64;
     }
@@ -457,6 +461,7 @@ static enum err place(struct ordering *o, size_t quantity)
             return err_code();
         line->uses_state |= o->syntax->quantities[q].uses_state;
         line->uses_time |= o->syntax->quantities[q].uses_time;
+        line->drifts |= o->syntax->quantities[q].drifts;
     }
     o->depth--;
     line->mark = 2;
@@ -498,6 +503,10 @@ static enum err check_scope(const struct syntax *syntax, const struct expr *expr
     if (scope != SCOPE_INIT && (expr->in_time || (quantity && quantity->uses_time)))
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s changes in time, which has no value here", expr->name);
+    if (scope == SCOPE_ONCE && (expr->drifts || (quantity && quantity->drifts)))
+        return source_refuse(&syntax->source, expr->at, E2005,
+                             "%s drifts, and what stands here is decided once",
+                             expr->name);
     return ERR_OK;
 }
 

@@ -56,13 +56,13 @@ static void found(const struct parser *parser, char text[48])
 
 /* Words that go on with a statement: where a unit could stand, they are none. */
 static const char *const clause_words[] = {
-    "after",     "and",        "by",    "calibrated",  "centre",    "constant",
-    "convert",   "correlated", "cv",    "default",     "estimated", "fixed",
-    "fraction",  "from",       "init",  "lag",         "levels",    "limits",
-    "linear",    "lloq",       "locf",  "logitnormal", "lognormal", "loinc",
-    "normal",    "occasions",  "on",    "or",          "over",      "per",
-    "published", "range",      "scale", "sd",          "step",      "uloq",
-    "unit",      "wide",
+    "after",     "and",     "back",       "by",       "calibrated", "centre",
+    "constant",  "convert", "correlated", "cv",       "default",    "drifts",
+    "estimated", "fixed",   "fraction",   "from",     "init",       "lag",
+    "levels",    "limits",  "linear",     "lloq",     "locf",       "logitnormal",
+    "lognormal", "loinc",   "noise",      "normal",   "occasions",  "on",
+    "or",        "over",    "per",        "positive", "published",  "range",
+    "scale",     "sd",      "step",       "uloq",     "unit",       "wide",
 };
 #define CLAUSE_WORDS (sizeof clause_words / sizeof *clause_words)
 

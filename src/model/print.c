@@ -272,6 +272,25 @@ static void put_occasions(struct bytes *out, const struct parameter_line *line)
         put_unit(out, &line->occasion_unit);
 }
 
+static void put_time(struct bytes *out, const char *word, double time,
+                     const struct unit_text *unit)
+{
+    put_text(out, word);
+    put_number(out, time);
+    put_unit(out, unit);
+}
+
+static void put_drift(struct bytes *out, const struct parameter_line *line)
+{
+    put_text(out, line->on_count ? "  drifts sd " : "drifts sd ");
+    put_number(out, line->drift_sd);
+    if (line->drift_unit.text)
+        put_unit(out, &line->drift_unit);
+    put_time(out, " per ", line->drift_time, &line->drift_time_unit);
+    if (line->drift_back > 0)
+        put_time(out, " back over ", line->drift_back, &line->drift_back_unit);
+}
+
 static void put_parameter(struct bytes *out, const struct parameter_line *line)
 {
     static const char *const spreads[] = {"normal ", "lognormal ", "logitnormal "};
@@ -308,6 +327,8 @@ static void put_parameter(struct bytes *out, const struct parameter_line *line)
         put_words(out, i ? ", " : "on ", line->on[i].name, "");
     if (line->occasions)
         put_occasions(out, line);
+    if (line->drifts_at)
+        put_drift(out, line);
     put_cell(out);
     put_text(out, provenance_name(line->provenance));
     put_label(out, line->label);
@@ -373,6 +394,15 @@ static void put_quantity(struct bytes *out, const struct quantity_line *line)
     put_text(out, "\n");
 }
 
+static void put_noise(struct bytes *out, const struct state_line *line)
+{
+    put_text(out, line->init || line->steady ? "  noise " : "noise ");
+    put_number(out, line->noise);
+    put_unit(out, &line->noise_unit);
+    put_time(out, " per ", line->noise_time, &line->noise_time_unit);
+    put_text(out, line->positive ? " positive" : "");
+}
+
 static void put_state(struct bytes *out, const struct state_line *line)
 {
     put_words(out, "d/dt(", line->name, ")");
@@ -386,6 +416,8 @@ static void put_state(struct bytes *out, const struct state_line *line)
         put_text(out, "init ");
         put_expr(out, line->init, 0);
     }
+    if (line->noise_at)
+        put_noise(out, line);
     put_cell(out);
     if (line->unit.text)
         put_words(out, "unit ", line->unit.text, "");

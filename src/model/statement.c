@@ -151,6 +151,43 @@ static enum err take_occasions(struct parser *parser, struct parameter_line *lin
     return err;
 }
 
+/* `WORD T UNIT` */
+static enum err take_time(struct parser *parser, const char *word, double *time,
+                          struct unit_text *unit)
+{
+    enum err err = parser_at_word(parser, word) ? parser_advance(parser)
+                                                : parser_expected(parser, word);
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "a time", time);
+    return err == ERR_OK ? parser_take_unit(parser, false, unit) : err;
+}
+
+/* `drifts sd S per T UNIT`, and perhaps `back over T UNIT` */
+static enum err take_drift(struct parser *parser, struct parameter_line *line)
+{
+    line->drifts_at = parser->token.at;
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = parser_at_word(parser, "sd") ? parser_advance(parser)
+                                           : parser_expected(parser, "sd");
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "a standard deviation", &line->drift_sd);
+    if (err == ERR_OK && line->transform == TRANSFORM_IDENTITY &&
+        parser_at_unit(parser, false))
+        err = parser_take_unit(parser, false, &line->drift_unit);
+    if (err == ERR_OK)
+        err = take_time(parser, "per", &line->drift_time, &line->drift_time_unit);
+    if (err != ERR_OK || !parser_at_word(parser, "back"))
+        return err;
+    if (parser_advance(parser) != ERR_OK ||
+        take_time(parser, "over", &line->drift_back, &line->drift_back_unit) != ERR_OK)
+        return err_code();
+    return line->drift_back > 0
+               ? ERR_OK
+               : source_refuse(parser_source(parser), line->drifts_at, E4002,
+                               "it comes back over a positive time");
+}
+
 static enum err parameter_tail(struct parser *parser, struct parameter_line *line)
 {
     enum err err = ERR_OK;
@@ -181,13 +218,15 @@ static enum err parameter_tail(struct parser *parser, struct parameter_line *lin
                               &line->on_count);
         } else if (parser_at_word(parser, "occasions") && line->occasions == 0) {
             err = take_occasions(parser, line);
+        } else if (parser_at_word(parser, "drifts") && !line->drifts_at) {
+            err = take_drift(parser, line);
         } else if (parser->token.kind == TOKEN_LABEL && !line->label) {
             err = parser_take_label(parser, &line->label);
         } else {
             return parser_expected(
-                parser,
-                "fixed, estimated, lognormal, logitnormal, normal, on, occasions, "
-                "published, calibrated, wide, a label or the end of the line");
+                parser, "fixed, estimated, lognormal, logitnormal, normal, on, "
+                        "occasions, drifts, published, calibrated, wide, a label or the "
+                        "end of the line");
         }
     }
     if (err == ERR_OK && !spread_said) {
@@ -353,8 +392,26 @@ static enum err take_init(struct parser *parser, struct state_line *line)
     return formula_parse(parser, &line->init);
 }
 
+/* `noise N UNIT per T UNIT`, and perhaps `positive` */
+static enum err take_noise(struct parser *parser, struct state_line *line)
+{
+    line->noise_at = parser->token.at;
+    enum err err = parser_advance(parser);
+    if (err == ERR_OK)
+        err = parser_take_number(parser, "a standard deviation", &line->noise);
+    if (err == ERR_OK)
+        err = parser_take_unit(parser, false, &line->noise_unit);
+    if (err == ERR_OK)
+        err = take_time(parser, "per", &line->noise_time, &line->noise_time_unit);
+    if (err == ERR_OK && parser_at_word(parser, "positive")) {
+        line->positive = true;
+        err = parser_advance(parser);
+    }
+    return err;
+}
+
 /* What follows a formula, in any order: unit U, a label and, of a state, its initial
- * value.
+ * value and its noise.
  */
 static enum err formula_tail(struct parser *parser, struct unit_text *unit,
                              const char **label, struct state_line *state)
@@ -373,10 +430,12 @@ static enum err formula_tail(struct parser *parser, struct unit_text *unit,
             if (state->init || state->steady)
                 return twice(parser, "init");
             err = take_init(parser, state);
+        } else if (state && parser_at_word(parser, "noise") && !state->noise_at) {
+            err = take_noise(parser, state);
         } else {
             return parser_expected(parser,
-                                   state ? "an operator, init, unit, a label or the end "
-                                           "of the line"
+                                   state ? "an operator, init, noise, unit, a label or "
+                                           "the end of the line"
                                          : "an operator, unit, a label or the end of the "
                                            "line");
         }

@@ -39,6 +39,31 @@ static void check__fills_what_the_model_promises(void **state)
     release(&m);
 }
 
+/* Per root of model time, in the unit of what moves. */
+static void check__drift_and_noise_are_in_the_models_units(void **state)
+{
+    (void)state;
+    struct model *m;
+    assert_ok(check_text("model m version 1 \"t\"\ntime min\n[parameters]\n"
+                         "a = 1 1/min lognormal sd 0.3 drifts sd 0.6 per 1 h\n"
+                         "b = 2 g normal sd 1 drifts sd 5 mg per 4 min back over 2 h\n"
+                         "c = 2 g fixed\n"
+                         "[equations]\nd/dt(A) = -a*A noise 6 mg per 9 min positive "
+                         "init b unit g\nd/dt(B) = a*A/c\n",
+                         &m));
+    bool positive;
+    assert_near(m->parameters[0].drift, 0.6 / sqrt(60), 1e-15);
+    assert_near(m->parameters[0].drift_back, 0, 0);
+    assert_near(m->parameters[1].drift, 0.0025, 1e-15);
+    assert_near(m->parameters[1].drift_back, 120, 1e-12);
+    assert_near(m->parameters[2].drift, 0, 0);
+    assert_near(model_noise(m, 0, &positive), 0.002, 1e-15);
+    assert_true(positive);
+    assert_near(model_noise(m, 1, &positive), 0, 0);
+    assert_true(!positive && model_drifts(m));
+    release(&m);
+}
+
 /* What ecosystem's glucose model declares, in the units its lines say or imply. */
 static void check__units_are_carried_through(void **state)
 {
@@ -398,6 +423,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check__fills_what_the_model_promises),
+        cmocka_unit_test(check__drift_and_noise_are_in_the_models_units),
         cmocka_unit_test(check__units_are_carried_through),
         cmocka_unit_test(check__doses_arrive_in_the_unit_of_their_state),
         cmocka_unit_test(check__spreads_are_those_of_the_transformed_parameter),

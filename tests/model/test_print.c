@@ -209,6 +209,20 @@ static void print__one_text_for_one_model(void **state)
     assert_string_equal(a, b);
     mem_free(a);
     mem_free(b);
+    a = canonical(HEAD "[covariates]\nW 1\n[parameters]\n"
+                       "k = 1 1/h drifts sd 0.50 per 1 d lognormal sd 1 on W\n"
+                       "j = 2 mg normal sd 1 drifts sd 1 ug per 5 min back over 7.0 d\n"
+                       "[equations]\n"
+                       "d/dt(A) = -k*A noise 1 mg per 5 min init j\n"
+                       "d/dt(B) = k*A noise 2 ug per 1 h positive unit mg\n");
+    b = canonical(a);
+    assert_non_null(strstr(a, "  on W  drifts sd 0.5 per 1 d\n"));
+    assert_non_null(strstr(a, "  drifts sd 1 ug per 5 min back over 7 d\n"));
+    assert_non_null(strstr(a, "  init j  noise 1 mg per 5 min\n"));
+    assert_non_null(strstr(a, "  noise 2 ug per 1 h positive  "));
+    assert_string_equal(a, b);
+    mem_free(a);
+    mem_free(b);
 }
 
 int main(void)
