@@ -1,0 +1,33 @@
+#ifndef MODEL_FOLLOW_H
+#define MODEL_FOLLOW_H
+
+#include "model/model.h"
+
+/* follow - a model as a filter sees it, compiled from the same text: every parameter that
+ * drifts is moved by one more state, L, off on its transformed scale, with dL/dt =
+ * -L/tau; all states begin anywhere, and where they begin is the only direction there is,
+ * so that with a unit matrix in the place of sensitivities the evaluator's derivatives of
+ * outputs and of jumps are those by the states.
+ *
+ * Outcomes, what is plausible and what may be tried are not in it, nor steps of one
+ * length and a period before the beginning: that is the model's own. Called by track. */
+
+struct follow {
+    struct model *model; /* states: those of the original, then one for each drift */
+    size_t states, drifts;
+    size_t drift[MODEL_PARAMETERS_MAX]; /* the original's parameter */
+    size_t written;                     /* parameters of the text */
+    size_t first;        /* direction of the first state's beginning; the others follow */
+    struct arena *arena; /* of what was added to the text */
+};
+
+/* ERR_RANGE where text and states together are more than a model holds. */
+enum err follow_new(const struct model *model, struct follow **follow);
+void follow_destroy(struct follow **follow);
+
+/* The parameters of its model [model_parameters] from those of the original, natural
+ * scale, and from where its states begin [states]. */
+void follow_parameters(const struct follow *follow, const struct model *original,
+                       const double *parameters, const double *states, double *out);
+
+#endif
