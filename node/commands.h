@@ -11,6 +11,8 @@
  *   command_model.c      model list, check, show, fmt, explain
  *   command_simulate.c   model simulate, plot
  *   command_calibrate.c  calibrate
+ *   command_forecast.c   forecast
+ *   command_watch.c      watch
  *   command_policy.c     policy key, new, sign, show, check, install
  *   command_study.c      study fetch, list, show, entry, decline
  *   command_preview.c    study preview, approve
@@ -43,6 +45,7 @@ enum err command_model_explain(struct cli *cli);
 
 enum err command_calibrate(struct cli *cli);
 enum err command_forecast(struct cli *cli);
+enum err command_watch(struct cli *cli);
 
 enum err command_policy_key(struct cli *cli);
 enum err command_policy_new(struct cli *cli);

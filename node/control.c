@@ -51,6 +51,7 @@ static const struct control_verb verbs[] = {
     {"audit export", CONTROL_OFFICER, "output"},
     {"report officer", CONTROL_OFFICER, "output deployments"},
     {"forecast", CONTROL_CLINICIAN | CONTROL_OFFICER, "study until at"},
+    {"watch", CONTROL_CLINICIAN | CONTROL_OFFICER, "study until ahead"},
 };
 
 const struct control_verb *control_verb_at(size_t index)

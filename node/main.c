@@ -84,6 +84,17 @@ static const struct cli_option forecast_options[] = {
      "forecast for these times; whenever something was measured later unless given",
      false, false},
 };
+static const struct cli_option watch_options[] = {
+    {"model", 0, "MODEL", "the twin's model; with the file's own prior", false, false},
+    {"prior", 0, "FILE", "a prior of that model instead, as `prior show -o` writes it",
+     false, false},
+    {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
+    {"until", 0, "TIME",
+     "fit to measurements up to then, follow the later ones; half of them unless given",
+     false, false},
+    {"ahead", 0, "TIME", "foretell readings so long before they come, as '30 min'", false,
+     false},
+};
 static const struct cli_option policy_new_options[] = {
     {"from", 0, "FILE",
      "an older policy to take lines and studies from; the next version", false, false},
@@ -237,6 +248,14 @@ static const struct cli_command commands[] = {
      "stored.",
      "gemel-node forecast 48 --study sbp --until 2 -C st-anna", COUNT(forecast_options),
      command_forecast},
+    {"watch", "PATIENT", "follow a patient's twin reading by reading",
+     "Fits the twin to the measurements up to --until, then takes the later ones as they "
+     "came: each is predicted from all before it, and moves the states and whatever the "
+     "model says drifts. Readings further off than 4 sd are set aside. Doses and "
+     "covariates count whenever they are. Times are in the model's unit. Nothing is "
+     "stored.",
+     "gemel-node watch 48 --study sbp --until 2 -C st-anna", COUNT(watch_options),
+     command_watch},
     {"policy key", "FILE", "make an officer's key, in a file of its own",
      "Prints the public half, which the policy names. The file belongs on the officer's "
      "machine, not on the node's.",

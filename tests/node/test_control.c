@@ -41,6 +41,7 @@ static const struct {
     {"audit export", false, false, true, "output"},
     {"report officer", false, false, true, "output deployments"},
     {"forecast", false, true, true, "study until at"},
+    {"watch", false, true, true, "study until ahead"},
 };
 #define VERBS (sizeof expected / sizeof *expected)
 
@@ -260,7 +261,8 @@ static const struct cli_command commands[] = {
     DEED("ledger show", deed),      DEED("audit show", deed),
     DEED("audit verify", deed),     DEED("audit export", export),
     DEED("report officer", export), DEED("forecast", deed),
-    DEED("import", deed),           DEED("serve", serve)};
+    DEED("watch", deed),            DEED("import", deed),
+    DEED("serve", serve)};
 static const struct cli_program program = {"gemel-node", "a node", commands,
                                            sizeof commands / sizeof *commands};
 
