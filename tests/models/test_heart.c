@@ -27,6 +27,10 @@
 #define STROKES                                                                          \
     "Mitchell and Schaeffer 2003, run independently, up- and downstroke included"
 #define FRIDERICIA "Fridericia, Acta Med Scand 53:469, 1920"
+#define TANAKA "Tanaka et al., J Am Coll Cardiol 37:153, 2001: 208 - 0.7 age"
+#define KARVONEN "a share of the reserve between rest and the largest rate"
+#define LAG "closed form: one time constant leaves 1/e"
+#define HALF_WORK "work 0.5 1 @ 2 min;work 0 1 @ 10 min"
 #define SOTALOL "label of sotalol: QTc 10 to 40 ms more"
 
 static const struct figure figures[] = {
@@ -293,6 +297,17 @@ static const struct figure figures[] = {
     {"heart/qt", "HR=60", "", "QTcF", VALUE, 5, 1, 5, 400, 5, 0, FRIDERICIA},
     {"heart/qt", "HR=60", "oral 160 mg @ 5 h every 12 h 6 times", "QT", RANGE, 5, 0.1, 77,
      25, 15, 0, SOTALOL},
+    /* Heart rate: rest and the largest rate; half of the reserve, which is reached and
+     * left to 1/e in one time constant each; more than all of it is all of it. */
+    {"heart/heart_rate", "", "", "HR", RANGE, 0, 1, 60, 0, 1e-9, 0, "rest is at rest"},
+    {"heart/heart_rate", "AGE=60", "", "HRmax", VALUE, 0, 1, 0, 166, 1e-9, 0, TANAKA},
+    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 9, 1, 9, 122.5, 1e-3, 0, KARVONEN},
+    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 2 + 37 / 60.0, 1, 2 + 37 / 60.0,
+     122.5 - 57.5 / M_E, 1e-5, 0, LAG},
+    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 10 + 75 / 60.0, 1, 10 + 75 / 60.0,
+     65 + 57.5 / M_E, 1e-3, 0, LAG},
+    {"heart/heart_rate", "WORK=0.6", "work 0.9 1 @ 0 min", "HR", LARGEST, 0, 1, 30, 180,
+     1e-6, 0, KARVONEN},
 };
 
 static const struct courses_one courses[] = {
@@ -300,6 +315,7 @@ static const struct courses_one courses[] = {
     {"heart/ecg", "HR=75", "", {0.1, 0.3, 0.7}},
     {"heart/cell", "CYCLE=500 C=0.5", "", {1, 10, 100, 300}},
     {"heart/qt", "HR=60 HR=80@2", "oral 160 mg @ 1 h", {0.5, 2, 3}},
+    {"heart/heart_rate", "AGE=50 WORK=0.2 WORK=0@3", "work 0.4 1 @ 1 min", {0.5, 2, 3.5}},
     {"heart/circulation",
      "HR=80 AVA=1.2 AR=4 MR=3 REFLEX=1",
      "fluid 300 mL @ 0.2 s for 1 s",
