@@ -323,6 +323,8 @@ enum err command_calibrate(struct cli *cli)
                 "%zu twins fitted, %zu stayed on the prior, %zu records the model cannot "
                 "use\nresearch use only; not a medical device\n",
                 tally.fitted, tally.stayed, tally.skipped);
+        if (!cli_given(cli, "patient"))
+            cli_say(cli, "their parameters: --patient ID for one, --json for all");
         if (tally.skipped)
             cli_partial(cli);
     } else {

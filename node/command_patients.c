@@ -87,8 +87,11 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
            "missing");
     for (size_t i = 0; i < dataset_columns(dataset); i++) {
         const struct dataset_column *c = dataset_column(dataset, i);
-        printf("%-12s %-12s %-16s %-10s %9zu %9zu\n", c->column, c->role,
-               c->name ? c->name : "", c->unit ? c->unit : "", c->used, c->missing);
+        if (strcmp(c->role, "ignored") == 0)
+            printf("%-12s %-12s %s\n", c->column, c->role, c->name ? c->name : "");
+        else
+            printf("%-12s %-12s %-16s %-10s %9zu %9zu\n", c->column, c->role,
+                   c->name ? c->name : "", c->unit ? c->unit : "", c->used, c->missing);
     }
     for (size_t i = 0; i < dataset_notes(dataset); i++)
         printf("note: %s\n", dataset_note(dataset, i));

@@ -364,10 +364,12 @@ enum err command_policy_show(struct cli *cli)
     if (node_open(cli_directory(cli), &node) != ERR_OK)
         return control_elsewhere(cli, NULL);
     enum err result = ERR_OK;
-    if (node->policy)
+    if (node->policy) {
         show(cli, node->policy);
-    else
-        result = reason_set(REASON_NO_POLICY);
+    } else {
+        reason_set(REASON_NO_POLICY);
+        result = err_hint("officers make one: gemel-node policy key, new, sign, install");
+    }
     node_destroy(&node);
     return result;
 }
