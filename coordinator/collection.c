@@ -12,7 +12,7 @@ bool collection_came(const struct collection *c, size_t place, enum phase phase)
     return c->members[place].came[phase];
 }
 
-const uint8_t *collection_key(const struct collection *c, size_t place)
+static const uint8_t *key_of(const struct collection *c, size_t place)
 {
     return c->plan.participants.items + place * KEY_BYTES;
 }
@@ -20,7 +20,7 @@ const uint8_t *collection_key(const struct collection *c, size_t place)
 bool collection_is_of(const struct collection *c, size_t place,
                       const uint8_t member[KEY_BYTES])
 {
-    return memcmp(collection_key(c, place), member, KEY_BYTES) == 0;
+    return memcmp(key_of(c, place), member, KEY_BYTES) == 0;
 }
 
 struct view *collection_list(const struct collection *c, enum phase phase, size_t *count)
@@ -127,7 +127,7 @@ void collection_summed(const struct collection *c, struct bytes *keys)
     for (size_t i = 0; c->answers[PHASE_CONFIRM].size && i < c->plan.participants.count;
          i++)
         if (collection_came(c, i, PHASE_MASK))
-            bytes_append(keys, collection_key(c, i), KEY_BYTES);
+            bytes_append(keys, key_of(c, i), KEY_BYTES);
 }
 
 const size_t *collection_blamed(const struct collection *c, size_t *count)
@@ -392,7 +392,7 @@ size_t collection_leavers(const struct collection *c, uint8_t member[KEY_BYTES],
         if (c->members[i].why == REASON_NONE)
             continue;
         if (count++ == 0) {
-            memcpy(member, collection_key(c, i), KEY_BYTES);
+            memcpy(member, key_of(c, i), KEY_BYTES);
             *why = c->members[i].why;
         }
     }
@@ -407,8 +407,8 @@ enum err collection_restore(struct collection *c, enum phase phase, size_t place
     if (place >= c->plan.participants.count || phase >= PHASE_END)
         return err_set(ERR_VERIFY, "a kept message is of nobody in the plan");
     c->restoring = true;
-    enum reason reason = collection_take(c, collection_key(c, place),
-                                         phase_question(phase), body, &fresh, &failure);
+    enum reason reason = collection_take(c, key_of(c, place), phase_question(phase), body,
+                                         &fresh, &failure);
     c->restoring = false;
     return reason == REASON_NONE
                ? ERR_OK

@@ -74,7 +74,6 @@ enum err coord_unmask_close(struct collection *c);
 
 /* Whether the member at `place` got as far as this phase's message. */
 bool collection_came(const struct collection *c, size_t place, enum phase phase);
-const uint8_t *collection_key(const struct collection *c, size_t place);
 /* Whether a signed claim is the sender's own. */
 bool collection_is_of(const struct collection *c, size_t place,
                       const uint8_t member[KEY_BYTES]);

@@ -198,11 +198,6 @@ enum err coordinator_create(const char *folder, const char *name, const char *en
     return ERR_OK;
 }
 
-enum err coordinator_settings(const char *folder, struct conf **conf)
-{
-    return home_settings(folder, &kind, conf);
-}
-
 /* --- the roster
  * ------------------------------------------------------------------------------ */
 

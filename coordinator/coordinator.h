@@ -44,9 +44,6 @@ enum err coordinator_create(const char *folder, const char *name, const char *en
 enum err coordinator_open(const char *folder, struct coordinator **coordinator);
 void coordinator_destroy(struct coordinator **coordinator);
 
-/* The settings alone, for commands that must work beside a running daemon. */
-enum err coordinator_settings(const char *folder, struct conf **conf);
-
 /* Take a newer roster into force: signature by the pinned governance key, order, and our
  * own keys in it. */
 enum err coordinator_roster(struct coordinator *coordinator, struct view signed_roster);

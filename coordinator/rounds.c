@@ -13,8 +13,9 @@
 /* --- what there is
  * ---------------------------------------------------------------------------- */
 
-enum err rounds_joined(struct coordinator *c, const struct coord_study *study,
-                       struct bytes *keys)
+/* Ascending. */
+static enum err who_joined(struct coordinator *c, const struct coord_study *study,
+                           struct bytes *keys)
 {
     struct query *query;
     bool row;
@@ -73,7 +74,7 @@ static enum err choose_call(struct coordinator *c, const struct clock *clock,
 {
     struct bytes summed = {0};
     *call = (struct call){.stay = study->terms.hospitals_min};
-    enum err result = rounds_joined(c, study, &call->keys);
+    enum err result = who_joined(c, study, &call->keys);
     call->joined = call->keys.size / KEY_BYTES;
     if (result == ERR_OK)
         result = attempts_summed(c, study->terms.study, study->chain.length + 1, &summed);

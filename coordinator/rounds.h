@@ -28,9 +28,6 @@ enum err rounds_advance(struct coordinator *coordinator, const struct clock *clo
                         const struct coord_study *study, enum rounds_outcome *outcome,
                         char told[256]);
 
-enum err rounds_joined(struct coordinator *coordinator, const struct coord_study *study,
-                       struct bytes *keys); /* ascending */
-
 /* What a study waits for, one sentence, for replies and status. */
 enum err rounds_waiting(struct coordinator *coordinator, const struct clock *clock,
                         const struct coord_study *study, char text[256]);

@@ -190,7 +190,7 @@ void load_tell(int pipe, const struct load_note *note)
         _exit(1); /* the parent is gone */
 }
 
-void load_tell_failure(int pipe)
+static void tell_failure(int pipe)
 {
     struct load_note note = {.kind = LOAD_FAILED, .code = err_code()};
     snprintf(note.text, sizeof note.text, "%s", err_text());
@@ -229,7 +229,7 @@ static void become(const struct trial *trial, const char *endpoint, uint32_t pro
     enum err result = endpoint ? load_nodes(&trial->cast, endpoint, process, pipe)
                                : load_center(&trial->cast, pipe);
     if (result != ERR_OK)
-        load_tell_failure(pipe);
+        tell_failure(pipe);
     _exit(result != ERR_OK);
 }
 

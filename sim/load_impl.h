@@ -53,7 +53,6 @@ struct load_note {
     uint64_t frames, peak_kib; /* DONE, the coordinator's and its front's together */
 };
 void load_tell(int pipe, const struct load_note *note);
-void load_tell_failure(int pipe);
 double load_now(void);         /* seconds of the steady clock */
 double load_cpu_seconds(void); /* of this process, all threads */
 double load_cpu_seconds_of(pid_t process);

@@ -129,7 +129,6 @@ enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GOOD, CLI_BAD };
 const char *cli_style(const struct cli *cli, enum cli_style style);
 size_t
 cli_width(const struct cli *cli); /* columns of stdout; 80 where it is no terminal */
-bool cli_is_unicode(const struct cli *cli); /* may blocks and bars be drawn? */
 
 /* A picture on stdout, as wide as that is. */
 void cli_sketch(const struct cli *cli, const struct plot *plot);

@@ -42,8 +42,6 @@ struct view roster_bytes(const struct roster *roster);         /* as received, s
 /* NULL when there is no such member. */
 const struct member *roster_by_key(const struct roster *roster,
                                    const uint8_t key[KEY_BYTES]);
-const struct member *roster_by_curve(const struct roster *roster,
-                                     const uint8_t curve[KEY_BYTES]);
 
 bool roster_valid(const struct member *member, uint64_t now);
 

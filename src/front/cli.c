@@ -291,11 +291,6 @@ size_t cli_width(const struct cli *cli)
     return cli->out.width;
 }
 
-bool cli_is_unicode(const struct cli *cli)
-{
-    return cli->out.unicode;
-}
-
 /* --- the command that every program has
  * --------------------------------------------------------- */
 
@@ -779,7 +774,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 
 void cli_sketch(const struct cli *cli, const struct plot *plot)
 {
-    struct sketch_paper paper = {cli_width(cli), SKETCH_ROWS, cli_is_unicode(cli),
+    struct sketch_paper paper = {cli_width(cli), SKETCH_ROWS, cli->out.unicode,
                                  *cli_style(cli, CLI_BOLD) != '\0'};
     char *text = sketch_plot(plot, &paper);
     fputs(text, stdout);

@@ -17,11 +17,6 @@ static const struct {
 #undef COLUMN_ROLE
 };
 
-const char *role_word(enum role role)
-{
-    return roles[role].word;
-}
-
 bool column_missing(const char *field)
 {
     return *field == '\0' || strcmp(field, ".") == 0 || strcmp(field, "NA") == 0;

@@ -47,8 +47,6 @@ enum role {
         ROLES
 };
 
-const char *role_word(enum role role);
-
 struct column {
     struct dataset_column public;
     enum role role;

@@ -177,15 +177,6 @@ const struct member *roster_by_key(const struct roster *roster,
     return NULL;
 }
 
-const struct member *roster_by_curve(const struct roster *roster,
-                                     const uint8_t curve[KEY_BYTES])
-{
-    for (size_t i = 0; i < roster->fields.members.count; i++)
-        if (same_key(roster->fields.members.items[i].curve, curve))
-            return &roster->fields.members.items[i];
-    return NULL;
-}
-
 bool roster_valid(const struct member *member, uint64_t now)
 {
     return now >= member->valid_from && now < member->valid_to;

@@ -237,13 +237,11 @@ static void filter__leaves_out_who_has_spent_and_goes_on(void **state)
     assert_true(p->refusals > 5);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(filter__leaves_out_who_has_spent_and_goes_on,
                                         set_up, tear_down),
     };
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
