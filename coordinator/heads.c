@@ -1,6 +1,5 @@
 #include "coordinator/heads.h"
 
-#include <string.h>
 
 enum err coord_heads_note(struct coordinator *c, const struct coord_study *study,
                           const uint8_t member[KEY_BYTES], const struct poll *poll)

@@ -1,7 +1,6 @@
 #include "node/account.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"

@@ -5,8 +5,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "node/control.h"
-#include "node/policies.h"
 #include "node/preview.h"
 
 static void fitted(void *context, size_t done, size_t total)

@@ -4,8 +4,8 @@
 
 #include "base/memory.h"
 #include "node/patients.h"
-#include "node/policies.h"
 #include "privacy/accountant.h"
+#include "wire/permit.h"
 
 void crowd_clear(struct crowd *crowd)
 {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/statistic.h"
 #include "node/contribute.h"
 #include "node/heads.h"
 #include "node/newest.h"

@@ -5,10 +5,11 @@
 
 #include "base/memory.h"
 #include "node/exchange.h"
-#include "node/policies.h"
+#include "privacy/accountant.h"
 #include "privacy/mask.h"
 #include "privacy/noise.h"
 #include "privacy/random.h"
+#include "wire/permit.h"
 
 const double preview_deltas[PREVIEW_DELTAS] = {1e-5, 1e-6, 1e-8};
 

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "node/crowd.h"
-#include "privacy/accountant.h"
 #include "wire/phase.h"
 
 /* preview - what a study's next round would make this hospital send, before it does: the

@@ -1,6 +1,5 @@
 #include "sim/commands.h"
 
-#include <string.h>
 
 #include "base/memory.h"
 #include "model/library.h"

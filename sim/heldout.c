@@ -1,7 +1,6 @@
 #include "sim/heldout.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "sim/hospitals.h"

@@ -1,6 +1,5 @@
 #include "sim/storm_impl.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct random *storm_stream(uint64_t seed, const char *what)

@@ -1,7 +1,6 @@
 #include "arguments.h"
 
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
