@@ -1,6 +1,6 @@
 #include "check.h"
 
-#include "base/memory.h"
+#include "every_model.h"
 #include "follow.h"
 #include "language.h"
 
@@ -69,6 +69,11 @@ static void follow__moves_the_parameter_on_its_scale(void **state)
         evaluator_outputs(filters, t, z, NULL, &seen, NULL, NULL);
         assert_relative(seen, f, 1e-14);
     }
+    double lead;
+    assert_ok(evaluator_lead(own, &lead, NULL));
+    assert_near(lead, 2, 0);
+    assert_ok(evaluator_lead(filters, &lead, NULL));
+    assert_near(lead, 0, 0);
     assert_near(rates[2], 0, 0);
     assert_near(rates[3], 0.7 / 3, 1e-15);
     assert_near(rates[4], 0, 0);
@@ -92,7 +97,8 @@ static void follow__directions_are_the_states(void **state)
     struct follow *follow;
     assert_ok(follow_new(model, &follow));
     size_t d = model_directions(follow->model), n = follow->states;
-    double parameters[7] = {0.3, 0.6, 2, 0.2, 3, 0.07, -0.05}, set[12], covariates[] = {82};
+    double parameters[7] = {0.3, 0.6, 2, 0.2, 3, 0.07, -0.05}, set[12],
+           covariates[] = {82};
     double z[5] = {4, 1.5, 0.4, -0.7, 0.3}, side[5], f, up, down;
     double *s = mem_new(d * n, sizeof *s), *d_f = mem_new(d, sizeof *d_f);
     follow_parameters(follow, model, parameters, z, set);
@@ -160,12 +166,27 @@ static void follow__knows_its_limits(void **state)
     }
 }
 
+static void visit(struct model *model)
+{
+    struct follow *follow;
+    assert_ok(follow_new(model, &follow));
+    assert_true(follow->states >= model_states(model));
+    follow_destroy(&follow);
+}
+
+static void follow__takes_every_model_of_the_house(void **state)
+{
+    (void)state;
+    assert_in_range(every_model("models/*/*.twin", visit), 60, 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follow__moves_the_parameter_on_its_scale),
         cmocka_unit_test(follow__directions_are_the_states),
         cmocka_unit_test(follow__knows_its_limits),
+        cmocka_unit_test(follow__takes_every_model_of_the_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

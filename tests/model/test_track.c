@@ -1,6 +1,7 @@
 #include "trial.h"
 
-#include "base/normal.h"
+#include "base/file.h"
+#include "diabetic.h"
 #include "model/forecast.h"
 #include "model/observe.h"
 #include "model/track.h"
@@ -41,12 +42,13 @@ static struct track *follow(struct trial *trial, const struct record *record,
     return track;
 }
 
-/* --- linear and Gaussian: the joint normal distribution of all readings -----------------
+/* --- linear and Gaussian: the joint normal distribution of all readings
+ * -----------------
  *
  * x' = -a (x - b - L) with noise, L' = -L/tau with noise, x(0) = b ~ N(10, 2^2), L(0) = b
- * - 10 beside L's stationary variance; readings of x. With z = (x, L) and Phi(t) = exp(A t)
- * cov(z(t), z(s)) = Phi(t - s) Sigma(s), Sigma(s) = Phi P0 Phi' + int Phi Q Phi', all of
- * sums of exponentials. */
+ * - 10 beside L's stationary variance; readings of x. With z = (x, L) and Phi(t) = exp(A
+ * t) cov(z(t), z(s)) = Phi(t - s) Sigma(s), Sigma(s) = Phi P0 Phi' + int Phi Q Phi', all
+ * of sums of exponentials. */
 
 #define A 0.7
 #define READINGS ((size_t)9)
@@ -83,9 +85,9 @@ static void variance_at(const struct line *line, double t, double sigma[2][2])
             sigma[i / 2][i % 2] +=
                 phi[i / 2][j / 2] * begin[j / 2][j % 2] * phi[i % 2][j % 2];
     }
-    sigma[0][0] += line->noise * line->noise * integral(2 * A, t) +
-                   q * k * k *
-                       (integral(2 * c, t) - 2 * integral(A + c, t) + integral(2 * A, t));
+    sigma[0][0] +=
+        line->noise * line->noise * integral(2 * A, t) +
+        q * k * k * (integral(2 * c, t) - 2 * integral(A + c, t) + integral(2 * A, t));
     sigma[0][1] += q * k * (integral(2 * c, t) - integral(A + c, t));
     sigma[1][0] = sigma[0][1];
     sigma[1][1] += q * integral(2 * c, t);
@@ -98,8 +100,8 @@ static void covariance(const struct line *line, double t, double s, double out[2
     transition(line, t - s, phi);
     variance_at(line, s, sigma);
     for (size_t i = 0; i < 4; i++)
-        out[i / 2][i % 2] = phi[i / 2][0] * sigma[0][i % 2] +
-                            phi[i / 2][1] * sigma[1][i % 2];
+        out[i / 2][i % 2] =
+            phi[i / 2][0] * sigma[0][i % 2] + phi[i / 2][1] * sigma[1][i % 2];
 }
 
 /* 6 at 1 h at once, 8 from 2.5 h to 4.5 h, on top of 10. */
@@ -245,7 +247,8 @@ static void track__is_the_joint_distribution_of_linear_models(void **state)
     }
 }
 
-/* --- without drift: what a calibrated twin foretells -------------------------------------- */
+/* --- without drift: what a calibrated twin foretells
+ * -------------------------------------- */
 
 /* Infusions, lags, doses that move what is there, covariates of all kinds, switches in
  * time: and of one reading alone the sd is that of the engine's own derivatives. */
@@ -310,7 +313,8 @@ static void track__spreads_through_whatever_happens(void **state)
 static void track__is_recursive_least_squares_without_drift(void **state)
 {
     (void)state;
-    static const char *const errors[] = {"add(1.3 mg)", "add(1.3 mg) correlated over 2 h"};
+    static const char *const errors[] = {"add(1.3 mg)",
+                                         "add(1.3 mg) correlated over 2 h"};
     uint64_t seed = 5;
     for (size_t e = 0; e < 2; e++) {
         struct trial trial;
@@ -336,8 +340,7 @@ static void track__is_recursive_least_squares_without_drift(void **state)
                 struct forecast *forecast;
                 assert_ok(twin_new(trial.model, &trial.layout, first, &before));
                 assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
-                assert_ok(
-                    forecast_new(trial.engine, before, whole, prior, &forecast));
+                assert_ok(forecast_new(trial.engine, before, whole, prior, &forecast));
                 const struct track_point *point = &track->points[i - known];
                 assert_near(point->predicted, forecast->points[0].centre, 1e-7);
                 assert_near(point->sd, forecast->points[0].sd, 1e-7);
@@ -354,7 +357,58 @@ static void track__is_recursive_least_squares_without_drift(void **state)
     }
 }
 
-/* --- ahead ----------------------------------------------------------------------------------- */
+/* The first reading after what is known is what a forecast says of it, whatever the
+ * errors are, and whatever the last of them was. */
+static void track__begins_as_a_forecast(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {
+        "prop(0.2)", "prop(0.2) correlated over 3 h",
+        "combined2(add 0.4 mg, prop 0.1) correlated over 3 h",
+        "lognormal(0.2) correlated over 3 h"};
+    static const double values[] = {2.5, 2.6, 5.5, 5, 6, 4.5};
+    for (size_t e = 0; e < 6 * sizeof errors / sizeof *errors; e++) {
+        struct trial trial;
+        char *text = mem_format("model m version 1 \"t\"\ntime h\n[parameters]\n"
+                                "k = 0.2 1/h lognormal sd 0.5 drifts sd 1e-9 per 1 h\n"
+                                "[doses]\niv -> x mg\ndrip -> x mg over 2 h\n"
+                                "[equations]\nd/dt(x) = 1 [mg/h] - k*x init 2 mg\n"
+                                "[observations]\ny : x ~ %s\n",
+                                errors[e / 6]);
+        trial_model(&trial, text);
+        mem_free(text);
+        struct record *record = record_new("1", "h");
+        assert_ok(record_dose(record, 2, "iv", "mg", 3, 0, 50));
+        assert_ok(record_dose(record, 4.5, "drip", "mg", 3, -1, 51));
+        assert_ok(record_dose(record, 6.2, "iv", "mg", 1, 0, 52));
+        for (size_t i = 0; i < 6; i++)
+            assert_ok(record_measurement(record, 1.2 * (double)i, "y", NULL, values[i],
+                                         CENSORED_NOT, i));
+        record_sort(record);
+        struct record *first = record_known(record, e % 6);
+        struct twin *before, *whole;
+        struct forecast *forecast;
+        struct prior *prior;
+        assert_ok(prior_from_model(trial.model, &prior));
+        assert_ok(twin_new(trial.model, &trial.layout, first, &before));
+        assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
+        assert_ok(forecast_new(trial.engine, before, whole, prior, &forecast));
+        struct track *track = follow(&trial, record, e % 6, &exactly);
+        assert_relative(track->points[0].predicted, forecast->points[0].centre, 1e-7);
+        assert_relative(track->points[0].sd, forecast->points[0].sd, 1e-7);
+        track_destroy(&track);
+        forecast_destroy(&forecast);
+        twin_destroy(&before);
+        twin_destroy(&whole);
+        prior_destroy(&prior);
+        record_destroy(&first);
+        record_destroy(&record);
+        trial_clear(&trial);
+    }
+}
+
+/* --- ahead
+ * ----------------------------------------------------------------------------------- */
 
 static const char walk_text[] =
     "model m version 1 \"t\"\ntime h\n[parameters]\n"
@@ -419,7 +473,8 @@ static void track__foretells_what_it_would_predict(void **state)
     trial_clear(&trial);
 }
 
-/* --- readings that say less ------------------------------------------------------------------ */
+/* --- readings that say less
+ * ------------------------------------------------------------------ */
 
 /* Of one unknown number below (above) a limit: mean and variance by Simpson's rule. */
 static void track__limits_leave_the_moments_of_what_is_left(void **state)
@@ -432,13 +487,15 @@ static void track__limits_leave_the_moments_of_what_is_left(void **state)
                         "[observations]\ny : H ~ add(1.3 mg) limits 3 .. 9 mg\n");
     for (int below = 0; below < 2; below++) {
         struct record *record = record_new("1", "h");
-        assert_ok(record_measurement(record, 1, "y", NULL, below ? 2 : 10, CENSORED_NOT,
-                                     0));
+        assert_ok(
+            record_measurement(record, 1, "y", NULL, below ? 2 : 10, CENSORED_NOT, 0));
         struct track *track = follow(&trial, record, 0, &exactly);
         double sums[3] = {0}, step = 0.01;
         for (int i = -2400; i <= 2400; i++) {
             double b = 5 + step * i, u = (b - 5) / 3;
-            double weight = (i == -2400 || i == 2400 ? 1 : i % 2 ? 4 : 2) *
+            double weight = (i == -2400 || i == 2400 ? 1
+                             : i % 2                 ? 4
+                                                     : 2) *
                             exp(-u * u / 2) *
                             normal_cdf(below ? (3 - b) / 1.3 : (b - 9) / 1.3);
             for (int k = 0; k < 3; k++)
@@ -456,7 +513,8 @@ static void track__limits_leave_the_moments_of_what_is_left(void **state)
     trial_clear(&trial);
 }
 
-/* An outlier, and a limit nobody believes, leave everything as it would be without them. */
+/* An outlier, and a limit nobody believes, leave everything as it would be without them.
+ */
 static void track__sets_aside_what_is_far_off(void **state)
 {
     (void)state;
@@ -510,7 +568,8 @@ static void track__positive_states_stay_so(void **state)
     }
 }
 
-/* --- consistency ------------------------------------------------------------------------------ */
+/* --- consistency
+ * ------------------------------------------------------------------------------ */
 
 /* A rate that drifts, in a model that is not linear, carried in steps of a hundredth of
  * an hour: what is left of readings is standard normal, one not telling of the next. */
@@ -547,7 +606,8 @@ static void track__innovations_are_standard_normal(void **state)
     assert_near(sum, 0, 3 * sqrt(COUNT));
     assert_near(next, 0, 3 * sqrt(COUNT));
     double median, low, high, off;
-    track_parameter(track, trial.model, &trial.layout, 0, COUNT - 1, &median, &low, &high);
+    track_parameter(track, trial.model, &trial.layout, 0, COUNT - 1, &median, &low,
+                    &high);
     off = log(0.5 * exp(l) / median) / log(high / median) * 1.96;
     assert_true(fabs(off) < 3 && low < median);
     track_destroy(&track);
@@ -555,7 +615,8 @@ static void track__innovations_are_standard_normal(void **state)
     trial_clear(&trial);
 }
 
-/* --- what is refused --------------------------------------------------------------------------- */
+/* --- what is refused
+ * --------------------------------------------------------------------------- */
 
 static void track__refuses_what_it_cannot(void **state)
 {
@@ -576,10 +637,11 @@ static void track__refuses_what_it_cannot(void **state)
     record_destroy(&record);
     trial_clear(&trial);
 
-    trial_model(&trial, "model m version 1 \"t\"\ntime h\n[parameters]\n"
-                        "b = 5 mg normal sd 3 drifts sd 1 mg per 1 h\n"
-                        "[equations]\nd/dt(x) = x*x*b/(1 [mg^2*h]) init 1 mg\n"
-                        "[observations]\ny : x ~ add(1 mg)\nz : x - b ~ lognormal(0.1)\n");
+    trial_model(&trial,
+                "model m version 1 \"t\"\ntime h\n[parameters]\n"
+                "b = 5 mg normal sd 3 drifts sd 1 mg per 1 h\n"
+                "[equations]\nd/dt(x) = x*x*b/(1 [mg^2*h]) init 1 mg\n"
+                "[observations]\ny : x ~ add(1 mg)\nz : x - b ~ lognormal(0.1)\n");
     record = record_new("1", "h");
     assert_ok(record_measurement(record, 0, "y", NULL, 1, CENSORED_NOT, 0));
     assert_ok(record_measurement(record, 5, "y", NULL, 1, CENSORED_NOT, 1));
@@ -627,12 +689,108 @@ static void track__of_nothing_is_empty(void **state)
     trial_clear(&trial);
 }
 
-int main(void)
+/* --- diabetics (nightly)
+ * ----------------------------------------------------------------------- */
+
+enum { PEOPLE = 8, DAYS = 7, CALIBRATION = 3 };
+enum filter { PERSISTENCE, OPEN, CONSTANT, DRIFTING, PERSONAL, FILTERS };
+
+struct score {
+    size_t count;
+    double squares;
+};
+
+/* What the filter says of reading k, so many readings before it. */
+static void score_one(struct trial *trial, const struct prior *prior,
+                      const struct record *record, enum filter filter, size_t ahead,
+                      struct score *score)
 {
+    size_t day = 288, n = record->measurement_count,
+           known = filter == PERSONAL ? CALIBRATION * day : 0;
+    struct record *first = record_known(record, known);
+    struct track_options options = {.ahead = 5 * (double)ahead};
+    struct track *track = NULL;
+    struct twin *before, *whole;
+    double *f = mem_new(n, sizeof *f), phi[MODEL_PARAMETERS_MAX];
+    assert_ok(twin_new(trial->model, &trial->layout, first, &before));
+    assert_ok(twin_new(trial->model, &trial->layout, record, &whole));
+    for (size_t a = 0; a < prior->p; a++)
+        phi[a] = prior->effects[a * prior->k];
+    if (filter == OPEN)
+        assert_ok(twin_predict(trial->engine, whole, phi, NULL, f, NULL));
+    if (filter > OPEN)
+        assert_ok(track_new(trial->engine, before, whole, prior, &options, &track));
+    for (size_t k = CALIBRATION * day + 24; k < n; k++) {
+        double said = filter == PERSISTENCE ? record->measurements[k - ahead].value
+                      : filter == OPEN      ? f[k]
+                                            : track->points[k - known].foretold;
+        double off = record->measurements[k].value - said;
+        score->squares += off * off;
+        score->count++;
+    }
+    track_destroy(&track);
+    twin_destroy(&before);
+    twin_destroy(&whole);
+    record_destroy(&first);
+    mem_free(f);
+}
+
+/* In which order filters come when the model is not the truth, and how far off each is
+ * (docs/statistics.md, "Following"). */
+static void track__personal_and_drifting_is_best(void **state)
+{
+    (void)state;
+    static const char *const names[FILTERS] = {"the last value", "the prior, open loop",
+                                               "SI constant", "SI drifts",
+                                               "SI drifts, fitted first"};
+    struct bytes file = {0};
+    static const double published[FILTERS][2] = {
+        {32.3, 53.0}, {37.6, 37.6}, {22.8, 27.8}, {18.4, 23.4}, {16.3, 20.9}};
+    double rms[FILTERS][2];
+    assert_ok(
+        file_read(SOURCE_DIR "/models/diabetes/glucose.twin", MODEL_TEXT_MAX, &file));
+    for (enum filter filter = 0; filter < FILTERS; filter++) {
+        char *text = mem_text_n((const char *)file.data, file.size);
+        char *drift = strstr(text, "drifts sd 0.5 per 1 d");
+        if (filter == CONSTANT)
+            memset(drift, ' ', strlen("drifts sd 0.5 per 1 d"));
+        struct trial trial;
+        struct prior *prior;
+        trial_model(&trial, text);
+        assert_ok(prior_from_model(trial.model, &prior));
+        struct score scores[2] = {{0}};
+        for (uint64_t seed = 1; seed <= PEOPLE; seed++) {
+            struct record *record = diabetic_record(seed, DAYS);
+            for (size_t half = 0; half < 2; half++)
+                score_one(&trial, prior, record, filter, 6 + 6 * half, &scores[half]);
+            record_destroy(&record);
+        }
+        for (size_t half = 0; half < 2; half++)
+            rms[filter][half] = sqrt(scores[half].squares / (double)scores[half].count);
+        print_message("%-24s %5.1f %5.1f mg/dL\n", names[filter], rms[filter][0],
+                      rms[filter][1]);
+        prior_destroy(&prior);
+        trial_clear(&trial);
+        mem_free(text);
+    }
+    bytes_free(&file);
+    for (size_t i = 0; i < FILTERS; i++)
+        for (size_t half = 0; half < 2; half++)
+            assert_near(rms[i][half], published[i][half], 0.2);
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest nightly[] = {
+        cmocka_unit_test(track__personal_and_drifting_is_best),
+    };
+    if (count > 1 && strcmp(arguments[1], "nightly") == 0)
+        return cmocka_run_group_tests(nightly, NULL, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(track__is_the_joint_distribution_of_linear_models),
         cmocka_unit_test(track__spreads_through_whatever_happens),
         cmocka_unit_test(track__is_recursive_least_squares_without_drift),
+        cmocka_unit_test(track__begins_as_a_forecast),
         cmocka_unit_test(track__foretells_what_it_would_predict),
         cmocka_unit_test(track__limits_leave_the_moments_of_what_is_left),
         cmocka_unit_test(track__sets_aside_what_is_far_off),

@@ -14,7 +14,7 @@ set_source_files_properties(${random} PROPERTIES COMPILE_OPTIONS "${AS_GENERATED
 test_program(test_grammar model/grammar SEES src/model LINK floor_model)
 target_sources(test_grammar PRIVATE ${random})
 target_compile_definitions(test_grammar PRIVATE RANDOM_COMPILED=${RANDOM_COMPILED})
-nightly(test_grammar test_fit)
+nightly(test_grammar test_fit test_track)
 
 # Builds that must go red.
 sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
