@@ -46,6 +46,7 @@ enum err command_model_explain(struct cli *cli);
 enum err command_calibrate(struct cli *cli);
 enum err command_forecast(struct cli *cli);
 enum err command_watch(struct cli *cli);
+enum err command_whatif(struct cli *cli);
 
 enum err command_policy_key(struct cli *cli);
 enum err command_policy_new(struct cli *cli);

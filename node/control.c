@@ -51,6 +51,8 @@ static const struct control_verb verbs[] = {
     {"report officer", CONTROL_OFFICER, "output deployments"},
     {"forecast", CONTROL_CLINICIAN | CONTROL_OFFICER, "study until at"},
     {"watch", CONTROL_CLINICIAN | CONTROL_OFFICER, "study until ahead"},
+    {"whatif", CONTROL_CLINICIAN | CONTROL_OFFICER,
+     "study until at dose set sweep want draws show output"},
 };
 
 const struct control_verb *control_verb_at(size_t index)

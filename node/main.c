@@ -95,6 +95,36 @@ static const struct cli_option watch_options[] = {
     {"ahead", 0, "TIME", "foretell readings so long before they come, as '30 min'", false,
      false},
 };
+static const struct cli_option whatif_options[] = {
+    {"model", 0, "MODEL", "the twin's model; with the file's own prior", false, false},
+    {"prior", 0, "FILE", "a prior of that model instead, as `prior show -o` writes it",
+     false, false},
+    {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
+    {"until", 0, "TIME",
+     "use measurements up to then only, which is now; all, and the last is now, unless "
+     "given",
+     false, false},
+    {"at", 0, "FROM:STEP:TO",
+     "the times to look at, from now on; courses end at the last", false, false},
+    {"dose", 0, "DOSES",
+     "an alternative: what is given from now on, 'INPUT AMOUNT UNIT @ TIME UNIT [for "
+     "DURATION UNIT] [every INTERVAL UNIT N times]', several with ';' between them",
+     false, true},
+    {"set", 0, "NAME=VALUE",
+     "in every alternative, a parameter's or covariate's other value", false, true},
+    {"sweep", 0, "NAME",
+     "alternatives for each value that NAME may have (NAME=FROM..TO: only these); of a "
+     "dose, its amount",
+     false, false},
+    {"want", 0, "CONDITION",
+     "print how likely it is that this holds, likeliest first, as in 'min(Cp) > 5 [mg/L]'",
+     false, true},
+    {"draws", 0, "N", "so many draws of what is not known of the patient; 500 unless given",
+     false, false},
+    {"show", 0, "NAME", "the observation to picture; the first unless given", false,
+     false},
+    {"output", 'o', "FILE", "write the picture there, as SVG", false, false},
+};
 static const struct cli_option policy_new_options[] = {
     {"from", 0, "FILE",
      "an older policy to take lines and studies from; the next version", false, false},
@@ -256,6 +286,17 @@ static const struct cli_command commands[] = {
      "stored.",
      "gemel-node watch 48 --study sbp --until 2 -C st-anna", COUNT(watch_options),
      command_watch},
+    {"whatif", "PATIENT", "what other doses, or other settings, would lead to",
+     "Fits the patient's twin as forecast does, and carries the plan on record and the "
+     "alternatives through the same draws of what is not known of the patient. Prints what "
+     "the model declares under [outcomes] (else the highest and lowest of what is observed) "
+     "with 90 % intervals, and how likely it is that what is wanted holds. Only what the "
+     "model lists under [what-if] may be tried, within its range. Times are in the model's "
+     "unit. Nothing is stored, and nothing decided.",
+     "gemel-node whatif 2 --model theophylline --at 24.5:0.5:96 --dose 'oral 300 mg @ 25 h "
+     "every 12 h 6 times' --sweep oral=300..400 --want 'min(Cp) > 4 [mg/L] over 61 h .. 96 "
+     "h' -C ward",
+     COUNT(whatif_options), command_whatif},
     {"policy key", "FILE", "make an officer's key, in a file of its own",
      "Prints the public half, which the policy names. The file belongs on the officer's "
      "machine, not on the node's.",

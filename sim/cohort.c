@@ -267,7 +267,7 @@ static enum err settle(const struct drawing *d, struct member *members, size_t c
             courses[i] = (struct outcome_course){
                 .twin = open[i]->twin,
                 .parameters = open[i]->patient.parameters,
-                .from = design->times[0],
+                .from = fmin(design->times[0], twin_start(open[i]->twin)),
                 .until = design->times[design->time_count - 1],
             };
         outcomes_all(d->engine, courses, asked);

@@ -25,9 +25,10 @@ struct outcomes {
     bool *plausible;           /* [model_plausibles] */
 };
 
-/* The course of these natural-scale parameters [model parameters] from the first row of
- * the twin, or `from` if that is earlier, until `until`, which comes later. Windows of a
- * period begin at its multiples. */
+/* The course of these natural-scale parameters [model parameters] from `from` until
+ * `until`, which comes later. Windows of a period begin at its multiples. The twin's run
+ * begins with its first row, or at `from` if that is earlier: where it is not, what was
+ * before counts for nothing but the states. */
 struct outcome_course {
     const struct twin *twin;
     const double *parameters;
@@ -39,7 +40,7 @@ struct outcome_course {
 };
 void outcomes_all(struct engine *engine, struct outcome_course *courses, size_t count);
 
-/* Of one. */
+/* Of one, from the twin's first row on, or `from` if that is earlier. */
 enum err outcomes_new(struct engine *engine, const struct twin *twin,
                       const double *parameters, double from, double until,
                       struct outcomes **outcomes);

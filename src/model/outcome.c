@@ -79,19 +79,18 @@ static struct request *queue_next(void *context)
     struct queue *queue = context;
     while (queue->next < queue->end) {
         struct outcome_course *course = queue->next++;
-        double start = fmin(course->from, twin_start(course->twin));
-        if (!(course->until > start)) {
+        if (!(course->until > course->from)) {
             course->err = err_set(ERR_RANGE, "a course from %g to %g has no outcomes",
-                                  start, course->until);
+                                  course->from, course->until);
             continue;
         }
         struct errand *errand = mem_new(1, sizeof *errand);
         errand->course = course;
-        errand->scan = scan_new(queue->model, start, course->until);
+        errand->scan = scan_new(queue->model, course->from, course->until);
         errand->request = (struct request){
             .schedule = twin_request(course->twin).schedule,
             .parameters = course->parameters,
-            .start = start,
+            .start = fmin(course->from, twin_start(course->twin)),
             .reads = &course->until,
             .read_count = 1,
             .scan = errand->scan,
@@ -125,7 +124,8 @@ enum err outcomes_new(struct engine *engine, const struct twin *twin,
                       const double *parameters, double from, double until,
                       struct outcomes **outcomes)
 {
-    struct outcome_course course = {twin, parameters, from, until, NULL, ERR_OK};
+    struct outcome_course course = {
+        twin, parameters, fmin(from, twin_start(twin)), until, NULL, ERR_OK};
     outcomes_all(engine, &course, 1);
     *outcomes = course.outcomes;
     return course.err;

@@ -42,6 +42,7 @@ static const struct {
     {"report officer", false, false, true, "output deployments"},
     {"forecast", false, true, true, "study until at"},
     {"watch", false, true, true, "study until ahead"},
+    {"whatif", false, true, true, "study until at dose set sweep want draws show output"},
 };
 #define VERBS (sizeof expected / sizeof *expected)
 
@@ -261,8 +262,8 @@ static const struct cli_command commands[] = {
     DEED("ledger show", deed),      DEED("audit show", deed),
     DEED("audit verify", deed),     DEED("audit export", export),
     DEED("report officer", export), DEED("forecast", deed),
-    DEED("watch", deed),            DEED("import", deed),
-    DEED("serve", serve)};
+    DEED("watch", deed),            DEED("whatif", export),
+    DEED("import", deed),           DEED("serve", serve)};
 static const struct cli_program program = {"gemel-node", "a node", commands,
                                            sizeof commands / sizeof *commands};
 
