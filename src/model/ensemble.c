@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "numerics/elementary.h"
 #include "vector.h"
-#include "watch.h"
+#include "feed.h"
 
 /* Of one individual. After so many it is asked whether it is stiff. */
 #define LANE_STEPS_MAX 200000
@@ -40,7 +40,7 @@ struct ensemble {
     lane_set whole, summed;          /* whose requests want everything; want sums */
     struct scan *scans[LANES];       /* NULL: nobody looks at all of the course */
     lane_set scanned;
-    struct watch *watch; /* NULL: nobody has yet */
+    struct feed *feed; /* NULL: nobody has yet */
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
@@ -313,7 +313,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->observed);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
-    watch_destroy(&gone->watch);
+    feed_destroy(&gone->feed);
     mem_free(gone);
     *ensemble = NULL;
 }
@@ -422,8 +422,8 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
 /* Somebody wants to look at all of a course. */
 static enum err begin_scan(struct ensemble *ensemble, size_t lane)
 {
-    if (!ensemble->watch)
-        ensemble->watch = watch_new(ensemble->model, ensemble->simd);
+    if (!ensemble->feed)
+        ensemble->feed = feed_new(ensemble->model, ensemble->simd);
     ensemble->scans[lane] = ensemble->requests[lane]->scan;
     ensemble->scanned |= LANE_BIT(lane);
     return scan_begin(ensemble->scans[lane], ensemble->flows[lane].evaluator);
@@ -633,9 +633,9 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
 /* The step just made, to whoever looks at all of them. */
 static void show_step(struct ensemble *ensemble)
 {
-    const struct watch_lanes of = {ensemble->lanes, ensemble->flows, ensemble->registers,
+    const struct feed_lanes of = {ensemble->lanes, ensemble->flows, ensemble->registers,
                                    ensemble->from, ensemble->to};
-    watch_step(ensemble->watch, &of, ensemble->scans);
+    feed_step(ensemble->feed, &of, ensemble->scans);
     EACH_OF(ensemble->scanned)
     {
         enum err err = scan_refuses(ensemble->scans[l]);

@@ -11,7 +11,7 @@
  * Kronrod's 15 points and its ends, and takes it, or, where what is looked at is not
  * smooth enough for the rule to be right, asks for its halves. Extremes and the moments
  * at which conditions turn are searched for inside a piece, by looks at times of their
- * own. Called by watch.c, which shows eight courses at once, and outcome.c. */
+ * own. Called by feed.c, which shows eight courses at once, and outcome.c. */
 
 struct scan;
 

@@ -9,7 +9,7 @@
  * Integrals come of the samples; extremes and the moments at which conditions turn are
  * searched for between them, by looks at times of their own. The piece has to be smooth:
  * Gauss' rule and Kronrod's agree (scan.c). It knows no solver, window or patient. Called
- * by scan.c and watch.c. */
+ * by scan.c and feed.c. */
 
 #define SIGHT_SAMPLES ((size_t)17)
 

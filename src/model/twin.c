@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "model/unit.h"
 #include "twin_impl.h"
-#include "watch.h"
+#include "feed.h"
 
 /* --- what a twin holds ------------------------------------------------------------- */
 
@@ -525,13 +525,13 @@ static read_function *reading(const struct request *request)
 /* All of a course. */
 static enum err follow_scan(struct run *run, struct scan *scan)
 {
-    struct watch *watch = watch_new(run->flow->model, SIMD_SCALAR);
+    struct feed *feed = feed_new(run->flow->model, SIMD_SCALAR);
     enum err err = scan_begin(scan, run->flow->evaluator);
     if (err == ERR_OK)
-        err = watch_alone(watch, run, scan);
+        err = feed_alone(feed, run, scan);
     if (err == ERR_OK)
         scan_end(scan, run->flow->evaluator);
-    watch_destroy(&watch);
+    feed_destroy(&feed);
     return err;
 }
 

@@ -33,7 +33,7 @@ sabotage(jumps_seen_from_one_side src/model/scan.c model/outcome outcome__of_a_c
   BY "s/span->start = span->shift = sight_value(sight, functional, 0)/span->start = span->shift = sight_value(sight, functional, SIGHT_SAMPLES - 1)/")
 sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formulas_of_time
   BY "s/if (!resolved(scan, sight) .. !whole)/if (0 \\&\\& !resolved(scan, sight) \\&\\& !whole)/")
-sabotage(a_neighbours_step src/model/watch.c model/watch watch__courses_do_not_feel_each_other_or_the_machine
-  BY "s/watch->taken.spot->lane./watch->taken[0]/")
+sabotage(a_neighbours_step src/model/feed.c model/feed feed__courses_do_not_feel_each_other_or_the_machine
+  BY "s/feed->taken.spot->lane./feed->taken[0]/")
 sabotage(generated_of_another_program src/model/generated.c model/generated generated__is_not_run_for_another_program
   BY "s/if (memcmp((.among)->program, hash, HASH_BYTES) != 0)/if (0)/")

@@ -1,6 +1,6 @@
 /* What eight courses come to at once, beside one alone, CVODES, and other machines. */
 
-#include "watch.h"
+#include "feed.h"
 
 #include "course.h"
 #include "model/example.h"
@@ -68,7 +68,7 @@ static double differ(const struct model *model, const struct outcomes *a,
     return most;
 }
 
-static void watch__courses_do_not_feel_each_other_or_the_machine(void **state)
+static void feed__courses_do_not_feel_each_other_or_the_machine(void **state)
 {
     (void)state;
     static double parameters[PEOPLE][MODEL_PARAMETERS_MAX];
@@ -95,7 +95,7 @@ static void watch__courses_do_not_feel_each_other_or_the_machine(void **state)
 }
 
 /* By Tsitouras' method, by Rosenbrock's, and in steps of one length. */
-static void watch__every_method_sees_what_cvodes_does(void **state)
+static void feed__every_method_sees_what_cvodes_does(void **state)
 {
     (void)state;
     static double parameters[PEOPLE][MODEL_PARAMETERS_MAX];
@@ -162,7 +162,7 @@ static bool open_example(struct course *course, const char *name, double *until)
 }
 
 /* Every model of the library that says what a course comes to, as its example is. */
-static void watch__models_of_the_house_as_by_cvodes(void **state)
+static void feed__models_of_the_house_as_by_cvodes(void **state)
 {
     (void)state;
     size_t seen = 0;
@@ -195,9 +195,9 @@ static void watch__models_of_the_house_as_by_cvodes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(watch__courses_do_not_feel_each_other_or_the_machine),
-        cmocka_unit_test(watch__every_method_sees_what_cvodes_does),
-        cmocka_unit_test(watch__models_of_the_house_as_by_cvodes),
+        cmocka_unit_test(feed__courses_do_not_feel_each_other_or_the_machine),
+        cmocka_unit_test(feed__every_method_sees_what_cvodes_does),
+        cmocka_unit_test(feed__models_of_the_house_as_by_cvodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "watch.h"
+#include "feed.h"
 
 #include <math.h>
 
@@ -6,7 +6,7 @@
 
 #define CURVE (LANES_DEGREE + 1)
 
-struct watch {
+struct feed {
     const struct model *model;
     const struct program *program;
     enum simd simd;
@@ -24,27 +24,27 @@ struct watch {
 
 /* --- begin and end ------------------------------------------------------------------ */
 
-static void find_rows(struct watch *watch)
+static void find_rows(struct feed *feed)
 {
-    const struct stream *course = &watch->program->course;
-    size_t states = model_states(watch->model);
-    bool *read = mem_new(watch->program->registers, sizeof *read);
+    const struct stream *course = &feed->program->course;
+    size_t states = model_states(feed->model);
+    bool *read = mem_new(feed->program->registers, sizeof *read);
     for (size_t i = 0; i < course->count; i++) {
         const struct instruction *one = &course->instructions[i];
         read[one->a] = read[one->b] = read[one->c] = true;
     }
     for (size_t i = 0; i < course->result_count; i++)
         read[course->results[i]] = true;
-    watch->rows = mem_new(states, sizeof *watch->rows);
+    feed->rows = mem_new(states, sizeof *feed->rows);
     for (size_t i = 0; i < states; i++)
-        if (read[watch->program->states + i])
-            watch->rows[watch->count++] = i;
+        if (read[feed->program->states + i])
+            feed->rows[feed->count++] = i;
     mem_free(read);
 }
 
-struct watch *watch_new(const struct model *model, enum simd simd)
+struct feed *feed_new(const struct model *model, enum simd simd)
 {
-    struct watch *out = mem_new(1, sizeof *out);
+    struct feed *out = mem_new(1, sizeof *out);
     out->model = model;
     out->program = model->program;
     out->simd = simd;
@@ -58,9 +58,9 @@ struct watch *watch_new(const struct model *model, enum simd simd)
     return out;
 }
 
-void watch_destroy(struct watch **watch)
+void feed_destroy(struct feed **feed)
 {
-    struct watch *gone = *watch;
+    struct feed *gone = *feed;
     if (!gone)
         return;
     mem_free(gone->rows);
@@ -70,21 +70,21 @@ void watch_destroy(struct watch **watch)
     lanes_rows_free(gone->values);
     lanes_rows_free(gone->rules);
     mem_free(gone);
-    *watch = NULL;
+    *feed = NULL;
 }
 
 /* --- in lanes ----------------------------------------------------------------------- */
 
 /* The rows where every lane is at a time of its own. */
-LANES_INLINE void place_rows(const struct watch *watch, const double *t, double *states,
+LANES_INLINE void place_rows(const struct feed *feed, const double *t, double *states,
                              enum simd simd)
 {
     double theta[LANES];
     (void)simd;
-    ROW_LANES theta[l] = (t[l] - watch->begun[l]) / watch->taken[l];
-    for (size_t n = 0; n < watch->count; n++) {
-        const double *c = watch->curves + n * CURVE * LANES;
-        double *out = states + watch->rows[n] * LANES, sum[LANES];
+    ROW_LANES theta[l] = (t[l] - feed->begun[l]) / feed->taken[l];
+    for (size_t n = 0; n < feed->count; n++) {
+        const double *c = feed->curves + n * CURVE * LANES;
+        double *out = states + feed->rows[n] * LANES, sum[LANES];
         ROW_LANES sum[l] = c[LANES_DEGREE * LANES + l];
         for (size_t m = LANES_DEGREE; m-- > 0;)
             ROW_LANES sum[l] = fma(sum[l], theta[l], c[m * LANES + l]);
@@ -93,12 +93,12 @@ LANES_INLINE void place_rows(const struct watch *watch, const double *t, double 
 }
 
 LANES_KINDS(place, simd,
-            (const struct watch *watch, const double *t, double *states, enum simd simd),
-            watch, t, states, simd)
+            (const struct feed *feed, const double *t, double *states, enum simd simd),
+            feed, t, states, simd)
 
 /* One lane of it at any time. */
 struct spot {
-    struct watch *watch;
+    struct feed *feed;
     size_t lane;
     struct flow *flow;
 };
@@ -106,79 +106,77 @@ struct spot {
 static void look(void *context, double t, double *values)
 {
     const struct spot *spot = context;
-    const struct watch *watch = spot->watch;
-    double theta = (t - watch->begun[spot->lane]) / watch->taken[spot->lane];
-    for (size_t n = 0; n < watch->count; n++) {
-        const double *c = watch->curves + n * CURVE * LANES + spot->lane;
+    const struct feed *feed = spot->feed;
+    double theta = (t - feed->begun[spot->lane]) / feed->taken[spot->lane];
+    for (size_t n = 0; n < feed->count; n++) {
+        const double *c = feed->curves + n * CURVE * LANES + spot->lane;
         double sum = c[LANES_DEGREE * LANES];
         for (size_t m = LANES_DEGREE; m-- > 0;)
             sum = fma(sum, theta, c[m * LANES]);
-        watch->x[watch->rows[n]] = sum;
+        feed->x[feed->rows[n]] = sum;
     }
-    evaluator_course(spot->flow->evaluator, t, watch->x, values);
+    evaluator_course(spot->flow->evaluator, t, feed->x, values);
 }
 
 /* What functionals look at, at every time asked for. */
-static void show_all(struct watch *watch, const struct watch_lanes *of)
+static void show_all(struct feed *feed, const struct feed_lanes *of)
 {
-    const struct program *program = watch->program;
+    const struct program *program = feed->program;
     double *time = of->registers + program->time * (size_t)LANES;
     double *states = of->registers + program->states * (size_t)LANES;
     for (size_t i = 0; i < SIGHT_SAMPLES; i++) {
-        const double *t = watch->t[i];
+        const double *t = feed->t[i];
         ROW_LANES
         {
             double late = t[l] < of->to[l] ? t[l] : of->to[l];
             time[l] = late > of->from[l] ? late : of->from[l];
         }
-        place(watch, t, states, watch->simd);
-        vector_run(&program->course, of->registers, watch->simd);
-        for (size_t v = 0; v < watch->width; v++) {
+        place(feed, t, states, feed->simd);
+        vector_run(&program->course, of->registers, feed->simd);
+        for (size_t v = 0; v < feed->width; v++) {
             const double *from =
                 of->registers + program->course.results[v] * (size_t)LANES;
-            double *to = watch->values + (v * SIGHT_SAMPLES + i) * LANES;
+            double *to = feed->values + (v * SIGHT_SAMPLES + i) * LANES;
             ROW_LANES to[l] = from[l];
         }
     }
-    sight_rules(watch->model, watch->t[0], watch->values, watch->rules, watch->simd);
+    sight_rules(feed->model, feed->t[0], feed->values, feed->rules, feed->simd);
 }
 
 /* Whose scans ask for something more; when, into t. */
-static lane_set find_asking(struct watch *watch, struct scan *const *scans,
-                            lane_set among)
+static lane_set find_asking(struct feed *feed, struct scan *const *scans, lane_set among)
 {
     lane_set asking = 0;
     EACH_OF(among)
     {
-        if (!scan_asks(scans[l], watch->asked[l]))
+        if (!scan_asks(scans[l], feed->asked[l]))
             continue;
         asking |= LANE_BIT(l);
         for (size_t i = 0; i < SIGHT_SAMPLES; i++)
-            watch->t[i][l] = watch->asked[l][i];
+            feed->t[i][l] = feed->asked[l][i];
     }
     return asking;
 }
 
-void watch_step(struct watch *watch, const struct watch_lanes *of,
-                struct scan *const *scans)
+void feed_step(struct feed *feed, const struct feed_lanes *of, struct scan *const *scans)
 {
     lane_set asking = 0;
     const double *now = lanes_times(of->lanes);
-    lane_set stand = lanes_curves(of->lanes, watch->rows, watch->count, watch->curves,
-                                  watch->begun, watch->taken);
+    lane_set stand = lanes_curves(of->lanes, feed->rows, feed->count, feed->curves,
+                                  feed->begun, feed->taken);
     EACH_OF(stand)
     if (scans[l]) {
         scan_open(scans[l], now[l]);
         asking |= LANE_BIT(l);
     }
-    while ((asking = find_asking(watch, scans, asking))) {
-        show_all(watch, of);
+    while ((asking = find_asking(feed, scans, asking))) {
+        show_all(feed, of);
         EACH_OF(asking)
         {
-            struct spot spot = {watch, l, &of->flows[l]};
-            const struct sight sight = {
-                watch->model, watch->asked[l], watch->values + l, watch->rules + l,
-                look,         &spot,           watch->probe};
+            struct spot spot = {feed, l, &of->flows[l]};
+            const struct sight sight = {feed->model,     feed->asked[l], feed->values + l,
+                                        feed->rules + l, look,           &spot,
+                                        feed->probe};
             scan_see(scans[l], &sight);
         }
     }
@@ -189,41 +187,40 @@ void watch_step(struct watch *watch, const struct watch_lanes *of,
 static void look_alone(void *context, double t, double *values)
 {
     const struct spot *spot = context;
-    double *x = spot->watch->x;
+    double *x = spot->feed->x;
     if (spot->flow->ode)
         ode_within(spot->flow->ode, t, x);
     evaluator_course(spot->flow->evaluator, t, x, values);
 }
 
 /* What is smooth until `to`. */
-static enum err show(struct watch *watch, struct flow *flow, struct scan *scan, double to)
+static enum err show(struct feed *feed, struct flow *flow, struct scan *scan, double to)
 {
-    struct spot spot = {watch, 0, flow};
-    const struct sight sight = {watch->model, watch->asked[0], watch->values,
-                                watch->rules, look_alone,      &spot,
-                                watch->probe};
+    struct spot spot = {feed, 0, flow};
+    const struct sight sight = {feed->model, feed->asked[0], feed->values, feed->rules,
+                                look_alone,  &spot,          feed->probe};
     scan_open(scan, to);
-    while (scan_asks(scan, watch->asked[0])) {
+    while (scan_asks(scan, feed->asked[0])) {
         for (size_t i = 0; i < SIGHT_SAMPLES; i++) {
-            watch->t[i][0] = watch->asked[0][i];
-            look_alone(&spot, watch->asked[0][i], watch->probe);
-            for (size_t v = 0; v < watch->width; v++)
-                watch->values[(v * SIGHT_SAMPLES + i) * LANES] = watch->probe[v];
+            feed->t[i][0] = feed->asked[0][i];
+            look_alone(&spot, feed->asked[0][i], feed->probe);
+            for (size_t v = 0; v < feed->width; v++)
+                feed->values[(v * SIGHT_SAMPLES + i) * LANES] = feed->probe[v];
         }
-        sight_rules(watch->model, watch->t[0], watch->values, watch->rules, watch->simd);
+        sight_rules(feed->model, feed->t[0], feed->values, feed->rules, feed->simd);
         scan_see(scan, &sight);
     }
     return scan_refuses(scan);
 }
 
 /* To the next stop, step by step. */
-static enum err advance(struct watch *watch, struct run *run, struct scan *scan)
+static enum err advance(struct feed *feed, struct run *run, struct scan *scan)
 {
     struct flow *flow = run->flow;
     double to = run_wall(run), reached = flow->t;
     if (!flow->ode) {
         flow->t = fmax(to, flow->t);
-        return show(watch, flow, scan, flow->t);
+        return show(feed, flow, scan, flow->t);
     }
     enum err err = ERR_OK;
     if (flow->t < to)
@@ -231,7 +228,7 @@ static enum err advance(struct watch *watch, struct run *run, struct scan *scan)
     while (err == ERR_OK && reached < to) {
         err = ode_step(flow->ode, to, &reached);
         if (err == ERR_OK)
-            err = show(watch, flow, scan, fmin(reached, to));
+            err = show(feed, flow, scan, fmin(reached, to));
     }
     if (err == ERR_OK && flow->t < to)
         ode_within(flow->ode, to, flow->x);
@@ -239,11 +236,11 @@ static enum err advance(struct watch *watch, struct run *run, struct scan *scan)
     return err;
 }
 
-enum err watch_alone(struct watch *watch, struct run *run, struct scan *scan)
+enum err feed_alone(struct feed *feed, struct run *run, struct scan *scan)
 {
     enum err err = ERR_OK;
     while (err == ERR_OK && !run_ended(run)) {
-        err = advance(watch, run, scan);
+        err = advance(feed, run, scan);
         if (err == ERR_OK && run_reads(run))
             run->read++;
         else if (err == ERR_OK)
