@@ -274,8 +274,8 @@ static const struct cli_command commands[] = {
      "ones, "
      "each with the interval in which a measurement falls with a probability of 80 and "
      "of 95 %: what is not known of the patient, and the residual error. Doses and "
-     "covariates count whenever they are. Times are in the model's unit. Nothing is "
-     "stored.",
+     "covariates count whenever they are. Of a model with [outcomes], what the course ahead "
+     "comes to, with 90 % intervals. Times are in the model's unit. Nothing is stored.",
      "gemel-node forecast 48 --study sbp --until 2 -C st-anna", COUNT(forecast_options),
      command_forecast},
     {"watch", "PATIENT", "follow a patient's twin reading by reading",

@@ -7,8 +7,10 @@
 
 #include "base/memory.h"
 #include "front/sketch.h"
+#include "node/whatif.h"
 
 #define CURVE_TIMES ((size_t)81)
+#define OUTCOME_DRAWS 200
 
 static const char *const low_keys[FORECAST_LEVELS] = {"low_80", "low_95"};
 static const char *const high_keys[FORECAST_LEVELS] = {"high_80", "high_95"};
@@ -187,6 +189,31 @@ static enum err add_curves(const struct asking *a, struct json *json)
     return err;
 }
 
+/* What the model says that a course comes to, of what lies between what is known and the
+ * last forecast. It takes nothing from a forecast that there is none. */
+static enum err add_outcomes(const struct asking *a, struct json *json)
+{
+    const struct json *rows = json_get(json, "forecast");
+    double last = json_get_real(json_at(rows, json_count(rows) - 1), "time");
+    struct json *outcomes = NULL;
+    const struct whatif_question question = {.model = a->q->model,
+                                             .layout = a->q->layout,
+                                             .prior = a->q->prior,
+                                             .record = a->q->record,
+                                             .until = a->q->until,
+                                             .times = &last,
+                                             .time_count = 1,
+                                             .draws = OUTCOME_DRAWS};
+    if (model_outcomes(a->q->model) == 0)
+        return ERR_OK;
+    enum err err = whatif_planned(&question, &outcomes);
+    if (err == ERR_OK)
+        json_set(json, "outcomes", outcomes);
+    else if (err == ERR_NUMERIC || err == ERR_RANGE)
+        json_set_text(json, "no_outcomes", err_text());
+    return err == ERR_NUMERIC || err == ERR_RANGE ? ERR_OK : err;
+}
+
 static struct json *begin_json(const struct asking *a)
 {
     struct json *json = json_new_object();
@@ -226,6 +253,8 @@ enum err outlook_json(const struct outlook_question *question, struct json **jso
         err = add_forecasts(&a, *json);
     if (err == ERR_OK)
         err = add_curves(&a, *json);
+    if (err == ERR_OK)
+        err = add_outcomes(&a, *json);
     if (err != ERR_OK)
         json_destroy(json);
     engine_destroy(&a.engine);
@@ -334,6 +363,40 @@ static void print_table(const struct cli *cli, const struct json *json)
     }
 }
 
+/* A window a row. */
+static void print_outcomes(const struct cli *cli, const struct json *json)
+{
+    const struct json *list = json_get(json, "outcomes");
+    const char *why = json_get_text(json, "no_outcomes");
+    if (why)
+        printf("no outcomes: %s\n", why);
+    if (json_count(list) == 0)
+        return;
+    printf("\n%s%-16s %10s %10s  %10s   %s%s\n", cli_style(cli, CLI_BOLD), "outcome",
+           "from", "to", "median", "90 % interval", cli_style(cli, CLI_PLAIN));
+    for (size_t i = 0; i < json_count(list); i++) {
+        const struct json *one = json_at(list, i);
+        size_t n;
+        double *from = column(one, "from", &n), *to = column(one, "to", &n),
+               *low = column(one, "low_90", &n), *high = column(one, "high_90", &n),
+               *median = column(one, "median", &n), *missing = column(one, "missing", &n);
+        for (size_t w = 0; w < n; w++) {
+            printf("%-16s %10.4g %10.4g  %10.4g   %.4g to %.4g %s",
+                   json_get_text(one, "name"), from[w], to[w], median[w], low[w], high[w],
+                   json_get_text(one, "unit"));
+            if (missing[w] > 0)
+                printf(", none in %.1f %%", 100 * missing[w]);
+            printf("\n");
+        }
+        mem_free(from);
+        mem_free(to);
+        mem_free(low);
+        mem_free(high);
+        mem_free(median);
+        mem_free(missing);
+    }
+}
+
 void outlook_print(const struct cli *cli, const struct json *json)
 {
     const struct json *curves = json_get(json, "curves");
@@ -347,6 +410,7 @@ void outlook_print(const struct cli *cli, const struct json *json)
     if (reason && *reason)
         printf("the twin stays on the prior: %s\n", reason);
     print_table(cli, json);
+    print_outcomes(cli, json);
     for (size_t i = 0; i < json_count(curves); i++) {
         const char *quantity = json_get_text(json_at(curves, i), "quantity");
         if (json_count(json_get(json_at(curves, i), "time")) == 0)

@@ -350,22 +350,29 @@ static struct json *alternative_json(const struct asking *a,
     return json;
 }
 
+static enum err carry_all(struct asking *a, const struct alternative *one,
+                          struct twin **twin, struct tallied *t)
+{
+    size_t draws = a->q->draws;
+    enum err err = twin_new(a->seen, a->q->layout, one->record, twin);
+    if (err == ERR_OK)
+        err = tallied_new(a, one, *twin, t);
+    for (size_t i = 0; err == ERR_OK && i < draws; i += BLOCK) {
+        size_t count = draws - i < BLOCK ? draws - i : BLOCK;
+        carry(a, one, *twin, t, i, count);
+        a->done += count;
+        if (a->q->progress && !a->q->progress(a->q->context, a->done, a->count * draws))
+            err = err_set(ERR_INTERRUPTED, "stopped; nothing is kept");
+    }
+    return err;
+}
+
 static enum err try_one(struct asking *a, const struct alternative *one,
                         struct json **json)
 {
     struct twin *twin = NULL;
     struct tallied t = {0};
-    size_t draws = a->q->draws;
-    enum err err = twin_new(a->seen, a->q->layout, one->record, &twin);
-    if (err == ERR_OK)
-        err = tallied_new(a, one, twin, &t);
-    for (size_t i = 0; err == ERR_OK && i < draws; i += BLOCK) {
-        size_t count = draws - i < BLOCK ? draws - i : BLOCK;
-        carry(a, one, twin, &t, i, count);
-        a->done += count;
-        if (a->q->progress && !a->q->progress(a->q->context, a->done, a->count * draws))
-            err = err_set(ERR_INTERRUPTED, "stopped; nothing is kept");
-    }
+    enum err err = carry_all(a, one, &twin, &t);
     if (err == ERR_OK)
         *json = alternative_json(a, one, &t);
     tallied_clear(a, &t);
@@ -440,42 +447,69 @@ static enum err check(const struct whatif_question *q)
     return ERR_OK;
 }
 
+/* Everything that is needed before an alternative can be tried. */
+static enum err prepare(struct asking *a)
+{
+    const struct whatif_question *q = a->q;
+    enum err err = check(q);
+    if (err == ERR_OK)
+        err = find_now(a);
+    if (err == ERR_OK)
+        err = wanted_new(a);
+    if (err == ERR_OK) {
+        const struct alternatives_question plans = {
+            q->model,      a->known, a->now,       q->doses,
+            q->dose_count, q->sets,  q->set_count, q->sweep,
+        };
+        err = alternatives_new(&plans, &a->alternatives, &a->count);
+    }
+    if (err == ERR_OK)
+        err = learn(a);
+    if (err != ERR_OK)
+        return err;
+    const struct engine_options options = {ENGINE_LANES, COURSE_TOLERANCE};
+    a->observations = model_observations(a->seen);
+    a->outputs = model_states(a->seen) + model_derived(a->seen) + a->observations;
+    a->engine = engine_new(a->seen, q->layout, &options);
+    return ERR_OK;
+}
+
+static void clear(struct asking *a)
+{
+    engine_destroy(&a->engine);
+    draws_destroy(&a->draws);
+    fit_destroy(&a->fit);
+    alternatives_free(a->alternatives, a->count);
+    model_destroy(&a->wanted);
+    record_destroy(&a->known);
+}
+
 enum err whatif_json(const struct whatif_question *question, struct json **json)
 {
     struct asking a = {.q = question};
-    enum err err = check(question);
-    if (err == ERR_OK)
-        err = find_now(&a);
-    if (err == ERR_OK)
-        err = wanted_new(&a);
+    enum err err = prepare(&a);
     if (err == ERR_OK) {
-        const struct alternatives_question plans = {question->model,
-                                                    a.known,
-                                                    a.now,
-                                                    question->doses,
-                                                    question->dose_count,
-                                                    question->sets,
-                                                    question->set_count,
-                                                    question->sweep};
-        err = alternatives_new(&plans, &a.alternatives, &a.count);
-    }
-    if (err == ERR_OK)
-        err = learn(&a);
-    if (err == ERR_OK) {
-        a.observations = model_observations(a.seen);
-        a.outputs = model_states(a.seen) + model_derived(a.seen) + a.observations;
-        const struct engine_options options = {ENGINE_LANES, COURSE_TOLERANCE};
-        a.engine = engine_new(a.seen, question->layout, &options);
         *json = begin_json(&a);
         err = try_all(&a, *json);
         if (err != ERR_OK)
             json_destroy(json);
     }
-    engine_destroy(&a.engine);
-    draws_destroy(&a.draws);
-    fit_destroy(&a.fit);
-    alternatives_free(a.alternatives, a.count);
-    model_destroy(&a.wanted);
-    record_destroy(&a.known);
+    clear(&a);
+    return err;
+}
+
+enum err whatif_planned(const struct whatif_question *question, struct json **outcomes)
+{
+    struct asking a = {.q = question};
+    struct twin *twin = NULL;
+    struct tallied t = {0};
+    enum err err = prepare(&a);
+    if (err == ERR_OK)
+        err = carry_all(&a, a.alternatives, &twin, &t);
+    if (err == ERR_OK)
+        *outcomes = outcomes_json(&a, &t);
+    tallied_clear(&a, &t);
+    twin_destroy(&twin);
+    clear(&a);
     return err;
 }

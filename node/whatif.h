@@ -12,7 +12,8 @@
  * The twin is fitted to what is known, as for a forecast; every alternative is carried
  * through the same draws of what is not known of the patient (model/draw), and what its
  * course comes to (model/outcome) from now until the last of the times is summed up over
- * them. It ranks; it decides nothing and treats nobody. Called by node/command_whatif. */
+ * them. It ranks; it decides nothing and treats nobody. Called by
+ * node/command_whatif and node/outlook. */
 
 #define WHATIF_TIMES_MAX ((size_t)2000)
 #define WHATIF_DRAWS_MIN ((size_t)20)
@@ -41,6 +42,9 @@ struct whatif_question {
 /* Errors are those of alternatives_new, of a text with a condition that is none, and
  * ERR_NUMERIC for a course that cannot be computed at the mode. */
 enum err whatif_json(const struct whatif_question *question, struct json **json);
+
+/* Of the plan on record alone, a list as the `outcomes` of an alternative. */
+enum err whatif_planned(const struct whatif_question *question, struct json **outcomes);
 
 /* Tables on stdout. */
 void whatif_print(const struct cli *cli, const struct json *json);

@@ -1,5 +1,7 @@
 #include "node/outlook.h"
 
+#include <math.h>
+
 #include "base/memory.h"
 #include "check.h"
 
@@ -17,15 +19,20 @@ struct place {
 };
 
 /* Measured on days 0, 1, 2 and 3; the record counts in hours. */
-static void place_open(struct place *place)
+static void place_open_text(struct place *place, const char *text)
 {
-    assert_ok(model_parse(line, strlen(line), "line", &place->model));
+    assert_ok(model_parse(text, strlen(text), "line", &place->model));
     assert_ok(prior_layout(place->model, &place->layout));
     assert_ok(prior_from_model(place->model, &place->prior));
     place->record = record_new("anna", "h");
     for (size_t i = 0; i < 4; i++)
         assert_ok(record_measurement(place->record, 24 * (double)i, "seen", NULL,
                                      110 + 3 * (double)i, CENSORED_NOT, i));
+}
+
+static void place_open(struct place *place)
+{
+    place_open_text(place, line);
 }
 
 static void place_close(struct place *place)
@@ -96,11 +103,52 @@ static void outlook__forecasts_when_it_is_told(void **state)
     place_close(&place);
 }
 
+/* Until day 0.5 nothing is known of the slope but the prior, N(2, 1): from then to day 3
+ * it rises by 2.5 of it. One reading's likelihood cannot move it: it was at time 0. */
+static void outlook__says_what_the_course_ahead_comes_to(void **state)
+{
+    (void)state;
+    struct place place;
+    struct json *json;
+    char *text = mem_format("%s[outcomes]\nrise = end(height) - start(height)\n"
+                            "never = first(height > 1000)\n",
+                            line);
+    place_open_text(&place, text);
+    struct outlook_question question = question_of(&place, 0.5);
+    assert_ok(outlook_json(&question, &json));
+    const struct json *list = json_get(json, "outcomes"), *rise = json_at(list, 0);
+    double z = 1.6448536269514722, se = 2.5 * 2.1 / sqrt(100);
+    assert_int_equal(json_count(list), 2);
+    assert_string_equal(json_get_text(rise, "name"), "rise");
+    assert_near(json_as_real(json_at(json_get(rise, "from"), 0)), 0.5, 0);
+    assert_near(json_as_real(json_at(json_get(rise, "to"), 0)), 3, 0);
+    assert_near(json_as_real(json_at(json_get(rise, "mode"), 0)), 5, 1e-6);
+    assert_near(json_as_real(json_at(json_get(rise, "median"), 0)), 5, 3 * se);
+    assert_near(json_as_real(json_at(json_get(rise, "high_90"), 0)), 5 + 2.5 * z, 3 * se);
+    assert_near(json_as_real(json_at(json_get(rise, "low_90"), 0)), 5 - 2.5 * z, 3 * se);
+    assert_near(json_as_real(json_at(json_get(json_at(list, 1), "missing"), 0)), 1, 0);
+    json_destroy(&json);
+    place_close(&place);
+    mem_free(text);
+    /* Where it is not finite, the forecast stays. */
+    text = mem_format("%s[outcomes]\nrise = max(1/(height - height))\n", line);
+    place_open_text(&place, text);
+    question = question_of(&place, 0.5);
+    assert_ok(outlook_json(&question, &json));
+    assert_null(json_get(json, "outcomes"));
+    assert_true(strstr(json_get_text(json, "no_outcomes"), "is not finite") != NULL);
+    assert_int_equal(json_count(json_get(json, "forecast")), 3);
+    json_destroy(&json);
+    place_close(&place);
+    mem_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outlook__forecasts_what_was_measured_later),
         cmocka_unit_test(outlook__forecasts_when_it_is_told),
+        cmocka_unit_test(outlook__says_what_the_course_ahead_comes_to),
     };
     return cmocka_run_group_tests_name("outlook", tests, NULL, NULL);
 }
