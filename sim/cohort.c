@@ -1,7 +1,9 @@
 #include "sim/cohort.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/csv.h"
 #include "base/memory.h"
@@ -70,7 +72,6 @@ struct drawing {
     const struct cohort_design *design;
     struct prior_layout layout;
     struct prior *prior;
-    struct engine *engine;
     struct random *random;
     size_t outputs;  /* states + derived + observations */
     size_t measured; /* measurements of a patient */
@@ -78,6 +79,7 @@ struct drawing {
 
 /* Patients are drawn one after the other, and simulated so many at once. */
 #define COHORT_BLOCK 64
+#define SHIFTS_MAX ((size_t)32) /* threads */
 
 struct member {
     struct cohort_patient patient;
@@ -245,14 +247,13 @@ static enum err draw_again(const struct drawing *d, struct member *member)
                        member->patient.id, DRAWS_MAX);
     if (!member->redraws)
         member->redraws = redraws_new(d->design->seed, member->patient.id);
-    if (d->design->rejected)
-        ++*d->design->rejected;
     return draw_person(d, member->redraws, member);
 }
 
 /* Whoever is not plausible is drawn anew, until everybody is. A course that cannot be run
  * to its end is no patient's either. */
-static enum err settle(const struct drawing *d, struct member *members, size_t count)
+static enum err settle(const struct drawing *d, struct engine *engine,
+                       struct member *members, size_t count)
 {
     const struct cohort_design *design = d->design;
     struct outcome_course courses[COHORT_BLOCK];
@@ -270,7 +271,7 @@ static enum err settle(const struct drawing *d, struct member *members, size_t c
                 .from = fmin(design->times[0], twin_start(open[i]->twin)),
                 .until = design->times[design->time_count - 1],
             };
-        outcomes_all(d->engine, courses, asked);
+        outcomes_all(engine, courses, asked);
         left = 0;
         for (size_t i = 0; i < asked; i++) {
             struct outcome_course *one = &courses[i];
@@ -310,46 +311,139 @@ static void members_free(struct member *members)
     mem_free(members);
 }
 
-/* Patients first to first + count - 1, as many as there can be: the first that cannot be
- * drawn, simulated or taken ends the cohort. */
-static enum err draw_block(struct drawing *d, struct member *members, size_t first,
-                           size_t count, cohort_take *take, void *context)
-{
+/* --- so many blocks at once as there are processors -----------------------------------
+ */
+
+/* A thread's: who is drawn in it, and an engine of its own. */
+struct shift {
+    const struct drawing *d;
+    struct engine *engine;
+    struct member *members; /* [COHORT_BLOCK] */
     struct twin_course courses[COHORT_BLOCK];
-    enum err err = ERR_OK, taken = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        members[i].patient.id = first + i;
-        members[i].draws = 0;
-        err = draw_person(d, d->random, &members[i]);
+    size_t count;
+    enum err err;
+    char why[300];
+    pthread_t thread;
+    bool started;
+};
+
+static size_t shifts_of(const struct cohort_design *design)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t blocks = (design->patients + COHORT_BLOCK - 1) / COHORT_BLOCK,
+           most = blocks < SHIFTS_MAX ? blocks : SHIFTS_MAX;
+    return online > 1 && most > 1 ? ((size_t)online < most ? (size_t)online : most) : 1;
+}
+
+static struct shift *shifts_new(const struct drawing *d, size_t count)
+{
+    struct shift *shifts = mem_new(count, sizeof *shifts);
+    for (size_t s = 0; s < count; s++) {
+        shifts[s].d = d;
+        shifts[s].engine = engine_new(d->model, &d->layout, NULL);
+        shifts[s].members = members_new(d);
     }
-    if (err == ERR_OK && d->design->plausible && model_plausibles(d->model))
-        err = settle(d, members, count);
-    for (size_t i = 0; i < count; i++)
-        courses[i] = (struct twin_course){members[i].twin, members[i].patient.parameters,
-                                          members[i].out, ERR_OK};
-    if (err == ERR_OK)
-        twin_simulate_all(d->engine, courses, count, d->design->times,
-                          d->design->time_count);
-    for (size_t i = 0; err == ERR_OK && taken == ERR_OK && i < count; i++) {
-        struct cohort_patient *patient = &members[i].patient;
-        taken = courses[i].err;
-        if (taken != ERR_OK)
-            taken = twin_simulate(d->engine, courses[i].twin, courses[i].parameters,
-                                  d->design->times, d->design->time_count,
-                                  courses[i].out); /* whose sentence this is */
-        if (taken == ERR_OK)
-            taken = measure_all(d, &members[i]);
+    return shifts;
+}
+
+static void shifts_free(struct shift *shifts, size_t count)
+{
+    for (size_t s = 0; s < count; s++) {
+        engine_destroy(&shifts[s].engine);
+        members_free(shifts[s].members);
+    }
+    mem_free(shifts);
+}
+
+/* Nobody of this block is taken. */
+static void give_up(struct shift *shift, enum err err)
+{
+    shift->err = err;
+    snprintf(shift->why, sizeof shift->why, "%s", err_text());
+}
+
+/* Everything about a block but the draws and the order in which people are taken. */
+static void *work(void *context)
+{
+    struct shift *shift = context;
+    const struct drawing *d = shift->d;
+    struct member *members = shift->members;
+    if (shift->err == ERR_OK && d->design->plausible && model_plausibles(d->model)) {
+        enum err err = settle(d, shift->engine, members, shift->count);
+        if (err != ERR_OK)
+            give_up(shift, err);
+    }
+    if (shift->err != ERR_OK)
+        return NULL;
+    for (size_t i = 0; i < shift->count; i++)
+        shift->courses[i] = (struct twin_course){
+            members[i].twin, members[i].patient.parameters, members[i].out, ERR_OK};
+    twin_simulate_all(shift->engine, shift->courses, shift->count, d->design->times,
+                      d->design->time_count);
+    return NULL;
+}
+
+/* From `id` on, as many as there are; returns the next one. */
+static size_t draw_shift(const struct drawing *d, struct shift *shift, size_t id)
+{
+    shift->err = ERR_OK;
+    for (shift->count = 0; shift->count < COHORT_BLOCK && id <= d->design->patients;
+         id++) {
+        struct member *member = &shift->members[shift->count++];
+        member->patient.id = id;
+        member->draws = 0;
+        enum err err = draw_person(d, d->random, member);
+        if (err != ERR_OK) {
+            give_up(shift, err);
+            return SIZE_MAX; /* and nobody behind */
+        }
+    }
+    return id;
+}
+
+static void work_all(struct shift *shifts, size_t count)
+{
+    for (size_t s = 1; s < count; s++)
+        shifts[s].started =
+            pthread_create(&shifts[s].thread, NULL, work, &shifts[s]) == 0;
+    work(&shifts[0]); /* this thread works too, so that none at all is enough */
+    for (size_t s = 1; s < count; s++) {
+        if (shifts[s].started)
+            pthread_join(shifts[s].thread, NULL);
         else
-            taken = err_wrap("patient %zu", patient->id);
-        if (taken == ERR_OK)
-            taken = take(context, patient);
+            work(&shifts[s]);
     }
-    for (size_t i = 0; i < count; i++) {
-        twin_destroy(&members[i].twin);
-        record_destroy(&members[i].patient.record);
-        random_destroy(&members[i].redraws);
+}
+
+/* In order; the first that cannot be simulated or taken ends the cohort. */
+static enum err take_shift(const struct shift *shift, cohort_take *take, void *context)
+{
+    const struct drawing *d = shift->d;
+    if (shift->err != ERR_OK)
+        return err_set(shift->err, "%s", shift->why);
+    for (size_t i = 0; i < shift->count; i++) {
+        struct member *member = &shift->members[i];
+        const struct twin_course *course = &shift->courses[i];
+        if (d->design->rejected)
+            *d->design->rejected += member->draws;
+        if (course->err != ERR_OK) { /* whose sentence this is */
+            (void)twin_simulate(shift->engine, course->twin, course->parameters,
+                                d->design->times, d->design->time_count, course->out);
+            return err_wrap("patient %zu", member->patient.id);
+        }
+        if (measure_all(d, member) != ERR_OK || take(context, &member->patient) != ERR_OK)
+            return err_code();
     }
-    return err == ERR_OK ? taken : err;
+    return ERR_OK;
+}
+
+static void clear_shift(struct shift *shift)
+{
+    for (size_t i = 0; i < COHORT_BLOCK; i++) {
+        twin_destroy(&shift->members[i].twin);
+        record_destroy(&shift->members[i].patient.record);
+        random_destroy(&shift->members[i].redraws);
+    }
 }
 
 enum err cohort_each(const struct model *model, const struct cohort_design *design,
@@ -361,21 +455,25 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
     if (prior_layout(model, &d.layout) != ERR_OK ||
         prior_from_model(model, &d.prior) != ERR_OK)
         return err_code();
-    d.engine = engine_new(model, &d.layout, NULL);
     d.random = random_new_seeded(seed);
     d.outputs = model_states(model) + model_derived(model) + model_observations(model);
     for (size_t o = 0; o < model_observations(model); o++)
         d.measured += design->observed[o] ? design->time_count : 0;
-    struct member *members = members_new(&d);
+    size_t count = shifts_of(design);
+    struct shift *shifts = shifts_new(&d, count);
     enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < design->patients; i += COHORT_BLOCK) {
-        size_t left = design->patients - i;
-        err = draw_block(&d, members, i + 1, left < COHORT_BLOCK ? left : COHORT_BLOCK,
-                         take, context);
+    for (size_t i = 0; err == ERR_OK && i < design->patients; i += count * COHORT_BLOCK) {
+        size_t id = i + 1;
+        for (size_t s = 0; s < count; s++)
+            id = draw_shift(&d, &shifts[s], id);
+        work_all(shifts, count);
+        for (size_t s = 0; err == ERR_OK && s < count; s++)
+            err = take_shift(&shifts[s], take, context);
+        for (size_t s = 0; s < count; s++)
+            clear_shift(&shifts[s]);
     }
-    members_free(members);
+    shifts_free(shifts, count);
     random_destroy(&d.random);
-    engine_destroy(&d.engine);
     prior_destroy(&d.prior);
     return err;
 }

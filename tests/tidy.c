@@ -43,7 +43,8 @@ static const struct {
 /* The patient half of the model floor: the coordinator could not read a patient if it
  * wanted to. */
 static const char *const hidden_from_coordinator[] = {
-    "model/twin.h", "model/fit.h", "model/forecast.h", "model/update.h"};
+    "model/twin.h", "model/fit.h", "model/forecast.h", "model/update.h",
+    "model/outcome.h", "model/draw.h"};
 
 /* One door a dependency: a header beginning so is included by these files only. */
 static const struct {

@@ -405,9 +405,65 @@ static void cohort__implausible_patients_are_drawn_anew(void **state)
     record_destroy(&doses);
 }
 
+struct listed {
+    double rate[500], left[500];
+    size_t count;
+};
+
+static enum err list_patient(void *context, const struct cohort_patient *patient)
+{
+    struct listed *listed = context;
+    assert_int_equal(patient->id, listed->count + 1); /* in order */
+    listed->rate[listed->count] = patient->parameters[0];
+    listed->left[listed->count++] = patient->record->measurements[1].value;
+    return ERR_OK;
+}
+
+/* Blocks of a larger cohort are computed side by side, and who is drawn anew in one of
+ * them has draws of his own: the first patients are those of a small cohort, to the bit.
+ */
+static void cohort__larger_ones_begin_like_small_ones(void **state)
+{
+    (void)state;
+    const char *text = "model m version 1\ntime h\n"
+                       "[parameters]\nk = 0.1 1/h (0.01, 1) lognormal sd 0.3\n"
+                       "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"
+                       "[observations]\nleft : A ~ add(1 mg)\n"
+                       "[plausible]\nend(A)/max(A) > exp(-1)\n";
+    static const size_t counts[] = {30, 150, 500};
+    static struct listed listed[3];
+    size_t rejected[3] = {0};
+    struct model *model;
+    assert_ok(model_parse(text, strlen(text), "m", &model));
+    struct record *doses = record_new("cohort", "h");
+    assert_ok(regimen_dose("iv 100 mg @ 0 h", 0, doses));
+    const double times[] = {0, 10};
+    const bool observed[] = {true};
+    for (size_t i = 0; i < 3; i++) {
+        struct cohort_design design = {.patients = counts[i],
+                                       .doses = doses,
+                                       .times = times,
+                                       .time_count = 2,
+                                       .observed = observed,
+                                       .seed = 6,
+                                       .plausible = true,
+                                       .rejected = &rejected[i]};
+        assert_ok(cohort_each(model, &design, list_patient, &listed[i]));
+        assert_int_equal(listed[i].count, counts[i]);
+        for (size_t k = 0; i > 0 && k < counts[i - 1]; k++) {
+            assert_true(listed[i].rate[k] == listed[i - 1].rate[k]);
+            assert_true(listed[i].left[k] == listed[i - 1].left[k]);
+        }
+    }
+    assert_true(rejected[0] > 10 && rejected[1] > rejected[0]);
+    record_destroy(&doses);
+    model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cohort__larger_ones_begin_like_small_ones),
         cmocka_unit_test(cohort__draws_parameters_from_the_prior),
         cmocka_unit_test(cohort__draws_measurements_around_the_truth),
         cmocka_unit_test(cohort__draws_errors_that_remember),

@@ -176,3 +176,5 @@ sabotage(everybody_served sim/queue.c sim/queue queue__waits_as_erlang_says
   BY "s/ && (double)place->served < place->servers//")
 sabotage(nobody_turned_away sim/queue.c sim/queue queue__loses_as_erlang_says
   BY "s/bool turned = (double)place->here >= place->places/bool turned = false/")
+sabotage(draws_of_everybody_else sim/cohort.c sim/cohort cohort__larger_ones_begin_like_small_ones
+  BY "s/member->redraws = redraws_new(d->design->seed, member->patient.id)/member->redraws = redraws_new(d->design->seed, member->patient.id + d->design->patients)/")
