@@ -2,8 +2,8 @@
 #define TESTS_MODELS_FIGURES_H
 
 /* figures - published figures of the models of the house, as a table: a model, what is
- * set and given, a functional of one output, what is expected within which tolerance, and
- * who says so (a paper, or a closed form). */
+ * set and given, a functional of one output or an outcome that the model declares, what
+ * is expected within which tolerance, and who says so (a paper, or a closed form). */
 
 #include "check.h"
 
@@ -22,6 +22,8 @@ enum functional {
     RANGE,     /* largest less smallest */
     FRACTION,  /* of the largest, what the range is */
     HALF_LIFE, /* of the decline from `from` to `to` */
+    OUTCOME,   /* a line of [outcomes], of the course from `from` to `to`; the last of a
+                  series */
 };
 
 struct figure {
