@@ -171,6 +171,27 @@ static const struct figure figures[] = {
      HOVORKA},
     {"../bench/hovorka", "basal=6.429 G0=5", "", "G", VALUE, 12000, 1, 12000, 6, 0.005, 0,
      HOVORKA},
+    /* Outcomes of a sensor: a glucose that stays. */
+    {"diabetes/glucose", "Gb=154", "", "GMI", OUTCOME, 0, 1, 1440, 6.99, 0.005, 0,
+     "Bergenstal et al. 2018: 3.31 + 0.02392 of the mean in mg/dL"},
+    {"diabetes/glucose", "Gb=112.5", "", "LBGI", OUTCOME, 0, 1, 1440, 0, 0.002, 0,
+     "Kovatchev et al. 1997: no risk at 112.5 mg/dL, 100 at 20 and at 600"},
+    {"diabetes/glucose", "Gb=112.5", "", "HBGI", OUTCOME, 0, 1, 1440, 0, 0.002, 0,
+     "Kovatchev et al. 1997: no risk at 112.5 mg/dL, 100 at 20 and at 600"},
+    {"diabetes/glucose", "Gb=20", "", "LBGI", OUTCOME, 0, 1, 1440, 100, 0.1, 0,
+     "Kovatchev et al. 1997: no risk at 112.5 mg/dL, 100 at 20 and at 600"},
+    {"diabetes/glucose", "Gb=600", "", "HBGI", OUTCOME, 0, 1, 1440, 100, 0.3, 0,
+     "Kovatchev et al. 1997: no risk at 112.5 mg/dL, 100 at 20 and at 600"},
+    {"diabetes/glucose", "Gb=154", "", "tir", OUTCOME, 0, 1, 1440, 100, 1e-09, 0,
+     "in range"},
+    {"diabetes/glucose", "Gb=260", "", "very_high", OUTCOME, 0, 1, 1440, 100, 1e-09, 0,
+     "above 250"},
+    {"diabetes/type2", "b0=1.17 rb=0 GOAL=-10 CARBS=1 CARBS=0.963@1e-6", "", "at_6mo",
+     OUTCOME, 0, 1, 730, 7.41, 0.02, 0, WHIG},
+    {"diabetes/type2", "b0=1.17 rb=0 GOAL=-10 CARBS=1 CARBS=0.963@1e-6", "", "at_12mo",
+     OUTCOME, 0, 1, 730, 7.25, 0.02, 0, WHIG},
+    {"diabetes/type2", "", "", "IFCC", OUTCOME, 0, 1, 1, 10.93 * 6.50 - 23.5, 0.1, 0,
+     "Hoelzel et al., Clin Chem 50:166, 2004: 10.93 A1c - 23.5"},
 };
 
 static const struct courses_one courses[] = {

@@ -74,6 +74,23 @@ static const struct figure figures[] = {
      1, 5000, 1, 1e-5, 0, MINTO},
     {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", AREA, 0, 0.05,
      1500, 1000 / 2.6, 0.05, 0, MINTO},
+    /* Outcomes. */
+    {"drugs/theophylline", "CL=2.8 V=32 ka=1.5", "oral 320 mg @ 0 h", "peak", OUTCOME, 0,
+     1, 48, 8.386, 0.0001, 0, "closed form"},
+    {"drugs/theophylline", "CL=2.8 V=32 ka=1.5", "oral 320 mg @ 0 h", "peak_at", OUTCOME,
+     0, 1, 48, 2.0117, 0.0001, 0, "closed form"},
+    {"drugs/theophylline", "CL=2.8 V=32 ka=1.5", "oral 320 mg @ 0 h", "exposure", OUTCOME,
+     0, 1, 300, 114.286, 0.001, 0, "dose over clearance"},
+    {"drugs/theophylline", "CL=2.8 V=32 ka=1.5", "oral 320 mg @ 0 h every 12 h 30 times",
+     "day", OUTCOME, 0, 1, 360, 24 * 9.5238, 0.01, 0, "steady state: mean of 9.5238"},
+    {"drugs/effect_compartment", "ke0=0.12", "iv 40 mg @ 0 min", "least_at", OUTCOME, 0,
+     1, 120, 15.4033, 0.001, 0, "closed form of a bolus: ln(ke0/k)/(ke0 - k)"},
+    {"drugs/emax", "DOSE=15.34", "", "share", OUTCOME, 0, 1, 1, 50, 1e-09, 0,
+     "half of the largest at EC50"},
+    {"drugs/warfarin", "CL=0.131 V=8.17 ka=0.87518 Tlag=0.96", "oral 100 mg @ 0 h",
+     "peak", OUTCOME, 0, 1, 144, 11.36, 0.002, 0, "closed form"},
+    {"drugs/warfarin", "CL=0.131 V=8.17 ka=0.87518 Tlag=0.96", "oral 100 mg @ 0 h",
+     "peak_at", OUTCOME, 0, 1, 144, 4.655 + 0.96, 0.002, 0, "closed form"},
 };
 
 static const struct courses_one courses[] = {

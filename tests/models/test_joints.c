@@ -60,6 +60,25 @@ static const struct figure figures[] = {
     {"joints/hip", "BW=75 BW=60@1000 steps=5475.702 steps=2737.851@2000", DONE, "wear",
      VALUE, 3000, 1, 3000, 0.08832554 / 365.25 * (1000 + 800 + 400), 1e-6, 0,
      "wear is of cycles and weight, not of years"},
+    /* Outcomes. */
+    {"joints/knee", "", "operation 1 1 @ 0 d", "gain_6mo", OUTCOME, 0, 1, 365, 15.09,
+     0.05, 0, PROMS},
+    {"joints/knee", "", "operation 1 1 @ 0 d", "revised", OUTCOME, 0, 1, 365,
+     3 + 8 * 0.2498, 0.01, 0, PIJLS},
+    {"joints/knee", "", "operation 1 1 @ 0 d", "migrated", OUTCOME, 0, 1, 182, 0.516,
+     0.01, 0, PIJLS},
+    {"joints/knee", "hit=0", "operation 1 1 @ 0 d", "noticed", OUTCOME, 0, 1, 365,
+     39.2805, 0.01, 0, "35.3 - 16.3 exp(-t/70 d) is 26"},
+    {"joints/knee", "varus=3", "", "carries", OUTCOME, 0, 1, 1, 1469, 1, 0,
+     "Kutzner et al. 2010"},
+    {"joints/hip", "", "operation 1 1 @ 0 d", "worn_10yr", OUTCOME, 0, 1, 3652, 1.27,
+     0.005, 0, RSA_WEAR},
+    {"joints/hip", "HXLPE=1", "operation 1 1 @ 0 d", "a_year", OUTCOME, 0, 1, 3652, 0.016,
+     0.0005, 0, RSA_WEAR},
+    {"joints/hip", "hit=0", "operation 1 1 @ 0 d", "noticed", OUTCOME, 0, 1, 365, 24.8592,
+     0.01, 0, "40 - 22 exp(-t/55 d) is 26"},
+    {"joints/knee_pain", "slope=-0.2 level=4", "", "mild", OUTCOME, 0, 1, 20, 10, 1e-06,
+     0, "a line"},
 };
 
 static const struct courses_one courses[] = {

@@ -108,6 +108,24 @@ static const struct figure figures[] = {
      HANKINSON},
     {"lungs/spirometry", "AGE=40 HT=165", "", "pef", VALUE, 0, 1, 0, 427, 0.5, 0,
      HANKINSON},
+    /* Outcomes. */
+    {"lungs/asthma_diary", "", "", "swing", OUTCOME, 4, 1, 5, 20.0, 0.3, 0, CALIBRATED},
+    {"lungs/asthma_diary", "Ib=0.1", "", "swing", OUTCOME, 4, 1, 5, 5.5, 0.3, 0,
+     CALIBRATED},
+    {"lungs/asthma_diary", "Ib=0.1 A0=0 A1=0", "", "controlled", OUTCOME, 0, 1, 5, 100,
+     1e-06, 0, "the personal best is that of I = 0.1"},
+    {"lungs/asthma_diary", "Ib=0.1 A0=0 A1=0", "", "lowest", OUTCOME, 0, 1, 5, 578.771,
+     0.05, 0, "formula of a forced expiration"},
+    {"lungs/breathing", "u=1e-9 rate=15 swing=5 R=2", "", "tidal", OUTCOME, 0, 1, 12,
+     0.477014, 2e-4, 0, OTIS ": one unit"},
+    {"lungs/breathing", "u=1e-9 rate=15 swing=5", "", "slow_share", OUTCOME, 0, 1, 12, 50,
+     0.0001, 0, "even units"},
+    {"lungs/ozone", "O3=0.08 VENT=20", "", "dose", OUTCOME, 0, 1, 2000, 350.257, 0.4, 0,
+     "closed form of the dose"},
+    {"lungs/oscillometry", "R=2.6 Rp=3.5 Cp=0.03", "", "small", OUTCOME, 0, 1, 1, 1.57,
+     0.005, 0, MEAD},
+    {"lungs/oscillometry", "R=2.6 Rp=3.5 Cp=0.03", "", "stiff", OUTCOME, 0, 1, 1, -1.48,
+     0.005, 0, MEAD},
 };
 
 static const struct courses_one courses[] = {

@@ -12,6 +12,9 @@ foreach(field ${fields})
   test_program(test_models_${field} models/${field} SEES src/model tests/model LINK models_machinery)
 endforeach()
 
+# What each of them says of itself.
+test_program(test_models_library models/library SEES src/model tests/model LINK floor_model)
+
 script(models/fits models/fits.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
 # Every model that comes with the program is sound.
