@@ -324,24 +324,90 @@ static void say_outputs(struct bytes *listing, const char *title,
                     outputs[i].label ? outputs[i].label : "");
 }
 
+/* How it differs between patients: "lognormal sd 0.3", "estimated", "fixed". */
+static void say_spread(const struct model_parameter *one, char *text, size_t size)
+{
+    static const char *const laws[] = {"normal", "lognormal", "logitnormal"};
+    static const char *const kinds[] = {"fixed", "estimated", "", "occasion"};
+    int used =
+        one->kind == PARAMETER_INDIVIDUAL
+            ? snprintf(text, size, "%s sd %g", laws[one->transform], one->between_sd)
+            : snprintf(text, size, "%s", kinds[one->kind]);
+    if (one->occasions && used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, ", %zu occasions sd %g",
+                 one->occasions, one->occasion_sd);
+}
+
+/* "0.05 .. 200"; nothing where there are no bounds. */
+static void say_bounds(double low, double high, char *text, size_t size)
+{
+    *text = '\0';
+    if (isfinite(low) || isfinite(high))
+        snprintf(text, size, "%g .. %g", low, high);
+}
+
 static void say_parameters(struct bytes *listing, const struct model *model)
 {
-    static const char *const kinds[] = {"fixed", "population", "individual", "occasion"};
+    char bounds[64], spread[96];
     if (model_parameters(model))
         listing_add(listing, "parameters\n");
     for (size_t i = 0; i < model_parameters(model); i++) {
         const struct model_parameter *one = &model->parameters[i];
-        listing_add(listing, "  %-20s %-16s %-12g %-12s %s%s%s\n", one->name, one->unit,
-                    one->typical, kinds[one->kind], one->label ? one->label : "",
-                    one->label && one->provenance ? ", " : "",
-                    provenance_name(one->provenance));
+        say_bounds(one->low, one->high, bounds, sizeof bounds);
+        say_spread(one, spread, sizeof spread);
+        listing_add(listing, "  %-20s %-16s %-12g %-18s %-20s %-10s %s\n", one->name,
+                    one->unit, one->typical, bounds, spread,
+                    provenance_name(one->provenance), one->label ? one->label : "");
     }
+}
+
+static void say_covariates(struct bytes *listing, const struct model *model)
+{
+    static const char *const holds[] = {"constant", "locf", "linear"};
+    char usual[48];
     if (model_covariates(model))
         listing_add(listing, "covariates\n");
     for (size_t i = 0; i < model_covariates(model); i++) {
         const struct model_covariate *one = &model->covariates[i];
-        listing_add(listing, "  %-20s %-16s %s\n", one->name, one->unit,
-                    one->label ? one->label : "");
+        snprintf(usual, sizeof usual, one->has_default ? "default %g" : "needed",
+                 one->default_value);
+        listing_add(listing, "  %-20s %-16s %-18s %-10s %s\n", one->name, one->unit,
+                    usual, holds[one->hold], one->label ? one->label : "");
+    }
+}
+
+/* With the codes under which records have it. */
+static void say_observations(struct bytes *listing, const struct model *model)
+{
+    if (model_observations(model))
+        listing_add(listing, "observations\n");
+    for (size_t i = 0; i < model_observations(model); i++) {
+        const struct model_observation *one = &model->observations[i];
+        bool coded = one->loinc && *one->loinc;
+        listing_add(listing, "  %-20s %-16s %s%s%s\n", one->name, one->unit,
+                    one->label ? one->label : "",
+                    !coded       ? ""
+                    : one->label ? ", LOINC "
+                                 : "LOINC ",
+                    coded ? one->loinc : "");
+    }
+}
+
+static void say_ranges(struct bytes *listing, const struct model *model)
+{
+    if (model_ranges(model))
+        listing_add(listing, "what may be tried\n");
+    for (size_t i = 0; i < model_ranges(model); i++) {
+        const struct model_range *one = model_range(model, i);
+        const char *name = one->of == RANGE_OF_INPUT ? model->inputs[one->index].name
+                           : one->of == RANGE_OF_PARAMETER
+                               ? model->parameters[one->index].name
+                               : model->covariates[one->index].name;
+        listing_add(listing, "  %-20s %-16s %g .. %g", name, one->unit, one->low,
+                    one->high);
+        if (one->step > 0)
+            listing_add(listing, " in steps of %g", one->step);
+        listing_add(listing, "\n");
     }
 }
 
@@ -435,16 +501,12 @@ char *model_describe(const struct model *model, bool program)
                     ? "C that was made of it when this program was built"
                     : "instructions, by the interpreter");
     say_parameters(&listing, model);
+    say_covariates(&listing, model);
     say_outputs(&listing, "states", model->states, model_states(model));
     say_drifts(&listing, model);
     say_inputs(&listing, model);
     say_outputs(&listing, "quantities", model->derived, model_derived(model));
-    if (model_observations(model))
-        listing_add(&listing, "observations\n");
-    for (size_t i = 0; i < model_observations(model); i++)
-        listing_add(&listing, "  %-20s %-16s %s\n", model->observations[i].name,
-                    model->observations[i].unit,
-                    model->observations[i].label ? model->observations[i].label : "");
+    say_observations(&listing, model);
     if (model_outcomes(model))
         listing_add(&listing, "outcomes\n");
     for (size_t i = 0; i < model_outcomes(model); i++)
@@ -458,6 +520,7 @@ char *model_describe(const struct model *model, bool program)
         listing_add(&listing, "  %s%s%s\n", model->plausible[i].text,
                     model->plausible[i].label ? ": " : "",
                     model->plausible[i].label ? model->plausible[i].label : "");
+    say_ranges(&listing, model);
     say_conversions(&listing, model);
     if (program)
         program_print(model, &listing);

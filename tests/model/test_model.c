@@ -38,7 +38,11 @@ static void model__answers_what_the_text_says(void **state)
     assert_string_equal(model_derived_at(m, 2)->name, "Cp");
     assert_string_equal(model_observation(m, 0)->loinc, "4049-3");
     char *text = model_describe(m, true);
-    assert_non_null(strstr(text, "central"));
+    static const char *const said[] = {"central",    "0.05 .. 200", "lognormal sd 0.33",
+                                       "default 70", "locf",        "LOINC 4049-3"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (!strstr(text, said[i]))
+            fail_msg("not said: %s", said[i]);
     assert_null(strstr(text, " \n"));
     assert_null(strstr(text, "\n\n"));
     mem_free(text);
@@ -93,6 +97,9 @@ static void model__ranges_say_what_may_be_tried(void **state)
     assert_string_equal(model_input(m, dose->index)->name, "pill");
     assert_string_equal(dose->unit, "mg");
     assert_near(dose->high, 2000, 0);
+    char *listing = model_describe(m, false);
+    assert_non_null(strstr(listing, "0 .. 2000 in steps of 500"));
+    mem_free(listing);
     assert_near(dose->step, 500, 0);
     assert_int_equal(clearance->of, RANGE_OF_PARAMETER);
     assert_int_equal(clearance->index, 0);
