@@ -90,32 +90,28 @@ typedef unsigned lane_set;
 #define LANES_WIDE_KINDS LANES_KINDS
 #endif
 
-/* Where a stage of a step is: at y + sum over j < count of w_j k_j, lane by lane. With
- * LANES_RATES rates that is where the step ends, which is kept in `next`. */
-#define LANES_RATES 6
+/* Where a stage of a step is: at y + sum over j < count of h weight_j k_j, lane by lane.
+ */
+#define LANES_TERMS_MAX 5
 struct lanes_place {
-    const double *y, *k[LANES_RATES]; /* [rows][LANES] */
-    const double (*w)[LANES];         /* [LANES_RATES] */
-    double *next;                     /* [rows][LANES] */
+    const double *y, *k[LANES_TERMS_MAX]; /* [rows][LANES] */
+    const double *h;                      /* [LANES] */
+    const double *weight;                 /* [LANES_TERMS_MAX] */
     size_t count;
 };
 
 /* At index `at` of a place of count n, which the compiler has to know: written out,
- * because compilers that unroll a loop forget to make vectors of the one around it.
- * `next`: the place's, of which the compiler has to know that it overlaps with nothing.
- */
-LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, double *next,
-                              size_t at, size_t l)
+ * because compilers that unroll a loop forget to make vectors of the one around it. */
+LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, size_t at,
+                              size_t l)
 {
-    double sum = place->y[at];
-    sum = n > 0 ? fma(place->w[0][l], place->k[0][at], sum) : sum;
-    sum = n > 1 ? fma(place->w[1][l], place->k[1][at], sum) : sum;
-    sum = n > 2 ? fma(place->w[2][l], place->k[2][at], sum) : sum;
-    sum = n > 3 ? fma(place->w[3][l], place->k[3][at], sum) : sum;
-    sum = n > 4 ? fma(place->w[4][l], place->k[4][at], sum) : sum;
-    sum = n > 5 ? fma(place->w[5][l], place->k[5][at], sum) : sum;
-    if (n == LANES_RATES)
-        next[at] = sum;
+    const double *w = place->weight;
+    double h = place->h[l], sum = place->y[at];
+    sum = n > 0 ? fma(h * w[0], place->k[0][at], sum) : sum;
+    sum = n > 1 ? fma(h * w[1], place->k[1][at], sum) : sum;
+    sum = n > 2 ? fma(h * w[2], place->k[2][at], sum) : sum;
+    sum = n > 3 ? fma(h * w[3], place->k[3][at], sum) : sum;
+    sum = n > 4 ? fma(h * w[4], place->k[4][at], sum) : sum;
     return sum;
 }
 
@@ -152,8 +148,8 @@ struct lanes_system {
      * is not finite makes that lane's step smaller. */
     void (*rate)(void *context, const double *t, double *dydt);
     double *stage;
-    /* The same at a place that needs not be in `stage`, of at least one rate, for whom it
-     * is quicker to go there by himself; or NULL. */
+    /* The same at a place that needs not be in `stage`, for whom it is quicker to go
+     * there by himself; or NULL. */
     void (*rate_at)(void *context, const double *t, const struct lanes_place *place,
                     double *dydt);
     void *context;
@@ -186,7 +182,11 @@ enum lane_state {
     LANE_STIFF,   /* for another method */
 };
 
-/* Rows of zeros, each in a cache line of its own; caller frees. */
+/* Zeroed memory that begins a cache line, as whoever has arrays [LANES] in a struct wants
+ * it (LANES_ALIGNED), and such rows, each in a line of its own; caller frees. */
+#define LANES_ALIGNED _Alignas(LANES * sizeof(double))
+void *lanes_memory_new(size_t size);
+void lanes_memory_free(void *memory);
 double *lanes_rows_new(size_t rows);
 void lanes_rows_free(double *rows);
 

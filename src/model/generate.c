@@ -77,7 +77,7 @@ static void say_put(const struct writer *writer, size_t row)
     if (!writer->put[row])
         listing_add(writer->out,
                     "        const double x%zu = "
-                    "lanes_put(&here, n, next, %zu * LANES + l, l);\n",
+                    "lanes_put(&here, n, %zu * LANES + l, l);\n",
                     row, row);
     writer->put[row] = true;
 }
@@ -154,6 +154,8 @@ static void say_registers(struct writer *writer)
             say_kept(writer, writer->result_made_by[i]);
 }
 
+/* Onto 0 where nothing is fed: of zeros there is then one, while of two compilers differ
+ * about the sign that a fused product's negative has. */
 static void say_rates(struct writer *writer)
 {
     const struct stream *stream = writer->stream;
@@ -165,18 +167,9 @@ static void say_rates(struct writer *writer)
             say_put(writer, stream->results[i] - writer->program->states);
         listing_add(writer->out, "        out[%zu * LANES + l] = ", i);
         say_argument(writer, stream->results[i], made_by);
-        listing_add(writer->out, " + more[%zu * LANES + l];\n", i);
+        listing_add(writer->out,
+                    stream->fed[i] ? " + more[%zu * LANES + l];\n" : " + 0;\n", i);
     }
-}
-
-/* Rows that no rate looks at are part of the step's end all the same. */
-static void say_unread(struct writer *writer)
-{
-    for (size_t i = 0; i < writer->stream->result_count; i++)
-        if (!writer->put[i])
-            listing_add(writer->out,
-                        "        (void)lanes_put(&here, n, next, %zu * LANES + l, l);\n",
-                        i);
 }
 
 static struct writer writer_new(const struct program *program,
@@ -220,8 +213,8 @@ static void say_function(const struct program *program, const struct stream *str
     struct writer writer = writer_new(program, stream, out);
     listing_add(out,
                 "LANES_INLINE void %s_rows(%s)\n{\n"
-                "    (void)simd;\n    ROW_LANES\n    {\n",
-                name, parameters);
+                "    (void)simd;\n%s    ROW_LANES\n    {\n",
+                name, parameters, rates ? "    (void)more;\n" : "");
     if (rates)
         say_rates(&writer);
     else
@@ -241,21 +234,20 @@ static void say_function_at(const struct program *program, const struct stream *
     struct writer writer = writer_new(program, stream, out);
     writer.put = mem_new(stream->result_count, sizeof(bool));
     listing_add(out,
-                "LANES_INLINE void %s_of(%s, double *restrict next, size_t n)\n{\n"
-                "    const struct lanes_place here = *place;\n    ROW_LANES\n    {\n",
+                "LANES_INLINE void %s_of(%s, size_t n)\n{\n"
+                "    const struct lanes_place here = *place;\n    (void)more;\n    "
+                "ROW_LANES\n    {\n",
                 name, parameters);
     say_rates(&writer);
-    say_unread(&writer);
     listing_add(out,
                 "    }\n}\nLANES_INLINE void %s_at_rows(%s, enum simd simd)\n{\n"
                 "    (void)simd;\n    switch (place->count) {\n",
                 name, parameters);
-    for (size_t n = 1; n <= LANES_RATES; n++)
-        listing_add(
-            out,
-            "    case %zu:\n        %s_of(r, place, more, out, place->next, %zu);\n"
-            "        break;\n",
-            n, name, n);
+    for (size_t n = 0; n <= LANES_TERMS_MAX; n++)
+        listing_add(out,
+                    "    case %zu:\n        %s_of(r, place, more, out, %zu);\n"
+                    "        break;\n",
+                    n, name, n);
     listing_add(out,
                 "    }\n}\nLANES_WIDE_KINDS(%s_at, simd, (%s, enum simd simd), "
                 "r, place, more, out, simd)\n\n",

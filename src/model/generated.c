@@ -14,6 +14,8 @@ void program_hash(const struct program *program, uint8_t hash[HASH_BYTES])
                     stream->count * sizeof *stream->instructions);
         bytes_field(&bytes, stream->results,
                     stream->result_count * sizeof *stream->results);
+        if (stream->fed)
+            bytes_field(&bytes, stream->fed, stream->result_count * sizeof *stream->fed);
     }
     bytes_hash("gemel.program", bytes.data, bytes.size, hash);
     bytes_free(&bytes);

@@ -650,8 +650,8 @@ struct instruction {
 /* What a stream does to registers [registers][LANES], as C: results only, and what rests.
  */
 typedef void generated_stream(double *registers, enum simd simd);
-/* And of rates: the results onto `more` into `out`, both [results][LANES], and nowhere
- * else; none of the three is part of another. */
+/* And of rates: the results into `out`, those that are fed onto `more`, both
+ * [results][LANES], and nowhere else; none of the three is part of another. */
 typedef void generated_rates(const double *registers, const double *more, double *out,
                              enum simd simd);
 
@@ -667,6 +667,7 @@ struct stream {
     size_t count;
     uint32_t *results; /* registers */
     size_t result_count;
+    bool *fed; /* [result_count] of rates: doses can run into it; else NULL */
     generated_stream *generated; /* all NULL: it is interpreted */
     generated_rates *rates;
     generated_rates_at *rates_at;

@@ -1075,6 +1075,20 @@ static void place_linear(struct compiler *compiler)
     mem_free(all);
 }
 
+/* Into which states, and so into the derivatives of which, doses can run. */
+static bool *find_fed(const struct compiler *compiler, size_t rows)
+{
+    const struct model *model = compiler->dag->model;
+    const struct program *program = compiler->program;
+    size_t n = compiler->roots.states;
+    bool *fed = mem_new(rows, sizeof *fed);
+    for (size_t i = 0; i < compiler->roots.inputs / MODIFIERS; i++)
+        for (size_t r = 0; r < rows; r++)
+            fed[r] |=
+                (r < n ? r : program->sensitivity[r - n].row) == model->inputs[i].state;
+    return fed;
+}
+
 static void place_streams(struct compiler *compiler)
 {
     const struct roots *roots = &compiler->roots;
@@ -1089,6 +1103,8 @@ static void place_streams(struct compiler *compiler)
     place_moving(compiler, roots->rate, n, &program->rate);
     place_both(compiler, roots->rate, n, roots->sensitivity_rate, s,
                &program->rate_slopes);
+    program->rate.fed = find_fed(compiler, n);
+    program->rate_slopes.fed = find_fed(compiler, n + s);
     place_both(compiler, roots->rate, n, roots->jacobian, program->jacobian_count,
                &program->jacobian);
     place_moving(compiler, roots->observe, roots->observations, &program->observe);
@@ -1253,6 +1269,7 @@ static void stream_clear(struct stream *stream)
 {
     mem_free(stream->instructions);
     mem_free(stream->results);
+    mem_free(stream->fed);
 }
 
 void program_destroy(struct program **program)

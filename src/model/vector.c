@@ -48,7 +48,10 @@ LANES_INLINE void results_rows(const struct stream *stream, const double *regist
     (void)simd;
     for (size_t i = 0; i < stream->result_count; i++) {
         const double *from = registers + stream->results[i] * (size_t)LANES;
-        ROW_LANES out[i * LANES + l] = from[l] + more[i * LANES + l];
+        if (stream->fed[i])
+            ROW_LANES out[i * LANES + l] = from[l] + more[i * LANES + l];
+        else
+            ROW_LANES out[i * LANES + l] = from[l] + 0;
     }
 }
 

@@ -14,9 +14,9 @@
 
 void vector_run(const struct stream *stream, double *registers, enum simd simd);
 
-/* Runs a stream of rates and puts its results onto `more`: out, more [results][LANES], none of
- * the three part of another. What it leaves in the stream's own registers is nothing anybody may
- * rely on. */
+/* Runs a stream of rates and puts its results, those that are fed onto `more`, into
+ * `out`: out, more [results][LANES], none of the three part of another. What it leaves in
+ * the stream's own registers is nothing anybody may rely on. */
 void vector_rates(const struct stream *stream, double *registers, const double *more,
                   double *out, enum simd simd);
 

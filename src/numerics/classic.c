@@ -21,9 +21,9 @@ static const double node[STAGES] = {0, 0.5, 0.5, 1};
 /* --- loops over rows, as in lanes.c
  * ----------------------------------------------------- */
 
-LANES_INLINE void plan_rows(const struct lanes *lanes, double *h, double *end)
+LANES_INLINE void plan_rows(struct lanes *lanes)
 {
-    double step = lanes->system.step;
+    double step = lanes->system.step, *h = lanes->tried, *end = lanes->end;
     ROW_LANES
     {
         double next = fma(lanes->passed[l] + 1, step, lanes->origin[l]);
@@ -35,10 +35,10 @@ LANES_INLINE void plan_rows(const struct lanes *lanes, double *h, double *end)
 }
 
 /* stage = y + share h k. */
-LANES_INLINE void place_rows(const struct lanes *lanes, const double *h, double share,
-                             const double *k, double *stage)
+LANES_INLINE void place_rows(const struct lanes *lanes, double share, const double *k,
+                             double *stage)
 {
-    const double *y = lanes->y;
+    const double *y = lanes->y, *h = lanes->tried;
     double w[LANES];
     ROW_LANES w[l] = share * h[l];
     for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
@@ -47,9 +47,10 @@ LANES_INLINE void place_rows(const struct lanes *lanes, const double *h, double 
 
 /* The step's end, into `next` and `stage`; in lanes->error what is no number if it is not
  * finite, and 0. */
-LANES_INLINE void finish_rows(struct lanes *lanes, const double *h, double *stage)
+LANES_INLINE void finish_rows(struct lanes *lanes, double *stage)
 {
-    const double *y = lanes->y, *k0 = lanes->k[0], *k1 = lanes->k[1], *k2 = lanes->k[2];
+    const double *h = lanes->tried, *y = lanes->y, *k0 = lanes->k[0], *k1 = lanes->k[1],
+                 *k2 = lanes->k[2];
     const double *k3 = lanes->k[3];
     double *next = lanes->next, w[LANES], poison[LANES] = {0};
     ROW_LANES w[l] = h[l] / 6;
@@ -65,8 +66,9 @@ LANES_INLINE void finish_rows(struct lanes *lanes, const double *h, double *stag
     ROW_LANES lanes->error[l] = poison[l];
 }
 
-LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double *end)
+LANES_INLINE void judge_rows(struct lanes *lanes)
 {
+    const double *h = lanes->tried, *end = lanes->end;
     double steps_max = (double)lanes->system.steps_max, step = lanes->system.step;
     ROW_LANES
     {
@@ -115,16 +117,12 @@ LANES_INLINE void within_rows(const struct lanes *lanes, const double *t,
     }
 }
 
-LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
-            h, end)
+LANES_KINDS(plan, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(place, lanes->simd,
-            (const struct lanes *lanes, const double *h, double share, const double *k,
-             double *stage),
-            lanes, h, share, k, stage)
-LANES_KINDS(finish, lanes->simd, (struct lanes * lanes, const double *h, double *stage),
-            lanes, h, stage)
-LANES_KINDS(judge, lanes->simd,
-            (struct lanes * lanes, const double *h, const double *end), lanes, h, end)
+            (const struct lanes *lanes, double share, const double *k, double *stage),
+            lanes, share, k, stage)
+LANES_KINDS(finish, lanes->simd, (struct lanes * lanes, double *stage), lanes, stage)
+LANES_KINDS(judge, lanes->simd, (struct lanes * lanes), lanes)
 LANES_KINDS(within, lanes->simd,
             (const struct lanes *lanes, const double *t, const size_t *rows,
              size_t count),
@@ -136,16 +134,17 @@ LANES_KINDS(within, lanes->simd,
 void classic_step(struct lanes *lanes)
 {
     const struct lanes_system *system = &lanes->system;
-    double h[LANES], end[LANES], at[LANES];
-    plan(lanes, h, end);
+    const double *h = lanes->tried, *end = lanes->end;
+    double at[LANES];
+    plan(lanes);
     for (size_t i = 1; i < STAGES; i++) {
         ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
-        place(lanes, h, node[i], lanes->k[i - 1], system->stage);
+        place(lanes, node[i], lanes->k[i - 1], system->stage);
         system->rate(system->context, at, lanes->k[i]);
     }
-    finish(lanes, h, system->stage);
+    finish(lanes, system->stage);
     system->rate(system->context, end, lanes->k[STAGES]);
-    judge(lanes, h, end);
+    judge(lanes);
 }
 
 void classic_between(struct lanes *lanes, const double *t, const size_t *rows,

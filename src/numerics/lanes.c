@@ -12,7 +12,7 @@
 /* --- Tsitouras' method
  * -------------------------------------------------------------------- */
 
-#define STAGES (LANES_RATES + 1)
+#define STAGES (LANES_TERMS_MAX + 2)
 
 static const double node[STAGES] = {0, 0.161, 0.327, 0.9, 0.9800255409045097, 1, 1};
 
@@ -75,30 +75,46 @@ static const double inside[STAGES][4] = {
  * arithmetic across lanes, and products are fused with sums where fma() says so and
  * nowhere else, so that all three give the same bits. */
 
-/* Weights of all lanes, and of each lane's own. */
+/* Weights of the step's end, of its error, and of each lane's own. */
+#define LAST_WEIGHT(j) (h[l] * weight[STAGES - 1][j])
 #define ERROR_WEIGHT(j) error_weight[j]
 #define LANE_WEIGHT(j) w[j][l]
 
 /* Where a place is, into `stage`. */
 LANES_INLINE void put_rows(size_t rows, const struct lanes_place *place,
-                           double *restrict next, double *restrict stage, enum simd simd)
+                           double *restrict stage, enum simd simd)
 {
     const struct lanes_place here = *place;
     (void)simd;
 #define PUT(n)                                                                           \
     case n:                                                                              \
         for (size_t i = 0; i < rows * LANES; i += LANES)                                 \
-            ROW_LANES stage[i + l] = lanes_put(&here, n, next, i + l, l);                \
+            ROW_LANES stage[i + l] = lanes_put(&here, n, i + l, l);                      \
         break
     switch (place->count) {
+        PUT(0);
         PUT(1);
         PUT(2);
         PUT(3);
         PUT(4);
-        PUT(5);
-        PUT(LANES_RATES);
+        PUT(LANES_TERMS_MAX);
     }
 #undef PUT
+}
+
+/* Where the step ends, and what its rates so far say of its error: they are at hand. */
+LANES_INLINE void finish_rows(const struct lanes *lanes, double *restrict next,
+                              double *restrict wrong)
+{
+    const double *k[STAGES - 1], *y = lanes->y, *h = lanes->tried;
+    for (size_t j = 0; j < STAGES - 1; j++)
+        k[j] = lanes->k[j];
+    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
+        ROW_LANES
+        {
+            next[i + l] = SUM6(y[i + l], LAST_WEIGHT, k, i + l);
+            wrong[i + l] = SUM6(0, ERROR_WEIGHT, k, i + l);
+        }
 }
 
 /* 1 / x to 2 %, for positive x: a guess by the exponent, and Newton's iteration. An error
@@ -123,17 +139,15 @@ LANES_INLINE double about_root(double x)
     return guess * fma(-0.1 * x, fourth * fourth * square, 1.1);
 }
 
-/* Largest group's mean square of error over tolerance: of Tsitouras' steps h, or of what
- * stands in rows. */
-LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *errors)
+/* Largest group's mean square of error over tolerance: of what stands in rows, or, NULL,
+ * of Tsitouras' step. */
+LANES_INLINE void norm_rows(struct lanes *lanes, const double *errors)
 {
     double largest[LANES] = {0}, poison[LANES] = {0};
     double relative = lanes->system.relative_tolerance;
-    const double *k[STAGES], *y = lanes->y, *next = lanes->next;
-    const double *absolute = lanes->absolute;
+    const double *y = lanes->y, *next = lanes->next, *absolute = lanes->absolute;
+    const double *first = lanes->wrong, *last = lanes->k[STAGES - 1], *h = lanes->tried;
     size_t r = 0;
-    for (size_t j = 0; j < STAGES; j++)
-        k[j] = lanes->k[j];
     for (size_t g = 0; g < lanes->system.groups; g++) {
         double square[LANES] = {0};
         double share = lanes->group_share[g];
@@ -144,7 +158,9 @@ LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *
                 double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
                 double allowed = fma(relative, size, absolute[at]);
-                double wrong = errors ? errors[at] : SUM7(0, ERROR_WEIGHT, k, at);
+                double wrong = errors
+                                   ? errors[at]
+                                   : fma(error_weight[STAGES - 1], last[at], first[at]);
                 double e = wrong * about_inverse(allowed);
                 square[l] = fma(e, e, square[l]);
             }
@@ -166,16 +182,6 @@ LANES_INLINE void norm_rows(struct lanes *lanes, const double *h, const double *
         lanes->error[l] = square;
         lanes->factor[l] = square < INFINITY ? factor : SHRINK_BLIND;
     }
-}
-
-LANES_INLINE void error_rows(struct lanes *lanes, const double *h)
-{
-    norm_rows(lanes, h, NULL);
-}
-
-LANES_INLINE void error_of_rows(struct lanes *lanes, const double *errors)
-{
-    norm_rows(lanes, NULL, errors);
 }
 
 /* The largest |eigenvalue| of J, by power iteration in units of what an error is allowed:
@@ -235,8 +241,9 @@ LANES_INLINE void commit_rows(struct lanes *lanes)
 }
 
 /* What step to try in each lane, and when it ends. */
-LANES_INLINE void plan_rows(const struct lanes *lanes, double *h, double *end)
+LANES_INLINE void plan_rows(struct lanes *lanes)
 {
+    double *h = lanes->tried, *end = lanes->end;
     ROW_LANES
     {
         double left = lanes->wall[l] - lanes->t[l];
@@ -245,11 +252,14 @@ LANES_INLINE void plan_rows(const struct lanes *lanes, double *h, double *end)
         h[l] = lanes->moves[l] != 0 ? tried : 0;
         end[l] = arrives != 0 ? lanes->wall[l] : lanes->t[l] + h[l];
     }
+    for (size_t i = 1; i < STAGES; i++)
+        ROW_LANES lanes->at[i][l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
 }
 
 /* Whether it stands, and what comes next. */
-LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double *end)
+LANES_INLINE void decide_rows(struct lanes *lanes)
 {
+    const double *h = lanes->tried, *end = lanes->end;
     double steps_max = (double)lanes->system.steps_max;
     ROW_LANES
     {
@@ -276,13 +286,16 @@ LANES_INLINE void judge_rows(struct lanes *lanes, const double *h, const double 
     }
 }
 
-/* When stage i is, and the weights of its place. */
-LANES_INLINE void stage_rows(const struct lanes *lanes, size_t i, const double *h,
-                             const double *end, double *at, double (*w)[LANES])
+LANES_INLINE void judge_rows(struct lanes *lanes)
 {
-    for (size_t j = 0; j < i; j++)
-        ROW_LANES w[j][l] = h[l] * weight[i][j];
-    ROW_LANES at[l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
+    norm_rows(lanes, NULL);
+    decide_rows(lanes);
+}
+
+LANES_INLINE void judge_errors_rows(struct lanes *lanes, const double *errors)
+{
+    norm_rows(lanes, errors);
+    decide_rows(lanes);
 }
 
 LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_t *rows,
@@ -342,23 +355,17 @@ LANES_INLINE void bend_rows(const struct lanes *lanes, const size_t *rows, size_
 }
 
 LANES_KINDS(put, simd,
-            (size_t rows, const struct lanes_place *place, double *next, double *stage,
-             enum simd simd),
-            rows, place, next, stage, simd)
-LANES_KINDS(error, lanes->simd, (struct lanes * lanes, const double *h), lanes, h)
-LANES_KINDS(error_of, lanes->simd, (struct lanes * lanes, const double *errors), lanes,
-            errors)
+            (size_t rows, const struct lanes_place *place, double *stage, enum simd simd),
+            rows, place, stage, simd)
+LANES_KINDS(finish, lanes->simd, (const struct lanes *lanes, double *next, double *wrong),
+            lanes, next, wrong)
 LANES_KINDS(radius, lanes->simd, (const struct lanes *lanes, double *radius), lanes,
             radius)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
-LANES_KINDS(plan, lanes->simd, (const struct lanes *lanes, double *h, double *end), lanes,
-            h, end)
-LANES_KINDS(judge, lanes->simd,
-            (struct lanes * lanes, const double *h, const double *end), lanes, h, end)
-LANES_KINDS(stage, lanes->simd,
-            (const struct lanes *lanes, size_t i, const double *h, const double *end,
-             double *at, double (*w)[LANES]),
-            lanes, i, h, end, at, w)
+LANES_KINDS(plan, lanes->simd, (struct lanes * lanes), lanes)
+LANES_KINDS(judge, lanes->simd, (struct lanes * lanes), lanes)
+LANES_KINDS(judge_errors, lanes->simd, (struct lanes * lanes, const double *errors),
+            lanes, errors)
 LANES_KINDS(between, lanes->simd,
             (struct lanes * lanes, const double *t, const size_t *rows, size_t count),
             lanes, t, rows, count)
@@ -387,23 +394,32 @@ const char *simd_name(enum simd simd)
  */
 
 /* Where the allocation begins stands before the first row. */
-double *lanes_rows_new(size_t rows)
+void *lanes_memory_new(size_t size)
 {
     const size_t line = LANES * sizeof(double);
-    char *raw = mem_new(rows + 2, line);
-    size_t past = (size_t)((uintptr_t)raw % line);
-    double *out = (double *)(void *)(raw + 2 * line - past);
-    memcpy(out - LANES, &raw, sizeof raw);
+    char *raw = mem_new(size + 2 * line, 1);
+    char *out = raw + 2 * line - (uintptr_t)raw % line;
+    memcpy(out - line, &raw, sizeof raw);
     return out;
+}
+
+void lanes_memory_free(void *memory)
+{
+    char *raw;
+    if (!memory)
+        return;
+    memcpy(&raw, (char *)memory - LANES * sizeof(double), sizeof raw);
+    mem_free(raw);
+}
+
+double *lanes_rows_new(size_t rows)
+{
+    return lanes_memory_new(rows * LANES * sizeof(double));
 }
 
 void lanes_rows_free(double *rows)
 {
-    char *raw;
-    if (!rows)
-        return;
-    memcpy(&raw, rows - LANES, sizeof raw);
-    mem_free(raw);
+    lanes_memory_free(rows);
 }
 
 static void tsitouras_basis(struct lanes_basis *basis)
@@ -439,7 +455,7 @@ static size_t rows_apart(size_t rows)
 
 struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
 {
-    struct lanes *out = mem_new(1, sizeof *out);
+    struct lanes *out = lanes_memory_new(sizeof *out);
     size_t size = system->rows * LANES;
     out->system = *system;
     out->simd = simd < simd_best() ? simd : simd_best();
@@ -465,6 +481,7 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
         out->k[j] = out->block + (j + 1) * apart * LANES;
     out->next = out->block + (out->stages + 1) * apart * LANES;
     out->absolute = lanes_rows_new(system->rows);
+    out->wrong = lanes_rows_new(system->rows);
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
     if (system->method == LANES_ROSENBROCK)
@@ -485,11 +502,12 @@ void lanes_destroy(struct lanes **lanes)
     mem_free(gone->group_share);
     lanes_rows_free(gone->block);
     lanes_rows_free(gone->absolute);
+    lanes_rows_free(gone->wrong);
     rosenbrock_destroy(&gone->rosenbrock);
     mem_free(gone->entries);
     lanes_rows_free(gone->slopes);
     lanes_rows_free(gone->look);
-    mem_free(gone);
+    lanes_memory_free(gone);
     *lanes = NULL;
 }
 
@@ -631,40 +649,48 @@ static void take_first_rates(struct lanes *lanes)
     size_new(lanes, moved);
 }
 
-static void take_stages(struct lanes *lanes, const double *h, const double *end)
+/* The rate of stage i, which is at a place. */
+static void take_rate(struct lanes *lanes, size_t i, const struct lanes_place *place)
 {
     const struct lanes_system *system = &lanes->system;
-    _Alignas(64) double w[LANES_RATES][LANES], at[LANES];
-    struct lanes_place place = {
-        .y = lanes->y, .w = (const double(*)[LANES])w, .next = lanes->next};
-    for (size_t i = 1; i < STAGES; i++) {
-        place.k[i - 1] = lanes->k[i - 1];
-        place.count = i;
-        stage(lanes, i, h, end, at, w);
-        if (system->rate_at) {
-            system->rate_at(system->context, at, &place, lanes->k[i]);
-        } else {
-            put(system->rows, &place, lanes->next, system->stage, lanes->simd);
-            system->rate(system->context, at, lanes->k[i]);
-        }
+    if (system->rate_at) {
+        system->rate_at(system->context, lanes->at[i], place, lanes->k[i]);
+        return;
     }
+    put(system->rows, place, system->stage, lanes->simd);
+    system->rate(system->context, lanes->at[i], lanes->k[i]);
 }
 
-static void step_tsitouras(struct lanes *lanes, double *h, double *end)
+static void take_stages(struct lanes *lanes)
+{
+    struct lanes_place place = {.y = lanes->y, .h = lanes->tried};
+    for (size_t i = 1; i < STAGES - 1; i++) {
+        place.k[i - 1] = lanes->k[i - 1];
+        place.weight = weight[i];
+        place.count = i;
+        take_rate(lanes, i, &place);
+    }
+    finish(lanes, lanes->next, lanes->wrong);
+    place.y = lanes->next;
+    place.count = 0;
+    take_rate(lanes, STAGES - 1, &place);
+}
+
+static void step_tsitouras(struct lanes *lanes)
 {
     take_first_rates(lanes);
-    plan(lanes, h, end);
-    take_stages(lanes, h, end);
-    error(lanes, h);
+    plan(lanes);
+    take_stages(lanes);
+    judge(lanes);
 }
 
-static void step_rosenbrock(struct lanes *lanes, double *h, double *end)
+static void step_rosenbrock(struct lanes *lanes)
 {
     rosenbrock_linearise(lanes);
     size_new(lanes, fresh_lanes(lanes));
-    plan(lanes, h, end);
-    rosenbrock_stages(lanes, h, end);
-    error_of(lanes, lanes->k[ROSENBROCK_STAGES]);
+    plan(lanes);
+    rosenbrock_stages(lanes);
+    judge_errors(lanes, lanes->k[ROSENBROCK_STAGES]);
 }
 
 /* Gives up what stability alone has kept short for so many steps. */
@@ -694,16 +720,13 @@ static void look_for_stiffness(struct lanes *lanes)
 
 void lanes_step(struct lanes *lanes)
 {
-    double h[LANES], end[LANES];
     take_past(lanes);
     switch (lanes->system.method) {
     case LANES_TSITOURAS:
-        step_tsitouras(lanes, h, end);
-        judge(lanes, h, end);
+        step_tsitouras(lanes);
         break;
     case LANES_ROSENBROCK:
-        step_rosenbrock(lanes, h, end);
-        judge(lanes, h, end);
+        step_rosenbrock(lanes);
         break;
     case LANES_CLASSIC:
         take_first_rates(lanes);

@@ -27,11 +27,14 @@ struct lanes {
     size_t stages;              /* of k */
     size_t last;      /* the one at its end, the next step's first; 0: there is none */
     double *absolute; /* tolerances */
-    double t[LANES];  /* now */
+    double *wrong;    /* what all rates of a step but the last say of its error */
+    LANES_ALIGNED double t[LANES];     /* now */
     double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
     double h[LANES], wall[LANES];      /* to try next; where to stop */
-    double error[LANES];               /* square of the norm */
-    double factor[LANES];              /* of h, by that */
+    double tried[LANES], end[LANES];   /* the step being tried; where it ends */
+    double at[LANES_TERMS_MAX + 2][LANES]; /* where its stages are */
+    double error[LANES];                   /* square of the norm */
+    double factor[LANES];                  /* of h, by that */
     double steps[LANES];
     enum lane_state state[LANES];
     /* Looks for stiffness: when the next is, in steps, and how many have found it. */
@@ -76,7 +79,7 @@ void rosenbrock_destroy(struct rosenbrock **rosenbrock);
 /* Rates and their slopes where all lanes are. */
 void rosenbrock_linearise(struct lanes *lanes);
 /* `next`, and its error in the last of k. */
-void rosenbrock_stages(struct lanes *lanes, const double *h, const double *end);
+void rosenbrock_stages(struct lanes *lanes);
 void rosenbrock_between(struct lanes *lanes, const double *t, const size_t *rows,
                         size_t count);
 void rosenbrock_basis(struct lanes_basis *basis);

@@ -292,8 +292,9 @@ void rosenbrock_linearise(struct lanes *lanes)
     system->linear(system->context, lanes->t, rosenbrock->slopes);
 }
 
-void rosenbrock_stages(struct lanes *lanes, const double *h, const double *end)
+void rosenbrock_stages(struct lanes *lanes)
 {
+    const double *h = lanes->tried, *end = lanes->end;
     const struct lanes_system *system = &lanes->system;
     struct rosenbrock *rosenbrock = lanes->rosenbrock;
     double shift[LANES], step[LANES];
