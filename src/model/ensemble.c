@@ -29,6 +29,8 @@ struct ensemble {
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
     bool timed;                    /* rates look at time */
     double *column;                /* [rows] of one lane */
+    size_t width;                  /* of everything at one time */
+    uint32_t *state_registers;
     size_t *all_states, *observed; /* rows that readings look at: everything's, or */
     size_t observed_count;         /* only what observations are made of */
 
@@ -44,6 +46,7 @@ struct ensemble {
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
+    bool dry; /* it had nothing when last asked, and nothing has been answered since */
     struct ensemble_work work;
     double step_flops, reading_flops;
 };
@@ -264,8 +267,12 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     out->inflow = lanes_rows_new(out->rows);
     out->column = mem_new(out->rows, sizeof(double));
     out->all_states = mem_new(out->states, sizeof(size_t));
-    for (size_t i = 0; i < out->states; i++)
+    out->state_registers = mem_new(out->states, sizeof(uint32_t));
+    for (size_t i = 0; i < out->states; i++) {
         out->all_states[i] = i;
+        out->state_registers[i] = program->states + (uint32_t)i;
+    }
+    out->width = out->states + model_derived(model) + model_observations(model);
     find_reads(out);
     find_slopes(out);
     bool *read = registers_read(program, rates_of(out));
@@ -310,6 +317,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     lanes_rows_free(gone->inflow);
     mem_free(gone->column);
     mem_free(gone->all_states);
+    mem_free(gone->state_registers);
     mem_free(gone->observed);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
@@ -417,6 +425,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     lanes_rest(ensemble->lanes, lane);
     ensemble->requests[lane] = NULL;
     ensemble->supply->done(ensemble->supply->context, request);
+    ensemble->dry = false;
 }
 
 /* Somebody wants to look at all of a course. */
@@ -435,8 +444,9 @@ static void take_next(struct ensemble *ensemble, size_t lane)
     const struct supply *supply = ensemble->supply;
     while (!ensemble->requests[lane]) {
         struct request *request = ensemble->requests[lane] =
-            supply->next(supply->context);
+            ensemble->dry ? NULL : supply->next(supply->context);
         struct run *run = &ensemble->runs[lane];
+        ensemble->dry = !request;
         if (!request)
             return;
         enum err err = run_begin(run, &ensemble->flows[lane], request->schedule,
@@ -526,33 +536,32 @@ static void attend(struct ensemble *ensemble, size_t lane)
 /* --- readings
  * ------------------------------------------------------------------------------ */
 
-/* A row of what `stream` results in, from `to` on. */
-static void read_results(const struct ensemble *ensemble, const struct stream *stream,
-                         size_t lane, double *to)
+/* All lanes' values of one kind go to their places in the answers, each from a register.
+ * States are read first: the streams' own registers are none of theirs. */
+static void read_results(const struct ensemble *ensemble, const uint32_t *from,
+                         size_t count, size_t at, lane_set wants)
 {
-    for (size_t i = 0; i < stream->result_count; i++)
-        to[i] = row(ensemble, stream->results[i])[lane];
+    const double *registers = ensemble->registers;
+    EACH_OF(wants)
+    {
+        double *to =
+            ensemble->requests[l]->f + ensemble->runs[l].read * ensemble->width + at;
+        for (size_t i = 0; i < count; i++)
+            to[i] = registers[from[i] * LANES + l];
+    }
 }
 
-/* States are read first: the streams' own registers are none of theirs. */
 static void read_everything(struct ensemble *ensemble, lane_set wants)
 {
     const struct program *program = ensemble->program;
-    size_t states = ensemble->states, derived = model_derived(ensemble->model);
-    size_t width = states + derived + model_observations(ensemble->model);
-    const struct {
-        const struct stream *stream;
-        size_t at;
-    } parts[] = {{&program->derive, states}, {&program->observe, states + derived}};
+    const struct stream *streams[] = {&program->derive, &program->observe};
+    size_t at = ensemble->states;
+    read_results(ensemble, ensemble->state_registers, at, 0, wants);
     for (size_t part = 0; part < 2; part++) {
-        vector_run(parts[part].stream, ensemble->registers, ensemble->simd);
-        EACH_OF(wants)
-        {
-            double *to = ensemble->requests[l]->f + ensemble->runs[l].read * width;
-            for (size_t i = 0; i < states; i++)
-                to[i] = row(ensemble, program->states + (uint32_t)i)[l];
-            read_results(ensemble, parts[part].stream, l, to + parts[part].at);
-        }
+        const struct stream *stream = streams[part];
+        vector_run(stream, ensemble->registers, ensemble->simd);
+        read_results(ensemble, stream->results, stream->result_count, at, wants);
+        at += stream->result_count;
     }
 }
 
@@ -603,8 +612,8 @@ static void read_observations(struct ensemble *ensemble, lane_set wants)
 }
 
 /* One reading of every lane that wants one, each at its own time. Which lanes do is as
- * good as random: a branch on it would be mistaken half of the time. Returns who wants
- * another one. */
+ * good as random: a branch on it would be mistaken half of the time, hence the tables of
+ * two. Returns who wants another one. */
 static lane_set read_all(struct ensemble *ensemble, lane_set wants)
 {
     lane_set again = 0;
@@ -624,7 +633,8 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
         struct run *run = &ensemble->runs[l];
         run->read += wants >> l & 1;
         bool more = run_reads(run);
-        ensemble->next[l] = *(more ? run->reads + run->read : &ensemble->stops[l]);
+        const double *const upcoming[] = {&ensemble->stops[l], run->reads + run->read};
+        ensemble->next[l] = *upcoming[more];
         again |= (lane_set)(more & (ensemble->next[l] <= now[l])) << l;
     }
     return again;
@@ -656,13 +666,19 @@ static lane_set due_readings(const struct ensemble *ensemble)
     return out;
 }
 
-/* Whoever has reached what comes next, failed or has nothing to do. */
+/* Whoever has reached what comes next, failed, or has nothing to do while there may be
+ * something. */
 static lane_set due(const struct ensemble *ensemble)
 {
     const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
     const enum lane_state *state = lanes_states(ensemble->lanes);
+    const enum lane_state resting = ensemble->dry ? LANE_IDLE : LANE_MOVING;
     lane_set out = 0;
-    EACH_LANE out |= (lane_set)((next[l] <= now[l]) | (state[l] != LANE_MOVING)) << l;
+    EACH_LANE
+    {
+        bool stands = (state[l] != LANE_MOVING) & (state[l] != resting);
+        out |= (lane_set)((next[l] <= now[l]) | stands) << l;
+    }
     return out;
 }
 
@@ -670,6 +686,7 @@ void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
 {
     const enum lane_state *state = lanes_states(ensemble->lanes);
     ensemble->supply = supply;
+    ensemble->dry = false;
     for (;;) {
         lane_set wants = due_readings(ensemble), stopped;
         bool moves = false;

@@ -235,8 +235,9 @@ static lane_set gather(struct tally *tally, lane_set takes, const size_t *index)
     {
         bool take = takes >> l & 1;
         const struct tally_subject *subject = tally->subjects[l];
-        const struct twin_measurement *y =
-            take ? subject->measurements + index[l] : &nothing;
+        const struct twin_measurement *const two[] = {&nothing,
+                                                      subject->measurements + index[l]};
+        const struct twin_measurement *y = two[take];
         const struct tally_error *error = subject->errors + y->observation;
         tally->takes[l] = take;
         tally->value[l] = y->value;

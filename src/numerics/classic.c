@@ -85,7 +85,8 @@ LANES_INLINE void judge_rows(struct lanes *lanes)
         double spent = lanes->steps[l] >= steps_max ? moves : 0;
         double failed = stands != 0 ? spent : moves;
         lanes->arrived[l] = end[l] == lanes->wall[l] ? stands : 0;
-        lanes->moves[l] = lanes->arrived[l] + failed != 0 ? 0 : moves;
+        lanes->halts[l] = lanes->arrived[l] + failed;
+        lanes->moves[l] = lanes->halts[l] != 0 ? 0 : moves;
     }
 }
 

@@ -191,27 +191,30 @@ LANES_INLINE void radius_rows(const struct lanes *lanes, double *radius)
     size_t n = lanes->group_end[0];
     double relative = lanes->system.relative_tolerance, share = lanes->group_share[0];
     const double *y = lanes->system.stage, *absolute = lanes->absolute;
-    double *allowed = lanes->look, *v = allowed + n * LANES, *w = v + n * LANES;
+    double *scale = lanes->look, *v = scale + n * LANES, *w = v + n * LANES;
     ROW_LANES radius[l] = 1;
     for (size_t i = 0; i < n * LANES; i += LANES)
         ROW_LANES
         {
-            allowed[i + l] = fma(relative, fabs(y[i + l]), absolute[i + l]);
-            v[i + l] = allowed[i + l] * (1 + (double)(i / LANES % 3));
+            double allowed = fma(relative, fabs(y[i + l]), absolute[i + l]);
+            v[i + l] = allowed * (1 + (double)(i / LANES % 3));
+            scale[i + l] = 1 / allowed;
         }
     for (size_t turn = 0; turn < TURNS; turn++) {
         double square[LANES] = {0}, inverse[LANES];
-        memset(w, 0, n * LANES * sizeof *w);
-        for (size_t e = 0; e < lanes->entry_count; e++) {
-            double *to = w + lanes->entries[e].row * (size_t)LANES;
-            const double *from = v + lanes->entries[e].column * (size_t)LANES;
-            const double *slope = lanes->slopes + e * LANES;
-            ROW_LANES to[l] = fma(slope[l], from[l], to[l]);
+        for (size_t row = 0, e = 0; row < n; row++) {
+            double sum[LANES] = {0};
+            for (; e < lanes->entry_count && lanes->entries[e].row == row; e++) {
+                const double *from = v + lanes->entries[e].column * (size_t)LANES;
+                const double *slope = lanes->slopes + e * LANES;
+                ROW_LANES sum[l] = fma(slope[l], from[l], sum[l]);
+            }
+            ROW_LANES w[row * LANES + l] = sum[l];
         }
         for (size_t i = 0; i < n * LANES; i += LANES)
             ROW_LANES
             {
-                double part = w[i + l] / allowed[i + l];
+                double part = w[i + l] * scale[i + l];
                 square[l] = fma(part * share, part, square[l]);
             }
         ROW_LANES
@@ -282,7 +285,10 @@ LANES_INLINE void decide_rows(struct lanes *lanes)
         double spent = lanes->steps[l] >= steps_max ? moves : 0;
         double failed = lanes->h[l] < least ? moves : spent;
         lanes->arrived[l] = end[l] == lanes->wall[l] ? stands : 0;
-        lanes->moves[l] = lanes->arrived[l] + failed != 0 ? 0 : moves;
+        lanes->halts[l] = lanes->arrived[l] + failed;
+        lanes->moves[l] = lanes->halts[l] != 0 ? 0 : moves;
+        double goes_on = lanes->halts[l] != 0 ? 0 : stands;
+        lanes->looks[l] = lanes->steps[l] >= lanes->look_at[l] ? goes_on : 0;
     }
 }
 
@@ -587,11 +593,24 @@ static void swap_rows(double **a, double **b)
     *b = kept;
 }
 
+/* Of what is 1 or 0 by lane: without a branch, which would often be mistaken. */
+static bool any_of(const double *flags)
+{
+    uint64_t bits = 0;
+    EACH_LANE bits |= elementary_bits(flags[l]);
+    return bits != 0;
+}
+
+static bool all_of(const double *flags)
+{
+    uint64_t bits = UINT64_MAX;
+    EACH_LANE bits &= elementary_bits(flags[l]);
+    return bits != 0;
+}
+
 static void take_past(struct lanes *lanes)
 {
-    bool all = true;
-    EACH_LANE all &= lanes->stepped[l] != 0;
-    if (all) {
+    if (all_of(lanes->stepped)) {
         swap_rows(&lanes->y, &lanes->next);
         swap_rows(&lanes->k[0], &lanes->k[lanes->last]);
     } else {
@@ -697,18 +716,13 @@ static void step_rosenbrock(struct lanes *lanes)
 static void look_for_stiffness(struct lanes *lanes)
 {
     double most[LANES];
-    lane_set old = 0;
-    EACH_LANE
-    if (lanes->moves[l] != 0 && lanes->stepped[l] != 0 &&
-        lanes->steps[l] >= lanes->look_at[l])
-        old |= LANE_BIT(l);
-    if (!old)
-        return;
     memcpy(lanes->system.stage, lanes->next, lanes->system.rows * LANES * sizeof(double));
     lanes->system.linear(lanes->system.context, lanes->t, lanes->slopes);
     radius(lanes, most);
-    EACH_OF(old)
+    EACH_LANE
     {
+        if (lanes->looks[l] == 0)
+            continue;
         lanes->look_at[l] += LOOK_EVERY;
         lanes->hits[l] = most[l] * lanes->taken[l] > STABLE_MOST ? lanes->hits[l] + 1 : 0;
         if (lanes->hits[l] < LOOKS)
@@ -732,10 +746,11 @@ void lanes_step(struct lanes *lanes)
         take_first_rates(lanes);
         classic_step(lanes);
     }
-    EACH_LANE
-    if (lanes->state[l] == LANE_MOVING && lanes->moves[l] == 0)
+    if (any_of(lanes->halts))
+        EACH_LANE
+    if (lanes->halts[l] != 0)
         lanes->state[l] = lanes->arrived[l] != 0 ? LANE_ARRIVED : LANE_FAILED;
-    if (lanes->system.stiff_after)
+    if (lanes->system.stiff_after && any_of(lanes->looks))
         look_for_stiffness(lanes);
 }
 

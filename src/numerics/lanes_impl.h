@@ -48,6 +48,8 @@ struct lanes {
     double arrived[LANES]; /* with the last step */
     double stepped[LANES]; /* `next` and the last rate come after y and the first */
     double refused[LANES]; /* the last step did not stand */
+    double halts[LANES];   /* moves no more since */
+    double looks[LANES];   /* is to be looked at */
     lane_set jumped;       /* whose first rate is not known */
     lane_set sized;        /* whose h means something */
     struct rosenbrock *rosenbrock; /* of that method */
