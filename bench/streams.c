@@ -116,7 +116,7 @@ static int model_rows(const char *name, const char *path)
     double *registers = registers_of(model);
     struct stream streams[2] = {model->program->rate_slopes, model->program->rate_slopes};
     streams[0].rates = NULL;
-    streams[0].rates_at = NULL;
+    streams[0].step = NULL;
     for (enum simd simd = simd_best(); simd >= SIMD_AVX2; simd--)
         for (size_t i = 0; i < 2; i++)
             stream_row(name, &streams[i], registers, simd);

@@ -90,29 +90,89 @@ typedef unsigned lane_set;
 #define LANES_WIDE_KINDS LANES_KINDS
 #endif
 
-/* Where a stage of a step is: at y + sum over j < count of h weight_j k_j, lane by lane.
+/* --- Tsitouras' step (LANES_TSITOURAS), for whoever computes its rates -----------------
  */
-#define LANES_TERMS_MAX 5
-struct lanes_place {
-    const double *y, *k[LANES_TERMS_MAX]; /* [rows][LANES] */
-    const double *h;                      /* [LANES] */
-    const double *weight;                 /* [LANES_TERMS_MAX] */
-    size_t count;
+
+#define LANES_STAGES 7
+static const double lanes_node[LANES_STAGES] = {0, 0.161, 0.327, 0.9, 0.9800255409045097,
+                                                1, 1};
+
+/* The last row is that of the result: its rate is the next step's first. */
+static const double lanes_weight[LANES_STAGES][LANES_STAGES - 1] = {
+    {0},
+    {0.161},
+    {-0.008480655492356989, 0.335480655492357},
+    {2.8971530571054935, -6.359448489975075, 4.3622954328695815},
+    {5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525},
+    {5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401,
+     -0.028269050394068383},
+    {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081,
+     2.324710524099774},
 };
 
-/* At index `at` of a place of count n, which the compiler has to know: written out,
- * because compilers that unroll a loop forget to make vectors of the one around it. */
-LANES_INLINE double lanes_put(const struct lanes_place *place, size_t n, size_t at,
+/* Of the difference between the results of orders 5 and 4. */
+static const double lanes_error_weight[LANES_STAGES] = {
+    -0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995,
+    -0.1447110071732629,     0.5823571654525552,     -0.45808210592918697,
+    0.015151515151515152};
+
+/* A step of h [LANES] from t to `end`, which is being tried. The rates k[0] are known,
+ * and wanted are the others, where it ends, and what all rates but the last say of its
+ * error, by a length of 1. */
+struct lanes_stages {
+    const double *y, *t, *h, *end;
+    double *k[LANES_STAGES], *next, *wrong; /* [rows][LANES] */
+};
+
+LANES_INLINE double lanes_time(const struct lanes_stages *stages, size_t stage, size_t l)
+{
+    double inside = stages->t[l] + lanes_node[stage] * stages->h[l];
+    return lanes_node[stage] == 1 ? stages->end[l] : inside;
+}
+
+/* Where a stage is at index `at`: the compiler has to know which one, and the sum is
+ * written out, because compilers that unroll a loop forget to make vectors of the one
+ * around it. */
+LANES_INLINE double lanes_put(const struct lanes_stages *stages, size_t stage, size_t at,
                               size_t l)
 {
-    const double *w = place->weight;
-    double h = place->h[l], sum = place->y[at];
-    sum = n > 0 ? fma(h * w[0], place->k[0][at], sum) : sum;
-    sum = n > 1 ? fma(h * w[1], place->k[1][at], sum) : sum;
-    sum = n > 2 ? fma(h * w[2], place->k[2][at], sum) : sum;
-    sum = n > 3 ? fma(h * w[3], place->k[3][at], sum) : sum;
-    sum = n > 4 ? fma(h * w[4], place->k[4][at], sum) : sum;
+    const double *w = lanes_weight[stage];
+    double *const *k = stages->k;
+    if (stage == LANES_STAGES - 1)
+        return stages->next[at];
+    double h = stages->h[l], sum = stages->y[at];
+    sum = stage > 0 ? fma(h * w[0], k[0][at], sum) : sum;
+    sum = stage > 1 ? fma(h * w[1], k[1][at], sum) : sum;
+    sum = stage > 2 ? fma(h * w[2], k[2][at], sum) : sum;
+    sum = stage > 3 ? fma(h * w[3], k[3][at], sum) : sum;
+    sum = stage > 4 ? fma(h * w[4], k[4][at], sum) : sum;
     return sum;
+}
+
+/* `next` and `wrong`, once all rates but the last are known: they are at hand. */
+LANES_INLINE void lanes_finish(const struct lanes_stages *stages, size_t rows,
+                               double *restrict next, double *restrict wrong)
+{
+    const double *y = stages->y,
+                 *h = stages->h, *const *k = (const double *const *)stages->k;
+    const double *w = lanes_weight[LANES_STAGES - 1], *e = lanes_error_weight;
+    for (size_t i = 0; i < rows * LANES; i += LANES)
+        ROW_LANES
+        {
+            double sum = y[i + l], error = 0;
+            sum = fma(h[l] * w[0], k[0][i + l], sum);
+            sum = fma(h[l] * w[1], k[1][i + l], sum);
+            sum = fma(h[l] * w[2], k[2][i + l], sum);
+            sum = fma(h[l] * w[3], k[3][i + l], sum);
+            sum = fma(h[l] * w[4], k[4][i + l], sum);
+            next[i + l] = fma(h[l] * w[5], k[5][i + l], sum);
+            error = fma(e[0], k[0][i + l], error);
+            error = fma(e[1], k[1][i + l], error);
+            error = fma(e[2], k[2][i + l], error);
+            error = fma(e[3], k[3][i + l], error);
+            error = fma(e[4], k[4][i + l], error);
+            wrong[i + l] = fma(e[5], k[5][i + l], error);
+        }
 }
 
 /* Additions and products of a row in a step, a fused pair as two, the rate's not counted:
@@ -148,10 +208,9 @@ struct lanes_system {
      * is not finite makes that lane's step smaller. */
     void (*rate)(void *context, const double *t, double *dydt);
     double *stage;
-    /* The same at a place that needs not be in `stage`, for whom it is quicker to go
-     * there by himself; or NULL. */
-    void (*rate_at)(void *context, const double *t, const struct lanes_place *place,
-                    double *dydt);
+    /* All of a step's, for whom it is quicker to go through its stages by himself; or
+     * NULL. */
+    void (*rates)(void *context, const struct lanes_stages *stages);
     void *context;
     double relative_tolerance;
     double step;      /* of LANES_CLASSIC */

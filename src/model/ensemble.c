@@ -65,17 +65,12 @@ static const struct stream *rates_of(const struct ensemble *ensemble)
                                 : &ensemble->program->rate;
 }
 
-/* Time stops at the ends of a piece, where conditions on it are about to change. */
 static void set_time(struct ensemble *ensemble, const double *t)
 {
     double *time = row(ensemble, ensemble->program->time);
     if (!ensemble->timed)
         return;
-    ROW_LANES
-    {
-        double late = t[l] < ensemble->to[l] ? t[l] : ensemble->to[l];
-        time[l] = late > ensemble->from[l] ? late : ensemble->from[l];
-    }
+    ROW_LANES time[l] = vector_time(t[l], ensemble->from[l], ensemble->to[l]);
 }
 
 static void rate(void *context, const double *t, double *dydt)
@@ -86,13 +81,11 @@ static void rate(void *context, const double *t, double *dydt)
                  ensemble->simd);
 }
 
-static void rate_at(void *context, const double *t, const struct lanes_place *place,
-                    double *dydt)
+static void rates(void *context, const struct lanes_stages *stages)
 {
-    struct ensemble *ensemble = context;
-    set_time(ensemble, t);
-    rates_of(ensemble)->rates_at(ensemble->registers, place, ensemble->inflow, dydt,
-                                 ensemble->simd);
+    const struct ensemble *ensemble = context;
+    rates_of(ensemble)->step(ensemble->registers, ensemble->inflow, ensemble->from,
+                             ensemble->to, stages, ensemble->simd);
 }
 
 /* A slope that is not finite, of a root at 0, is left out: steps are shorter for it. */
@@ -233,8 +226,7 @@ static struct lanes *block_new(struct ensemble *ensemble)
         .groups = groups_of(ensemble, group_end),
         .rate = rate,
         .stage = row(ensemble, ensemble->program->states),
-        .rate_at = rates_of(ensemble)->rates_at && ensemble->simd != SIMD_SCALAR ? rate_at
-                                                                                 : NULL,
+        .rates = rates_of(ensemble)->step && ensemble->simd != SIMD_SCALAR ? rates : NULL,
         .context = ensemble,
         .relative_tolerance = ensemble->tolerance,
         .step = ensemble->states ? ensemble->step : INFINITY,

@@ -77,7 +77,7 @@ static void say_put(const struct writer *writer, size_t row)
     if (!writer->put[row])
         listing_add(writer->out,
                     "        const double x%zu = "
-                    "lanes_put(&here, n, %zu * LANES + l, l);\n",
+                    "lanes_put(&here, stage, %zu * LANES + l, l);\n",
                     row, row);
     writer->put[row] = true;
 }
@@ -88,6 +88,8 @@ static void say_argument(const struct writer *writer, uint32_t at, uint32_t made
         listing_add(writer->out, "v%u", (unsigned)made_by);
     else if (is_row(writer, at))
         listing_add(writer->out, "x%u", (unsigned)(at - writer->program->states));
+    else if (writer->put && at == writer->program->time)
+        listing_add(writer->out, "time");
     else if (at < writer->program->constant_count)
         say_constant(writer->program->image[at], writer->out);
     else
@@ -224,33 +226,39 @@ static void say_function(const struct program *program, const struct stream *str
     writer_clear(&writer);
 }
 
-/* The same rates at a place inside a step, for each number of rates that lead there. */
-static void say_function_at(const struct program *program, const struct stream *stream,
-                            const char *name, struct bytes *out)
+/* The same rates in all stages of a step. */
+static void say_step(const struct program *program, const struct stream *stream,
+                     const char *name, struct bytes *out)
 {
     static const char parameters[] =
-        "const double *restrict r, const struct lanes_place *restrict place, "
-        "const double *restrict more, double *restrict out";
+        "const double *restrict r, const double *restrict more, const double *from, "
+        "const double *to, const struct lanes_stages *stages";
     struct writer writer = writer_new(program, stream, out);
     writer.put = mem_new(stream->result_count, sizeof(bool));
     listing_add(out,
-                "LANES_INLINE void %s_of(%s, size_t n)\n{\n"
-                "    const struct lanes_place here = *place;\n    (void)more;\n    "
-                "ROW_LANES\n    {\n",
+                "LANES_INLINE void %s_at(%s, double *restrict out, size_t stage)\n{\n"
+                "    const struct lanes_stages here = *stages;\n    (void)more;\n"
+                "    ROW_LANES\n    {\n"
+                "        const double t = lanes_time(&here, stage, l);\n"
+                "        const double time = vector_time(t, from[l], to[l]);\n"
+                "        (void)time;\n",
                 name, parameters);
     say_rates(&writer);
     listing_add(out,
-                "    }\n}\nLANES_INLINE void %s_at_rows(%s, enum simd simd)\n{\n"
-                "    (void)simd;\n    switch (place->count) {\n",
+                "    }\n}\nLANES_INLINE void %s_step_rows(%s, enum simd simd)\n{\n"
+                "    (void)simd;\n",
                 name, parameters);
-    for (size_t n = 0; n <= LANES_TERMS_MAX; n++)
-        listing_add(out,
-                    "    case %zu:\n        %s_of(r, place, more, out, %zu);\n"
-                    "        break;\n",
-                    n, name, n);
+    for (size_t stage = 1; stage < LANES_STAGES; stage++) {
+        if (stage == LANES_STAGES - 1)
+            listing_add(out,
+                        "    lanes_finish(stages, %zu, stages->next, stages->wrong);\n",
+                        stream->result_count);
+        listing_add(out, "    %s_at(r, more, from, to, stages, stages->k[%zu], %zu);\n",
+                    name, stage, stage);
+    }
     listing_add(out,
-                "    }\n}\nLANES_WIDE_KINDS(%s_at, simd, (%s, enum simd simd), "
-                "r, place, more, out, simd)\n\n",
+                "}\nLANES_WIDE_KINDS(%s_step, simd, (%s, enum simd simd), "
+                "r, more, from, to, stages, simd)\n\n",
                 name, parameters);
     writer_clear(&writer);
 }
@@ -315,18 +323,18 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
 {
     uint8_t hash[HASH_BYTES];
     struct program *program = model->program;
-    listing_add(source,
-                "/* %s version %u as C, made by the build. */\n\n"
-                "#include \"generated.h\"\n#include \"operation.h\"\n\n",
-                model_name(model), (unsigned)model_version(model));
+    listing_add(
+        source,
+        "/* %s version %u as C, made by the build. */\n\n"
+        "#include \"generated.h\"\n#include \"operation.h\"\n#include \"vector.h\"\n\n",
+        model_name(model), (unsigned)model_version(model));
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
         if (is_worth_it(program, program_stream(program, i)))
             say_function(program, program_stream(program, i), program_stream_name(i),
                          source);
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
         if (goes_there(program, program_stream(program, i)))
-            say_function_at(program, program_stream(program, i), program_stream_name(i),
-                            source);
+            say_step(program, program_stream(program, i), program_stream_name(i), source);
     listing_add(source,
                 "extern const struct generated %s;\nconst struct generated %s = {\n",
                 symbol, symbol);
@@ -344,7 +352,7 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
     listing_add(source, "},\n    .rate = %s,\n    .rate_slopes = %s,\n",
                 is_short(&program->rate) ? "rate" : "NULL",
                 is_short(&program->rate_slopes) ? "rate_slopes" : "NULL");
-    listing_add(source, "    .rate_at = %s,\n    .rate_slopes_at = %s,\n};\n",
-                goes_there(program, &program->rate) ? "rate_at" : "NULL",
-                goes_there(program, &program->rate_slopes) ? "rate_slopes_at" : "NULL");
+    listing_add(source, "    .rate_step = %s,\n    .rate_slopes_step = %s,\n};\n",
+                goes_there(program, &program->rate) ? "rate_step" : "NULL",
+                goes_there(program, &program->rate_slopes) ? "rate_slopes_step" : "NULL");
 }

@@ -35,6 +35,6 @@ void generated_attach(struct model *model, const struct generated *const *among)
         program_stream(model->program, i)->generated = (*among)->streams[i];
     model->program->rate.rates = (*among)->rate;
     model->program->rate_slopes.rates = (*among)->rate_slopes;
-    model->program->rate.rates_at = (*among)->rate_at;
-    model->program->rate_slopes.rates_at = (*among)->rate_slopes_at;
+    model->program->rate.step = (*among)->rate_step;
+    model->program->rate_slopes.step = (*among)->rate_slopes_step;
 }

@@ -16,7 +16,7 @@ struct generated {
     uint8_t program[HASH_BYTES];                /* program_hash when the C was made */
     generated_stream *streams[PROGRAM_STREAMS]; /* but those of rates */
     generated_rates *rate, *rate_slopes;
-    generated_rates_at *rate_at, *rate_slopes_at;
+    generated_step *rate_step, *rate_slopes_step;
 };
 
 /* The models of models/ and bench/, as built; NULL ends it. */

@@ -272,7 +272,7 @@ void model_interpret(struct model *model)
         struct stream *stream = program_stream(model->program, i);
         stream->generated = NULL;
         stream->rates = NULL;
-        stream->rates_at = NULL;
+        stream->step = NULL;
     }
 }
 

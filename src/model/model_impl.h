@@ -655,11 +655,11 @@ typedef void generated_stream(double *registers, enum simd simd);
 typedef void generated_rates(const double *registers, const double *more, double *out,
                              enum simd simd);
 
-/* And where a stage of a step is, whatever the registers of states and sensitivities
- * hold.
- */
-typedef void generated_rates_at(const double *registers, const struct lanes_place *place,
-                                const double *more, double *out, enum simd simd);
+/* And of all stages of a step, whatever the registers of time, states and sensitivities
+ * hold; time stays between `from` and `to` [LANES]. */
+typedef void generated_step(const double *registers, const double *more,
+                            const double *from, const double *to,
+                            const struct lanes_stages *stages, enum simd simd);
 
 /* Instructions in the order in which they run, and where their results then are. */
 struct stream {
@@ -670,7 +670,7 @@ struct stream {
     bool *fed; /* [result_count] of rates: doses can run into it; else NULL */
     generated_stream *generated; /* all NULL: it is interpreted */
     generated_rates *rates;
-    generated_rates_at *rates_at;
+    generated_step *step;
 };
 
 /* When a condition on time alone switches: at slope t + offset = 0, or, if periodic,

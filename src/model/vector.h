@@ -12,6 +12,14 @@
  * the two it is and for every `simd`; but a NaN's sign. Lanes never mix. C leaves in
  * registers only what outlives a stream: its results, and what rests. */
 
+/* Time in a piece that keeps clear of its ends, where conditions on it are about to
+ * change. */
+LANES_INLINE double vector_time(double t, double from, double to)
+{
+    double late = t < to ? t : to;
+    return late > from ? late : from;
+}
+
 void vector_run(const struct stream *stream, double *registers, enum simd simd);
 
 /* Runs a stream of rates and puts its results, those that are fed onto `more`, into

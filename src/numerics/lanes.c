@@ -12,28 +12,7 @@
 /* --- Tsitouras' method
  * -------------------------------------------------------------------- */
 
-#define STAGES (LANES_TERMS_MAX + 2)
-
-static const double node[STAGES] = {0, 0.161, 0.327, 0.9, 0.9800255409045097, 1, 1};
-
-/* The last row is that of the result: its rate is the next step's first. */
-static const double weight[STAGES][STAGES - 1] = {
-    {0},
-    {0.161},
-    {-0.008480655492356989, 0.335480655492357},
-    {2.8971530571054935, -6.359448489975075, 4.3622954328695815},
-    {5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525},
-    {5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401,
-     -0.028269050394068383},
-    {0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.290069515436081,
-     2.324710524099774},
-};
-
-/* Of the difference between the results of orders 5 and 4. */
-static const double error_weight[STAGES] = {
-    -0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995,
-    -0.1447110071732629,     0.5823571654525552,     -0.45808210592918697,
-    0.015151515151515152};
+#define STAGES LANES_STAGES
 
 /* Inside a step, y + h sum_i k_i theta (c_i0 + theta (c_i1 + theta (c_i2 + ...))). */
 static const double inside[STAGES][4] = {
@@ -75,46 +54,36 @@ static const double inside[STAGES][4] = {
  * arithmetic across lanes, and products are fused with sums where fma() says so and
  * nowhere else, so that all three give the same bits. */
 
-/* Weights of the step's end, of its error, and of each lane's own. */
-#define LAST_WEIGHT(j) (h[l] * weight[STAGES - 1][j])
-#define ERROR_WEIGHT(j) error_weight[j]
+/* Weights of each lane's own. */
 #define LANE_WEIGHT(j) w[j][l]
 
-/* Where a place is, into `stage`. */
-LANES_INLINE void put_rows(size_t rows, const struct lanes_place *place,
-                           double *restrict stage, enum simd simd)
+/* Where and when a stage is. */
+LANES_INLINE void put_rows(size_t rows, const struct lanes_stages *stages, size_t stage,
+                           double *restrict to, double *restrict t, enum simd simd)
 {
-    const struct lanes_place here = *place;
+    const struct lanes_stages here = *stages;
     (void)simd;
+    ROW_LANES t[l] = lanes_time(&here, stage, l);
 #define PUT(n)                                                                           \
     case n:                                                                              \
         for (size_t i = 0; i < rows * LANES; i += LANES)                                 \
-            ROW_LANES stage[i + l] = lanes_put(&here, n, i + l, l);                      \
+            ROW_LANES to[i + l] = lanes_put(&here, n, i + l, l);                         \
         break
-    switch (place->count) {
-        PUT(0);
+    switch (stage) {
         PUT(1);
         PUT(2);
         PUT(3);
         PUT(4);
-        PUT(LANES_TERMS_MAX);
+        PUT(5);
+        PUT(STAGES - 1);
     }
 #undef PUT
 }
 
-/* Where the step ends, and what its rates so far say of its error: they are at hand. */
-LANES_INLINE void finish_rows(const struct lanes *lanes, double *restrict next,
-                              double *restrict wrong)
+LANES_INLINE void finish_rows(const struct lanes *lanes,
+                              const struct lanes_stages *stages)
 {
-    const double *k[STAGES - 1], *y = lanes->y, *h = lanes->tried;
-    for (size_t j = 0; j < STAGES - 1; j++)
-        k[j] = lanes->k[j];
-    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
-        ROW_LANES
-        {
-            next[i + l] = SUM6(y[i + l], LAST_WEIGHT, k, i + l);
-            wrong[i + l] = SUM6(0, ERROR_WEIGHT, k, i + l);
-        }
+    lanes_finish(stages, lanes->system.rows, stages->next, stages->wrong);
 }
 
 /* 1 / x to 2 %, for positive x: a guess by the exponent, and Newton's iteration. An error
@@ -158,9 +127,9 @@ LANES_INLINE void norm_rows(struct lanes *lanes, const double *errors)
                 double before = fabs(y[at]), after = fabs(next[at]);
                 double size = before > after ? before : after;
                 double allowed = fma(relative, size, absolute[at]);
-                double wrong = errors
-                                   ? errors[at]
-                                   : fma(error_weight[STAGES - 1], last[at], first[at]);
+                double wrong =
+                    errors ? errors[at]
+                           : fma(lanes_error_weight[STAGES - 1], last[at], first[at]);
                 double e = wrong * about_inverse(allowed);
                 square[l] = fma(e, e, square[l]);
             }
@@ -255,8 +224,6 @@ LANES_INLINE void plan_rows(struct lanes *lanes)
         h[l] = lanes->moves[l] != 0 ? tried : 0;
         end[l] = arrives != 0 ? lanes->wall[l] : lanes->t[l] + h[l];
     }
-    for (size_t i = 1; i < STAGES; i++)
-        ROW_LANES lanes->at[i][l] = node[i] == 1 ? end[l] : lanes->t[l] + node[i] * h[l];
 }
 
 /* Whether it stands, and what comes next. */
@@ -361,10 +328,11 @@ LANES_INLINE void bend_rows(const struct lanes *lanes, const size_t *rows, size_
 }
 
 LANES_KINDS(put, simd,
-            (size_t rows, const struct lanes_place *place, double *stage, enum simd simd),
-            rows, place, stage, simd)
-LANES_KINDS(finish, lanes->simd, (const struct lanes *lanes, double *next, double *wrong),
-            lanes, next, wrong)
+            (size_t rows, const struct lanes_stages *stages, size_t stage, double *to,
+             double *t, enum simd simd),
+            rows, stages, stage, to, t, simd)
+LANES_KINDS(finish, lanes->simd,
+            (const struct lanes *lanes, const struct lanes_stages *stages), lanes, stages)
 LANES_KINDS(radius, lanes->simd, (const struct lanes *lanes, double *radius), lanes,
             radius)
 LANES_KINDS(commit, lanes->simd, (struct lanes * lanes), lanes)
@@ -668,31 +636,27 @@ static void take_first_rates(struct lanes *lanes)
     size_new(lanes, moved);
 }
 
-/* The rate of stage i, which is at a place. */
-static void take_rate(struct lanes *lanes, size_t i, const struct lanes_place *place)
-{
-    const struct lanes_system *system = &lanes->system;
-    if (system->rate_at) {
-        system->rate_at(system->context, lanes->at[i], place, lanes->k[i]);
-        return;
-    }
-    put(system->rows, place, system->stage, lanes->simd);
-    system->rate(system->context, lanes->at[i], lanes->k[i]);
-}
-
 static void take_stages(struct lanes *lanes)
 {
-    struct lanes_place place = {.y = lanes->y, .h = lanes->tried};
-    for (size_t i = 1; i < STAGES - 1; i++) {
-        place.k[i - 1] = lanes->k[i - 1];
-        place.weight = weight[i];
-        place.count = i;
-        take_rate(lanes, i, &place);
+    const struct lanes_system *system = &lanes->system;
+    struct lanes_stages stages = {.y = lanes->y,
+                                  .t = lanes->t,
+                                  .h = lanes->tried,
+                                  .end = lanes->end,
+                                  .next = lanes->next,
+                                  .wrong = lanes->wrong};
+    memcpy(stages.k, lanes->k, sizeof stages.k);
+    if (system->rates) {
+        system->rates(system->context, &stages);
+        return;
     }
-    finish(lanes, lanes->next, lanes->wrong);
-    place.y = lanes->next;
-    place.count = 0;
-    take_rate(lanes, STAGES - 1, &place);
+    for (size_t i = 1; i < STAGES; i++) {
+        double t[LANES];
+        if (i == STAGES - 1)
+            finish(lanes, &stages);
+        put(system->rows, &stages, i, system->stage, t, lanes->simd);
+        system->rate(system->context, t, lanes->k[i]);
+    }
 }
 
 static void step_tsitouras(struct lanes *lanes)

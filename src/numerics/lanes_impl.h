@@ -32,7 +32,6 @@ struct lanes {
     double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
     double h[LANES], wall[LANES];      /* to try next; where to stop */
     double tried[LANES], end[LANES];   /* the step being tried; where it ends */
-    double at[LANES_TERMS_MAX + 2][LANES]; /* where its stages are */
     double error[LANES];                   /* square of the norm */
     double factor[LANES];                  /* of h, by that */
     double steps[LANES];

@@ -77,32 +77,53 @@ static inline void compare_rates(const struct stream *stream, double *registers,
     lanes_rows_free(out);
 }
 
-/* Of rates at a place, as C: where that is is what fma() says, one by one. */
-static inline void compare_place(const struct program *p, const struct stream *stream,
-                                 const double *registers, size_t count, enum simd simd)
+/* Of rates in all stages of a step, as C: where each is is what fma() says, one by one.
+ */
+static inline void compare_step(const struct program *p, const struct stream *stream,
+                                const double *registers, enum simd simd)
 {
-    size_t rows = stream->result_count, size = rows * LANES;
-    double *block = lanes_rows_new((LANES_TERMS_MAX + 3) * rows), *y = block;
-    double *more = y + size, *out = more + size, h[LANES], weight[LANES_TERMS_MAX];
-    double *theirs = lanes_rows_new(p->registers), *x = theirs + p->states * LANES;
-    struct lanes_place place = {y, {0}, h, weight, count};
-    for (size_t i = 0; i < (LANES_TERMS_MAX + 3) * size; i++)
+    size_t rows = stream->result_count, size = rows * LANES, last = LANES_STAGES - 1;
+    double *block = lanes_rows_new((LANES_STAGES + 4) * rows), *more = block;
+    double times[5][LANES], *y = more + size, *theirs = lanes_rows_new(p->registers);
+    double *from = times[3], *to = times[4], *x = theirs + p->states * LANES;
+    struct lanes_stages stages = {y, times[0], times[1], times[2], {0}, 0, 0};
+    for (size_t i = 0; i < (LANES_STAGES + 4) * size; i++)
         block[i] = any_value();
-    EACH_LANE h[l] = any_value();
+    for (size_t i = 0; i < 5 * LANES; i++)
+        times[i / LANES][i % LANES] = any_value();
+    for (size_t i = 0; i < LANES_STAGES; i++)
+        stages.k[i] = y + (i + 1) * size;
+    stages.next = stages.k[last] + size;
+    stages.wrong = stages.next + size;
     memcpy(theirs, registers, p->registers * LANES * sizeof *theirs);
-    memcpy(x, y, size * sizeof *x);
-    for (size_t j = 0; j < count; j++) {
-        place.k[j] = out + (j + 1) * size;
-        weight[j] = any_value();
+    stream->step(registers, more, from, to, &stages, simd);
+    for (size_t stage = 1; stage <= last; stage++) {
+        EACH_LANE
+        {
+            double t = lanes_node[stage] == 1
+                           ? stages.end[l]
+                           : stages.t[l] + lanes_node[stage] * stages.h[l];
+            double late = t < to[l] ? t : to[l];
+            theirs[p->time * LANES + l] = late > from[l] ? late : from[l];
+        }
+        memcpy(x, y, size * sizeof *x);
         for (size_t i = 0; i < size; i++)
-            x[i] = fma(h[i % LANES] * weight[j], place.k[j][i], x[i]);
-    }
-    stream->rates_at(registers, &place, more, out, simd);
-    run_one_by_one(stream, theirs);
-    for (size_t i = 0; i < size; i++) {
-        size_t at = stream->results[i / LANES] * (size_t)LANES + i % LANES;
-        bool fed = stream->fed[i / LANES];
-        assert_true(same_bits(out[i], theirs[at] + (fed ? more[i] : 0)));
+            for (size_t j = 0; j < stage; j++)
+                x[i] = fma(stages.h[i % LANES] * lanes_weight[stage][j], stages.k[j][i],
+                           x[i]);
+        for (size_t i = 0; stage == last && i < size; i++) {
+            double wrong = 0;
+            for (size_t j = 0; j < stage; j++)
+                wrong = fma(lanes_error_weight[j], stages.k[j][i], wrong);
+            assert_true(same_bits(stages.next[i], x[i]));
+            assert_true(same_bits(stages.wrong[i], wrong));
+        }
+        run_one_by_one(stream, theirs);
+        for (size_t i = 0; i < size; i++) {
+            size_t at = stream->results[i / LANES] * (size_t)LANES + i % LANES;
+            double onto = stream->fed[i / LANES] ? more[i] : 0;
+            assert_true(same_bits(stages.k[stage][i], theirs[at] + onto));
+        }
     }
     lanes_rows_free(block);
     lanes_rows_free(theirs);
@@ -115,7 +136,7 @@ static inline void compare_stream(const struct program *p, const struct stream *
     size_t size = p->registers * LANES;
     interpreted.generated = NULL;
     interpreted.rates = NULL;
-    interpreted.rates_at = NULL;
+    interpreted.step = NULL;
     double *registers = lanes_rows_new(p->registers),
            *ours = lanes_rows_new(p->registers);
     double *theirs = lanes_rows_new(p->registers);
@@ -125,9 +146,8 @@ static inline void compare_stream(const struct program *p, const struct stream *
                 i < p->constant_count * LANES ? p->image[i / LANES] : any_value();
         memcpy(theirs, registers, size * sizeof *theirs);
         run_one_by_one(stream, theirs);
-        for (enum simd simd = SIMD_AVX2; stream->rates_at && simd <= simd_best(); simd++)
-            for (size_t count = 0; count <= LANES_TERMS_MAX; count++)
-                compare_place(p, stream, registers, count, simd);
+        for (enum simd simd = SIMD_AVX2; stream->step && simd <= simd_best(); simd++)
+            compare_step(p, stream, registers, simd);
         for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
             for (size_t i = 0; i < 2; i++) {
                 memcpy(ours, registers, size * sizeof *ours);
