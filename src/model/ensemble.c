@@ -29,8 +29,8 @@ struct ensemble {
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
     bool timed;                    /* rates look at time */
     double *column;                /* [rows] of one lane */
-    size_t width;                  /* of everything at one time */
-    uint32_t *state_registers;
+    uint32_t *everything;          /* [width] registers of all there is to be read */
+    size_t width;
     size_t *all_states, *observed; /* rows that readings look at: everything's, or */
     size_t observed_count;         /* only what observations are made of */
 
@@ -149,6 +149,18 @@ static void find_reads(struct ensemble *ensemble)
     mem_free(read);
 }
 
+/* States, quantities, observations. */
+static void find_everything(struct ensemble *ensemble)
+{
+    const struct stream *derive = &ensemble->program->derive;
+    size_t states = ensemble->states;
+    ensemble->width = states + derive->result_count;
+    ensemble->everything = mem_new(ensemble->width, sizeof(uint32_t));
+    for (size_t i = 0; i < ensemble->width; i++)
+        ensemble->everything[i] = i < states ? ensemble->program->states + (uint32_t)i
+                                             : derive->results[i - states];
+}
+
 /* Where the derivatives of observations stand. */
 static void find_slopes(struct ensemble *ensemble)
 {
@@ -259,12 +271,9 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     out->inflow = lanes_rows_new(out->rows);
     out->column = mem_new(out->rows, sizeof(double));
     out->all_states = mem_new(out->states, sizeof(size_t));
-    out->state_registers = mem_new(out->states, sizeof(uint32_t));
-    for (size_t i = 0; i < out->states; i++) {
+    for (size_t i = 0; i < out->states; i++)
         out->all_states[i] = i;
-        out->state_registers[i] = program->states + (uint32_t)i;
-    }
-    out->width = out->states + model_derived(model) + model_observations(model);
+    find_everything(out);
     find_reads(out);
     find_slopes(out);
     bool *read = registers_read(program, rates_of(out));
@@ -309,7 +318,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     lanes_rows_free(gone->inflow);
     mem_free(gone->column);
     mem_free(gone->all_states);
-    mem_free(gone->state_registers);
+    mem_free(gone->everything);
     mem_free(gone->observed);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
@@ -528,32 +537,16 @@ static void attend(struct ensemble *ensemble, size_t lane)
 /* --- readings
  * ------------------------------------------------------------------------------ */
 
-/* All lanes' values of one kind go to their places in the answers, each from a register.
- * States are read first: the streams' own registers are none of theirs. */
-static void read_results(const struct ensemble *ensemble, const uint32_t *from,
-                         size_t count, size_t at, lane_set wants)
-{
-    const double *registers = ensemble->registers;
-    EACH_OF(wants)
-    {
-        double *to =
-            ensemble->requests[l]->f + ensemble->runs[l].read * ensemble->width + at;
-        for (size_t i = 0; i < count; i++)
-            to[i] = registers[from[i] * LANES + l];
-    }
-}
-
 static void read_everything(struct ensemble *ensemble, lane_set wants)
 {
-    const struct program *program = ensemble->program;
-    const struct stream *streams[] = {&program->derive, &program->observe};
-    size_t at = ensemble->states;
-    read_results(ensemble, ensemble->state_registers, at, 0, wants);
-    for (size_t part = 0; part < 2; part++) {
-        const struct stream *stream = streams[part];
-        vector_run(stream, ensemble->registers, ensemble->simd);
-        read_results(ensemble, stream->results, stream->result_count, at, wants);
-        at += stream->result_count;
+    const double *registers = ensemble->registers;
+    size_t width = ensemble->width;
+    vector_run(&ensemble->program->derive, ensemble->registers, ensemble->simd);
+    EACH_OF(wants)
+    {
+        double *to = ensemble->requests[l]->f + ensemble->runs[l].read * width;
+        for (size_t i = 0; i < width; i++)
+            to[i] = registers[ensemble->everything[i] * LANES + l];
     }
 }
 

@@ -128,9 +128,13 @@ static void say_observation(const struct model *model, size_t index,
     listing_add(listing, "%s", model->observations[index].name);
 }
 
-static void say_quantity(const struct model *model, size_t index, struct bytes *listing)
+static void say_derived(const struct model *model, size_t index, struct bytes *listing)
 {
-    listing_add(listing, "%s", model->derived[index].name);
+    size_t quantities = model->syntax->quantity_count;
+    if (index < quantities)
+        listing_add(listing, "%s", model->derived[index].name);
+    else
+        say_observation(model, index - quantities, listing);
 }
 
 static void say_jump(const struct model *model, size_t index, struct bytes *listing)
@@ -206,6 +210,6 @@ void program_print(const struct model *model, struct bytes *listing)
     say_stream(model, "jumps, with derivatives", &p->jump_slopes, listing);
     say_slopes(model, &p->jump_slopes, p->jump_first[syntax->input_count], say_jump,
                listing);
-    say_stream(model, "quantities", &p->derive, listing);
-    say_values(model, &p->derive, syntax->quantity_count, say_quantity, listing);
+    say_stream(model, "quantities and observations", &p->derive, listing);
+    say_values(model, &p->derive, p->derive.result_count, say_derived, listing);
 }

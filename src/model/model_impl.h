@@ -729,7 +729,7 @@ struct program {
      * has results where that would be too much to compile. */
     struct stream linear, linear_slopes;
     struct stream observe, observe_slopes; /* observations; then each [directions] */
-    struct stream derive;                  /* quantities */
+    struct stream derive;                  /* quantities; then observations */
     struct stream jump, jump_slopes;       /* jumps; then each [directions] */
     struct stream period, period_slopes;   /* none or one; then [directions] */
     struct stream course;  /* what functionals look at, then the sides of comparisons */

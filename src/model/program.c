@@ -1110,7 +1110,8 @@ static void place_streams(struct compiler *compiler)
     place_moving(compiler, roots->observe, roots->observations, &program->observe);
     place_both(compiler, roots->observe, roots->observations, roots->observe_by,
                roots->observations * d, &program->observe_slopes);
-    place_moving(compiler, roots->derive, roots->quantities, &program->derive);
+    place_both(compiler, roots->derive, roots->quantities, roots->observe,
+               roots->observations, &program->derive);
     place_moving(compiler, roots->period, roots->periods, &program->period);
     place_both(compiler, roots->period, roots->periods, roots->period_by,
                roots->periods * d, &program->period_slopes);

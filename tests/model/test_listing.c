@@ -58,9 +58,10 @@ static const char expected[] = "once for an individual, for derivatives\n"
                                "  o = r17\n"
                                "  o by k = r18\n"
                                "  o by F = r19\n"
-                               "quantities\n"
+                               "quantities and observations\n"
                                "  r17 = w * a\n"
-                               "  c = r17\n";
+                               "  c = r17\n"
+                               "  o = r17\n";
 
 static void listing__reads_as_the_formulas(void **state)
 {
