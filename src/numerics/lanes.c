@@ -449,13 +449,13 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
     out->last = rates[system->method].last;
     rates[system->method].basis(&out->basis);
     size_t apart = rows_apart(system->rows);
-    out->block = lanes_rows_new((out->stages + 2) * apart);
+    out->block = lanes_rows_new((out->stages + 4) * apart);
     out->y = out->block;
     for (size_t j = 0; j < out->stages; j++)
         out->k[j] = out->block + (j + 1) * apart * LANES;
     out->next = out->block + (out->stages + 1) * apart * LANES;
-    out->absolute = lanes_rows_new(system->rows);
-    out->wrong = lanes_rows_new(system->rows);
+    out->wrong = out->next + apart * LANES;
+    out->absolute = out->wrong + apart * LANES;
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
     if (system->method == LANES_ROSENBROCK)
@@ -475,8 +475,6 @@ void lanes_destroy(struct lanes **lanes)
     mem_free(gone->group_end);
     mem_free(gone->group_share);
     lanes_rows_free(gone->block);
-    lanes_rows_free(gone->absolute);
-    lanes_rows_free(gone->wrong);
     rosenbrock_destroy(&gone->rosenbrock);
     mem_free(gone->entries);
     lanes_rows_free(gone->slopes);
