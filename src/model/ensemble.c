@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "numerics/elementary.h"
+#include "operation.h"
 #include "vector.h"
 #include "feed.h"
 
@@ -172,16 +173,24 @@ static void find_slopes(struct ensemble *ensemble)
         ensemble->slopes[i] = row(ensemble, stream->results[observations + i]);
 }
 
+static double flops_of(const struct stream *stream)
+{
+    double flops = 0;
+    for (size_t i = 0; i < stream->count; i++)
+        flops += operation_is_fused(stream->instructions[i].op) ? 2 : 1;
+    return flops;
+}
+
 /* Six rates a step, and what lanes and tally say of themselves. */
 static void count_flops(struct ensemble *ensemble)
 {
     const struct program *program = ensemble->program;
-    size_t d = ensemble->directions,
-           rate = d ? program->rate_slopes.count : program->rate.count;
-    size_t observe = d ? program->observe_slopes.count : program->observe.count;
-    ensemble->step_flops = 6 * (double)rate + LANES_STEP_FLOPS * (double)ensemble->rows;
+    size_t d = ensemble->directions;
+    double observe = flops_of(d ? &program->observe_slopes : &program->observe);
+    ensemble->step_flops = 6 * flops_of(rates_of(ensemble)) +
+                           (double)LANES_STEP_FLOPS * (double)ensemble->rows;
     ensemble->reading_flops =
-        (double)observe + 14 * (double)ensemble->observed_count + (double)TALLY_FLOPS(d);
+        observe + 14 * (double)ensemble->observed_count + (double)TALLY_FLOPS(d);
 }
 
 struct ensemble_work ensemble_work(const struct ensemble *ensemble)

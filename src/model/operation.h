@@ -91,4 +91,10 @@ static inline double operation_value(enum op op, double a, double b, double c)
     }
 }
 
+/* A product and a sum in one. */
+static inline bool operation_is_fused(enum op op)
+{
+    return op == OP_FMA || op == OP_FMS || op == OP_FNMA;
+}
+
 #endif
