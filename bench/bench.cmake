@@ -14,7 +14,17 @@ target_link_libraries(bench_engine PRIVATE roof_sim)
 target_compile_definitions(bench_engine PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 set_target_properties(bench_engine PROPERTIES OUTPUT_NAME engine
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-# The same with CVODES of its own, for this processor: cmake -D SUNDIALS_SOURCE=<unpacked source>.
+# The same peers by CVODES as its manual has it, instead of numerics/ode.
+add_executable(bench_engine_ordinary bench/engine.c bench/ordinary.c bench/peak.c bench/population.c)
+target_include_directories(bench_engine_ordinary PRIVATE ${CMAKE_SOURCE_DIR} tests/support)
+target_link_libraries(bench_engine_ordinary PRIVATE roof_sim SUNDIALS::cvodes)
+target_compile_definitions(bench_engine_ordinary PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+  ORDINARY="$<TARGET_FILE:bench_engine_ordinary>")
+set_target_properties(bench_engine_ordinary PROPERTIES OUTPUT_NAME engine_ordinary
+  RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+target_compile_definitions(bench_engine PRIVATE ORDINARY="$<TARGET_FILE:bench_engine_ordinary>")
+add_dependencies(bench_engine bench_engine_ordinary)
+# And with CVODES of its own, for this processor: cmake -D SUNDIALS_SOURCE=<unpacked source>.
 set(SUNDIALS_SOURCE "" CACHE PATH "source of SUNDIALS, for bench/engine_rebuilt")
 if(SUNDIALS_SOURCE)
   foreach(part cvodes sundials nvector/serial sunmatrix/dense sunmatrix/band sunlinsol/dense
@@ -39,7 +49,8 @@ if(SUNDIALS_SOURCE)
   target_include_directories(bench_engine_rebuilt PRIVATE ${CMAKE_SOURCE_DIR} tests/support)
   target_link_libraries(bench_engine_rebuilt PRIVATE
     "$<LINK_LIBRARY:WHOLE_ARCHIVE,sundials_rebuilt>" roof_sim)
-  target_compile_definitions(bench_engine_rebuilt PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(bench_engine_rebuilt PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    ORDINARY="$<TARGET_FILE:bench_engine_ordinary>")
   set_target_properties(bench_engine_rebuilt PROPERTIES OUTPUT_NAME engine_rebuilt
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   target_compile_definitions(bench_engine PRIVATE REBUILT="$<TARGET_FILE:bench_engine_rebuilt>")

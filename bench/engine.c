@@ -1,8 +1,10 @@
 /* bench/engine - how fast twins are calibrated and simulated, beside the same model, the
- * same patients and the same search by CVODES (the distribution's package) in the same
- * process; beside CVODES built anew for this processor, by a program next to this one, if
- * the build found its source; and two populations beside nlmixr2's seconds, if their data
- * are there. What is absent is said.
+ * same patients and the same search by the distribution's CVODES, as its manual has it
+ * (bench/ordinary.c, in a program next to this one: `package`) and as the house uses it
+ * (numerics/ode, in the same process: `stacked`); beside the latter with CVODES built
+ * anew for this processor, by another program, if the build found its source (`rebuilt`);
+ * and two populations beside nlmixr2's seconds, if their data are there. What is absent
+ * is said.
  *
  *   build/bench/engine [--json]
  *
@@ -159,6 +161,10 @@ static const struct {
 } peers[] = {{"cvodes_adams", ENGINE_ADAMS}, {"cvodes_bdf", ENGINE_BDF}};
 #define PEER_KINDS (sizeof peers / sizeof peers[0])
 
+/* How CVODES is built and used. */
+enum build { BUILD_PACKAGE, BUILD_STACKED, BUILD_REBUILT, BUILDS };
+static const char *const builds[BUILDS] = {"package", "stacked", "rebuilt"};
+
 /* One kind of work. */
 struct task {
     const char *name;
@@ -166,7 +172,7 @@ struct task {
     const struct virtual_study *study, *interpreted;
     double tolerance;
     struct pace paces[2]; /* ours, as C and by the interpreter */
-    struct pace rebuilt[PEER_KINDS];
+    struct pace peers[BUILDS][PEER_KINDS];
 };
 #define TASKS 4
 
@@ -175,15 +181,14 @@ static struct pace peer_pace(const struct task *task, size_t kind)
     return best_of(task->work, task->study, task->tolerance, peers[kind].solver, PEERS);
 }
 
-static void print_rows(const struct task *task, size_t kind, const char *build,
-                       struct pace peer)
+static void print_rows(const struct task *task, size_t kind, enum build build)
 {
     const struct virtual_study *ways[] = {task->study, task->interpreted};
     char against[64];
-    snprintf(against, sizeof against, "%s_%s", peers[kind].name, build);
+    snprintf(against, sizeof against, "%s_%s", peers[kind].name, builds[build]);
     for (size_t way = 0; way < 2; way++)
         print_row(task->name, execution_name(model_execution(ways[way]->model)), against,
-                  task->paces[way], peer, 100 * task->tolerance);
+                  task->paces[way], task->peers[build][kind], 100 * task->tolerance);
 }
 
 /* By us, as the build made C of the model and by the interpreter, and by CVODES. */
@@ -193,14 +198,14 @@ static void compare(struct task *task, bool rebuilt)
     for (size_t way = 0; way < 2; way++)
         task->paces[way] = best_of(task->work, ways[way], task->tolerance, ENGINE_LANES,
                                    ways[way]->count);
-    for (size_t kind = 0; kind < PEER_KINDS; kind++) {
-        print_rows(task, kind, "package", peer_pace(task, kind));
-        if (rebuilt)
-            print_rows(task, kind, "rebuilt", task->rebuilt[kind]);
-    }
+    for (size_t kind = 0; kind < PEER_KINDS; kind++)
+        task->peers[BUILD_STACKED][kind] = peer_pace(task, kind);
+    for (enum build build = 0; build < (rebuilt ? BUILDS : BUILD_REBUILT); build++)
+        for (size_t kind = 0; kind < PEER_KINDS; kind++)
+            print_rows(task, kind, build);
 }
 
-/* --- CVODES built anew -----------------------------------------------------------------
+/* --- CVODES in other programs ----------------------------------------------------------
  */
 
 /* What the program next to this one says, and this one reads. */
@@ -214,20 +219,28 @@ static int say_peers(const struct task *tasks)
     return 0;
 }
 
-/* False: there is no such program. */
-static bool hear_peers(struct task *tasks)
+static void hear_peers(struct task *tasks, enum build build, const char *program)
 {
-#ifdef REBUILT
-    FILE *heard = popen(REBUILT " --peers", "r");
+    char *command = mem_format("%s --peers", program);
+    FILE *heard = popen(command, "r");
     bool all = heard;
     for (size_t i = 0; all && i < TASKS; i++)
-        for (size_t kind = 0; all && kind < PEER_KINDS; kind++)
-            all = fscanf(heard, "%lf %lf", &tasks[i].rebuilt[kind].each,
-                         &tasks[i].rebuilt[kind].objective) == 2;
+        for (size_t kind = 0; all && kind < PEER_KINDS; kind++) {
+            struct pace *pace = &tasks[i].peers[build][kind];
+            all = fscanf(heard, "%lf %lf", &pace->each, &pace->objective) == 2;
+        }
     if (!heard || pclose(heard) != 0 || !all) {
-        fprintf(stderr, "error: %s failed\n", REBUILT);
+        fprintf(stderr, "error: %s failed\n", program);
         exit(1);
     }
+    mem_free(command);
+}
+
+/* False: there is no such program. */
+static bool hear_rebuilt(struct task *tasks)
+{
+#ifdef REBUILT
+    hear_peers(tasks, BUILD_REBUILT, REBUILT);
     return true;
 #else
     (void)tasks;
@@ -379,7 +392,8 @@ int main(int count, char **arguments)
     }
     if (only_peers)
         return say_peers(tasks);
-    bool rebuilt = hear_peers(tasks);
+    bool rebuilt = hear_rebuilt(tasks);
+    hear_peers(tasks, BUILD_PACKAGE, ORDINARY);
     if (json)
         printf("{\"simd\": \"%s\", \"rows\": [", simd_name(simd_best()));
     else
