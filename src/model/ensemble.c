@@ -439,13 +439,13 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
 }
 
 /* Somebody wants to look at all of a course. */
-static enum err begin_scan(struct ensemble *ensemble, size_t lane)
+static void begin_scan(struct ensemble *ensemble, size_t lane)
 {
     if (!ensemble->feed)
         ensemble->feed = feed_new(ensemble->model, ensemble->simd);
     ensemble->scans[lane] = ensemble->requests[lane]->scan;
     ensemble->scanned |= LANE_BIT(lane);
-    return scan_begin(ensemble->scans[lane], ensemble->flows[lane].evaluator);
+    scan_begin(ensemble->scans[lane]);
 }
 
 /* The next request that can begin, if there is one. */
@@ -461,8 +461,8 @@ static void take_next(struct ensemble *ensemble, size_t lane)
             return;
         enum err err = run_begin(run, &ensemble->flows[lane], request->schedule,
                                  request->parameters, request->start);
-        if (err == ERR_OK && request->scan)
-            err = begin_scan(ensemble, lane);
+        if (request->scan)
+            begin_scan(ensemble, lane);
         if (err == ERR_OK)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
         if (request->sums)

@@ -166,7 +166,7 @@ void feed_step(struct feed *feed, const struct feed_lanes *of, struct scan *cons
                                   feed->begun, feed->taken);
     EACH_OF(stand)
     if (scans[l]) {
-        scan_open(scans[l], now[l]);
+        scan_open(scans[l], of->flows[l].evaluator, now[l]);
         asking |= LANE_BIT(l);
     }
     while ((asking = find_asking(feed, scans, asking))) {
@@ -199,7 +199,7 @@ static enum err show(struct feed *feed, struct flow *flow, struct scan *scan, do
     struct spot spot = {feed, 0, flow};
     const struct sight sight = {feed->model, feed->asked[0], feed->values, feed->rules,
                                 look_alone,  &spot,          feed->probe};
-    scan_open(scan, to);
+    scan_open(scan, flow->evaluator, to);
     while (scan_asks(scan, feed->asked[0])) {
         for (size_t i = 0; i < SIGHT_SAMPLES; i++) {
             feed->t[i][0] = feed->asked[0][i];

@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +52,8 @@ struct scan {
     double now, to;                   /* seen so far; smooth until */
     double ends[PIECE_DEPTH_MAX + 1]; /* of the pieces to look at, the next one's last */
     size_t pieces;
-    size_t unseen; /* the outcome that looked at what is not finite, counted from 1 */
-    double unseen_at;
+    enum err err; /* and why */
+    char why[200];
 };
 
 /* --- begin and end ------------------------------------------------------------------ */
@@ -121,7 +122,8 @@ static void forget(struct scan *scan)
     mem_free(scan->bounds);
     scan->plausible = NULL;
     scan->bounds = NULL;
-    scan->bound_count = scan->bound = scan->pieces = scan->unseen = 0;
+    scan->bound_count = scan->bound = scan->pieces = 0;
+    scan->err = ERR_OK;
 }
 
 void scan_destroy(struct scan **scan)
@@ -228,35 +230,37 @@ static void find_bounds(struct scan *scan)
     scan->bound_count = kept;
 }
 
-enum err scan_begin(struct scan *scan, struct evaluator *evaluator)
+void scan_begin(struct scan *scan)
 {
     size_t lines = lines_of(scan->model);
-    double *windows = mem_new(2 * lines, sizeof *windows);
-    enum err err = ERR_OK;
     forget(scan);
     scan->series = mem_new(lines, sizeof *scan->series);
     scan->plausible = mem_new(scan->model->syntax->plausible_count, sizeof(bool));
+    scan->now = scan->to = scan->start;
+}
+
+/* By what parameters and covariates are when the course begins to count. */
+static void find_windows(struct scan *scan, struct evaluator *evaluator)
+{
+    size_t lines = lines_of(scan->model);
+    double *windows = mem_new(2 * lines, sizeof *windows);
     evaluator_windows(evaluator, windows);
-    for (size_t i = 0; err == ERR_OK && i < lines; i++)
-        err = series_new(scan, i, windows + 2 * i, &scan->series[i]);
+    for (size_t i = 0; scan->err == ERR_OK && i < lines; i++)
+        scan->err = series_new(scan, i, windows + 2 * i, &scan->series[i]);
     mem_free(windows);
-    if (err != ERR_OK)
-        return err;
+    if (scan->err != ERR_OK) {
+        snprintf(scan->why, sizeof scan->why, "%s", err_text());
+        return;
+    }
     spans_new(scan, scan->series);
     find_bounds(scan);
-    scan->now = scan->to = scan->start;
-    return ERR_OK;
 }
 
 /* --- what is shown ------------------------------------------------------------------ */
 
 enum err scan_refuses(const struct scan *scan)
 {
-    if (!scan->unseen)
-        return ERR_OK;
-    const struct outcome_line *line = line_of(scan->model, scan->unseen - 1);
-    return err_set(ERR_NUMERIC, "what '%s' looks at is not finite at time %g",
-                   line->name ? line->name : "[plausible]", scan->unseen_at);
+    return scan->err == ERR_OK ? ERR_OK : err_set(scan->err, "%s", scan->why);
 }
 
 static bool all_finite(struct scan *scan, const struct sight *sight)
@@ -264,10 +268,14 @@ static bool all_finite(struct scan *scan, const struct sight *sight)
     for (size_t f = 0; f < scan->functionals; f++) {
         if (!scan->views[f].active || sight_rule(sight, f, RULE_SIZE) < INFINITY)
             continue;
-        scan->unseen = scan->views[f].outcome + 1;
+        const struct outcome_line *line = line_of(scan->model, scan->views[f].outcome);
+        double when = sight->t[0];
         for (size_t i = SIGHT_SAMPLES; i-- > 0;)
-            if (!isfinite(sight_value(sight, f, i)))
-                scan->unseen_at = sight->t[i];
+            when = isfinite(sight_value(sight, f, i)) ? when : sight->t[i];
+        scan->err = ERR_NUMERIC;
+        snprintf(scan->why, sizeof scan->why,
+                 "what '%s' looks at is not finite at time %g",
+                 line->name ? line->name : "[plausible]", when);
         return false;
     }
     return true;
@@ -374,9 +382,11 @@ static bool find_active(struct scan *scan)
     return any;
 }
 
-void scan_open(struct scan *scan, double to)
+void scan_open(struct scan *scan, struct evaluator *evaluator, double to)
 {
     scan->to = fmin(to, scan->until);
+    if (!scan->bounds && scan->err == ERR_OK && scan->to > scan->start)
+        find_windows(scan, evaluator);
 }
 
 /* The pieces to look at lie between two neighbouring bounds. */
@@ -385,7 +395,7 @@ bool scan_asks(struct scan *scan, double *t)
     while (!scan->pieces) {
         while (scan->bound < scan->bound_count && scan->bounds[scan->bound] <= scan->now)
             scan->bound++;
-        if (scan->unseen || scan->now >= scan->to)
+        if (scan->err != ERR_OK || scan->now >= scan->to)
             return false;
         double end = scan->bound < scan->bound_count
                          ? fmin(scan->to, scan->bounds[scan->bound])

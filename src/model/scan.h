@@ -19,15 +19,16 @@ struct scan;
 struct scan *scan_new(const struct model *model, double start, double until);
 void scan_destroy(struct scan **scan);
 
-/* A run begins, maybe anew by another method; the evaluator knows its parameters and
- * covariates. ERR_RANGE for windows that make no sense. */
-enum err scan_begin(struct scan *scan, struct evaluator *evaluator);
-/* The course is smooth until `to`; what comes before `start` is nobody's. */
-void scan_open(struct scan *scan, double to);
+/* A run begins, maybe anew by another method. */
+void scan_begin(struct scan *scan);
+/* The course is smooth until `to`, with the parameters and covariates that the evaluator
+ * knows; what comes before `start` is nobody's. Windows are made of those at `start`. */
+void scan_open(struct scan *scan, struct evaluator *evaluator, double to);
 /* The times at which to show it next; false: nobody looks at the rest of what is open. */
 bool scan_asks(struct scan *scan, double *t /* [SIGHT_SAMPLES] */);
 void scan_see(struct scan *scan, const struct sight *sight);
-/* ERR_NUMERIC when what it looks at was not finite somewhere: the run may end. */
+/* ERR_NUMERIC when what it looks at was not finite somewhere, ERR_RANGE for windows that
+ * make no sense: the run may end. */
 enum err scan_refuses(const struct scan *scan);
 /* The run has ended: what it comes to. */
 void scan_end(struct scan *scan, struct evaluator *evaluator);

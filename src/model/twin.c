@@ -526,9 +526,8 @@ static read_function *reading(const struct request *request)
 static enum err follow_scan(struct run *run, struct scan *scan)
 {
     struct feed *feed = feed_new(run->flow->model, SIMD_SCALAR);
-    enum err err = scan_begin(scan, run->flow->evaluator);
-    if (err == ERR_OK)
-        err = feed_alone(feed, run, scan);
+    scan_begin(scan);
+    enum err err = feed_alone(feed, run, scan);
     if (err == ERR_OK)
         scan_end(scan, run->flow->evaluator);
     feed_destroy(&feed);

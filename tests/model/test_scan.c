@@ -30,7 +30,7 @@ static void show(struct shown *shown, const struct model *model, struct scan *sc
     double *values = lanes_rows_new(width * SIGHT_SAMPLES);
     double *rules = lanes_rows_new(sight_ruled(model) * RULES),
            times[SIGHT_SAMPLES * LANES];
-    scan_open(scan, to);
+    scan_open(scan, shown->evaluator, to);
     while (scan_asks(scan, t)) {
         for (size_t i = 0; i < SIGHT_SAMPLES; i++) {
             evaluator_course(shown->evaluator, t[i], NULL, row);
@@ -116,7 +116,7 @@ static void scan__sees_what_there_is_however_it_is_cut(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct shown shown = {evaluator_of(model), .bounds = bounds};
         struct scan *scan = scan_new(model, 0, 10);
-        assert_ok(scan_begin(scan, shown.evaluator));
+        scan_begin(scan);
         for (size_t k = 0; k < 6 && ends[i][k] != 0; k++)
             show(&shown, model, scan, ends[i][k]);
         assert_ok(scan_refuses(scan));
@@ -153,13 +153,13 @@ static void scan__begins_anew(void **state)
     struct model *model = model_of(waves);
     struct shown shown = {evaluator_of(model), .bounds = none};
     struct scan *once = scan_new(model, 0, 10), *twice = scan_new(model, 0, 10);
-    assert_ok(scan_begin(twice, shown.evaluator));
+    scan_begin(twice);
     show(&shown, model, twice, 7.3);
     shown.pieces = 0;
-    assert_ok(scan_begin(twice, shown.evaluator));
+    scan_begin(twice);
     show(&shown, model, twice, 10);
     shown.pieces = 0;
-    assert_ok(scan_begin(once, shown.evaluator));
+    scan_begin(once);
     show(&shown, model, once, 10);
     scan_end(once, shown.evaluator);
     scan_end(twice, shown.evaluator);

@@ -19,7 +19,7 @@ static const char text[] =
     "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -CL*DIET/V*A\nc = A*WT/V\n"
     "[observations]\nlevel : c ~ prop(0.1)\n"
     "[outcomes]\nexposure = auc(c)\npeak = max(c)\nhigh = first(c > 15 [mg/L])\n"
-    "daily = max(c) per 24 h\n"
+    "daily = max(c) per 24 h\ntail = end(c) over last 24 h*DIET\n"
     "[plausible]\nauc(c) < 50 [mg*h/L]\n"
     "[what-if]\niv range 0 .. 400 mg step 50\nV range 5 .. 20 L\nDIET range 0.5 .. 2 1\n"
     "WT range 1 .. 3 1 step 1\n";
@@ -184,13 +184,13 @@ static void whatif__sweeps_and_settings(void **state)
     static const struct {
         const char *set, *sweep, *plan;
         size_t plans;
-        double peak, exposure;
+        double peak, exposure, diet;
     } rows[] = {
-        {NULL, "iv", "iv = 350 mg", 10, 35, 350 / 3.0},
-        {"V=20", "iv=50..150", "iv = 150 mg", 4, 7.5, 50},
-        {NULL, "V=5..15", "V = 8 L", 12, 12.5, 100 / 3.0},
-        {"DIET=2", NULL, "DIET=2", 2, 10, 100 / 6.0},
-        {"WT=3", "DIET=0.5..1", "DIET = 0.5 1", 12, 30, 3 * 100 / 1.5},
+        {NULL, "iv", "iv = 350 mg", 10, 35, 350 / 3.0, 1},
+        {"V=20", "iv=50..150", "iv = 150 mg", 4, 7.5, 50, 1},
+        {NULL, "V=5..15", "V = 8 L", 12, 12.5, 100 / 3.0, 1},
+        {"DIET=2", NULL, "DIET=2", 2, 10, 100 / 6.0, 2},
+        {"WT=3", "DIET=0.5..1", "DIET = 0.5 1", 12, 30, 3 * 100 / 1.5, 0.5},
     };
     struct place place;
     place_open(&place, text);
@@ -207,6 +207,8 @@ static void whatif__sweeps_and_settings(void **state)
         assert_near(outcome(plan, "peak", "median", 0), rows[i].peak, 1e-6);
         assert_near(outcome(plan, "exposure", "mode", 0), rows[i].exposure,
                     1e-5 * rows[i].exposure);
+        /* Windows are made of what is so from now on. */
+        assert_near(outcome(plan, "tail", "from", 0), 480 - 24 * rows[i].diet, 1e-9);
         json_destroy(&json);
     }
     place_close(&place);
