@@ -264,13 +264,17 @@ static enum err settle(const struct drawing *d, struct engine *engine,
         open[left++] = &members[i];
     while (left && err == ERR_OK) {
         size_t asked = left;
-        for (size_t i = 0; i < asked; i++)
+        for (size_t i = 0; i < asked; i++) {
+            double from = fmin(design->times[0], twin_start(open[i]->twin)),
+                   until = design->times[design->time_count - 1];
             courses[i] = (struct outcome_course){
                 .twin = open[i]->twin,
                 .parameters = open[i]->patient.parameters,
-                .from = fmin(design->times[0], twin_start(open[i]->twin)),
-                .until = design->times[design->time_count - 1],
+                .from = from,
+                /* Who is seen once is looked at for a unit of time. */
+                .until = until > from ? until : from + 1,
             };
+        }
         outcomes_all(engine, courses, asked);
         left = 0;
         for (size_t i = 0; i < asked; i++) {
