@@ -18,7 +18,7 @@
 
 struct record_dose {
     double time;
-    char *input, *unit;
+    const char *input, *unit;
     double amount;
     double duration; /* in time_unit; 0 bolus; < 0: the input's own default */
     size_t order;    /* rank among all rows of the patient: breaks ties in time */
@@ -26,7 +26,7 @@ struct record_dose {
 
 struct record_covariate {
     double time;
-    char *name, *unit; /* unit NULL: none was stated, the model's is meant */
+    const char *name, *unit; /* unit NULL: none was stated, the model's is meant */
     double value;
     size_t order;
 };
@@ -35,8 +35,8 @@ enum censoring { CENSORED_NOT, CENSORED_BELOW, CENSORED_ABOVE };
 
 struct record_measurement {
     double time;
-    char *quantity, *unit; /* unit NULL: none was stated, the model's is meant */
-    double value;          /* the limit itself when censored */
+    const char *quantity, *unit; /* unit NULL: none was stated, the model's is meant */
+    double value;                /* the limit itself when censored */
     enum censoring censoring;
     size_t order;
 };
@@ -50,6 +50,8 @@ struct record {
     size_t covariate_count, covariate_capacity;
     struct record_measurement *measurements;
     size_t measurement_count, measurement_capacity;
+    char **words; /* the texts of all rows, each once */
+    size_t word_count, word_capacity;
 };
 
 struct record *record_new(const char *patient, const char *time_unit);
@@ -60,7 +62,10 @@ struct record *record_copy(const struct record *record);
  * are what is planned, whether known yet or not. */
 struct record *record_known(const struct record *record, size_t measurements);
 
-/* Append a row; texts are copied. ERR_RANGE past RECORD_ROWS_MAX or for a number that is
+/* The record's own copy of a text, which lives as long as it; NULL for NULL. */
+const char *record_word(struct record *record, const char *text);
+
+/* Append a row, with the record's own copies of its texts. ERR_RANGE past RECORD_ROWS_MAX or for a number that is
  * not finite. */
 enum err record_dose(struct record *record, double time, const char *input,
                      const char *unit, double amount, double duration, size_t order);

@@ -641,11 +641,8 @@ static void thin_covariate(struct record *record, const char *name)
     }
     size_t kept = 0;
     for (size_t i = 0; i < record->covariate_count; i++) {
-        if (&rows[i] != first && strcmp(rows[i].name, name) == 0) {
-            mem_free(rows[i].name);
-            mem_free(rows[i].unit);
+        if (&rows[i] != first && strcmp(rows[i].name, name) == 0)
             continue;
-        }
         rows[kept++] = rows[i];
         if (&rows[i] == first)
             first = &rows[kept - 1];

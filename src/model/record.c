@@ -18,18 +18,9 @@ void record_destroy(struct record **record)
     struct record *gone = *record;
     if (!gone)
         return;
-    for (size_t i = 0; i < gone->dose_count; i++) {
-        mem_free(gone->doses[i].input);
-        mem_free(gone->doses[i].unit);
-    }
-    for (size_t i = 0; i < gone->covariate_count; i++) {
-        mem_free(gone->covariates[i].name);
-        mem_free(gone->covariates[i].unit);
-    }
-    for (size_t i = 0; i < gone->measurement_count; i++) {
-        mem_free(gone->measurements[i].quantity);
-        mem_free(gone->measurements[i].unit);
-    }
+    for (size_t i = 0; i < gone->word_count; i++)
+        mem_free(gone->words[i]);
+    mem_free(gone->words);
     mem_free(gone->doses);
     mem_free(gone->covariates);
     mem_free(gone->measurements);
@@ -37,6 +28,22 @@ void record_destroy(struct record **record)
     mem_free(gone->time_unit);
     mem_free(gone);
     *record = NULL;
+}
+
+/* A record has few of them, and mostly it is the one asked for last, or one of its own:
+ * then no letter is compared. */
+const char *record_word(struct record *record, const char *text)
+{
+    if (!text)
+        return NULL;
+    for (size_t i = record->word_count; i-- > 0;)
+        if (record->words[i] == text)
+            return text;
+    for (size_t i = record->word_count; i-- > 0;)
+        if (strcmp(record->words[i], text) == 0)
+            return record->words[i];
+    MEM_GROW(record->words, record->word_count + 1, &record->word_capacity);
+    return record->words[record->word_count++] = mem_text(text);
 }
 
 /* Values of patients stay out of the sentences. */
@@ -50,19 +57,15 @@ static enum err check(size_t count, double time, double value, double other)
     return ERR_OK;
 }
 
-static char *copy(const char *text)
-{
-    return text ? mem_text(text) : NULL;
-}
-
 enum err record_dose(struct record *record, double time, const char *input,
                      const char *unit, double amount, double duration, size_t order)
 {
     if (check(record->dose_count, time, amount, duration) != ERR_OK)
         return err_code();
     MEM_GROW(record->doses, record->dose_count + 1, &record->dose_capacity);
-    record->doses[record->dose_count++] =
-        (struct record_dose){time, mem_text(input), copy(unit), amount, duration, order};
+    record->doses[record->dose_count++] = (struct record_dose){
+        time, record_word(record, input), record_word(record, unit), amount, duration,
+        order};
     return ERR_OK;
 }
 
@@ -73,8 +76,8 @@ enum err record_covariate(struct record *record, double time, const char *name,
         return err_code();
     MEM_GROW(record->covariates, record->covariate_count + 1,
              &record->covariate_capacity);
-    record->covariates[record->covariate_count++] =
-        (struct record_covariate){time, mem_text(name), copy(unit), value, order};
+    record->covariates[record->covariate_count++] = (struct record_covariate){
+        time, record_word(record, name), record_word(record, unit), value, order};
     return ERR_OK;
 }
 
@@ -87,13 +90,16 @@ enum err record_measurement(struct record *record, double time, const char *quan
     MEM_GROW(record->measurements, record->measurement_count + 1,
              &record->measurement_capacity);
     record->measurements[record->measurement_count++] = (struct record_measurement){
-        time, mem_text(quantity), copy(unit), value, censoring, order};
+        time, record_word(record, quantity), record_word(record, unit), value, censoring,
+        order};
     return ERR_OK;
 }
 
 struct record *record_copy(const struct record *record)
 {
     struct record *to = record_new(record->patient, record->time_unit);
+    for (size_t i = 0; i < record->word_count; i++)
+        record_word(to, record->words[i]);
     to->doses = mem_copy(record->doses, record->dose_count * sizeof *to->doses);
     to->dose_count = to->dose_capacity = record->dose_count;
     to->covariates =
@@ -103,16 +109,16 @@ struct record *record_copy(const struct record *record)
                                 record->measurement_count * sizeof *to->measurements);
     to->measurement_count = to->measurement_capacity = record->measurement_count;
     for (size_t i = 0; i < to->dose_count; i++) {
-        to->doses[i].input = mem_text(to->doses[i].input);
-        to->doses[i].unit = copy(to->doses[i].unit);
+        to->doses[i].input = record_word(to, to->doses[i].input);
+        to->doses[i].unit = record_word(to, to->doses[i].unit);
     }
     for (size_t i = 0; i < to->covariate_count; i++) {
-        to->covariates[i].name = mem_text(to->covariates[i].name);
-        to->covariates[i].unit = copy(to->covariates[i].unit);
+        to->covariates[i].name = record_word(to, to->covariates[i].name);
+        to->covariates[i].unit = record_word(to, to->covariates[i].unit);
     }
     for (size_t i = 0; i < to->measurement_count; i++) {
-        to->measurements[i].quantity = mem_text(to->measurements[i].quantity);
-        to->measurements[i].unit = copy(to->measurements[i].unit);
+        to->measurements[i].quantity = record_word(to, to->measurements[i].quantity);
+        to->measurements[i].unit = record_word(to, to->measurements[i].unit);
     }
     return to;
 }
@@ -120,11 +126,8 @@ struct record *record_copy(const struct record *record)
 struct record *record_known(const struct record *record, size_t measurements)
 {
     struct record *to = record_copy(record);
-    while (to->measurement_count > measurements) {
-        struct record_measurement *gone = &to->measurements[--to->measurement_count];
-        mem_free(gone->quantity);
-        mem_free(gone->unit);
-    }
+    if (to->measurement_count > measurements)
+        to->measurement_count = measurements;
     return to;
 }
 

@@ -17,6 +17,31 @@ static void record__keeps_what_it_is_given(void **state)
     record_destroy(&r);
 }
 
+/* A day of a sensor is two texts, not six hundred. */
+static void record__keeps_each_text_once(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h");
+    char name[] = "level", unit[] = "mg/L";
+    for (size_t i = 0; i < 300; i++) {
+        char once[] = "level";
+        assert_ok(record_measurement(r, (double)i, i % 2 ? name : once, unit, 3,
+                                     CENSORED_NOT, i));
+    }
+    assert_ok(record_dose(r, 0, "level", NULL, 1, 0, 300));
+    assert_int_equal(r->word_count, 2);
+    assert_ptr_equal(r->doses[0].input, r->measurements[299].quantity);
+    assert_ptr_equal(record_word(r, unit), r->measurements[0].unit);
+    assert_null(record_word(r, NULL));
+    struct record *copy = record_copy(r);
+    unit[0] = 'x';
+    record_destroy(&r);
+    assert_int_equal(copy->word_count, 2);
+    assert_string_equal(copy->measurements[7].quantity, "level");
+    assert_string_equal(copy->measurements[7].unit, "mg/L");
+    record_destroy(&copy);
+}
+
 static void record__sorts_by_time_then_order(void **state)
 {
     (void)state;
@@ -126,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record__keeps_what_it_is_given),
+        cmocka_unit_test(record__keeps_each_text_once),
         cmocka_unit_test(record__sorts_by_time_then_order),
         cmocka_unit_test(record__keeps_equal_rows_as_they_came),
         cmocka_unit_test(record__a_copy_stands_alone),
