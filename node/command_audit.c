@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "node/control.h"
 #include "node/evidence.h"
+#include "node/signals.h"
 #include "node/studies.h"
 
 /* --- show
@@ -169,11 +170,17 @@ enum err command_audit_show(struct cli *cli)
 /* --- verify and export
  * ---------------------------------------------------------------------------------- */
 
+static void compared(void *context, size_t done, size_t total)
+{
+    cli_progress(context, "comparing signals with rows", done, total);
+}
+
 /* Both chains are read again from the store: it may have been opened long ago. */
 enum err command_audit_verify(struct cli *cli)
 {
     struct node *node;
     uint64_t length;
+    size_t patients = 0;
     uint8_t head[HASH_BYTES];
     char audit[2 * HASH_BYTES + 1], ledger[2 * HASH_BYTES + 1];
     if (node_open(cli_directory(cli), &node) != ERR_OK)
@@ -186,12 +193,15 @@ enum err command_audit_verify(struct cli *cli)
     bytes_to_hex(head, HASH_BYTES, ledger);
     if (result == ERR_OK)
         result = store_check(node->store);
+    if (result == ERR_OK)
+        result = signals_check(node, compared, cli, &patients);
     if (result == ERR_OK) {
         struct json *json = json_new_object();
         json_set_integer(json, "audit_entries", (int64_t)length);
         json_set_text(json, "audit_head", audit);
         json_set_integer(json, "ledger_entries", (int64_t)ledger_length(node->ledger));
         json_set_text(json, "ledger_head", ledger);
+        json_set_integer(json, "patients", (int64_t)patients);
         cli_result(cli, json);
         if (!cli_is_json(cli)) {
             printf("audit      %llu entries, every hash holds; head %s\n",
@@ -200,6 +210,7 @@ enum err command_audit_verify(struct cli *cli)
                    (unsigned long long)ledger_length(node->ledger), ledger);
             printf("releases   every one is in both\n"
                    "store      every page is whole\n");
+            printf("signals    of %zu patients, packed as their rows are\n", patients);
         }
     }
     node_destroy(&node);

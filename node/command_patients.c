@@ -253,3 +253,27 @@ enum err command_patients_show(struct cli *cli)
     node_destroy(&node);
     return result;
 }
+
+static void packed(void *context, size_t done, size_t total)
+{
+    cli_progress(context, "packing signals", done, total);
+}
+
+enum err command_patients_repack(struct cli *cli)
+{
+    struct node *node;
+    size_t patients;
+    if (node_open(cli_directory(cli), &node) != ERR_OK)
+        return err_code();
+    enum err result = patients_repack(node, packed, cli, &patients);
+    if (result == ERR_OK) {
+        struct json *json = json_new_object();
+        json_set_integer(json, "patients", (int64_t)patients);
+        cli_result(cli, json);
+        if (!cli_is_json(cli))
+            printf("the signals of %zu patients were packed anew from their rows\n",
+                   patients);
+    }
+    node_destroy(&node);
+    return result;
+}

@@ -30,6 +30,7 @@ enum err command_enrol(struct cli *cli);
 
 enum err command_import(struct cli *cli);
 enum err command_patients_show(struct cli *cli);
+enum err command_patients_repack(struct cli *cli);
 
 enum err command_patients_list(struct cli *cli);
 enum err command_patients_consent(struct cli *cli);

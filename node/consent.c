@@ -300,7 +300,7 @@ static enum err delete_all(struct node *node, int64_t id, struct consent_erased 
             return err_code();
         if (strcmp(*table, "twins") == 0)
             erased->twins += count;
-        else if (strcmp(*table, "patient_keys") != 0)
+        else if (strcmp(*table, "signals") != 0 && strcmp(*table, "patient_keys") != 0)
             erased->rows += count;
     }
     struct query *query;

@@ -245,6 +245,11 @@ static const struct cli_command commands[] = {
      "under the pseudonym. Says what the published priors can tell about the patient.",
      "gemel-node patients erase 16 --reason patient -C st-anna", COUNT(erase_options),
      command_patients_erase},
+    {"patients repack", "", "make what the engine reads of records anew from their rows",
+     "Beside its rows every record is kept packed, by signal and day, which is what fits "
+     "read. Both are written together, and `audit verify` compares them. Where they differ "
+     "the rows are right.",
+     "gemel-node patients repack -C st-anna", NULL, 0, command_patients_repack},
     {"model list", "", "list the models that come with the program",
      "Their names may stand wherever a model's file is asked for.",
      "gemel-node model list", NULL, 0, command_model_list},
@@ -364,9 +369,8 @@ static const struct cli_command commands[] = {
      "gemel-node audit show --kind release --kind refusal -C st-anna",
      COUNT(audit_show_options), command_audit_show},
     {"audit verify", "", "check the audit record, the ledger and the store",
-     "Every hash, every release against its charge, every page. The first entry that "
-     "does "
-     "not hold is named.",
+     "Every hash, every release against its charge, every page, every patient's packed "
+     "signals against the rows. The first that does not hold is named.",
      "gemel-node audit verify -C st-anna", NULL, 0, command_audit_verify},
     {"audit export", "", "write the audit record as a signed file that others can check",
      "verify/gemel_verify.py checks it without any of this program's code. It has no "

@@ -8,6 +8,7 @@
 #include "node/consent.h"
 #include "node/policies.h"
 #include "node/keyring.h"
+#include "node/signals.h"
 #include "privacy/seal.h"
 #include "privacy/random.h"
 #include "wire/envelope.h"
@@ -96,7 +97,7 @@ static const char *const migrations[] = {
     schema_first,   LEDGER_SCHEMA,       schema_attempts,
     CONSENT_SCHEMA, AUDIT_SCHEMA,        POLICIES_SCHEMA,
     KEYRING_SCHEMA, NODE_HEADS_SCHEMA,   LEDGER_SCHEMA_REANCHORS,
-    schema_sums,    NODE_EXCHANGE_SCHEMA};
+    schema_sums,    NODE_EXCHANGE_SCHEMA,   SIGNALS_SCHEMA};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,
@@ -346,7 +347,7 @@ static enum err open_records(struct node *node)
     ledger_head(node->ledger, head);
     if (audit_open(node->store, node->conf, 0, head) != ERR_OK)
         return err_code();
-    if (check_releases(node) != ERR_OK)
+    if (check_releases(node) != ERR_OK || signals_open(node) != ERR_OK)
         return err_code();
     return note_store_key(node);
 }

@@ -1,13 +1,16 @@
 #include "node/patients.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "node/consent.h"
+#include "node/rows.h"
+#include "node/signals.h"
 #include "privacy/random.h"
 
-const char *const patients_tables[] = {"doses", "covariates",   "measurements",
-                                       "twins", "patient_keys", NULL};
+const char *const patients_tables[] = {
+    "doses", "covariates", "measurements", "signals", "twins", "patient_keys", NULL};
 
 /* --- in
  * ---------------------------------------------------------------------------------- */
@@ -68,8 +71,8 @@ static enum err add_patient(struct node *node, const struct record *record,
 {
     struct query *query;
     if (store_query(node->store,
-                    "INSERT INTO patients (name, pseudonym, time_unit, added)"
-                    " VALUES (?, ?, ?, ?)",
+                    "INSERT INTO patients (name, pseudonym, time_unit, added, packed)"
+                    " VALUES (?, ?, ?, ?, 0)",
                     &query) != ERR_OK)
         return err_code();
     query_text(query, 1, record->patient);
@@ -120,142 +123,16 @@ static enum err find_or_add(struct node *node, const struct record *record, size
     return ERR_OK;
 }
 
-/* A row of one of the three tables, as its insert and its count bind it. */
-struct row {
-    double time, value, duration;
-    const char *name, *unit;
-    int64_t censoring;
-    size_t order;
-};
-
-struct table {
-    const char *insert, *count;
-    bool has_duration, has_censoring;
-};
-
-static const struct table doses = {
-    "INSERT INTO doses (patient, time, input, unit, amount, rank, duration)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "SELECT count(*) FROM doses WHERE patient = ?1 AND time = ?2 AND input = ?3"
-    " AND unit IS ?4 AND amount = ?5 AND duration = ?7",
-    true, false};
-static const struct table covariates = {
-    "INSERT INTO covariates (patient, time, name, unit, value, rank)"
-    " VALUES (?, ?, ?, ?, ?, ?)",
-    "SELECT count(*) FROM covariates WHERE patient = ? AND time = ? AND name = ?"
-    " AND unit IS ? AND value = ?",
-    false, false};
-static const struct table measurements = {
-    "INSERT INTO measurements (patient, time, quantity, unit, value, rank, censoring)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "SELECT count(*) FROM measurements WHERE patient = ?1 AND time = ?2 AND quantity = ?3"
-    " AND unit IS ?4 AND value = ?5 AND censoring = ?7",
-    false, true};
-
-static void bind(struct query *query, const struct table *table, int64_t patient,
-                 const struct row *row)
-{
-    query_int(query, 1, patient);
-    query_real(query, 2, row->time);
-    query_text(query, 3, row->name);
-    query_text(query, 4, row->unit);
-    query_real(query, 5, row->value);
-    if (table->has_duration)
-        query_real(query, 7, row->duration);
-    if (table->has_censoring)
-        query_int(query, 7, row->censoring);
-}
-
-static bool same_row(const struct row *a, const struct row *b)
-{
-    bool same_unit =
-        a->unit && b->unit ? strcmp(a->unit, b->unit) == 0 : a->unit == b->unit;
-    return a->time == b->time && a->value == b->value && a->duration == b->duration &&
-           a->censoring == b->censoring && strcmp(a->name, b->name) == 0 && same_unit;
-}
-
-/* How many rows like rows[index] stand before it. They are sorted by time, so only those
- * of the same time need a look. */
-static size_t twins_before(const struct row *rows, size_t index)
-{
-    size_t count = 0;
-    for (size_t i = index; i-- > 0 && rows[i].time == rows[index].time;)
-        count += same_row(&rows[i], &rows[index]);
-    return count;
-}
-
-/* Store rows[index] unless the store held as many of its like, before this file, as the
- * file has shown up to here. `added` counts per row what this file added, so that they
- * are not mistaken for older ones. */
-static enum err add_row(struct node *node, const struct table *table, int64_t patient,
-                        const struct row *rows, size_t index, bool *added,
-                        struct patients_import *report)
-{
-    struct query *query;
-    bool row;
-    if (store_query(node->store, table->count, &query) != ERR_OK)
-        return err_code();
-    bind(query, table, patient, &rows[index]);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    int64_t held = query_get_int(query, 0);
-    query_reset(query);
-    for (size_t i = index; i-- > 0 && rows[i].time == rows[index].time;)
-        held -= added[i] && same_row(&rows[i], &rows[index]);
-    if ((int64_t)twins_before(rows, index) < held) {
-        report->rows_known++;
-        return ERR_OK;
-    }
-    if (store_query(node->store, table->insert, &query) != ERR_OK)
-        return err_code();
-    bind(query, table, patient, &rows[index]);
-    query_int(query, 6, (int64_t)rows[index].order);
-    added[index] = true;
-    report->rows_new++;
-    return query_run(query);
-}
-
-static enum err add_rows(struct node *node, const struct table *table, int64_t patient,
-                         const struct row *rows, size_t count,
-                         struct patients_import *report)
-{
-    enum err result = ERR_OK;
-    bool *added = mem_new(count, sizeof *added);
-    for (size_t i = 0; result == ERR_OK && i < count; i++)
-        result = add_row(node, table, patient, rows, i, added, report);
-    mem_free(added);
-    return result;
-}
-
-static enum err add_record(struct node *node, int64_t patient,
+/* Its rows, and what the engine reads of them. */
+static enum err add_record(struct node *node, int64_t patient, bool fresh,
                            const struct record *record, struct patients_import *report)
 {
-    size_t most =
-        record->dose_count + record->covariate_count + record->measurement_count;
-    struct row *rows = mem_new(most, sizeof *rows);
-    for (size_t i = 0; i < record->dose_count; i++) {
-        const struct record_dose *d = &record->doses[i];
-        rows[i] =
-            (struct row){d->time, d->amount, d->duration, d->input, d->unit, 0, d->order};
-    }
-    enum err result = add_rows(node, &doses, patient, rows, record->dose_count, report);
-    for (size_t i = 0; i < record->covariate_count; i++) {
-        const struct record_covariate *c = &record->covariates[i];
-        rows[i] = (struct row){c->time, c->value, 0, c->name, c->unit, 0, c->order};
-    }
-    if (result == ERR_OK)
-        result =
-            add_rows(node, &covariates, patient, rows, record->covariate_count, report);
-    for (size_t i = 0; i < record->measurement_count; i++) {
-        const struct record_measurement *m = &record->measurements[i];
-        rows[i] = (struct row){
-            m->time, m->value, 0, m->quantity, m->unit, (int64_t)m->censoring, m->order};
-    }
-    if (result == ERR_OK)
-        result = add_rows(node, &measurements, patient, rows, record->measurement_count,
-                          report);
-    mem_free(rows);
-    return result;
+    struct rows_added rows;
+    if (rows_add(node, patient, fresh, record, &rows) != ERR_OK)
+        return err_code();
+    report->rows_new += rows.added;
+    report->rows_known += rows.known;
+    return signals_follow(node, patient, rows.spans);
 }
 
 static enum err note_import(struct node *node, const char *name,
@@ -296,8 +173,11 @@ static enum err import_all(struct node *node, const struct dataset *dataset,
         struct record *record = dataset_record(dataset, i);
         int64_t id;
         record_sort(record);
-        if (find_or_add(node, record, i, wall, report, &id) != ERR_OK ||
-            (id != 0 && add_record(node, id, record, report) != ERR_OK))
+        size_t known = report->patients_known;
+        if (find_or_add(node, record, i, wall, report, &id) != ERR_OK)
+            return err_code();
+        bool fresh = known == report->patients_known;
+        if (id != 0 && add_record(node, id, fresh, record, report) != ERR_OK)
             return err_code();
         if (progress)
             progress(context, i + 1, count);
@@ -334,6 +214,21 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
     if (result == ERR_OK)
         *report = counts;
     return result;
+}
+
+enum err patients_repack(struct node *node, void (*progress)(void *, size_t, size_t),
+                         void *context, size_t *patients)
+{
+    const struct audit_entry entry = {.kind = AUDIT_IMPORT};
+    bool own;
+    if (store_join(node->store, &own) != ERR_OK)
+        return err_code();
+    enum err result = signals_repack(node, progress, context, patients);
+    if (result == ERR_OK)
+        result = audit_write(
+            node->store, &entry,
+            "the signals of %zu patients were packed anew from their rows", *patients);
+    return store_leave(node->store, own, result);
 }
 
 /* --- out
@@ -412,52 +307,9 @@ void patients_free(struct patient *patients, size_t count)
     mem_free(patients);
 }
 
-static enum err read_row(struct query *query, int table, struct record *record)
-{
-    double time = query_get_real(query, 0), value = query_get_real(query, 3);
-    const char *name = query_get_text(query, 1), *unit = query_get_text(query, 2);
-    size_t rank = (size_t)query_get_int(query, 4);
-    switch (table) {
-    case 0:
-        return record_dose(record, time, name, unit, value, query_get_real(query, 5),
-                           rank);
-    case 1:
-        return record_covariate(record, time, name, unit, value, rank);
-    default:
-        return record_measurement(record, time, name, unit, value,
-                                  (enum censoring)query_get_int(query, 5), rank);
-    }
-}
-
-static enum err read_rows(struct node *node, int64_t id, struct record *record)
-{
-    static const char *const sql[] = {
-        "SELECT time, input, unit, amount, rank, duration FROM doses"
-        " WHERE patient = ? ORDER BY time, rank, id",
-        "SELECT time, name, unit, value, rank FROM covariates"
-        " WHERE patient = ? ORDER BY time, rank, id",
-        "SELECT time, quantity, unit, value, rank, censoring FROM measurements"
-        " WHERE patient = ? ORDER BY time, rank, id",
-    };
-    for (int table = 0; table < 3; table++) {
-        struct query *query;
-        bool row;
-        if (store_query(node->store, sql[table], &query) != ERR_OK)
-            return err_code();
-        query_int(query, 1, id);
-        enum err result;
-        while ((result = query_step(query, &row)) == ERR_OK && row)
-            if ((result = read_row(query, table, record)) != ERR_OK)
-                break;
-        query_reset(query);
-        if (result != ERR_OK)
-            return result;
-    }
-    return ERR_OK;
-}
-
 enum err patients_disclose(struct node *node, int64_t id, struct record **record)
 {
+    static const struct rows_span all[RECORD_KINDS] = {ROWS_ALL, ROWS_ALL, ROWS_ALL};
     struct query *query;
     bool row;
     if (store_query(node->store, "SELECT name, time_unit FROM patients WHERE id = ?",
@@ -470,7 +322,7 @@ enum err patients_disclose(struct node *node, int64_t id, struct record **record
         return err_set(ERR_NOT_FOUND, "there is no patient number %lld", (long long)id);
     struct record *found = record_new(query_get_text(query, 0), query_get_text(query, 1));
     query_reset(query);
-    if (read_rows(node, id, found) != ERR_OK) {
+    if (rows_read(node, id, all, found) != ERR_OK) {
         record_destroy(&found);
         return err_code();
     }
@@ -488,5 +340,5 @@ enum err patients_record(struct node *node, int64_t id, struct record **record)
         return err_hint(
             "the record may be disclosed, not used: gemel-node patients show");
     }
-    return patients_disclose(node, id, record);
+    return signals_record(node, id, record);
 }

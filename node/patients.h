@@ -31,6 +31,12 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
                          void (*progress)(void *context, size_t done, size_t total),
                          void *context, struct patients_import *report);
 
+/* Make what the engine reads anew from everybody's rows (node/signals), with an entry in
+ * the audit record that says so. */
+enum err patients_repack(struct node *node,
+                         void (*progress)(void *context, size_t done, size_t total),
+                         void *context, size_t *patients);
+
 struct patient {
     int64_t id;
     const char *name;
@@ -49,8 +55,9 @@ enum err patients_list(struct node *node, struct patient **patients, size_t *cou
 enum err patients_everybody(struct node *node, struct patient **patients, size_t *count);
 void patients_free(struct patient *patients, size_t count);
 
-/* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. To use: ERR_DENIED
- * without consent. To disclose to the person: whatever they decided. */
+/* One patient's whole record, sorted; caller destroys. ERR_NOT_FOUND. To use: what is
+ * packed, ERR_DENIED without consent. To disclose to the person: the rows, whatever they
+ * decided. Both are the same to the bit. */
 enum err patients_record(struct node *node, int64_t id, struct record **record);
 enum err patients_disclose(struct node *node, int64_t id, struct record **record);
 enum err patients_find(struct node *node, const char *name, int64_t *id);

@@ -41,7 +41,7 @@ fail() {
     echo "FAILED: $*" >&2
     exit 1
 }
-# That they would be found: as text in a log, as doubles in a page, and whose they are.
+# That they would be found: as text in a log, as doubles in a page, packed, and whose they are.
 control=$tmp/control
 rm -rf "$control"
 mkdir "$control"
@@ -57,6 +57,7 @@ plant run.log 'error: no patient is called canary17Qx7, here\n'
 plant table.csv.rejects 'line 7: 131.41592x is no number\n'
 plant core.4711 'ELF\0\0\x54\xe2\x3a\xc6\xd5\xe6\x4e\x40\0'
 plant wire.bytes '\x01\x40\x60\x6d\x4f\x37\x75\xb8\x13'
+plant a.blob '\x04\x05\x58\x86\xc8\0\x01'
 echo 'canary1Qx7,0,131.41592' >"$control/table.csv" # where they come from
 "$marks" "$control" >/dev/null || fail "a table is taken for a leak"
 rm -rf "$control"

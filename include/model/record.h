@@ -75,7 +75,24 @@ enum err record_measurement(struct record *record, double time, const char *quan
                             const char *unit, double value, enum censoring censoring,
                             size_t order);
 
-/* Sort each kind by time, then order; stable, so that equal input gives equal output. */
+/* A row of whichever kind, for what treats them alike; its texts are the record's. */
+enum record_kind { RECORD_DOSE, RECORD_COVARIATE, RECORD_MEASUREMENT, RECORD_KINDS };
+struct record_row {
+    double time;
+    const char *name, *unit; /* of an input, a covariate or a quantity */
+    double value;            /* or amount */
+    double extra;            /* a dose's duration, a measurement's censoring, else 0 */
+    size_t order;
+};
+size_t record_rows(const struct record *record, enum record_kind kind);
+struct record_row record_row(const struct record *record, enum record_kind kind,
+                             size_t index);
+/* As the three above; ERR_RANGE, too, for a measurement's `extra` that is no censoring. */
+enum err record_add(struct record *record, enum record_kind kind,
+                    const struct record_row *row);
+
+/* Sort each kind by time, then order, then name; stable, so that equal input gives equal
+ * output. */
 void record_sort(struct record *record);
 
 #endif

@@ -95,6 +95,46 @@ enum err record_measurement(struct record *record, double time, const char *quan
     return ERR_OK;
 }
 
+size_t record_rows(const struct record *record, enum record_kind kind)
+{
+    return kind == RECORD_DOSE        ? record->dose_count
+           : kind == RECORD_COVARIATE ? record->covariate_count
+                                      : record->measurement_count;
+}
+
+struct record_row record_row(const struct record *record, enum record_kind kind,
+                             size_t index)
+{
+    if (kind == RECORD_DOSE) {
+        const struct record_dose *d = &record->doses[index];
+        return (struct record_row){d->time,   d->input,    d->unit,
+                                   d->amount, d->duration, d->order};
+    }
+    if (kind == RECORD_COVARIATE) {
+        const struct record_covariate *c = &record->covariates[index];
+        return (struct record_row){c->time, c->name, c->unit, c->value, 0, c->order};
+    }
+    const struct record_measurement *m = &record->measurements[index];
+    return (struct record_row){m->time,  m->quantity,  m->unit,
+                               m->value, m->censoring, m->order};
+}
+
+enum err record_add(struct record *record, enum record_kind kind,
+                    const struct record_row *row)
+{
+    if (kind == RECORD_DOSE)
+        return record_dose(record, row->time, row->name, row->unit, row->value,
+                           row->extra, row->order);
+    if (kind == RECORD_COVARIATE)
+        return record_covariate(record, row->time, row->name, row->unit, row->value,
+                                row->order);
+    if (row->extra != CENSORED_NOT && row->extra != CENSORED_BELOW &&
+        row->extra != CENSORED_ABOVE)
+        return err_set(ERR_RANGE, "a measurement with a censoring that there is not");
+    return record_measurement(record, row->time, row->name, row->unit, row->value,
+                              (enum censoring)row->extra, row->order);
+}
+
 struct record *record_copy(const struct record *record)
 {
     struct record *to = record_new(record->patient, record->time_unit);
@@ -135,15 +175,19 @@ struct record *record_known(const struct record *record, size_t measurements)
 
 typedef bool comes_after(const void *a, const void *b);
 
-#define COMES_AFTER(name, type)                                                          \
-    static bool name(const void *a, const void *b)                                       \
+#define COMES_AFTER(sort, type, name)                                                    \
+    static bool sort(const void *a, const void *b)                                       \
     {                                                                                    \
         const struct type *x = a, *y = b;                                                \
-        return x->time > y->time || (x->time == y->time && x->order > y->order);         \
+        if (x->time != y->time)                                                          \
+            return x->time > y->time;                                                    \
+        return x->order != y->order                                                      \
+                   ? x->order > y->order                                                 \
+                   : x->name != y->name && strcmp(x->name, y->name) > 0;                 \
     }
-COMES_AFTER(dose_after, record_dose)
-COMES_AFTER(covariate_after, record_covariate)
-COMES_AFTER(measurement_after, record_measurement)
+COMES_AFTER(dose_after, record_dose, input)
+COMES_AFTER(covariate_after, record_covariate, name)
+COMES_AFTER(measurement_after, record_measurement, quantity)
 #undef COMES_AFTER
 
 /* Merge the sorted [from, middle) and [middle, to) of `rows` into `out`; of two equal

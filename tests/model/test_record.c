@@ -42,7 +42,37 @@ static void record__keeps_each_text_once(void **state)
     record_destroy(&copy);
 }
 
-static void record__sorts_by_time_then_order(void **state)
+static void record__treats_rows_of_all_kinds_alike(void **state)
+{
+    (void)state;
+    struct record *r = record_new("p", "h"), *copy = record_new("p", "h");
+    assert_ok(record_dose(r, 1, "oral", "mg", 320, -1, 4));
+    assert_ok(record_covariate(r, -2, "WT", NULL, 70, 5));
+    assert_ok(record_measurement(r, 3, "level", "mg/L", 0.1, CENSORED_BELOW, 6));
+    for (enum record_kind kind = 0; kind < RECORD_KINDS; kind++) {
+        assert_int_equal(record_rows(r, kind), 1);
+        const struct record_row row = record_row(r, kind, 0);
+        assert_int_equal(row.order, 4 + kind);
+        assert_ok(record_add(copy, kind, &row));
+    }
+    assert_string_equal(copy->doses[0].input, "oral");
+    assert_near(copy->doses[0].amount, 320, 0);
+    assert_near(copy->doses[0].duration, -1, 0);
+    assert_near(copy->covariates[0].time, -2, 0);
+    assert_null(copy->covariates[0].unit);
+    assert_string_equal(copy->measurements[0].unit, "mg/L");
+    assert_int_equal(copy->measurements[0].censoring, CENSORED_BELOW);
+    const double none[] = {-1, 0.5, 3, NAN};
+    for (size_t i = 0; i < 4; i++) {
+        const struct record_row row = {0, "level", NULL, 1, none[i], 0};
+        assert_refused(ERR_RANGE, "censoring",
+                       record_add(copy, RECORD_MEASUREMENT, &row));
+    }
+    record_destroy(&copy);
+    record_destroy(&r);
+}
+
+static void record__sorts_by_time_order_and_name(void **state)
 {
     (void)state;
     struct record *r = record_new("p", "h");
@@ -50,7 +80,14 @@ static void record__sorts_by_time_then_order(void **state)
     const size_t orders[] = {0, 9, 2, 3, 4}, expected[] = {3, 4, 9, 2, 0};
     for (size_t i = 0; i < 5; i++)
         assert_ok(record_covariate(r, times[i], "WT", "kg", 70, orders[i]));
+    const char *const names[] = {"b", "a", "B", "a"}, *sorted[] = {"B", "a", "a", "b"};
+    const double amounts[] = {3, 1, 2, 4};
+    for (size_t i = 0; i < 4; i++)
+        assert_ok(record_dose(r, 0, names[i], NULL, amounts[i], 0, 0));
     record_sort(r);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(r->doses[i].input, sorted[i]);
+    assert_near(r->doses[1].amount, 1, 0); /* which came first */
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(r->covariates[i].order, expected[i]);
     record_destroy(&r);
@@ -152,7 +189,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record__keeps_what_it_is_given),
         cmocka_unit_test(record__keeps_each_text_once),
-        cmocka_unit_test(record__sorts_by_time_then_order),
+        cmocka_unit_test(record__treats_rows_of_all_kinds_alike),
+        cmocka_unit_test(record__sorts_by_time_order_and_name),
         cmocka_unit_test(record__keeps_equal_rows_as_they_came),
         cmocka_unit_test(record__a_copy_stands_alone),
         cmocka_unit_test(record__known_keeps_the_first_measurements_and_every_plan),

@@ -164,6 +164,8 @@ static inline size_t canary_count(const struct bytes *bytes)
         memcpy(little, &reals[i], sizeof little);
         found += pages_hold_real(bytes, reals[i]) || pages_hold(bytes, little, 8);
     }
+    for (size_t i = 0; i < MARKS_COUNT(marks_packed); i++) /* and once more, packed */
+        found += pages_hold(bytes, marks_packed[i], sizeof marks_packed[i]);
     return found;
 }
 

@@ -7,6 +7,7 @@
 #include "hospital.h"
 #include "node/newest.h"
 #include "node/part.h"
+#include "node/signals.h"
 
 static const struct consent_decision patient_asks = {"patient", 1000, 1764000100};
 
@@ -67,9 +68,9 @@ static struct node *opened(struct canary *h, const char *name)
 static void dump(struct node *node, struct bytes *text)
 {
     static const char *const tables[] = {
-        "patients", "doses",    "covariates", "measurements", "imports",
-        "studies",  "links",    "twins",      "attempts",     "ledger_patients",
-        "ledger",   "consents", "named",      "patient_keys"};
+        "patients", "doses",    "covariates", "measurements", "signals",
+        "imports",  "studies",  "links",      "twins",        "attempts",
+        "ledger",   "consents", "named",      "patient_keys", "ledger_patients"};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         struct query *query;
         bool row;
@@ -102,6 +103,7 @@ static void backup__a_restored_home_holds_every_row(void **state)
     struct backup_about about, again;
     struct bytes before = {0}, after = {0};
     uint8_t key[KEY_BYTES], head[HASH_BYTES];
+    size_t patients;
     canary_import_table(h);
     canary_twin(h, "anna", "phi");
     canary_charge(h->node, 1);
@@ -120,6 +122,8 @@ static void backup__a_restored_home_holds_every_row(void **state)
     dump(node, &after);
     assert_int_equal(before.size, after.size);
     assert_memory_equal(before.data, after.data, before.size);
+    assert_ok(signals_check(node, NULL, NULL, &patients));
+    assert_int_equal(patients, 3);
     assert_memory_equal(node->key, key, KEY_BYTES);
     assert_int_equal(ledger_length(node->ledger), 1);
     assert_memory_equal(about.ledger_head, head, HASH_BYTES);

@@ -21,6 +21,7 @@
 #include "node/consent.h"
 #include "node/keyring.h"
 #include "node/newest.h"
+#include "node/signals.h"
 
 enum way { ONCE, FOR_EVER, CUT_SHORT, KILLED, WAYS };
 
@@ -421,10 +422,13 @@ static void check_sent(struct place *p)
 static void check(struct place *p, const struct deed *deed, enum way way, int at,
                   const struct ended *ended)
 {
+    size_t patients;
     if (node_open(p->h->folder, &p->h->node) != ERR_OK)
         fail_msg("%s, call %d, way %d: does not open: %s", deed->name, at, (int)way,
                  err_text());
     assert_ok(store_check(p->h->node->store));
+    if (signals_check(p->h->node, NULL, NULL, &patients) != ERR_OK)
+        fail_msg("%s, call %d, way %d: %s", deed->name, at, (int)way, err_text());
     bool done = deed->done(p);
     if (ended->said && !done)
         fail_msg("%s, call %d, way %d: said to be done", deed->name, at, (int)way);

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "check.h"
+#include "node/signals.h"
 #include "scratch.h"
 
 static const char years[] = "model bp version 1 \"t\"\ntime a\n"
@@ -50,6 +51,8 @@ static void holds(struct node *node, size_t patients, size_t measurements)
     assert_int_equal(count, patients);
     assert_ok(patients_measurements(node, &count));
     assert_int_equal(count, measurements);
+    assert_ok(signals_check(node, NULL, NULL, &count)); /* the engine's follow */
+    assert_int_equal(count, patients);
 }
 
 static const char two_people[] =

@@ -8,6 +8,7 @@
 #include "hospital.h"
 
 #include "amnesia.h"
+#include "node/signals.h"
 #include "privacy/accountant.h"
 
 #define CHARGED_BEFORE 3
@@ -128,6 +129,8 @@ static void check(struct power *p, const struct told *told, int at, uint64_t see
                  (unsigned long long)seed, told->import ? "was acknowledged" : "began",
                  patients, measurements);
     assert_ok(store_check(node->store));
+    if (signals_check(node, NULL, NULL, &patients) != ERR_OK)
+        fail_msg("call %d, seed %llu: %s", at, (unsigned long long)seed, err_text());
     node_destroy(&node);
     amnesia_fail();
 }

@@ -62,6 +62,24 @@ sabotage(any_sum_again node/sums.c node/sums sums__of_a_round_are_of_the_same_ho
   BY "s/left_out + beside > 0 ? left_out + beside : 1/0/")
 sabotage(sums_forgotten node/sums.c node/sums sums__do_not_grow_by_one
   BY "s/query_blob(query, 1, keys.data, keys.size)/query_blob(query, 1, keys.data, 0)/")
+sabotage(damage_unread node/packed.c node/packed packed__is_refused_with_any_bit_changed
+  BY "s/if (checksum_of(key, packed, cursor.size) != .*/if (0)/")
+sabotage(nearly_packed node/packed.c node/packed packed__gives_every_bit_back
+  BY "s/return memcmp(&back, &value, sizeof value) == 0/return fabs(back - value) < 1e-12/")
+sabotage(missing_signals_unread node/signals.c node/signals signals__that_are_damaged_are_refused
+  BY "s/result == ERR_OK && sum != expected/0/")
+sabotage(days_cut_at_zero node/signals.c node/signals signals__begin_their_days_at_midnight
+  BY "s/double day = floor(time/double day = trunc(time/")
+sabotage(days_by_multiplication node/signals.c node/signals signals__know_the_day_of_every_midnight
+  BY "s|person->day / 1000|0|")
+sabotage(runs_left_as_they_were node/signals.c node/signals signals__share_a_blob_when_they_are_few
+  BY "s/days.last < DAY_LAST && !is_closed(&packing, days)/0/")
+sabotage(old_store_unpacked node/signals.c node/signals signals__are_packed_when_an_old_store_is_opened
+  BY "s/return version == PACKED_VERSION ? ERR_OK/return version != 77 ? ERR_OK/")
+sabotage(rows_alone node/patients.c node/patients patients__overlapping_files_give_their_union
+  BY "s/return signals_follow(node, patient, rows.spans)/return ERR_OK/")
+sabotage(erasure_leaves_signals node/patients.c node/consent consent__erasing_leaves_nothing_in_the_pages
+  BY "s/.signals., //")
 sabotage(withdrawal_ignored node/patients.c node/consent consent__who_has_withdrawn_is_used_for_nothing
   BY "s/ WHERE \" CONSENT_GIVEN \"//")
 sabotage(erased_person_taken_again node/patients.c node/consent consent__the_erased_come_back_only_when_they_agree

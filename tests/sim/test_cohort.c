@@ -175,8 +175,9 @@ static void cohort__draws_measurements_around_the_truth(void **state)
     for (size_t i = 0; i < PATIENTS; i++) {
         const struct record *r = dataset_record(dataset, i);
         const double *truth = truths->value[i];
-        weight[i] = r->covariates[0].value;
-        male += r->covariates[1].value;
+        assert_string_equal(r->covariates[0].name, "MALE"); /* of one row, by name */
+        male += r->covariates[0].value;
+        weight[i] = r->covariates[1].value;
         for (size_t j = 0; j < 3; j++) {
             const struct record_measurement *m = &r->measurements[j];
             if (strcmp(m->quantity, "log") == 0)

@@ -5,7 +5,8 @@
  * else, looked for in bytes; support/look.h looks in files.
  *
  * A canary is called canary, a number or nothing, Qx7. Her values are looked for as they
- * are printed with six digits or more, and as IEEE doubles, either byte first. */
+ * are printed with six digits or more, as IEEE doubles, either byte first, and as
+ * node/packed has them: decimal places, then a whole number. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +15,9 @@
 static const double marks_values[] = {131.41592, 61.803398875, 1234.5678, 271.828125};
 static const char *const marks_texts[] = {"131.4159", "131.416", "61.8034", "61.80339",
                                           "1234.567", "1234.57", "271.828"};
+static const char marks_packed[][5] = {{5, 0x58, (char)0x86, (char)0xc8, 0x00},
+                                       {4, 0x4e, 0x61, (char)0xbc, 0x00},
+                                       {6, (char)0x9d, (char)0xc4, 0x33, 0x10}};
 #define MARKS_COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* "Qx7" a few bytes behind "canary". */
@@ -50,6 +54,9 @@ static inline const char *marks_in(const void *data, size_t size)
     for (size_t i = 0; i < MARKS_COUNT(marks_values); i++)
         if (marks_value_in(data, size, marks_values[i]))
             return "a canary's value as a double";
+    for (size_t i = 0; i < MARKS_COUNT(marks_packed); i++)
+        if (memmem(data, size, marks_packed[i], sizeof marks_packed[i]))
+            return "a canary's value, packed";
     return NULL;
 }
 
