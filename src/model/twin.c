@@ -180,9 +180,9 @@ static enum err check_occasions(const struct twin *twin)
 {
     const struct schedule *schedule = &twin->schedule;
     const struct model *model = schedule->model;
-    for (size_t j = 0; j < twin->measurement_count; j++)
-        if (check_clock(model, twin->measurements[j].time) != ERR_OK)
-            return err_code();
+    size_t count = twin->measurement_count; /* in order of time */
+    if (count && check_clock(model, twin->measurements[count - 1].time) != ERR_OK)
+        return err_code();
     for (size_t i = 0; i < model_parameters(model); i++) {
         const struct model_parameter *one = model_parameter(model, i);
         if (one->kind != PARAMETER_INDIVIDUAL || one->occasions == 0 || one->period > 0)
