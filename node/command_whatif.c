@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "front/svg.h"
 #include "model/regimen.h"
@@ -15,10 +16,24 @@
 
 #define DRAWS 500
 
+/* Beside a daemon, which waits for the answer: no longer than this. */
+#define LENT_MS 30000
+
+struct patience {
+    struct cli *cli;
+    uint64_t until; /* steady; 0: as long as it takes */
+};
+
+static bool is_over(const struct patience *patience)
+{
+    return patience->until && clock_steady_ms(&clock_machine) > patience->until;
+}
+
 static bool carried(void *context, size_t done, size_t total)
 {
-    cli_progress(context, "carrying draws", done, total);
-    return !cli_interrupted();
+    const struct patience *patience = context;
+    cli_progress(patience->cli, "carrying draws", done, total);
+    return !cli_interrupted() && !is_over(patience);
 }
 
 /* All that was given for an option; caller frees the array. */
@@ -45,13 +60,16 @@ static enum err ask_times(struct cli *cli, const struct model *model, double **t
 static enum err ask(struct cli *cli, const struct basis *basis,
                     const struct record *record, struct json **json)
 {
+    struct patience patience = {cli, 0};
     struct whatif_question q = {.model = basis->model,
                                 .layout = basis->layout,
                                 .prior = basis->prior,
                                 .record = record,
                                 .sweep = cli_text(cli, "sweep", NULL),
                                 .progress = carried,
-                                .context = cli};
+                                .context = &patience};
+    if (node_is_lent(NULL))
+        patience.until = clock_steady_ms(&clock_machine) + LENT_MS;
     const char **doses = texts(cli, "dose", &q.dose_count),
                **sets = texts(cli, "set", &q.set_count),
                **wants = texts(cli, "want", &q.want_count);
@@ -70,6 +88,12 @@ static enum err ask(struct cli *cli, const struct basis *basis,
     q.wants = wants;
     if (err == ERR_OK)
         err = whatif_json(&q, json);
+    if (err == ERR_INTERRUPTED && is_over(&patience)) {
+        err =
+            err_set(ERR_RANGE, "that takes longer than the %d s for which a daemon waits",
+                    LENT_MS / 1000);
+        err_hint("ask for fewer --draws or a shorter --sweep, or without the daemon");
+    }
     mem_free(times);
     mem_free(doses);
     mem_free(sets);

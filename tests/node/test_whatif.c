@@ -267,6 +267,34 @@ static void whatif__refuses(void **state)
     place_close(&place);
 }
 
+static bool stop_late(void *context, size_t done, size_t total)
+{
+    size_t *last = context;
+    assert_int_equal(total, 10 * 200);
+    assert_true(done > *last);
+    *last = done;
+    return done < 450;
+}
+
+/* Whoever watches may stop it between two blocks of draws. */
+static void whatif__stops_when_it_is_told(void **state)
+{
+    (void)state;
+    struct place place;
+    struct json *json = NULL;
+    size_t last = 0;
+    place_open(&place, text);
+    struct whatif_question q = question_of(&place);
+    q.draws = 200;
+    q.sweep = "iv";
+    q.progress = stop_late;
+    q.context = &last;
+    assert_refused(ERR_INTERRUPTED, "nothing is kept", whatif_json(&q, &json));
+    assert_null(json);
+    assert_in_range(last, 450, 520);
+    place_close(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +302,7 @@ int main(void)
         cmocka_unit_test(whatif__of_a_point_is_the_simulation),
         cmocka_unit_test(whatif__sweeps_and_settings),
         cmocka_unit_test(whatif__refuses),
+        cmocka_unit_test(whatif__stops_when_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
