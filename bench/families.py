@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""families.py GEMEL_SIM GEMEL_NODE [--patients N] [--seed N] [--check] [MODEL]... - what a study of each
+"""families.py GEMEL_SIM GEMEL_NODE [--patients N] [--seeds N] [--check] [MODEL]... - what a study of each
 field's twins learns.
 
 2,000 virtual patients are drawn from a model's own prior in the study that its file proposes, and
@@ -8,7 +8,7 @@ those by a quarter of themselves. Pooled without noise, and by five hospitals ea
 epsilon 3 at delta 1e-6 by its own noise, in eight rounds. Shown is how far
 typical values are from those that the patients were drawn from, in standard deviations between
 patients, and how far those are from theirs, in logarithms; both the root mean square over the
-parameters that differ between patients.
+parameters that differ between patients and, with --seeds, over so many draws of patients and noise.
 
 With --check only at epsilon 3, and beside what each may be off at most: exit code 1 beyond that."""
 
@@ -85,6 +85,11 @@ def off(text, truth):
     return LINE.sub(other, text)
 
 
+def root_mean_square(values):
+    values = list(values)
+    return math.sqrt(sum(x * x for x in values) / len(values))
+
+
 def distances(truth, result):
     """Root mean squares: of typical values in sds, of the logarithms of sds."""
     shifts, spreads = [], []
@@ -92,7 +97,7 @@ def distances(truth, result):
         one = result["parameters"][name]
         shifts.append((scale.there(one["typical"]) - centre) / sd)
         spreads.append(math.log(max(one["between_sd"], 1e-9) / sd))
-    return tuple(math.sqrt(sum(x * x for x in xs) / len(xs)) for xs in (shifts, spreads))
+    return root_mean_square(shifts), root_mean_square(spreads)
 
 
 def split(table, path):
@@ -106,11 +111,11 @@ def split(table, path):
         out.writelines(f"{one},H{hospital}\n" for one, hospital in seen.items())
 
 
-def drawn(options, model, scratch):
+def drawn(options, seed, model, scratch):
     """The patients' table and that of their hospitals."""
     table, hospitals = os.path.join(scratch, "people.csv"), os.path.join(scratch, "hospitals.csv")
     subprocess.run([options.sim, "cohort", "--model", model, "--patients", str(options.patients),
-                    "--seed", str(options.seed), "--out", table, "--quiet"], check=True)
+                    "--seed", str(seed), "--out", table, "--quiet"], check=True)
     split(table, hospitals)
     return table, hospitals
 
@@ -122,18 +127,18 @@ def learned(sim, words, start, table):
     return json.loads(done.stdout), time.monotonic() - begun
 
 
-def measure(options, model):
+def measure(options, seed, model):
     """For each way the two distances and the seconds it took; the number of parameters."""
     text = subprocess.run([options.node, "model", "fmt", model], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
     truth = drawn_from(text)
     with tempfile.TemporaryDirectory() as scratch:
-        table, hospitals = drawn(options, model, scratch)
+        table, hospitals = drawn(options, seed, model, scratch)
         start = os.path.join(scratch, "start.twin")
         with open(start, "w", encoding="utf-8") as out:
             out.write(off(text, truth))
         ways = [["pooled"], ["federate", "--hospitals", hospitals, "--noise-multiplier",
-                             str(MULTIPLIER), "--rounds", str(ROUNDS), "--seed", str(options.seed)]]
+                             str(MULTIPLIER), "--rounds", str(ROUNDS), "--seed", str(seed)]]
         out = []
         for words in ways[1:] if options.check else ways:
             result, seconds = learned(options.sim, words, start, table)
@@ -144,7 +149,7 @@ def measure(options, model):
 def check(options):
     failed = False
     for model in options.models:
-        [(typical, spread, seconds)], _ = measure(options, model)
+        [(typical, spread, seconds)], _ = measure(options, 1, model)
         at_most = MODELS[model]
         print(f"{model:28} typical values {typical:.3f} of {at_most[0]} sd, "
               f"spreads {spread:.3f} of {at_most[1]}, {seconds:.1f} s", flush=True)
@@ -159,8 +164,10 @@ def show(options):
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     print("| | | no noise | epsilon 3 | no noise | epsilon 3 | no noise | epsilon 3 |")
     for model in options.models:
-        both, parameters = measure(options, model)
-        columns = [f"{way[i]:.{digits}f}" for i, digits in enumerate((3, 3, 1)) for way in both]
+        draws = [measure(options, seed, model) for seed in range(1, options.seeds + 1)]
+        parameters = draws[0][1]
+        columns = [f"{root_mean_square(one[way][i] for one, _ in draws):.{digits}f}"
+                   for i, digits in enumerate((3, 3, 1)) for way in range(2)]
         print(f"| {model} | {parameters} | {' | '.join(columns)} |", flush=True)
 
 
@@ -169,7 +176,7 @@ def main():
     parser.add_argument("sim")
     parser.add_argument("node")
     parser.add_argument("--patients", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("models", nargs="*", metavar="MODEL")
     options = parser.parse_intermixed_args()
