@@ -260,6 +260,10 @@ long_ones() {
     compare warfarin_pkpd "$models/drugs/warfarin_pkpd.twin" "$beside/warfarin/data.csv" 2255.1205 \
         "" "" "" "" 2 60 0.1 0 0 0
     unidentified warfarin_pkpd '"ktr","ka","Emax"'
+    # With one rate and full inhibition, as low as that, and it converges.
+    sed -e '/^ka = /d' -e 's/^Emax = [^"]*/Emax = 1 1 fixed /' -e 's/ka\*gut/ktr*gut/g' \
+        "$models/drugs/warfarin_pkpd.twin" >"$scratch/one_rate.twin"
+    compare_both one_rate "$scratch/one_rate.twin" "$beside/warfarin/data.csv" 2213.94 "" "" "" "" 8 0.05 0 0 0
     if [ -f "$beside/tumour_nsclc/data.csv" ]; then
         awk -F, 'NR == 1 { print "ID,TIME,DV"; next }
                  { if (!($1 in first)) first[$1] = $2; print $1 "," $2 - first[$1] "," $4 }' \
