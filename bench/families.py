@@ -25,14 +25,14 @@ import time
 # At most off at epsilon 3, 2,000 patients: typical values, spreads. They start off by 0.5 and 0.22.
 MODELS = {
     "drugs/theophylline": (0.12, 0.10),
-    "diabetes/glucose": (0.15, 0.20),
-    "heart/coronary": (0.15, 0.15),
-    "oncology/neutropenia": (0.15, 0.15),
+    "diabetes/minimal": (0.12, 0.30),
+    "heart/coronary": (0.20, 0.20),
     "oncology/tumour": (0.25, 0.15),
-    "lungs/asthma_diary": (0.15, 0.15),
-    "joints/knee": (0.12, 0.12),
+    "lungs/spirometry": (0.08, 0.08),
+    "joints/hip": (0.10, 0.15),
+    "joints/knee": (0.12, 0.15),
     "prevention/blood_pressure": (0.15, 0.20),
-    "genes/escitalopram_cyp2c19": (0.12, 0.10),
+    "genes/escitalopram_cyp2c19": (0.12, 0.08),
     "hospital/length_of_stay": (0.08, 0.08),
 }
 HOSPITALS, ROUNDS, MULTIPLIER = 5, 8, 4.366
