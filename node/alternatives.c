@@ -103,12 +103,8 @@ static void keep_doses(const struct building *b, struct record *record)
     size_t kept = 0;
     for (size_t i = 0; i < record->dose_count; i++) {
         struct record_dose dose = record->doses[i];
-        if (dose.time < b->now) {
+        if (dose.time < b->now)
             record->doses[kept++] = dose;
-        } else {
-            mem_free(dose.input);
-            mem_free(dose.unit);
-        }
     }
     record->dose_count = kept;
 }
@@ -120,12 +116,8 @@ static void drop_covariate(const struct building *b, struct record *record,
     size_t kept = 0;
     for (size_t i = 0; i < record->covariate_count; i++) {
         struct record_covariate row = record->covariates[i];
-        if (strcmp(row.name, name) != 0 || (!all && row.time < b->now)) {
+        if (strcmp(row.name, name) != 0 || (!all && row.time < b->now))
             record->covariates[kept++] = row;
-        } else {
-            mem_free(row.name);
-            mem_free(row.unit);
-        }
     }
     record->covariate_count = kept;
 }
@@ -259,8 +251,7 @@ static enum err sweep_doses(const struct building *b, struct alternative *one,
         struct record_dose *dose = &one->record->doses[i];
         if (dose->time < b->now || strcmp(dose->input, input->name) != 0)
             continue;
-        mem_free(dose->unit);
-        dose->unit = mem_text(range->unit);
+        dose->unit = record_word(one->record, range->unit);
         dose->amount = amount;
         found++;
     }
