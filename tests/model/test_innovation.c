@@ -1,8 +1,8 @@
 #include "innovation.h"
 
 #include "base/normal.h"
-#include "moments_impl.h"
 #include "numerics/linalg.h"
+#include "scores.h"
 #include "study.h"
 
 static const char boys_text[] = "model boys version 1 \"t\"\ntime a\n"
@@ -33,6 +33,28 @@ static const char limit_text[] =
 static const char forgetful_text[] =
     ORAL_TEXT("combined2(add 0.3 mg/L, prop 0.1) correlated over 0.0001 h");
 static const char plain_text[] = ORAL_TEXT("combined2(add 0.3 mg/L, prop 0.1)");
+
+/* A -2 log L of all, by whole covariances, is least at the prior by typical values and
+ * residuals: the slope that is left is less than two tenths of a standard error. */
+typedef double dense(const struct trial *trial, const struct prior *prior);
+
+static void is_least(dense *cost, const struct trial *trial, struct prior *prior)
+{
+    double least = cost(trial, prior);
+    double *numbers[] = {&prior->effects[0], &prior->effects[prior->k],
+                         &prior->residual[0], &prior->residual[1]};
+    for (size_t i = 0; i < 4; i++) {
+        double h = i < 2 ? 1e-2 : 1e-3, at = *numbers[i];
+        *numbers[i] = at + h;
+        double up = cost(trial, prior);
+        *numbers[i] = at - h;
+        double down = cost(trial, prior);
+        *numbers[i] = at;
+        double curve = (up - 2 * least + down) / (h * h);
+        assert_true(curve > 0);
+        assert_true(fabs(up - down) / (2 * h) < 0.2 * sqrt(2 * curve));
+    }
+}
 
 /* -2 log L of all boys by their whole covariance. */
 static double dense_boys(const struct trial *trial, const struct prior *prior)
@@ -105,37 +127,12 @@ static void innovation__of_a_linear_model_ends_at_maximum_likelihood(void **stat
     assert_near(trial_cost(&study.trial, prior), least, 1e-6);
     assert_near(prior->residual[0], log(0.7), 0.15); /* 520 errors, about 260 new */
     assert_near(prior->residual[1], log(0.4), 0.35);
-    double *numbers[] = {&prior->effects[0], &prior->effects[prior->k],
-                         &prior->residual[0], &prior->residual[1]};
-    for (size_t i = 0; i < 4; i++) {
-        double h = i < 2 ? 1e-2 : 1e-3, at = *numbers[i];
-        *numbers[i] = at + h;
-        double up = dense_boys(&study.trial, prior);
-        *numbers[i] = at - h;
-        double down = dense_boys(&study.trial, prior);
-        *numbers[i] = at;
-        /* a slope of which little is left: two tenths of a standard error */
-        double curve = (up - 2 * least + down) / (h * h);
-        assert_true(curve > 0);
-        assert_true(fabs(up - down) / (2 * h) < 0.2 * sqrt(2 * curve));
-    }
+    is_least(dense_boys, &study.trial, prior);
     study_end(&study);
 }
 
-static double marginal(struct trial *trial, const struct twin *twin, struct prior *prior)
-{
-    struct fit *fit;
-    assert_ok(prior_factor(prior, NULL));
-    assert_ok(fit_new(trial->engine, twin, prior, &fit));
-    assert_true(fit->converged);
-    double out = fit->minus2_log_likelihood;
-    fit_destroy(&fit);
-    return out;
-}
-
-/* Minus half the differences of -2 log L by every number of the prior; quantified values
- * and censored ones. */
-static void scores_agree(const char *text)
+/* Of quantified values and censored ones. */
+static void scores_of_theophylline_agree(const char *text)
 {
     struct trial trial;
     struct prior *prior;
@@ -148,24 +145,7 @@ static void scores_agree(const char *text)
     const struct twin *twin = trial.twins[5];
     assert_ok(fit_new(trial.engine, twin, prior, &fit));
     assert_ok(fit_moments(trial.engine, twin, prior, fit, &moments));
-    double scores[6], h = 1e-4;
-    for (size_t a = 0; a < 2; a++) /* by typical values: L^-T z */
-        scores[a] = moments->z[a] / prior->factor[a * 3];
-    scores[2] = moments->population_score[0];
-    for (size_t l = 0; l < 3; l++)
-        scores[3 + l] = moments->residual_score[l];
-    double *numbers[] = {&prior->effects[0],    &prior->effects[prior->k],
-                         &prior->population[0], &prior->residual[0],
-                         &prior->residual[1],   &prior->residual[2]};
-    for (size_t i = 0; i < 6; i++) {
-        *numbers[i] += h;
-        double up = marginal(&trial, twin, prior);
-        *numbers[i] -= 2 * h;
-        double down = marginal(&trial, twin, prior);
-        *numbers[i] += h;
-        assert_near(scores[i], -0.5 * (up - down) / (2 * h),
-                    2e-4 * (1 + fabs(scores[i])));
-    }
+    scores_agree(&trial, twin, prior, moments);
     moments_destroy(&moments);
     fit_destroy(&fit);
     prior_destroy(&prior);
@@ -175,8 +155,8 @@ static void scores_agree(const char *text)
 static void innovation__scores_are_those_of_the_likelihood(void **state)
 {
     (void)state;
-    scores_agree(oral_text);
-    scores_agree(limit_text);
+    scores_of_theophylline_agree(oral_text);
+    scores_of_theophylline_agree(limit_text);
 }
 
 /* One person's residual covariance R, or its derivative by the logarithms, with g at the
@@ -416,19 +396,7 @@ static void innovation__of_nested_effects_ends_at_maximum_likelihood(void **stat
     struct prior *prior = study.prior;
     double least = dense_nested(&study.trial, prior);
     assert_near(trial_cost(&study.trial, prior), least, 1e-6);
-    double *numbers[] = {&prior->effects[0], &prior->effects[prior->k],
-                         &prior->residual[0], &prior->residual[1]};
-    for (size_t i = 0; i < 4; i++) {
-        double side = i < 2 ? 1e-2 : 1e-3, at = *numbers[i];
-        *numbers[i] = at + side;
-        double up = dense_nested(&study.trial, prior);
-        *numbers[i] = at - side;
-        double down = dense_nested(&study.trial, prior);
-        *numbers[i] = at;
-        double curve = (up - 2 * least + down) / (side * side);
-        assert_true(curve > 0);
-        assert_true(fabs(up - down) / (2 * side) < 0.2 * sqrt(2 * curve));
-    }
+    is_least(dense_nested, &study.trial, prior);
     for (size_t i = 0; i < study.trial.count; i++) {
         struct fit *fit;
         struct moments *moments;
@@ -496,21 +464,7 @@ static void innovation__scores_of_occasions_are_those_of_the_likelihood(void **s
         const struct twin *twin = trial.twins[0];
         assert_ok(fit_new(trial.engine, twin, prior, &fit));
         assert_ok(fit_moments(trial.engine, twin, prior, fit, &moments));
-        double h = 1e-4;
-        for (size_t i = 0; i < 3 + prior->m; i++) {
-            double score = i < 2    ? moments->z[i] / prior->factor[i * 3] /* L^-T z */
-                           : i == 2 ? moments->population_score[0]
-                                    : moments->residual_score[i - 3];
-            double *number = i < 2    ? &prior->effects[i * prior->k]
-                             : i == 2 ? &prior->population[0]
-                                      : &prior->residual[i - 3];
-            *number += h;
-            double up = marginal(&trial, twin, prior);
-            *number -= 2 * h;
-            double down = marginal(&trial, twin, prior);
-            *number += h;
-            assert_near(score, -0.5 * (up - down) / (2 * h), 2e-4 * (1 + fabs(score)));
-        }
+        scores_agree(&trial, twin, prior, moments);
         /* what no reading is of teaches nothing: the second and third ka */
         assert_near(fit->phi[3], 0, 1e-9);
         assert_near(fit->phi[4], 0, 1e-9);

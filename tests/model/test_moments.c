@@ -1,6 +1,6 @@
 #include "moments_impl.h"
 
-#include "trial.h"
+#include "scores.h"
 
 static const char text[] =
     "model oral version 1 \"t\"\ntime h\n"
@@ -13,17 +13,6 @@ static const char text[] =
     "d/dt(central) = ka*depot - CL/V*central\n"
     "Cp = central/V\n"
     "[observations]\nlevel : Cp ~ combined2(add 0.3 mg/L, prop 0.1)\n";
-
-static double marginal(struct trial *trial, const struct twin *twin, struct prior *prior)
-{
-    struct fit *fit;
-    assert_ok(prior_factor(prior, NULL));
-    assert_ok(fit_new(trial->engine, twin, prior, &fit));
-    assert_true(fit->converged);
-    double out = fit->minus2_log_likelihood;
-    fit_destroy(&fit);
-    return out;
-}
 
 /* The scores are those of the Laplace likelihood: minus half the differences of -2 log L
  * by every number of the prior. */
@@ -41,23 +30,7 @@ static void moments__are_the_scores_of_the_likelihood(void **state)
     const struct twin *twin = trial.twins[5];
     assert_ok(fit_new(trial.engine, twin, prior, &fit));
     assert_ok(fit_moments(trial.engine, twin, prior, fit, &moments));
-    double scores[5], h = 1e-4;
-    for (size_t a = 0; a < 2; a++) /* by typical values: L^-T z */
-        scores[a] = moments->z[a] / prior->factor[a * 3];
-    scores[2] = moments->population_score[0];
-    scores[3] = moments->residual_score[0];
-    scores[4] = moments->residual_score[1];
-    double *numbers[] = {&prior->effects[0], &prior->effects[prior->k],
-                         &prior->population[0], &prior->residual[0], &prior->residual[1]};
-    for (size_t i = 0; i < 5; i++) {
-        *numbers[i] += h;
-        double up = marginal(&trial, twin, prior);
-        *numbers[i] -= 2 * h;
-        double down = marginal(&trial, twin, prior);
-        *numbers[i] += h;
-        assert_near(scores[i], -0.5 * (up - down) / (2 * h),
-                    2e-4 * (1 + fabs(scores[i])));
-    }
+    scores_agree(&trial, twin, prior, moments);
     moments_destroy(&moments);
     fit_destroy(&fit);
     prior_destroy(&prior);
