@@ -25,6 +25,7 @@ import time
 # At most off at epsilon 3, 2,000 patients: typical values, spreads. They start off by 0.5 and 0.22.
 MODELS = {
     "drugs/theophylline": (0.12, 0.10),
+    "diabetes/glucose": (0.15, 0.15),
     "diabetes/minimal": (0.12, 0.30),
     "heart/coronary": (0.20, 0.20),
     "oncology/tumour": (0.25, 0.15),
