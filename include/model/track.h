@@ -4,21 +4,22 @@
 #include "model/fit.h"
 
 /* track - one patient followed reading by reading: what each reading would be, before it
- * is looked at, and what it then says of the states and of the parameters that drift.
+ * is looked at, and what it then says of the states and of the parameters.
  *
  * The continuous-discrete extended Kalman filter (Jazwinski 1970) on z = (x, L, e): the
- * states, how far the drifting parameters are off on their transformed scale, and the
- * errors of what is measured with errors correlated in time. Between readings z follows
- * the model and P' = A P + P A' + Q, Q of what drifts (model_parameter.drift) and of
- * noise (model_noise), both to the tolerance; doses, covariates and breaks happen as in a
- * fit (src/model/flow.h). In a linear model with Gaussian errors of constant sd it is
- * exact.
+ * states, how far parameters that differ between patients are off on their transformed
+ * scale, and the errors of what is measured with errors correlated in time. Between
+ * readings z follows the model and P' = A P + P A' + Q, Q of what drifts
+ * (model_parameter.drift) and of noise (model_noise), both to the tolerance; doses,
+ * covariates and breaks happen as in a fit (src/model/flow.h). In a linear model with
+ * Gaussian errors of constant sd it is exact.
  *
  * It begins as calibration ends: at the last reading that is known, or at the patient's
  * first row if none is, z is the twin's at the mode and P the posterior covariance V of
  * all its parameters carried by the derivatives there; a parameter that is called back
- * has its stationary variance beside. From there on parameters that do not drift are
- * what they are at the mode. Called by node/. */
+ * has its stationary variance beside. From there on, what decides a dose or the time of a
+ * switch, and what has occasions, is what it is at the mode (src/model/follow.h). Called
+ * by node/. */
 
 /* A reading further off than this many of its sd teaches nothing. */
 #define TRACK_GATE 4.0
@@ -49,7 +50,7 @@ struct track {
     size_t states;                      /* the model's */
     size_t drifts;                      /* parameters that do */
     size_t drift[MODEL_PARAMETERS_MAX]; /* of the model */
-    size_t errors, width;               /* z: states + drifts + errors */
+    size_t errors, width; /* z: states, drifting parameters, others, errors */
     size_t count;
     struct track_point *points; /* [count] */
     double *mean, *variance;    /* [count][width] of z after each reading */

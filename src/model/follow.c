@@ -65,7 +65,7 @@ static const char *tailed(struct change *change, const char *name, const char *t
     return made;
 }
 
-/* --- drifts ---------------------------------------------------------------------------
+/* --- moves ---------------------------------------------------------------------------
  */
 
 static void rename_in(struct expr *expr, const char *from, const char *to)
@@ -112,7 +112,7 @@ static struct expr *moved(struct change *c, struct parameter_line *line, const c
 }
 
 /* L, which falls to 0 over `back`, if at all, and the parameter as a quantity of it. */
-static void add_drift(struct change *c, struct parameter_line *line)
+static void add_move(struct change *c, struct parameter_line *line)
 {
     struct syntax *s = c->syntax;
     const char *now = tailed(c, line->name, "now"), *off = tailed(c, line->name, "off");
@@ -128,9 +128,8 @@ static void add_drift(struct change *c, struct parameter_line *line)
                                  .unit = {.text = identity ? line->unit.text : "1",
                                           .unit = identity ? line->unit.unit : UNIT_ONE}};
     if (line->drift_back > 0)
-        state->rate =
-            expr_of(c, OP_DIVIDE, expr_of(c, OP_NEGATE, name_of(c, off), NULL),
-                    number_of(c, line->drift_back, &line->drift_back_unit));
+        state->rate = expr_of(c, OP_DIVIDE, expr_of(c, OP_NEGATE, name_of(c, off), NULL),
+                              number_of(c, line->drift_back, &line->drift_back_unit));
 }
 
 /* --- beginnings ------------------------------------------------------------------------
@@ -178,17 +177,52 @@ static void drop_what_nobody_asks(struct syntax *s)
         s->quantities[i].individual = false;
 }
 
-static enum err room_for(const struct model *model, const struct syntax *s, size_t drifts)
+static bool fits(const struct model *model, const struct syntax *s, size_t moved)
 {
-    size_t states = s->state_count + drifts;
-    if (states <= MODEL_STATES_MAX &&
-        model->syntax->parameter_count + states <= MODEL_PARAMETERS_MAX &&
-        s->quantity_count + drifts <= MODEL_QUANTITIES_MAX)
-        return ERR_OK;
-    return err_set(ERR_RANGE,
-                   "model %s is too large to be followed: parameters, states and what "
-                   "drifts are at most %d together",
-                   s->name, MODEL_PARAMETERS_MAX);
+    size_t states = s->state_count + moved;
+    return states <= MODEL_STATES_MAX &&
+           model->syntax->parameter_count + states <= MODEL_PARAMETERS_MAX &&
+           s->quantity_count + moved <= MODEL_QUANTITIES_MAX;
+}
+
+/* Does direction k decide what stands behind a dose, or when something switches? The
+ * register of what does not depend on it is that of the number 0, the first. */
+static bool decides_once(const struct model *model, size_t k)
+{
+    const struct program *program = model->program;
+    size_t inputs = model_inputs(model) * MODIFIERS, d = program->direction_count;
+    bool decides = false;
+    for (size_t i = 0; i < inputs; i++)
+        decides |= program->input_slopes.results[inputs + i * d + k] != 0;
+    for (size_t i = 0; i < program->switching_count; i++)
+        decides |=
+            program->switchings[i].d_slope[k] || program->switchings[i].d_offset[k];
+    return decides;
+}
+
+static enum err choose(const struct model *model, const struct syntax *s,
+                       struct follow *follow)
+{
+    for (size_t i = 0; i < s->parameter_count; i++)
+        if (s->parameters[i].drifts_at)
+            follow->moves[follow->moved++] = i;
+    follow->drifts = follow->moved;
+    if (!fits(model, s, follow->drifts))
+        return err_set(
+            ERR_RANGE,
+            "model %s is too large to be followed: parameters, states and what "
+            "drifts are at most %d together",
+            s->name, MODEL_PARAMETERS_MAX);
+    for (size_t k = 0; k < model_directions(model); k++) {
+        size_t i = model_direction(model, k);
+        const struct model_parameter *one = model_parameter(model, i);
+        if (one->kind == PARAMETER_INDIVIDUAL && one->occasions == 0 && one->drift == 0 &&
+            !decides_once(model, k))
+            follow->moves[follow->moved++] = i;
+    }
+    if (!fits(model, s, follow->moved))
+        follow->moved = follow->drifts;
+    return ERR_OK;
 }
 
 static enum err change(const struct model *model, struct change *c, struct follow *follow)
@@ -196,13 +230,10 @@ static enum err change(const struct model *model, struct change *c, struct follo
     struct syntax *s = c->syntax;
     drop_what_nobody_asks(s);
     follow->written = s->parameter_count;
-    for (size_t i = 0; i < s->parameter_count; i++)
-        if (s->parameters[i].drifts_at)
-            follow->drift[follow->drifts++] = i;
-    enum err err = room_for(model, s, follow->drifts);
+    enum err err = choose(model, s, follow);
     size_t own = s->state_count;
-    for (size_t i = 0; err == ERR_OK && i < follow->drifts; i++)
-        add_drift(c, &s->parameters[follow->drift[i]]);
+    for (size_t i = 0; err == ERR_OK && i < follow->moved; i++)
+        add_move(c, &s->parameters[follow->moves[i]]);
     hold_parameters(s);
     follow->states = s->state_count;
     for (size_t i = 0; err == ERR_OK && i < follow->states; i++)

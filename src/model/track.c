@@ -517,12 +517,12 @@ static enum err begin(struct filter *filter, struct engine *engine,
     double *derivatives = mem_new(n * d, sizeof *derivatives),
            *own = mem_new(n, sizeof *own);
     enum err err = calibrated(filter, twin_measurements(known), belief, derivatives);
-    for (size_t i = 0; i < follow->drifts; i++) {
+    for (size_t i = 0; i < follow->moved; i++) {
         const struct model_parameter *one =
-            model_parameter(filter->model, follow->drift[i]);
+            model_parameter(filter->model, follow->moves[i]);
         size_t at = filter->own + i;
         for (size_t a = 0; a < layout->p; a++)
-            derivatives[at * d + a] = layout->individual[a] == follow->drift[i];
+            derivatives[at * d + a] = layout->individual[a] == follow->moves[i];
         own[at] = one->drift * one->drift * one->drift_back / 2;
     }
     if (err == ERR_OK)
@@ -701,8 +701,8 @@ static void place_noise(struct filter *filter)
         double noise = model_noise(filter->model, i, &positive);
         filter->q[i] = noise * noise;
     }
-    for (size_t i = 0; i < filter->follow->drifts; i++) {
-        double drift = model_parameter(filter->model, filter->follow->drift[i])->drift;
+    for (size_t i = 0; i < filter->follow->moved; i++) {
+        double drift = model_parameter(filter->model, filter->follow->moves[i])->drift;
         filter->q[filter->own + i] = drift * drift;
     }
     for (size_t o = 0; o < model_observations(filter->model); o++)
@@ -795,7 +795,7 @@ static struct track *track_begin(const struct filter *filter, size_t known)
     size_t n = filter->width, o = model_observations(filter->model);
     out->states = filter->own;
     out->drifts = filter->follow->drifts;
-    memcpy(out->drift, filter->follow->drift, sizeof out->drift);
+    memcpy(out->drift, filter->follow->moves, out->drifts * sizeof *out->drift);
     out->errors = filter->errors;
     out->width = n;
     out->count = twin_measurements(filter->whole) - known;

@@ -48,9 +48,9 @@ static void follow__moves_the_parameter_on_its_scale(void **state)
     assert_int_equal(model_parameters(follow->model), 12);
     memcpy(moved, parameters, sizeof moved);
     for (size_t i = 0; i < 3; i++) {
-        const struct model_parameter *one = model_parameter(model, follow->drift[i]);
-        moved[follow->drift[i]] = transform_back(
-            one, transform_forward(one, moved[follow->drift[i]]) + z[2 + i]);
+        const struct model_parameter *one = model_parameter(model, follow->moves[i]);
+        moved[follow->moves[i]] = transform_back(
+            one, transform_forward(one, moved[follow->moves[i]]) + z[2 + i]);
     }
     follow_parameters(follow, model, parameters, z, set);
     struct evaluator *own = evaluator_new(model, false),
@@ -166,6 +166,34 @@ static void follow__knows_its_limits(void **state)
     }
 }
 
+/* What decides once is not moved, nor what has occasions; what drifts comes first. */
+static void follow__moves_what_it_can(void **state)
+{
+    (void)state;
+    struct model *model =
+        parse(HEAD "[parameters]\n"
+                   "F = 0.5 1 (0, 1) logitnormal sd 1\n"
+                   "tl = 1 h lognormal sd 0.1\n"
+                   "CL = 2 L/h lognormal sd 0.3\n"
+                   "sw = 9 h lognormal sd 0.2\n"
+                   "o = 1 1/h lognormal sd 0.2 occasions 2 per 9 h sd 0.1\n"
+                   "e = 3 L estimated\n"
+                   "V = 9 L lognormal sd 0.2 drifts sd 0.1 per 1 d\n"
+                   "[individual]\nshare = 0.9*F\n"
+                   "[doses]\noral -> A mg fraction share lag tl\n"
+                   "[equations]\nd/dt(A) = -(CL/V + if(time < sw, o, CL/e))*A\n"
+                   "[observations]\ny : A/V ~ add(1 mg/L)\n");
+    struct follow *follow;
+    assert_ok(follow_new(model, &follow));
+    assert_int_equal(follow->drifts, 1);
+    assert_int_equal(follow->moved, 2);
+    assert_string_equal(model_parameter(model, follow->moves[0])->name, "V");
+    assert_string_equal(model_parameter(model, follow->moves[1])->name, "CL");
+    assert_string_equal(model_state(follow->model, 2)->name, "CL.off");
+    follow_destroy(&follow);
+    model_destroy(&model);
+}
+
 static void visit(struct model *model)
 {
     struct follow *follow;
@@ -186,6 +214,7 @@ int main(void)
         cmocka_unit_test(follow__moves_the_parameter_on_its_scale),
         cmocka_unit_test(follow__directions_are_the_states),
         cmocka_unit_test(follow__knows_its_limits),
+        cmocka_unit_test(follow__moves_what_it_can),
         cmocka_unit_test(follow__takes_every_model_of_the_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
