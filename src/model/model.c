@@ -334,8 +334,10 @@ static void say_spread(const struct model_parameter *one, char *text, size_t siz
             ? snprintf(text, size, "%s sd %g", laws[one->transform], one->between_sd)
             : snprintf(text, size, "%s", kinds[one->kind]);
     if (one->occasions && used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, ", %zu occasions sd %g",
-                 one->occasions, one->occasion_sd);
+        used += snprintf(text + used, size - (size_t)used, ", %zu occasions sd %g",
+                         one->occasions, one->occasion_sd);
+    if (one->drift > 0 && used > 0 && (size_t)used < size)
+        snprintf(text + used, size - (size_t)used, ", drifts");
 }
 
 /* "0.05 .. 200"; nothing where there are no bounds. */
