@@ -22,6 +22,8 @@
 #define COCKCROFT "Cockcroft and Gault, Nephron 16:31, 1976: formula"
 #define SAVIC "Savic et al., J Pharmacokinet Pharmacodyn 34:711, 2007: first moment"
 #define DAYNEKA "Dayneka, Garg and Jusko, J Pharmacokinet Biopharm 21:457, 1993"
+#define CALVERT "Calvert et al. 1989: 5 (90 + 25) = 575 mg"
+#define INKER "Inker et al. 2021, worked out apart"
 
 static const struct figure figures[] = {
     /* Theophylline, 320 mg: closed form; Gibaldi and Perrier, Pharmacokinetics, 1982. */
@@ -91,9 +93,24 @@ static const struct figure figures[] = {
      "peak", OUTCOME, 0, 1, 144, 11.36, 0.002, 0, "closed form"},
     {"drugs/warfarin", "CL=0.131 V=8.17 ka=0.87518 Tlag=0.96", "oral 100 mg @ 0 h",
      "peak_at", OUTCOME, 0, 1, 144, 4.655 + 0.96, 0.002, 0, "closed form"},
+    {DRIP, "infusion 1 g @ 0 h for 1 h every 12 h 30 times", "day", OUTCOME, 0, 1, 360,
+     2e6 / 4.5, 1e-2 * 1e3, 0, "two doses over clearance"},
+    {"drugs/carboplatin", "GFR=90", "carboplatin 575 mg @ 0 h", "area", OUTCOME, 0, 1, 96,
+     5, 1e-4, 0, CALVERT},
+    {"drugs/carboplatin", "GFR=90", "", "dose", OUTCOME, 0, 1, 1, 575, 1e-9, 0, CALVERT},
+    {"drugs/carboplatin", "AGE=50 SCR=1.0", "", "eGFR", VALUE, 0, 1, 0, 91.69, 0.01, 0,
+     INKER},
+    {"drugs/carboplatin", "AGE=50 SCR=0.8 FEMALE=1", "", "eGFR", VALUE, 0, 1, 0, 89.71,
+     0.01, 0, INKER},
+    {"drugs/carboplatin", "AGE=30 SCR=0.6 FEMALE=1", "", "eGFR", VALUE, 0, 1, 0, 123.76,
+     0.01, 0, INKER},
 };
 
 static const struct courses_one courses[] = {
+    {"drugs/carboplatin",
+     "AGE=50 FEMALE=1 SCR=0.8 SCR=1.1@4",
+     "carboplatin 500 mg @ 0 h",
+     {0.3, 2, 8}},
     {"drugs/one_compartment_iv",
      "AGE=75 WT=60 SCR=1.2 FEMALE=1",
      "iv 240 mg @ 0 h; iv 240 mg @ 12 h for 1 h",
