@@ -33,6 +33,7 @@ static const struct {
 #define MOMENT "at a moment of a beat or breath: codes are of the whole of one"
 #define NONE "LOINC has none that is known here"
 #define HOUSE "of a hospital, not of a person"
+#define MOUSE "of a mouse"
 #define EVENT "an event: a diagnosis, which other codes state"
 #define BOTH "the other device's code: one code cannot tell two apart"
 
@@ -57,6 +58,7 @@ static const struct {
     {"drugs/two_compartment_infusion", "level", DRUG},
     {"drugs/two_compartment_oral", "level", DRUG},
     {"drugs/two_compartment_saturable", "level", DRUG},
+    {"drugs/carboplatin", "platinum", NONE},
     {"drugs/remifentanil", "level", NONE},
     {"genes/metoprolol_cyp2d6", "level", NONE},
     {"genes/warfarin_inr_2007", "level", NONE},
@@ -98,9 +100,11 @@ static const struct {
     {"lungs/oscillometry", "x5", NONE},
     {"lungs/ozone", "fall", NONE},
     {"lungs/peak_flow_meters", "wright", BOTH},
+    {"oncology/chemoradiation", "volume", NONE},
     {"oncology/docetaxel", "docetaxel_level", NONE},
     {"oncology/neutropenia", "docetaxel_level", NONE},
     {"oncology/radiotherapy", "volume", NONE},
+    {"oncology/xenograft", "weight", MOUSE},
     {"prevention/cuff_devices", "observer", BOTH},
     {"prevention/cuff_devices", "machine", BOTH},
     {"prevention/lifestyle", "event", EVENT},

@@ -33,6 +33,8 @@
 #define FOWLER "Fowler 1989: formula of the effective dose"
 #define THAMES "Thames 1985: closed form of incomplete repair"
 #define QUANTEC "QUANTEC, Marks et al. 2010: 30.8 Gy, m 0.37; the normal integral"
+#define SIMEONI "Simeoni et al. 2004 by its open port, run independently"
+#define GENG "Geng et al. 2017, medians of the cut distributions: closed form of Gompertz"
 
 static const struct figure figures[] = {
     /* Paclitaxel at clearance 471 L/h: its area, and a system that comes back. */
@@ -259,9 +261,37 @@ static const struct figure figures[] = {
      OUTCOME, 0, 1, 84, 0, 1e-09, 0, REGIMEN},
     {"oncology/leucocytes", "V1I=545 V2I=909 CLI=471", "paclitaxel 410 umol @ 0 h",
      "exposure", OUTCOME, 0, 1, 2000, 410 / 471.0, 0.0001, 0, PACLITAXEL},
+    /* A tumour of a mouse: exponential, then linear; at the concentration that stops it.
+     */
+    {"oncology/xenograft", "", "", "w", VALUE, 10, 1, 10, 0.80498, 1e-4, 0,
+     "0.0525 exp(2.73): still exponential"},
+    {"oncology/xenograft", "C=0", "", "w", VALUE, 20, 1, 20, 7.205, 1e-3, 0, SIMEONI},
+    {"oncology/xenograft", "C=0", "", "w", VALUE, 30, 1, 30, 15.345, 1e-3, 0, SIMEONI},
+    {"oncology/xenograft", "C=0", "", "w", RANGE, 25, 1, 30, 5 * 0.814, 1e-3, 0,
+     "linear growth: lambda1 a day"},
+    {"oncology/xenograft", "", "", "stops", OUTCOME, 0, 1, 1, 434, 0.05, 0, SIMEONI},
+    {"oncology/xenograft", "C=434.0222576", "", "w", VALUE, 200, 1, 200,
+     0.0525 * (1 + 3 * 0.273 / 0.968), 2e-5, 0,
+     "as many are hit as grow: lambda0/k1 of them on each step"},
+    /* Gompertz: doubling at 2, 4 and 8 cm. */
+    {"oncology/chemoradiation", "V0=4.18879", "", "doubled", OUTCOME, 0, 1, 60, 18.2,
+     0.05, 0, GENG},
+    {"oncology/chemoradiation", "V0=33.5103", "", "doubled", OUTCOME, 0, 1, 60, 24.856,
+     0.01, 0, GENG},
+    {"oncology/chemoradiation", "V0=268.083", "", "doubled", OUTCOME, 0, 1, 60, 39.211,
+     0.01, 0, GENG},
+    {"oncology/chemoradiation", "growth=1e-12", "drug 1 1 @ 0 d", "left", OUTCOME, 0, 1,
+     100, 96.0413, 1e-3, 0, "exp(-0.028/ln 2) is left of a dose of the drug"},
+    {"oncology/chemoradiation", "growth=1e-12", "radiation 2 Gy @ 1 d every 1 d 5 times",
+     "left", OUTCOME, 0, 1, 10, 21.2673, 1e-3, 0, FOWLER},
 };
 
 static const struct courses_one courses[] = {
+    {"oncology/xenograft", "C=0 C=600@8 C=100@15", "", {4, 10, 20}},
+    {"oncology/chemoradiation",
+     "",
+     "radiation 2 Gy @ 0 d every 1.4 d 3 times; drug 1 1 @ 0 d",
+     {0.5, 2, 9}},
     {"oncology/radiotherapy",
      "LUNG=0.4",
      "radiation 2 Gy @ 0 d every 1 d 3 times; radiation 1.2 Gy @ 4 d every 0.25 d 2 "

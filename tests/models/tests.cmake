@@ -14,6 +14,8 @@ endforeach()
 
 # What each of them says of itself.
 test_program(test_models_library models/library SEES src/model tests/model LINK floor_model)
+# What goes in is there, or has left.
+test_program(test_models_balance models/balance SEES src/model tests/model LINK floor_model)
 
 script(models/fits models/fits.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
