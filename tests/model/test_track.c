@@ -710,15 +710,10 @@ static struct record *thinned(const struct record *record)
     size_t kept = 0;
     for (size_t i = 0; i < out->measurement_count; i++) {
         struct record_measurement one = out->measurements[i];
-        bool stays = one.time >= CALIBRATION * 1440 || fmod(one.time, 30) == 0;
-        out->measurements[i] = out->measurements[kept];
-        out->measurements[kept] = one;
-        kept += stays;
+        if (one.time >= CALIBRATION * 1440 || fmod(one.time, 30) == 0)
+            out->measurements[kept++] = one;
     }
-    while (out->measurement_count > kept) {
-        mem_free(out->measurements[--out->measurement_count].quantity);
-        mem_free(out->measurements[out->measurement_count].unit);
-    }
+    out->measurement_count = kept;
     return out;
 }
 
