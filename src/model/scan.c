@@ -10,6 +10,10 @@
  */
 #define PIECE_TOLERANCE 1e-11
 #define PIECE_DEPTH_MAX 40
+/* What looks rough everywhere is rounding, as a difference of two equal quantities is, or
+ * noise: a step of the solver is not cut more often than this for it. A jump takes as many
+ * cuts as a piece is deep. */
+#define STEP_CUTS_MAX 2000
 #define WINDOWS_MAX ((size_t)1000000)
 
 /* What one functional has seen so far of one window. */
@@ -52,6 +56,7 @@ struct scan {
     double now, to;                   /* seen so far; smooth until */
     double ends[PIECE_DEPTH_MAX + 1]; /* of the pieces to look at, the next one's last */
     size_t pieces;
+    size_t cuts; /* since the step was opened */
     enum err err; /* and why */
     char why[200];
 };
@@ -296,7 +301,8 @@ static bool resolved(struct scan *scan, const struct sight *sight)
     bool smooth = true;
     for (size_t f = 0; f < scan->functionals; f++) {
         struct view *view = &scan->views[f];
-        if (!view->active || view->functional >= FUNCTIONAL_FRACTION)
+        if (!view->active || view->functional >= FUNCTIONAL_FRACTION ||
+            view->functional == FUNCTIONAL_START || view->functional == FUNCTIONAL_END)
             continue;
         view->size = fmax(view->size, sight_rule(sight, f, RULE_SIZE));
         smooth &= agree(scan, sight, f, view->size);
@@ -385,6 +391,7 @@ static bool find_active(struct scan *scan)
 void scan_open(struct scan *scan, struct evaluator *evaluator, double to)
 {
     scan->to = fmin(to, scan->until);
+    scan->cuts = 0;
     if (!scan->bounds && scan->err == ERR_OK && scan->to > scan->start)
         find_windows(scan, evaluator);
 }
@@ -413,13 +420,15 @@ void scan_see(struct scan *scan, const struct sight *sight)
 {
     double a = scan->now, b = scan->ends[scan->pieces - 1];
     double middle = a + (b - a) / 2;
-    bool whole = scan->pieces > PIECE_DEPTH_MAX || !(middle > a && middle < b);
+    bool whole = scan->pieces > PIECE_DEPTH_MAX || !(middle > a && middle < b) ||
+                 scan->cuts >= STEP_CUTS_MAX;
     if (!all_finite(scan, sight)) {
         scan->pieces = 0;
         return;
     }
     if (!resolved(scan, sight) && !whole) {
         scan->ends[scan->pieces++] = middle;
+        scan->cuts++;
         return;
     }
     for (size_t f = 0; f < scan->functionals; f++)

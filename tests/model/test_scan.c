@@ -171,11 +171,36 @@ static void scan__begins_anew(void **state)
     model_destroy(&model);
 }
 
+/* What should be zero and is rounding has no smooth piece, however small. */
+static void scan__of_rounding_comes_to_an_end(void **state)
+{
+    (void)state;
+    static const double none[] = {INFINITY};
+    struct model *model =
+        model_of("model rounding version 1\ntime h\n[equations]\nx = time/1 h\n"
+                 "q = exp(x)/exp(x/2)/exp(x/2) - 1\n"
+                 "[observations]\no : q ~ add(1)\n"
+                 "[outcomes]\naverage = mean(q)\nbegin = start(q)\nsure = max(x)\n");
+    struct shown shown = {evaluator_of(model), .bounds = none};
+    struct scan *scan = scan_new(model, 0, 10);
+    scan_begin(scan);
+    show(&shown, model, scan, 4);
+    show(&shown, model, scan, 10);
+    assert_in_range(shown.pieces, 100, 10000);
+    scan_end(scan, shown.evaluator);
+    assert_near(value(scan, 0), 0, 1e-15);
+    assert_near(value(scan, 2), 10, 1e-13);
+    scan_destroy(&scan);
+    evaluator_destroy(&shown.evaluator);
+    model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan__sees_what_there_is_however_it_is_cut),
         cmocka_unit_test(scan__begins_anew),
+        cmocka_unit_test(scan__of_rounding_comes_to_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
