@@ -110,8 +110,10 @@ static inline void diabetic_day(struct diabetic *d, int day,
     }
 }
 
-/* So many days, in minutes, as a hospital has them: a reading every five minutes. */
-static inline struct record *diabetic_record(uint64_t seed, int days)
+/* So many days, in minutes, as a hospital has them: a reading every five minutes, but of
+ * the first days, to which a twin is fitted, every half hour: errors remember, and a fit
+ * takes them for independent. */
+static inline struct record *diabetic_record(uint64_t seed, int days, int fitted)
 {
     struct diabetic d = diabetic_new(seed);
     struct diabetic_meal meals[3];
@@ -131,9 +133,9 @@ static inline struct record *diabetic_record(uint64_t seed, int days)
             d.meal += t >= meal->at && t < meal->at + 15 ? meal->eaten / 15 : 0;
             d.insulin += t == meal->at + 8 ? meal->units * 1000 : 0;
         }
-        if (t % 5 == 0)
-            record_measurement(record, t, "cgm", "mg/dL", diabetic_read(&d), CENSORED_NOT,
-                               order++);
+        double read = t % 5 == 0 ? diabetic_read(&d) : 0;
+        if (t % (t < fitted * 1440 ? 30 : 5) == 0)
+            record_measurement(record, t, "cgm", "mg/dL", read, CENSORED_NOT, order++);
         diabetic_minute(&d, t);
     }
     record_sort(record);

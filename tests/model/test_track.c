@@ -702,27 +702,11 @@ struct score {
     double squares;
 };
 
-/* The first days' readings only every half hour: errors remember, and a fit takes them
- * for independent. */
-static struct record *thinned(const struct record *record)
-{
-    struct record *out = record_copy(record);
-    size_t kept = 0;
-    for (size_t i = 0; i < out->measurement_count; i++) {
-        struct record_measurement one = out->measurements[i];
-        if (one.time >= CALIBRATION * 1440 || fmod(one.time, 30) == 0)
-            out->measurements[kept++] = one;
-    }
-    out->measurement_count = kept;
-    return out;
-}
-
 /* What the filter says of each reading of the last days, so many readings before it. */
 static void score_one(struct trial *trial, const struct prior *prior,
-                      const struct record *all, enum filter filter, size_t ahead,
+                      const struct record *record, enum filter filter, size_t ahead,
                       struct score *score)
 {
-    struct record *record = thinned(all);
     size_t n = record->measurement_count, from = CALIBRATION * 48,
            known = filter == PERSONAL ? from : 0;
     struct record *first = record_known(record, known);
@@ -750,7 +734,6 @@ static void score_one(struct trial *trial, const struct prior *prior,
     twin_destroy(&before);
     twin_destroy(&whole);
     record_destroy(&first);
-    record_destroy(&record);
     mem_free(f);
 }
 
@@ -779,7 +762,7 @@ static void track__halves_the_error_of_the_last_value(void **state)
         assert_ok(prior_from_model(trial.model, &prior));
         struct score scores[2] = {{0}};
         for (uint64_t seed = 1; seed <= PEOPLE; seed++) {
-            struct record *record = diabetic_record(seed, DAYS);
+            struct record *record = diabetic_record(seed, DAYS, CALIBRATION);
             for (size_t half = 0; half < 2; half++)
                 score_one(&trial, prior, record, filter, 6 + 6 * half, &scores[half]);
             record_destroy(&record);
