@@ -9,9 +9,10 @@
 #include "vector.h"
 #include "feed.h"
 
-/* Of one individual. After so many it is asked whether it is stiff. */
+/* Of one individual. After so many it is asked whether it is stiff: a step of the method for
+ * stiff ones costs about ten of these, so that what fewer suffice for is through sooner. */
 #define LANE_STEPS_MAX 200000
-#define STIFF_AFTER 400
+#define STIFF_AFTER 3000
 /* Steps that a text gives a length. */
 #define STEPS_OF_ONE_LENGTH_MAX 20000000
 
