@@ -15,6 +15,7 @@
 #include "model/outcome.h"
 #include "model/regimen.h"
 #include "model/twin.h"
+#include "model/unit.h"
 
 struct question {
     struct cli *cli;
@@ -48,9 +49,13 @@ static enum err set(const char *name, double value, const struct question *q,
         const struct model_parameter *one = model_parameter(model, i);
         if (strcmp(one->name, name) != 0)
             continue;
-        if (!(value >= one->low && value <= one->high))
-            return err_set(ERR_USAGE, "%s is from %g to %g %s, not %g", name, one->low,
-                           one->high, one->unit, value);
+        if (!(value >= one->low && value <= one->high)) {
+            char *high = unit_number(one->high, one->unit);
+            err_set(ERR_USAGE, "%s is from %g to %s, not %g", name, one->low, high,
+                    value);
+            mem_free(high);
+            return ERR_USAGE;
+        }
         parameters[i] = value;
         return ERR_OK;
     }
@@ -281,9 +286,8 @@ static void print_outcomes(const struct model *model, const struct outcomes *out
         for (size_t w = 0; w < series->count; w++) {
             printf("%s,%.10g,%.10g,", one->name, series->from[w], series->to[w]);
             if (isfinite(series->values[w]))
-                printf("%.8g,%s\n", series->values[w], one->unit);
-            else
-                printf(",%s\n", one->unit);
+                printf("%.8g", series->values[w]);
+            printf(",%s\n", unit_shown(one->unit));
         }
     }
     for (size_t i = 0; i < model_plausibles(model); i++)
@@ -418,10 +422,10 @@ static struct plot *picture(const struct question *q, const struct shown *shown,
             output = output_at(q->model, shown->outputs[i]);
             curves++;
         }
-    char *x = q->over ? mem_format("%s (%s)", q->over, unit_of(q->model, q->over))
-                      : mem_format("time (%s)", model_time_unit(q->model)),
-         *y = curves == 1 ? mem_format("%s (%s)", output.name, output.unit)
-                          : mem_format("%s", output.unit);
+    char *x = q->over ? unit_label(q->over, unit_of(q->model, q->over))
+                      : unit_label("time", model_time_unit(q->model)),
+         *y = curves == 1 ? unit_label(output.name, output.unit)
+                          : mem_text(unit_shown(output.unit));
     struct plot *plot = plot_new(q->caption ? q->caption : model_title(q->model), x, y);
     double *column = mem_new(rows_of(q), sizeof *column);
     for (size_t i = 0; i < shown->count; i++) {

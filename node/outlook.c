@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "front/sketch.h"
+#include "model/unit.h"
 #include "node/whatif.h"
 
 #define CURVE_TIMES ((size_t)81)
@@ -327,7 +328,7 @@ struct plot *outlook_plot(const struct json *json, const char *quantity,
         if (strcmp(json_get_text(json_at(curves, i), "quantity"), quantity) == 0)
             curve = json_at(curves, i);
     char *x = mem_format("time (%s)", json_get_text(json, "time_unit")),
-         *y = mem_format("%s (%s)", quantity, curve ? json_get_text(curve, "unit") : "");
+         *y = unit_label(quantity, curve ? json_get_text(curve, "unit") : "");
     struct plot *plot = plot_new(title, x, y);
     if (curve)
         plot_curve(plot, curve);
@@ -381,9 +382,14 @@ static void print_outcomes(const struct cli *cli, const struct json *json)
                *low = column(one, "low_90", &n), *high = column(one, "high_90", &n),
                *median = column(one, "median", &n), *missing = column(one, "missing", &n);
         for (size_t w = 0; w < n; w++) {
-            printf("%-16s %10.4g %10.4g  %10.4g   %.4g to %.4g %s",
-                   json_get_text(one, "name"), from[w], to[w], median[w], low[w], high[w],
-                   json_get_text(one, "unit"));
+            printf("%-16s %10.4g %10.4g  ", json_get_text(one, "name"), from[w], to[w]);
+            if (missing[w] == 1) {
+                printf("%10s\n", "none");
+                continue;
+            }
+            char *up_to = unit_number(high[w], json_get_text(one, "unit"));
+            printf("%10.4g   %.4g to %s", median[w], low[w], up_to);
+            mem_free(up_to);
             if (missing[w] > 0)
                 printf(", none in %.1f %%", 100 * missing[w]);
             printf("\n");

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/normal.h"
 #include "front/sketch.h"
+#include "model/unit.h"
 
 /* --- the question ------------------------------------------------------------------- */
 
@@ -320,18 +321,21 @@ static void print_summary(const struct json *json)
     double ahead = json_get_real(json, "ahead");
     for (size_t i = 0; i < json_count(next); i++) {
         const struct json *one = json_at(next, i);
-        printf("at %.6g: %s %.4g %s (%.4g to %.4g)\n", json_get_real(one, "time"),
-               json_get_text(one, "quantity"), json_get_real(one, "predicted"),
-               json_get_text(one, "unit"), json_get_real(one, "low_95"),
+        char *predicted =
+            unit_number(json_get_real(one, "predicted"), json_get_text(one, "unit"));
+        printf("at %.6g: %s %s (%.4g to %.4g)\n", json_get_real(one, "time"),
+               json_get_text(one, "quantity"), predicted, json_get_real(one, "low_95"),
                json_get_real(one, "high_95"));
+        mem_free(predicted);
     }
     for (size_t i = 0; i < json_count(errors); i++) {
         const struct json *one = json_at(errors, i);
-        const char *unit = json_get_text(one, "unit");
         if (!(json_get_real(one, "readings") > 0))
             continue;
-        printf("%s: off by %.4g %s (root mean square)", json_get_text(one, "quantity"),
-               json_get_real(one, "one_step"), unit);
+        char *off =
+            unit_number(json_get_real(one, "one_step"), json_get_text(one, "unit"));
+        printf("%s: off by %s (root mean square)", json_get_text(one, "quantity"), off);
+        mem_free(off);
         if (!isnan(json_get_real(one, "ahead")))
             printf(", %.6g %s ahead by %.4g, where the last value is by %.4g", ahead,
                    json_get_text(json, "time_unit"), json_get_real(one, "ahead"),
@@ -383,7 +387,7 @@ static void sketch_quantity(const struct cli *cli, const struct json *json,
         columns[3 * count + n++] = json_get_real(row, "high_95");
     }
     char *x = mem_format("time (%s)", json_get_text(json, "time_unit")),
-         *y = mem_format("%s (%s)", quantity, unit);
+         *y = unit_label(quantity, unit);
     struct plot *plot = plot_new(quantity, x, y);
     plot_band(plot, "95 % interval", columns, columns + 2 * count, columns + 3 * count,
               n);
@@ -416,7 +420,7 @@ static void sketch_drift(const struct cli *cli, const struct json *json,
            *low = column(drift, "low_95", n), *high = column(drift, "high_95", n);
     const char *name = json_get_text(drift, "parameter");
     char *x = mem_format("time (%s)", json_get_text(json, "time_unit")),
-         *y = mem_format("%s (%s)", name, json_get_text(drift, "unit"));
+         *y = unit_label(name, json_get_text(drift, "unit"));
     struct plot *plot = plot_new(name, x, y);
     plot_band(plot, "95 % interval", time, low, high, n);
     plot_line(plot, "now", time, median, n);

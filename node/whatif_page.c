@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/unit.h"
 #include "node/whatif.h"
 
 /* What `gemel-node whatif --json` prints, shown. */
@@ -77,12 +78,15 @@ static void print_row(const struct json *one, const struct json *outcome, size_t
                       size_t windows, int width)
 {
     double missing = at(outcome, "missing", window);
-    printf("%-*s %10.4g   %.4g to %.4g", width, json_get_text(one, "plan"),
-           at(outcome, "median", window), at(outcome, "low_90", window),
-           at(outcome, "high_90", window));
+    printf("%-*s ", width, json_get_text(one, "plan"));
+    if (missing == 1)
+        printf("%10s", "none");
+    else
+        printf("%10.4g   %.4g to %.4g", at(outcome, "median", window),
+               at(outcome, "low_90", window), at(outcome, "high_90", window));
     if (windows > 1)
         printf(", from %g to %g", at(outcome, "from", window), at(outcome, "to", window));
-    if (missing > 0)
+    if (missing > 0 && missing < 1)
         printf(", none in %.1f %%", 100 * missing);
     printf("\n");
 }
@@ -93,8 +97,7 @@ static void print_outcome(const struct cli *cli, const struct json *alternatives
     const struct json *first =
         json_at(json_get(json_at(alternatives, 0), "outcomes"), index);
     int width = widest_plan(alternatives);
-    char *title =
-        mem_format("%s (%s)", json_get_text(first, "name"), json_get_text(first, "unit"));
+    char *title = unit_label(json_get_text(first, "name"), json_get_text(first, "unit"));
     heading(cli, title);
     mem_free(title);
     printf("%-*s %10s   %s\n", width, "plan", "median", "90 % interval");
@@ -173,7 +176,7 @@ struct plot *whatif_plot(const struct json *json, const char *quantity)
     if (!curve)
         return NULL;
     char *x = mem_format("time (%s)", json_get_text(json, "time_unit")),
-         *y = mem_format("%s (%s)", quantity, json_get_text(curve, "unit"));
+         *y = unit_label(quantity, json_get_text(curve, "unit"));
     struct plot *plot = plot_new("What lies ahead", x, y);
     for (size_t i = 0; i < json_count(alternatives); i++) {
         const struct json *one = json_at(alternatives, i);

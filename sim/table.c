@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/unit.h"
 #include "sim/heldout.h"
 
 const char *table_cell(const struct table *table, size_t row, size_t column)
@@ -78,12 +79,10 @@ struct table *table_numbers(const struct json *result)
     const struct json *list = json_get(result, "comparison");
     for (size_t i = 0; i < json_count(list); i++) {
         const struct json *one = json_at(list, i);
-        const char *unit = json_get_text(one, "unit");
         double low = json_get_real(one, "shared_low"),
                high = json_get_real(one, "shared_high");
-        bool bare = !*unit || strcmp(unit, "1") == 0;
         char *cells[] = {
-            mem_format(bare ? "%s" : "%s (%s)", json_get_text(one, "name"), unit),
+            unit_label(json_get_text(one, "name"), json_get_text(one, "unit")),
             digits(4, json_get_real(one, "start")),
             digits(5, json_get_real(one, "shared")),
             isnan(low) ? mem_text("") : mem_format("%.4g to %.4g", low, high),

@@ -46,6 +46,11 @@ enum err unit_power(const struct unit *a, double power, struct unit *result);
 enum err unit_tidy(const struct unit *a, struct unit *tidied);
 void unit_format(const struct unit *unit, char *text, size_t size); /* "mg/(L*h)"-like */
 
+/* Units for people, who are told none of a plain number. */
+const char *unit_shown(const char *unit);             /* "mg/L"; of "1" "" */
+char *unit_number(double value, const char *unit);    /* "5.92 mg/L"; caller frees */
+char *unit_label(const char *name, const char *unit); /* "level (mg/L)"; caller frees */
+
 /* As unit_factor, from texts: the importers' and the command line's way. */
 enum err unit_convert(const char *from, const char *to, double *factor);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
 #include "base/spelling.h"
 
 const struct unit UNIT_ONE = {.scale = 1};
@@ -599,6 +600,23 @@ void unit_format(const struct unit *unit, char *text, size_t size)
         snprintf(text, size, "%s/(%s)", over ? above : "1", below);
     else
         snprintf(text, size, "%s/%s", over ? above : "1", below);
+}
+
+const char *unit_shown(const char *unit)
+{
+    return strcmp(unit, "1") == 0 ? "" : unit;
+}
+
+char *unit_number(double value, const char *unit)
+{
+    const char *shown = unit_shown(unit);
+    return mem_format(*shown ? "%.4g %s" : "%.4g", value, shown);
+}
+
+char *unit_label(const char *name, const char *unit)
+{
+    const char *shown = unit_shown(unit);
+    return mem_format(*shown ? "%s (%s)" : "%s", name, shown);
 }
 
 enum err unit_convert(const char *from, const char *to, double *factor)

@@ -1,5 +1,6 @@
 #include "model/unit.h"
 
+#include "base/memory.h"
 #include "check.h"
 
 static double factor(const char *from, const char *to)
@@ -191,6 +192,26 @@ static void unit__is_tidied_without_changing_its_dimension(void **state)
     }
 }
 
+static void unit__is_not_told_of_a_plain_number(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"mg/L", "5.92 mg/L", "level (mg/L)"},
+        {"%", "5.92 %", "level (%)"},
+        {"1/h", "5.92 1/h", "level (1/h)"},
+        {"1", "5.92", "level"},
+        {"", "5.92", "level"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *number = unit_number(5.91999, rows[i][0]),
+             *label = unit_label("level", rows[i][0]);
+        assert_string_equal(number, rows[i][1]);
+        assert_string_equal(label, rows[i][2]);
+        mem_free(number);
+        mem_free(label);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test(unit__writes_what_it_reads),
         cmocka_unit_test(unit__limits_the_names_of_a_product),
         cmocka_unit_test(unit__is_tidied_without_changing_its_dimension),
+        cmocka_unit_test(unit__is_not_told_of_a_plain_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
