@@ -445,9 +445,9 @@ static struct plot *picture(const struct question *q, const struct shown *shown,
 static enum err write_picture(const struct question *q, const struct shown *shown,
                               const double *out)
 {
-    const char *path = cli_text(q->cli, "output", ""), *end = strrchr(path, '.');
-    if (!end || strcmp(end, ".svg") != 0)
-        return err_set(ERR_USAGE, "the picture is SVG: %s should end in .svg", path);
+    const char *path = cli_text(q->cli, "output", "");
+    if (svg_named(path) != ERR_OK)
+        return err_code();
     if (shown->picture_count != 1) {
         err_set(ERR_USAGE, "what is shown has %zu units, and a file holds one picture",
                 shown->picture_count);

@@ -169,6 +169,8 @@ enum err command_whatif(struct cli *cli)
 {
     struct node *node = NULL;
     struct json *json = NULL;
+    if (cli_given(cli, "output") && svg_named(cli_text(cli, "output", "")) != ERR_OK)
+        return err_code();
     struct basis *basis = mem_new(1, sizeof *basis);
     enum err err = node_open(cli_directory(cli), &node);
     if (err != ERR_OK)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "drawing.h"
 #include "markup.h"
@@ -117,4 +118,12 @@ char *svg_plot(const struct plot *plot)
     if (fclose(out) != 0)
         abort();
     return text;
+}
+
+enum err svg_named(const char *path)
+{
+    const char *end = strrchr(path, '.');
+    if (end && strcmp(end, ".svg") == 0)
+        return ERR_OK;
+    return err_set(ERR_USAGE, "the picture is SVG: %s should end in .svg", path);
 }
