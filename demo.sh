@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # demo.sh - five hospitals with real blood pressures learn a population prior together: each a
 # gemel-node process with an encrypted store of its own, one gemel-coordinator, ZeroMQ with
-# CURVE between them. Then a trial without noise beside a published fit.
+# CURVE between them. Then a trial without noise beside a published fit, doses tried on one
+# patient's twin, and a twin that follows a sensor.
 #
 #     ./demo.sh                   installs what is missing, builds, runs; half a minute then
 set -euo pipefail
@@ -11,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 step() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
 
 step "1. Five hospitals, real blood pressures (Olmsted County), epsilon 1 for each patient."
 build/gemel-sim run --model models/prevention/blood_pressure.twin --data tests/data/nafld_bp/data.csv \
@@ -28,7 +31,27 @@ END
 
 step "2. WITHOUT NOISE, for trials only: theophylline in three hospitals equals its pooled fit."
 build/gemel-sim federate --model models/drugs/theophylline.twin --data tests/data/theoph/data.csv \
-    --hospitals tests/data/theoph/hospitals.csv --column H_EQUAL --noise-multiplier 0 --quiet
+    --hospitals tests/data/theoph/hospitals.csv --column H_EQUAL --noise-multiplier 0 \
+    --save-prior build/theophylline.prior --quiet
 echo "published (nlmixr2, FOCEI): -2 log L 359.4037, ka 1.589, CL 2.749, V 31.80, add 0.6936"
-echo
-echo "Research use only; not a medical device."
+
+step "3. One of the twelve, from the prior just learned: which dose every 12 hours?"
+build/gemel-node init --name "St Anna" -C "$home/anna" --quiet >/dev/null
+build/gemel-node import tests/data/theoph/data.csv --model theophylline -C "$home/anna" --quiet >/dev/null
+build/gemel-node whatif 2 --model theophylline --prior build/theophylline.prior \
+    --at 24.5:0.5:96 --quiet -C "$home/anna" \
+    --dose 'oral 250 mg @ 25 h every 12 h 6 times' \
+    --dose 'oral 350 mg @ 25 h every 12 h 6 times' \
+    --dose 'oral 450 mg @ 25 h every 12 h 6 times' \
+    --want 'min(Cp) > 4 [mg/L] over 61 h .. 96 h' --want 'max(Cp) < 15 [mg/L]'
+
+step "4. A twin followed reading by reading: a VIRTUAL person's glucose sensor, half an hour ahead."
+build/gemel-sim cohort --model glucose --patients 1 --seed 3 --out "$home/one.csv" --quiet
+build/gemel-node init --name "St Bela" -C "$home/bela" --quiet >/dev/null
+build/gemel-node import "$home/one.csv" --model glucose -C "$home/bela" --quiet >/dev/null
+build/gemel-node watch 1 --model glucose --until 720 --ahead '30 min' --quiet -C "$home/bela"
+cat <<'END'
+
+The person is drawn from the same model that follows, so this shows how following works, not
+how well it would with a real sensor.
+END
