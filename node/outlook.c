@@ -190,20 +190,23 @@ static enum err add_curves(const struct asking *a, struct json *json)
     return err;
 }
 
-/* What the model says that a course comes to, of what lies between what is known and the
- * last forecast. It takes nothing from a forecast that there is none. */
+/* What the model says that a course comes to, of what lies between what is known (if
+ * nothing is, the first forecast) and the last one. It takes nothing from a forecast that
+ * there is none. */
 static enum err add_outcomes(const struct asking *a, struct json *json)
 {
     const struct json *rows = json_get(json, "forecast");
-    double last = json_get_real(json_at(rows, json_count(rows) - 1), "time");
+    const double ends[2] = {json_get_real(json_at(rows, 0), "time"),
+                            json_get_real(json_at(rows, json_count(rows) - 1), "time")};
+    bool from_last = a->known > 0 || !(ends[1] > ends[0]);
     struct json *outcomes = NULL;
     const struct whatif_question question = {.model = a->q->model,
                                              .layout = a->q->layout,
                                              .prior = a->q->prior,
                                              .record = a->q->record,
                                              .until = a->q->until,
-                                             .times = &last,
-                                             .time_count = 1,
+                                             .times = ends + from_last,
+                                             .time_count = from_last ? 1 : 2,
                                              .draws = OUTCOME_DRAWS};
     if (model_outcomes(a->q->model) == 0)
         return ERR_OK;
