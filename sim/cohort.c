@@ -19,8 +19,8 @@
 static enum err bad_covariate(const char *phrase)
 {
     err_set(ERR_USAGE, "'%s' is not how a covariate is drawn", phrase);
-    return err_hint("as in 'WT 70', 'WT normal 70 12', 'AGE uniform 20 80' or 'MALE "
-                    "bernoulli 0.5'");
+    return err_hint("as in 'WT 70', 'WT normal 70 12', 'AGE uniform 20 80' 'MALE "
+                    "bernoulli 0.5' or 'ALLELES binomial 2 0.4'");
 }
 
 static enum err read_words(const char *phrase, const char *const *word, size_t count,
@@ -38,30 +38,59 @@ static enum err read_words(const char *phrase, const char *const *word, size_t c
         c->kind = COHORT_UNIFORM;
     else if (count == 3 && strcmp(word[1], "bernoulli") == 0 && c->a >= 0 && c->a <= 1)
         c->kind = COHORT_BERNOULLI;
+    else if (count == 4 && strcmp(word[1], "binomial") == 0 && c->a >= 1 &&
+             c->a <= COHORT_TRIES_MAX && c->a == floor(c->a) && c->b >= 0 && c->b <= 1)
+        c->kind = COHORT_BINOMIAL;
     else
         return bad_covariate(phrase);
+    return ERR_OK;
+}
+
+static size_t find(const struct model *model, const char *name)
+{
+    size_t at = 0;
+    while (at < model_covariates(model) &&
+           strcmp(model_covariate(model, at)->name, name) != 0)
+        at++;
+    return at;
+}
+
+/* "N-OTHER": ends the text behind N. */
+static enum err read_taken(const struct model *model, size_t of, char *tries,
+                           size_t *taken)
+{
+    char *minus = strchr(tries, '-');
+    if (!minus)
+        return ERR_OK;
+    *minus++ = '\0';
+    size_t other = find(model, minus);
+    if (other >= of)
+        return err_set(ERR_NOT_FOUND, "model %s has no covariate '%s' before %s",
+                       model_name(model), minus, model_covariate(model, of)->name);
+    *taken = other + 1;
     return ERR_OK;
 }
 
 enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
                           struct cohort_covariate *covariate)
 {
-    char *copy = mem_text(phrase), *rest = NULL;
-    const char *word[5];
-    size_t count = 0;
+    char *copy = mem_text(phrase), *rest = NULL, *word[5];
+    size_t count = 0, taken = 0;
     for (char *w = strtok_r(copy, " \t", &rest); w && count < 5;
          w = strtok_r(NULL, " \t", &rest))
         word[count++] = w;
-    enum err err = read_words(phrase, word, count, covariate);
-    size_t at = 0;
-    while (err == ERR_OK && at < model_covariates(model) &&
-           strcmp(model_covariate(model, at)->name, word[0]) != 0)
-        at++;
-    if (err == ERR_OK && at == model_covariates(model))
+    enum err err = ERR_OK;
+    *index = count ? find(model, word[0]) : 0;
+    if (count == 4 && strcmp(word[1], "binomial") == 0 &&
+        *index < model_covariates(model))
+        err = read_taken(model, *index, word[2], &taken);
+    if (err == ERR_OK)
+        err = read_words(phrase, (const char *const *)word, count, covariate);
+    covariate->taken = taken;
+    if (err == ERR_OK && *index == model_covariates(model))
         err = err_set(ERR_NOT_FOUND, "model %s has no covariate '%s'", model_name(model),
                       word[0]);
     mem_free(copy);
-    *index = at;
     return err;
 }
 
@@ -100,7 +129,17 @@ static double draw_normal(struct random *random)
     return normal_quantile(draw_uniform(random));
 }
 
-static double draw_covariate(struct random *random, const struct cohort_covariate *c)
+static double draw_binomial(struct random *random, double tries, double probability)
+{
+    double count = 0;
+    for (double i = 0; i < tries; i++)
+        count += draw_uniform(random) < probability;
+    return count;
+}
+
+/* `drawn`: of the covariates before it. */
+static double draw_covariate(struct random *random, const struct cohort_covariate *c,
+                             const double *drawn)
 {
     switch (c->kind) {
     case COHORT_NORMAL:
@@ -109,6 +148,8 @@ static double draw_covariate(struct random *random, const struct cohort_covariat
         return c->a + (c->b - c->a) * draw_uniform(random);
     case COHORT_BERNOULLI:
         return draw_uniform(random) < c->a;
+    case COHORT_BINOMIAL:
+        return draw_binomial(random, c->a - (c->taken ? drawn[c->taken - 1] : 0), c->b);
     case COHORT_FIXED:
         break;
     }
@@ -224,7 +265,8 @@ static enum err draw_person(const struct drawing *d, struct random *random,
     record_destroy(&patient->record);
     patient->record = record_copy(d->design->doses);
     for (size_t c = 0; err == ERR_OK && c < model_covariates(model); c++) {
-        patient->covariates[c] = draw_covariate(random, &d->design->covariates[c]);
+        patient->covariates[c] =
+            draw_covariate(random, &d->design->covariates[c], patient->covariates);
         err = record_covariate(patient->record, d->design->times[0],
                                model_covariate(model, c)->name, NULL,
                                patient->covariates[c], c);

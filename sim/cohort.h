@@ -20,10 +20,21 @@
 
 #define COHORT_PATIENTS_MAX 10000000
 
-enum cohort_kind { COHORT_FIXED, COHORT_NORMAL, COHORT_UNIFORM, COHORT_BERNOULLI };
+#define COHORT_TRIES_MAX 1000 /* of a binomial covariate */
+
+enum cohort_kind {
+    COHORT_FIXED,
+    COHORT_NORMAL,
+    COHORT_UNIFORM,
+    COHORT_BERNOULLI,
+    COHORT_BINOMIAL,
+};
 struct cohort_covariate {
     enum cohort_kind kind;
-    double a, b; /* value; mean and sd; low and high; probability */
+    double a, b;  /* value; mean and sd; low and high; probability; tries and probability
+                     of each */
+    size_t taken; /* of the tries so many are gone as covariate `taken` - 1 says, which
+                     stands before this one in the model; 0: none are */
 };
 
 struct cohort_design {
@@ -39,8 +50,10 @@ struct cohort_design {
     size_t *rejected; /* out, how many were; of a cohort that is `plausible` */
 };
 
-/* "NAME VALUE", "NAME normal MEAN SD", "NAME uniform LOW HIGH", "NAME bernoulli P": the
- * index of the covariate and how it is drawn. ERR_USAGE, ERR_NOT_FOUND for the name. */
+/* "NAME VALUE", "NAME normal MEAN SD", "NAME uniform LOW HIGH", "NAME bernoulli P",
+ * "NAME binomial N P" (alleles of a gene), "NAME binomial N-OTHER P" (as many of N
+ * fewer as OTHER is, for a gene of three alleles): the index of the covariate and how it
+ * is drawn. ERR_USAGE, ERR_NOT_FOUND for the name. */
 enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
                           struct cohort_covariate *covariate);
 

@@ -43,7 +43,7 @@ static enum err read_covariates(struct cli *cli, const struct model *model,
             return err_hint("say how it is drawn, as in --covariate '%s normal 70 12'",
                             one->name);
         }
-        covariates[c] = (struct cohort_covariate){COHORT_FIXED, one->default_value, 0};
+        covariates[c] = (struct cohort_covariate){.a = one->default_value};
     }
     return ERR_OK;
 }

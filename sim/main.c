@@ -73,8 +73,8 @@ static const struct cli_option run_options[] = {
         {"covariate",                                                                    \
          0,                                                                              \
          "HOW",                                                                          \
-         "'NAME VALUE', 'NAME normal MEAN SD', 'NAME uniform LOW HIGH' or 'NAME "        \
-         "bernoulli P'",                                                                 \
+         "'NAME VALUE', 'NAME normal MEAN SD', 'NAME uniform LOW HIGH', 'NAME "          \
+         "bernoulli P' or 'NAME binomial N P' (N-OTHER: fewer by a covariate)",          \
          false,                                                                          \
          true},                                                                          \
     {                                                                                    \

@@ -129,8 +129,8 @@ static void cohort__draws_parameters_from_the_prior(void **state)
 {
     (void)state;
     struct model *model = parse(still_text);
-    const struct cohort_covariate covariates[] = {{COHORT_FIXED, 70, 0},
-                                                  {COHORT_FIXED, 1, 0}};
+    const struct cohort_covariate covariates[] = {{COHORT_FIXED, 70, 0, 0},
+                                                  {COHORT_FIXED, 1, 0, 0}};
     struct drawn drawn = draw(model, PATIENTS, 1, covariates, NULL);
     struct truths *truths = calloc(1, sizeof *truths);
     double *x = calloc(PATIENTS, sizeof *x), *y = calloc(PATIENTS, sizeof *y),
@@ -158,8 +158,8 @@ static void cohort__draws_measurements_around_the_truth(void **state)
 {
     (void)state;
     struct model *model = parse(still_text);
-    const struct cohort_covariate covariates[] = {{COHORT_NORMAL, 70, 10},
-                                                  {COHORT_BERNOULLI, 0.3, 0}};
+    const struct cohort_covariate covariates[] = {{COHORT_NORMAL, 70, 10, 0},
+                                                  {COHORT_BERNOULLI, 0.3, 0, 0}};
     struct drawn drawn = draw(model, PATIENTS, 2, covariates, NULL);
     struct truths *truths = calloc(1, sizeof *truths);
     struct dataset *dataset;
@@ -313,10 +313,11 @@ static void cohort__reads_how_covariates_are_drawn(void **state)
         const char *phrase;
         struct cohort_covariate how;
     } good[] = {
-        {"WT 80.5", {COHORT_FIXED, 80.5, 0}},
-        {" WT  normal 70 12", {COHORT_NORMAL, 70, 12}},
-        {"WT uniform -1 1", {COHORT_UNIFORM, -1, 1}},
-        {"WT bernoulli 1", {COHORT_BERNOULLI, 1, 0}},
+        {"WT 80.5", {COHORT_FIXED, 80.5, 0, 0}},
+        {" WT  normal 70 12", {COHORT_NORMAL, 70, 12, 0}},
+        {"WT uniform -1 1", {COHORT_UNIFORM, -1, 1, 0}},
+        {"WT bernoulli 1", {COHORT_BERNOULLI, 1, 0, 0}},
+        {"WT binomial 2 0.39", {COHORT_BINOMIAL, 2, 0.39, 0}},
     };
     static const char *const bad[] = {"",
                                       "WT",
@@ -326,6 +327,9 @@ static void cohort__reads_how_covariates_are_drawn(void **state)
                                       "WT uniform 2 1",
                                       "WT bernoulli 1.5",
                                       "WT bernoulli 0.5 1",
+                                      "WT binomial 2",
+                                      "WT binomial 2.5 0.5",
+                                      "WT binomial 2 1.5",
                                       "WT poisson 3",
                                       "WT normal 70 12 9"};
     struct model *model = parse(still_text);
@@ -337,12 +341,66 @@ static void cohort__reads_how_covariates_are_drawn(void **state)
         assert_int_equal(how.kind, good[i].how.kind);
         assert_near(how.a, good[i].how.a, 0);
         assert_near(how.b, good[i].how.b, 0);
+        assert_int_equal(how.taken, 0);
     }
+    assert_ok(cohort_covariate(model, "MALE binomial 2-WT 0.4", &index, &how));
+    assert_true(index == 1 && how.kind == COHORT_BINOMIAL && how.taken == 1);
+    assert_true(how.a == 2 && how.b == 0.4);
+    assert_refused(ERR_NOT_FOUND, "no covariate 'MALE' before WT",
+                   cohort_covariate(model, "WT binomial 2-MALE 0.4", &index, &how));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_refused(ERR_USAGE, "is not how a covariate is drawn",
                        cohort_covariate(model, bad[i], &index, &how));
     assert_refused(ERR_NOT_FOUND, "no covariate 'HT'",
                    cohort_covariate(model, "HT 180", &index, &how));
+    model_destroy(&model);
+}
+
+struct alleles {
+    size_t count[3][3]; /* of the two variants */
+};
+
+static enum err count_alleles(void *context, const struct cohort_patient *patient)
+{
+    struct alleles *alleles = context;
+    const double *variants = patient->covariates;
+    assert_true(variants[0] + variants[1] <= 2);
+    alleles->count[(size_t)variants[0]][(size_t)variants[1]]++;
+    return ERR_OK;
+}
+
+/* A gene of three alleles, of frequencies 0.3, 0.2 and 0.5, after Hardy and Weinberg: the
+ * second variant is one of what the first has left with 0.2/0.7. */
+static void cohort__draws_genotypes(void **state)
+{
+    (void)state;
+    struct model *model = parse(still_text);
+    struct cohort_covariate covariates[2];
+    struct alleles alleles = {0};
+    const double times[] = {0}, f[] = {0.3, 0.2, 0.5};
+    const bool observed[3] = {false};
+    size_t index;
+    assert_ok(cohort_covariate(model, "WT binomial 2 0.3", &index, &covariates[0]));
+    assert_ok(cohort_covariate(model, "MALE binomial 2-WT 0.2857142857", &index,
+                               &covariates[1]));
+    struct record *doses = record_new("cohort", "h");
+    const struct cohort_design design = {.patients = PATIENTS,
+                                         .doses = doses,
+                                         .times = times,
+                                         .time_count = 1,
+                                         .observed = observed,
+                                         .covariates = covariates,
+                                         .seed = 2};
+    assert_ok(cohort_each(model, &design, count_alleles, &alleles));
+    for (size_t a = 0; a <= 2; a++)
+        for (size_t b = 0; a + b <= 2; b++) {
+            double ways = (a == 1) + (b == 1) + (a + b == 1) > 1 ? 2 : 1;
+            double p = ways * pow(f[0], (double)a) * pow(f[1], (double)b) *
+                       pow(f[2], (double)(2 - a - b));
+            assert_near((double)alleles.count[a][b] / PATIENTS, p,
+                        4 * sqrt(p * (1 - p) / PATIENTS));
+        }
+    record_destroy(&doses);
     model_destroy(&model);
 }
 
@@ -471,6 +529,7 @@ int main(void)
         cmocka_unit_test(cohort__draws_occasions),
         cmocka_unit_test(cohort__doses_come_with_the_measurements),
         cmocka_unit_test(cohort__the_seed_decides),
+        cmocka_unit_test(cohort__draws_genotypes),
         cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
         cmocka_unit_test(cohort__implausible_patients_are_drawn_anew),
     };
