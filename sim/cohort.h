@@ -16,7 +16,7 @@
  * same seed and design give the same patients everywhere. Normal numbers come by
  * inversion from 52 fair bits. As many threads compute as there are processors; who comes
  * out does not depend on them. What it writes, model/dataset reads without a spec. Called
- * by sim/calibration and sim/command_cohort. */
+ * by sim/calibration, sim/trial and sim/command_cohort. */
 
 #define COHORT_PATIENTS_MAX 10000000
 

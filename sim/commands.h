@@ -11,6 +11,7 @@ enum err command_run(struct cli *cli);         /* command_run.c */
 enum err command_load(struct cli *cli);        /* command_load.c: run --nodes */
 enum err command_cohort(struct cli *cli);      /* command_cohort.c */
 enum err command_calibration(struct cli *cli); /* command_calibration.c */
+enum err command_trial(struct cli *cli);       /* command_trial.c */
 enum err command_beats(struct cli *cli);       /* command_beats.c */
 enum err command_ward(struct cli *cli);        /* command_ward.c */
 

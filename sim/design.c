@@ -77,7 +77,8 @@ static enum err read_model(struct cli *cli, struct design *design)
     if (err == ERR_OK)
         err = example_read((const char *)text.data, text.size, "Study", &study);
     for (size_t i = 0; i < study.count && err == ERR_OK; i++)
-        err = cli_suggest(cli, study.options[i].name, study.options[i].value);
+        if (design->measured || strcmp(study.options[i].name, "observe") != 0)
+            err = cli_suggest(cli, study.options[i].name, study.options[i].value);
     if (err == ERR_OK && !cli_given(cli, "at")) {
         err = err_set(ERR_USAGE, "%s has no study, so --at is needed", which);
         err_hint("as in --at 0:1:24, in %s", model_time_unit(design->model));
@@ -101,7 +102,7 @@ static enum err read_study(struct cli *cli, int64_t fewest, int64_t most,
             ERR_OK ||
         read_doses(cli, design->doses) != ERR_OK ||
         read_covariates(cli, model, design->covariates) != ERR_OK ||
-        read_observed(cli, model, design->observed) != ERR_OK)
+        (design->measured && read_observed(cli, model, design->observed) != ERR_OK))
         return err_code();
     cohort->patients = (size_t)patients;
     cohort->seed = (uint64_t)seed;
@@ -114,7 +115,15 @@ static enum err read_study(struct cli *cli, int64_t fewest, int64_t most,
 
 enum err design_read(struct cli *cli, int64_t fewest, int64_t most, struct design *design)
 {
-    *design = (struct design){.model = NULL};
+    *design = (struct design){.measured = true};
+    enum err err = read_model(cli, design);
+    return err == ERR_OK ? read_study(cli, fewest, most, design) : err;
+}
+
+enum err design_read_unmeasured(struct cli *cli, int64_t fewest, int64_t most,
+                                struct design *design)
+{
+    *design = (struct design){.measured = false};
     enum err err = read_model(cli, design);
     return err == ERR_OK ? read_study(cli, fewest, most, design) : err;
 }

@@ -8,7 +8,7 @@
  * command line say it: --patients, --at, --observe, --dose, --covariate and --seed; what
  * the line does not say, the study in the model's file does (model/example).
  *
- * Called by sim/command_cohort and sim/command_calibration. */
+ * Called by sim/command_cohort, sim/command_calibration and sim/command_trial. */
 
 struct design {
     struct model *model;
@@ -16,6 +16,7 @@ struct design {
     struct record *doses;
     double *times;
     bool *observed;
+    bool measured; /* or nobody is */
     struct cohort_covariate covariates[MODEL_COVARIATES_MAX];
 };
 
@@ -23,6 +24,9 @@ struct design {
  * or ERR_NOT_FOUND for what cannot be; clear it in any case. */
 enum err design_read(struct cli *cli, int64_t fewest, int64_t most,
                      struct design *design);
+/* The same of patients who are not measured, for a command without --observe. */
+enum err design_read_unmeasured(struct cli *cli, int64_t fewest, int64_t most,
+                                struct design *design);
 void design_clear(struct design *design);
 
 #endif

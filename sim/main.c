@@ -55,21 +55,14 @@ static const struct cli_option run_options[] = {
      false},
     {"keep", 0, "DIR", "make this folder, run in it and leave it", false, false},
 };
-#define DESIGN_OPTIONS                                                                   \
-    {                                                                                    \
-        "at",    0,                                                                      \
-        "TIMES", "when they are measured: FROM:STEP:TO or 0,1,4, in model time",         \
-        false,   false},                                                                 \
-        {"observe", 0,                                                                   \
-         "NAME",    "what is measured; every observation of the model unless given",     \
-         false,     true},                                                               \
-        {"dose",                                                                         \
-         0,                                                                              \
-         "DOSE",                                                                         \
-         "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT] [every INTERVAL UNIT N "    \
-         "times]'",                                                                      \
-         false,                                                                          \
-         true},                                                                          \
+#define PEOPLE_OPTIONS                                                                   \
+    {"dose",                                                                             \
+     0,                                                                                  \
+     "DOSE",                                                                             \
+     "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT] [every INTERVAL UNIT N "        \
+     "times]'",                                                                          \
+     false,                                                                              \
+     true},                                                                              \
         {"covariate",                                                                    \
          0,                                                                              \
          "HOW",                                                                          \
@@ -80,6 +73,16 @@ static const struct cli_option run_options[] = {
     {                                                                                    \
         "seed", 0, "N", "1 unless given: the same seed, the same patients", false, false \
     }
+
+#define DESIGN_OPTIONS                                                                   \
+    {                                                                                    \
+        "at",    0,                                                                      \
+        "TIMES", "when they are measured: FROM:STEP:TO or 0,1,4, in model time",         \
+        false,   false},                                                                 \
+        {"observe", 0,                                                                   \
+         "NAME",    "what is measured; every observation of the model unless given",     \
+         false,     true},                                                               \
+        PEOPLE_OPTIONS
 
 static const struct cli_option cohort_options[] = {
     {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
@@ -102,6 +105,23 @@ static const struct cli_option calibration_options[] = {
     {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many; 200 unless given", false, false},
     DESIGN_OPTIONS,
+    {"threads", 0, "N", "0, the default: one a processor", false, false},
+};
+
+static const struct cli_option trial_options[] = {
+    {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
+    {"patients", 0, "N", "of all arms of a trial; 200 unless given", false, false},
+    {"arm", 0, "ARM", "'NAME: WHAT; WHAT' or 'NAME if COVARIATE=VALUE and ...: WHAT'",
+     true, true},
+    {"outcome", 0, "NAME", "what the arms are compared by, of the model's outcomes", true,
+     false},
+    {"at", 0, "TIMES", "a course ends with the last of them, in model time", false,
+     false},
+    PEOPLE_OPTIONS,
+    {"trials", 0, "R", "so many, each with patients of its own; 1 unless given", false,
+     false},
+    {"dropout", 0, "RATE",
+     "hazard of leaving early, a unit of model time; 0 unless given", false, false},
     {"threads", 0, "N", "0, the default: one a processor", false, false},
 };
 
@@ -177,6 +197,23 @@ static const struct cli_command commands[] = {
      "gemel-sim calibration --model theophylline --at "
      "0.5,1,2,4,8,24 --dose 'oral 320 mg @ 0 h'",
      COUNT(calibration_options), command_calibration},
+    {"trial", "", "compare arms in virtual patients, and how often a trial would show it",
+     "Patients are drawn as by cohort, and each goes through every arm: means, and the "
+     "differences from the first arm in the same patients. A trial sees each patient in "
+     "one arm, in turn, and compares by Welch's t-test, two-sided; of R trials it is "
+     "told "
+     "how many have p < 0.05, which is the power, or the error of type I where arms are "
+     "alike. What an arm does is doses, as with --dose, in place of those of the same "
+     "input that --dose or the model's study gives, and NAME=VALUE of a parameter or "
+     "covariate. With 'if' it does so to those whose covariates, as drawn, meet every "
+     "condition (= < <= > >=); arms of one name are one arm. Outcomes are of the true "
+     "course, unmeasured; whoever drops out counts in no trial.",
+     "gemel-sim trial --model genes/warfarin_inr --patients 60 --outcome in_range "
+     "--covariate 'VKA binomial 2 0.39' "
+     "--arm 'fixed: warfarin 5 mg @ 0 h every 24 h 28 times' "
+     "--arm 'guided if VKA<2: warfarin 6 mg @ 0 h every 24 h 28 times' "
+     "--arm 'guided if VKA=2: warfarin 3.5 mg @ 0 h every 24 h 28 times'",
+     COUNT(trial_options), command_trial},
     {"beats", "", "carry many hearts over many beats",
      "Virtual patients drawn from the model's prior, eight at once, in equal steps of a "
      "Runge-Kutta method of order 4; then some of them by CVODES, for 100 beats each, so "

@@ -4,7 +4,7 @@ target_link_options(verified INTERFACE -Wl,--wrap=identity_verify -Wl,--wrap=ide
 foreach(noun rehearsal liar storm)
   target_link_libraries(test_sim_${noun} PRIVATE verified)
 endforeach()
-nightly(test_sim_rehearsal test_sim_liar test_sim_storm)
+nightly(test_sim_rehearsal test_sim_liar test_sim_storm test_sim_trial)
 
 # Fits beside other programs' fits of the same data, and each model of the library in the study
 # that its file proposes.
@@ -178,3 +178,7 @@ sabotage(nobody_turned_away sim/queue.c sim/queue queue__loses_as_erlang_says
   BY "s/bool turned = (double)place->here >= place->places/bool turned = false/")
 sabotage(draws_of_everybody_else sim/cohort.c sim/cohort cohort__larger_ones_begin_like_small_ones
   BY "s/member->redraws = redraws_new(d->design->seed, member->patient.id)/member->redraws = redraws_new(d->design->seed, member->patient.id + d->design->patients)/")
+sabotage(others_in_the_other_arm sim/trial.c sim/trial trial__arms_that_are_alike_do_not_differ
+  BY "s/.parameters = run->seats.i..parameters.a./.parameters = run->seats[(i + a) % run->seated].parameters[a]/")
+sabotage(normal_in_place_of_student sim/student.c sim/trial trial__cries_wolf_one_time_in_twenty
+  BY "s/: incomplete_beta(dof .*(dof + square))/: erfc(fabs(t) * sqrt(0.5))/")
