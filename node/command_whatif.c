@@ -9,9 +9,7 @@
 #include "base/memory.h"
 #include "front/svg.h"
 #include "model/regimen.h"
-#include "node/basis.h"
-#include "node/control.h"
-#include "node/patients.h"
+#include "node/bedside.h"
 #include "node/whatif.h"
 
 #define DRAWS 500
@@ -128,26 +126,11 @@ static enum err draw(struct cli *cli, const struct json *json)
     return ERR_OK;
 }
 
-static enum err try_plans(struct cli *cli, struct node *node, const struct basis *basis,
-                          struct json **json)
+static enum err answer(struct cli *cli, const struct basis *basis,
+                       const struct record *record, struct json **json)
 {
-    struct record *record = NULL;
-    char digits[2 * HASH_BYTES + 1];
-    int64_t id;
-    enum err err = patients_find(node, cli_argument(cli, 0), &id);
-    if (err == ERR_OK)
-        err = patients_record(node, id, &record);
-    if (err == ERR_OK)
-        err = ask(cli, basis, record, json);
-    if (err == ERR_OK) {
-        bytes_to_hex(basis->prior_hash, HASH_BYTES, digits);
-        json_set_text(*json, "prior", basis->source);
-        json_set_text(*json, "prior_hash", digits);
-    }
-    if (err == ERR_OK && cli_given(cli, "output"))
-        err = draw(cli, *json);
-    record_destroy(&record);
-    return err;
+    enum err err = ask(cli, basis, record, json);
+    return err == ERR_OK && cli_given(cli, "output") ? draw(cli, *json) : err;
 }
 
 static enum err show(struct cli *cli, const struct json *json)
@@ -167,19 +150,10 @@ static enum err show(struct cli *cli, const struct json *json)
 
 enum err command_whatif(struct cli *cli)
 {
-    struct node *node = NULL;
     struct json *json = NULL;
     if (cli_given(cli, "output") && svg_named(cli_text(cli, "output", "")) != ERR_OK)
         return err_code();
-    struct basis *basis = mem_new(1, sizeof *basis);
-    enum err err = node_open(cli_directory(cli), &node);
-    if (err != ERR_OK)
-        err = control_ask(cli, &json);
-    else if ((err = basis_open(cli, node, cli_text(cli, "prior", NULL), basis)) == ERR_OK)
-        err = try_plans(cli, node, basis, &json);
-    node_destroy(&node);
-    basis_clear(basis);
-    mem_free(basis);
+    enum err err = bedside_ask(cli, answer, &json);
     if (err == ERR_OK)
         err = cli_write_files(cli);
     if (err == ERR_OK && !cli_is_json(cli))
