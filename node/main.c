@@ -111,7 +111,9 @@ static const struct cli_option whatif_options[] = {
      "DURATION UNIT] [every INTERVAL UNIT N times]', several with ';' between them",
      false, true},
     {"set", 0, "NAME=VALUE",
-     "in every alternative, a parameter's or covariate's other value", false, true},
+     "in every alternative, a parameter's or covariate's other value: of a covariate "
+     "that changes in time from now on, of all else as if it had always been so",
+     false, true},
     {"sweep", 0, "NAME",
      "alternatives for each value that NAME may have (NAME=FROM..TO: only these); of a "
      "dose, its amount",
