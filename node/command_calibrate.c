@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "model/fit.h"
 #include "node/basis.h"
 #include "node/patients.h"
@@ -109,7 +109,6 @@ static enum err note_calibration(struct node *node, const struct basis *basis,
 /* So many twins are fitted before they are stored, in the order of patients, by as many
  * threads as there are cores. Who fits a twin makes no difference in any bit. */
 #define BATCH 1000
-#define THREADS_MAX 64
 
 struct batch {
     pthread_mutex_t
@@ -128,12 +127,6 @@ struct batch {
     struct fit *fits[BATCH];
     enum err result;
     char reason[400]; /* said by whichever thread */
-};
-
-/* A thread, with an engine of its own. */
-struct worker {
-    struct batch *batch;
-    struct engine *engine;
 };
 
 static void stop_batch(struct batch *batch, enum err err)
@@ -205,28 +198,17 @@ static bool twin_done(void *context, struct fit_patient *patient)
     return goes_on;
 }
 
-static void *work(void *argument)
+static void work(void *context, size_t index)
 {
-    const struct worker *worker = argument;
-    const struct fit_crowd crowd = {worker->batch->basis->prior, false, next_twin,
-                                    twin_done, worker->batch};
-    fit_crowd(worker->engine, &crowd);
-    return NULL;
+    struct batch *batch = context;
+    const struct fit_crowd crowd = {batch->basis->prior, false, next_twin, twin_done,
+                                    batch};
+    fit_crowd(batch->engines[index], &crowd);
 }
 
 static void fit_batch(struct batch *batch)
 {
-    pthread_t threads[THREADS_MAX];
-    struct worker workers[THREADS_MAX];
-    size_t started = 0;
-    for (size_t i = 0; i < batch->threads; i++)
-        workers[i] = (struct worker){batch, batch->engines[i]};
-    while (started + 1 < batch->threads &&
-           pthread_create(&threads[started], NULL, work, &workers[started]) == 0)
-        started++;
-    work(&workers[batch->threads - 1]); /* this one works too */
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    threads_run(batch->threads, work, batch);
     if (batch->result != ERR_OK)
         err_set(batch->result, "%s", batch->reason);
 }
@@ -256,9 +238,7 @@ static enum err calibrate_batch(struct batch *batch)
 
 static size_t thread_count(size_t patients)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t threads = online > 1 ? (size_t)online : 1;
-    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
+    size_t threads = threads_wanted(0);
     return threads < patients || patients == 0 ? threads : patients;
 }
 

@@ -3,16 +3,15 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "model/fit.h"
 #include "model/update.h"
 #include "privacy/clip.h"
 #include "privacy/fixedpoint.h"
 #include "privacy/noise.h"
 
-#define THREADS_MAX ((size_t)256)
 
 /* What the threads share; everything below `lock` is under it. */
 struct pool {
@@ -175,9 +174,10 @@ static bool patient_done(void *context, struct fit_patient *patient)
     return wanted;
 }
 
-static void *work(void *argument)
+static void work(void *context, size_t index)
 {
-    struct pool *pool = argument;
+    (void)index; /* whoever is next is anybody's */
+    struct pool *pool = context;
     const struct contribute_task *task = pool->task;
     size_t dimension = pool->statistic->dimension;
     struct worker worker = {pool, mem_new(dimension, sizeof(double)),
@@ -191,28 +191,14 @@ static void *work(void *argument)
     bytes_wipe(worker.integers, dimension * sizeof *worker.integers);
     mem_free(worker.vector);
     mem_free(worker.integers);
-    return NULL;
 }
 
 static size_t thread_count(const struct contribute_task *task)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t threads = task->threads ? task->threads : online > 0 ? (size_t)online : 1;
+    size_t threads = threads_wanted(task->threads);
     if (threads > task->patients)
         threads = task->patients ? task->patients : 1;
-    return threads < THREADS_MAX ? threads : THREADS_MAX;
-}
-
-static void run_threads(struct pool *pool)
-{
-    pthread_t threads[THREADS_MAX];
-    size_t count = thread_count(pool->task), started = 0;
-    while (started + 1 < count &&
-           pthread_create(&threads[started], NULL, work, pool) == 0)
-        started++;
-    work(pool); /* this thread works too, so that none at all is enough */
-    for (size_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    return threads;
 }
 
 enum err contribute_add(const struct contribute_task *task,
@@ -226,7 +212,7 @@ enum err contribute_add(const struct contribute_task *task,
                         .limits = limits,
                         .sum = sum};
     pthread_mutex_init(&pool.lock, NULL);
-    run_threads(&pool);
+    threads_run(thread_count(task), work, &pool);
     pthread_mutex_destroy(&pool.lock);
     if (pool.failed != ERR_OK) {
         bytes_wipe(sum, statistic->dimension * sizeof *sum);

@@ -3,14 +3,13 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "base/normal.h"
 #include "model/fit.h"
 #include "model/statistic.h"
 
-#define THREADS_MAX ((size_t)256)
 /* Of the fits: whoever learned nothing is right as often as the prior. */
 #define FAILED_MOST 0.05
 #define P_VALUE_LEAST 0.001
@@ -92,28 +91,20 @@ static bool take_fit(void *context, struct fit_patient *patient)
     return go_on;
 }
 
-static void *fit_subjects(void *context)
+static void fit_subjects(void *context, size_t index)
 {
+    (void)index; /* whoever is next is anybody's */
     struct trial *trial = context;
     struct engine *engine = engine_new(trial->model, &trial->layout, NULL);
     const struct fit_crowd crowd = {trial->prior, false, next_subject, take_fit, trial};
     fit_crowd(engine, &crowd);
     engine_destroy(&engine);
-    return NULL;
 }
 
 static enum err fit_everybody(struct trial *trial, size_t threads)
 {
-    pthread_t others[THREADS_MAX];
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t wanted = threads ? threads : online > 0 ? (size_t)online : 1, started = 0;
     pthread_mutex_init(&trial->lock, NULL);
-    while (started + 1 < wanted && started < THREADS_MAX &&
-           pthread_create(&others[started], NULL, fit_subjects, trial) == 0)
-        started++;
-    fit_subjects(trial); /* this thread works too, so that none at all is enough */
-    for (size_t i = 0; i < started; i++)
-        pthread_join(others[i], NULL);
+    threads_run(threads_wanted(threads), fit_subjects, trial);
     pthread_mutex_destroy(&trial->lock);
     return trial->stopped ? err_set(ERR_INTERRUPTED, "stopped; nothing was kept")
                           : ERR_OK;

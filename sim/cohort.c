@@ -1,12 +1,11 @@
 #include "sim/cohort.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/csv.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "base/normal.h"
 #include "model/observe.h"
 #include "model/outcome.h"
@@ -369,16 +368,14 @@ struct shift {
     size_t count;
     enum err err;
     char why[300];
-    pthread_t thread;
-    bool started;
 };
 
 static size_t shifts_of(const struct cohort_design *design)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
     size_t blocks = (design->patients + COHORT_BLOCK - 1) / COHORT_BLOCK,
-           most = blocks < SHIFTS_MAX ? blocks : SHIFTS_MAX;
-    return online > 1 && most > 1 ? ((size_t)online < most ? (size_t)online : most) : 1;
+           wanted = threads_wanted(0);
+    wanted = wanted < SHIFTS_MAX ? wanted : SHIFTS_MAX;
+    return wanted < blocks || blocks == 0 ? wanted : blocks;
 }
 
 static struct shift *shifts_new(const struct drawing *d, size_t count)
@@ -409,9 +406,9 @@ static void give_up(struct shift *shift, enum err err)
 }
 
 /* Everything about a block but the draws and the order in which people are taken. */
-static void *work(void *context)
+static void work(void *context, size_t index)
 {
-    struct shift *shift = context;
+    struct shift *shift = (struct shift *)context + index;
     const struct drawing *d = shift->d;
     struct member *members = shift->members;
     if (shift->err == ERR_OK && d->design->plausible && model_plausibles(d->model)) {
@@ -420,13 +417,12 @@ static void *work(void *context)
             give_up(shift, err);
     }
     if (shift->err != ERR_OK)
-        return NULL;
+        return;
     for (size_t i = 0; i < shift->count; i++)
         shift->courses[i] = (struct twin_course){
             members[i].twin, members[i].patient.parameters, members[i].out, ERR_OK};
     twin_simulate_all(shift->engine, shift->courses, shift->count, d->design->times,
                       d->design->time_count);
-    return NULL;
 }
 
 /* From `id` on, as many as there are; returns the next one. */
@@ -445,20 +441,6 @@ static size_t draw_shift(const struct drawing *d, struct shift *shift, size_t id
         }
     }
     return id;
-}
-
-static void work_all(struct shift *shifts, size_t count)
-{
-    for (size_t s = 1; s < count; s++)
-        shifts[s].started =
-            pthread_create(&shifts[s].thread, NULL, work, &shifts[s]) == 0;
-    work(&shifts[0]); /* this thread works too, so that none at all is enough */
-    for (size_t s = 1; s < count; s++) {
-        if (shifts[s].started)
-            pthread_join(shifts[s].thread, NULL);
-        else
-            work(&shifts[s]);
-    }
 }
 
 /* In order; the first that cannot be simulated or taken ends the cohort. */
@@ -512,7 +494,7 @@ enum err cohort_each(const struct model *model, const struct cohort_design *desi
         size_t id = i + 1;
         for (size_t s = 0; s < count; s++)
             id = draw_shift(&d, &shifts[s], id);
-        work_all(shifts, count);
+        threads_run(count, work, shifts);
         for (size_t s = 0; err == ERR_OK && s < count; s++)
             err = take_shift(&shifts[s], take, context);
         for (size_t s = 0; s < count; s++)

@@ -1,11 +1,10 @@
 #include "sim/trial.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/threads.h"
 #include "model/outcome.h"
 #include "model/prior.h"
 #include "privacy/random.h"
@@ -13,7 +12,6 @@
 
 /* Patients are drawn one after the other, and so many go through their arms at once. */
 #define SEATS ((size_t)256)
-#define THREADS_MAX ((size_t)32)
 
 struct seat { /* a patient in every arm */
     size_t id;
@@ -25,8 +23,6 @@ struct worker { /* a thread's */
     struct engine *engine;
     struct outcome_course *courses; /* its share */
     size_t count;
-    pthread_t thread;
-    bool started;
 };
 
 struct running {
@@ -47,18 +43,10 @@ struct running {
 
 /* --- courses ------------------------------------------------------------------------ */
 
-static void *work(void *context)
+static void work(void *context, size_t index)
 {
-    struct worker *worker = context;
+    const struct worker *worker = (const struct worker *)context + index;
     outcomes_all(worker->engine, worker->courses, worker->count);
-    return NULL;
-}
-
-static size_t threads_of(const struct trial_design *design)
-{
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t wanted = design->threads ? design->threads : online > 0 ? (size_t)online : 1;
-    return wanted < THREADS_MAX ? wanted : THREADS_MAX;
 }
 
 static void compute(struct running *run, struct outcome_course *courses, size_t count)
@@ -70,16 +58,7 @@ static void compute(struct running *run, struct outcome_course *courses, size_t 
         workers[k].courses = courses + begin;
         workers[k].count = end - begin;
     }
-    for (size_t k = 1; k < threads; k++)
-        workers[k].started =
-            pthread_create(&workers[k].thread, NULL, work, &workers[k]) == 0;
-    work(&workers[0]); /* this thread works too, so that none at all is enough */
-    for (size_t k = 1; k < threads; k++) {
-        if (workers[k].started)
-            pthread_join(workers[k].thread, NULL);
-        else
-            work(&workers[k]);
-    }
+    threads_run(threads, work, workers);
 }
 
 static enum err keep_value(struct running *run, const struct seat *seat, size_t arm,
@@ -330,7 +309,7 @@ enum err trial_run(const struct model *model, const struct trial_design *design,
     run.seats = mem_new(SEATS, sizeof *run.seats);
     run.values = mem_new(run.total * run.arms, sizeof *run.values);
     run.left = mem_new(run.total, sizeof *run.left);
-    run.threads = threads_of(design);
+    run.threads = threads_wanted(design->threads);
     run.workers = mem_new(run.threads, sizeof *run.workers);
     for (size_t k = 0; k < run.threads; k++)
         run.workers[k].engine = engine_new(model, &run.layout, NULL);

@@ -16,7 +16,7 @@ set -euo pipefail
 if [ "$1" = where ]; then
     where=/dev/shm
     if [ "$(df -Pk $where 2>/dev/null | awk 'END { print $4 + 0 }')" -gt 1048576 ] &&
-        probe=$(mktemp $where/gemel-XXXXXX); then
+        probe=$(mktemp "$where/gemel-XXXXXX"); then
         echo '#!/bin/sh' >"$probe"
         chmod 700 "$probe"
         "$probe" 2>/dev/null || where=/tmp
