@@ -125,11 +125,12 @@ static enum err find_or_add(struct node *node, const struct record *record, size
 
 /* Its rows, and what the engine reads of them. */
 static enum err add_record(struct node *node, int64_t patient, bool fresh,
-                           const struct record *record, struct patients_import *report)
+                           const struct record *record, size_t index,
+                           struct patients_import *report)
 {
     struct rows_added rows;
     if (rows_add(node, patient, fresh, record, &rows) != ERR_OK)
-        return err_code();
+        return err_wrap("patient %zu of the file", index + 1);
     report->rows_new += rows.added;
     report->rows_known += rows.known;
     return signals_follow(node, patient, rows.spans);
@@ -177,7 +178,7 @@ static enum err import_all(struct node *node, const struct dataset *dataset,
         if (find_or_add(node, record, i, wall, report, &id) != ERR_OK)
             return err_code();
         bool fresh = known == report->patients_known;
-        if (id != 0 && add_record(node, id, fresh, record, report) != ERR_OK)
+        if (id != 0 && add_record(node, id, fresh, record, i, report) != ERR_OK)
             return err_code();
         if (progress)
             progress(context, i + 1, count);

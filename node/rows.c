@@ -8,7 +8,7 @@
 /* Columns and parameters are in the same order everywhere, `extra` last: a dose's
  * duration, a measurement's censoring. */
 static const struct table {
-    const char *insert, *count, *select;
+    const char *insert, *count, *select, *name;
 } tables[RECORD_KINDS] = {
     [RECORD_DOSE] =
         {"INSERT INTO doses (patient, time, input, unit, amount, rank, duration)"
@@ -16,21 +16,24 @@ static const struct table {
          "SELECT count(*) FROM doses WHERE patient = ?1 AND time = ?2 AND input = ?3"
          " AND unit IS ?4 AND amount = ?5 AND duration = ?7",
          "SELECT time, input, unit, amount, rank, duration FROM doses"
-         " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id"},
+         " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
+         "doses"},
     [RECORD_COVARIATE] =
         {"INSERT INTO covariates (patient, time, name, unit, value, rank)"
          " VALUES (?, ?, ?, ?, ?, ?)",
          "SELECT count(*) FROM covariates WHERE patient = ? AND time = ? AND name = ?"
          " AND unit IS ? AND value = ?",
          "SELECT time, name, unit, value, rank, 0 FROM covariates"
-         " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id"},
+         " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
+         "covariates"},
     [RECORD_MEASUREMENT] = {
         "INSERT INTO measurements (patient, time, quantity, unit, value, rank, "
         "censoring) VALUES (?, ?, ?, ?, ?, ?, ?)",
         "SELECT count(*) FROM measurements WHERE patient = ?1 AND time = ?2"
         " AND quantity = ?3 AND unit IS ?4 AND value = ?5 AND censoring = ?7",
         "SELECT time, quantity, unit, value, rank, censoring FROM measurements"
-        " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id"}};
+        " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
+        "measurements"}};
 
 /* --- in
  * ---------------------------------------------------------------------------------- */
@@ -129,6 +132,28 @@ static enum err add_row(struct node *node, int64_t patient, bool fresh,
     return insert(node, in->kind, patient, &row);
 }
 
+/* More would be a record that nobody can read whole. */
+static enum err check_room(struct node *node, enum record_kind kind, int64_t patient)
+{
+    char *sql = mem_format("SELECT 1 FROM %s WHERE patient = ? LIMIT 1 OFFSET %zu",
+                           tables[kind].name, RECORD_ROWS_MAX);
+    struct query *query;
+    bool over = false;
+    enum err result = store_query(node->store, sql, &query);
+    mem_free(sql);
+    if (result != ERR_OK)
+        return result;
+    query_int(query, 1, patient);
+    result = query_step(query, &over);
+    query_reset(query);
+    if (result != ERR_OK || !over)
+        return result;
+    err_set(ERR_RANGE, "more than %zu %s with those in the store", RECORD_ROWS_MAX,
+            tables[kind].name);
+    return err_hint("what varies slower than it is sampled can be thinned out, say to a "
+                    "value a minute, before it is imported");
+}
+
 enum err rows_add(struct node *node, int64_t patient, bool fresh,
                   const struct record *record, struct rows_added *added)
 {
@@ -139,6 +164,8 @@ enum err rows_add(struct node *node, int64_t patient, bool fresh,
         const struct incoming in = {kind, record, mem_new(count, sizeof(bool))};
         for (size_t i = 0; result == ERR_OK && i < count; i++)
             result = add_row(node, patient, fresh, &in, i, added);
+        if (result == ERR_OK && !fresh && added->spans[kind].first <= added->spans[kind].last)
+            result = check_room(node, kind, patient);
         mem_free(in.added);
     }
     return result;

@@ -27,7 +27,8 @@ struct rows_added {
 
 /* Put in what the store does not hold already, of a record that is sorted: a row equal in
  * every field is not stored twice, and rows alike within the record are as many as it
- * says. `fresh`: this patient has no rows, and none is asked for. */
+ * says. `fresh`: this patient has no rows, and none is asked for. ERR_RANGE when they would
+ * be more than a record holds. */
 enum err rows_add(struct node *node, int64_t patient, bool fresh,
                   const struct record *record, struct rows_added *added);
 

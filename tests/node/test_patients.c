@@ -162,6 +162,30 @@ static void patients__a_refused_file_leaves_nothing_behind(void **state)
     node_destroy(&node);
 }
 
+/* What no record could hold would be in the store and open to nobody. */
+static void patients__more_rows_than_a_record_holds_are_refused(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    const char *next = "ID,TIME,SBP,AGE\nnew,0,111,40\ncanary1Qx7,9,122,50\n";
+    size_t before, after;
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_ok(store_execute(
+        node->store,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999997)"
+        " INSERT INTO measurements (patient, time, quantity, unit, value, rank, censoring)"
+        " SELECT (SELECT id FROM patients WHERE name = 'canary1Qx7'), 3 + i / 1e6, 'SBP',"
+        " 'mm[Hg]', 120, 0, 0 FROM n"));
+    assert_ok(patients_measurements(node, &before));
+    assert_refused(ERR_RANGE, "patient 2 of the file: more than 1000000 measurements",
+                   import(*state, node, years, next, false, &report));
+    assert_null(strstr(err_text(), "canary1Qx7"));
+    assert_non_null(strstr(err_hint_text(), "thinned out"));
+    assert_ok(patients_measurements(node, &after));
+    assert_int_equal(after, before);
+    node_destroy(&node);
+}
+
 static void patients__a_dry_run_counts_and_stores_nothing(void **state)
 {
     struct node *node = node_in(*state);
@@ -228,6 +252,7 @@ int main(void)
         IN_SCRATCH(patients__overlapping_files_give_their_union),
         IN_SCRATCH(patients__rows_alike_are_as_many_as_the_fullest_file_says),
         IN_SCRATCH(patients__a_refused_file_leaves_nothing_behind),
+        IN_SCRATCH(patients__more_rows_than_a_record_holds_are_refused),
         IN_SCRATCH(patients__a_dry_run_counts_and_stores_nothing),
         IN_SCRATCH(patients__keep_their_pseudonyms),
         IN_SCRATCH(patients__unknown_ones_are_not_found),

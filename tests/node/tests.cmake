@@ -78,6 +78,8 @@ sabotage(old_store_unpacked node/signals.c node/signals signals__are_packed_when
   BY "s/return version == PACKED_VERSION ? ERR_OK/return version != 77 ? ERR_OK/")
 sabotage(rows_alone node/patients.c node/patients patients__overlapping_files_give_their_union
   BY "s/return signals_follow(node, patient, rows.spans)/return ERR_OK/")
+sabotage(rows_past_a_record node/rows.c node/patients patients__more_rows_than_a_record_holds_are_refused
+  BY "s/if (result != ERR_OK || !over)/if (true)/")
 sabotage(erasure_leaves_signals node/patients.c node/consent consent__erasing_leaves_nothing_in_the_pages
   BY "s/.signals., //")
 sabotage(withdrawal_ignored node/patients.c node/consent consent__who_has_withdrawn_is_used_for_nothing
