@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "node/consent.h"
+#include "node/person.h"
 #include "node/rows.h"
 #include "node/signals.h"
 #include "privacy/random.h"
@@ -48,20 +49,15 @@ enum err patients_find(struct node *node, const char *name, int64_t *id)
 static enum err check_time_unit(struct node *node, int64_t id, const char *time_unit,
                                 size_t index)
 {
-    struct query *query;
-    bool row;
-    if (store_query(node->store, "SELECT time_unit FROM patients WHERE id = ?", &query) !=
-        ERR_OK)
-        return err_code();
-    query_int(query, 1, id);
-    if (query_step(query, &row) != ERR_OK)
+    struct person person;
+    if (person_read(node, id, &person) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
-    if (row && strcmp(query_get_text(query, 0), time_unit) != 0)
+    if (strcmp(person.time_unit, time_unit) != 0)
         result = err_set(ERR_RANGE,
                          "patient %zu of the file counts time in %s, the store in %s",
-                         index + 1, time_unit, query_get_text(query, 0));
-    query_reset(query);
+                         index + 1, time_unit, person.time_unit);
+    person_clear(&person);
     return result;
 }
 
@@ -311,18 +307,11 @@ void patients_free(struct patient *patients, size_t count)
 enum err patients_disclose(struct node *node, int64_t id, struct record **record)
 {
     static const struct rows_span all[RECORD_KINDS] = {ROWS_ALL, ROWS_ALL, ROWS_ALL};
-    struct query *query;
-    bool row;
-    if (store_query(node->store, "SELECT name, time_unit FROM patients WHERE id = ?",
-                    &query) != ERR_OK)
+    struct person person;
+    if (person_read(node, id, &person) != ERR_OK)
         return err_code();
-    query_int(query, 1, id);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no patient number %lld", (long long)id);
-    struct record *found = record_new(query_get_text(query, 0), query_get_text(query, 1));
-    query_reset(query);
+    struct record *found = record_new(person.name, person.time_unit);
+    person_clear(&person);
     if (rows_read(node, id, all, found) != ERR_OK) {
         record_destroy(&found);
         return err_code();

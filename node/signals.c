@@ -1,14 +1,13 @@
 #include "node/signals.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "model/unit.h"
 #include "node/packed.h"
+#include "node/person.h"
 
 /* `packed` of a patient: the sum of their blobs' checksums, modulo 2^64; NULL while there
  * are none because the rows are more than a record holds. */
@@ -24,65 +23,6 @@ const char SIGNALS_SCHEMA[] =
 
 static const char *const kinds[RECORD_KINDS] = {"doses", "covariates", "measurements"};
 static const struct rows_span everything[RECORD_KINDS] = {ROWS_ALL, ROWS_ALL, ROWS_ALL};
-
-/* --- whose
- * ------------------------------------------------------------------------------ */
-
-struct person {
-    int64_t id;
-    char *time_unit;
-    double day; /* how long it is in that unit */
-    bool packed;
-    uint64_t sum; /* of the checksums */
-};
-
-/* In a unit that is no time's, all is one day. */
-static double day_in(const char *time_unit)
-{
-    double factor;
-    return unit_convert("d", time_unit, &factor) == ERR_OK ? factor : DBL_MAX;
-}
-
-static void person_clear(struct person *person)
-{
-    mem_free(person->time_unit);
-    person->time_unit = NULL;
-}
-
-static enum err person_read(struct node *node, int64_t id, struct person *person)
-{
-    struct query *query;
-    bool row;
-    if (store_query(node->store, "SELECT time_unit, packed FROM patients WHERE id = ?",
-                    &query) != ERR_OK)
-        return err_code();
-    query_int(query, 1, id);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no patient number %lld", (long long)id);
-    *person = (struct person){.id = id,
-                              .time_unit = mem_text(query_get_text(query, 0)),
-                              .packed = !query_get_null(query, 1),
-                              .sum = (uint64_t)query_get_int(query, 1)};
-    person->day = day_in(person->time_unit);
-    query_reset(query);
-    return ERR_OK;
-}
-
-static enum err person_keep(struct node *node, const struct person *person)
-{
-    struct query *query;
-    if (store_query(node->store, "UPDATE patients SET packed = ? WHERE id = ?", &query) !=
-        ERR_OK)
-        return err_code();
-    if (person->packed)
-        query_int(query, 1, (int64_t)person->sum);
-    else
-        query_null(query, 1);
-    query_int(query, 2, person->id);
-    return query_run(query);
-}
 
 /* --- days
  * ---------------------------------------------------------------------------------- */
@@ -540,41 +480,29 @@ static enum err read_blobs(struct node *node, int64_t patient, struct record *re
     return result;
 }
 
-/* An empty record of the patient's, and the sum that its blobs have to have. */
-static enum err begin_record(struct node *node, int64_t patient, struct record **record,
-                             uint64_t *sum)
+static enum err whole_record(struct node *node, const struct person *person,
+                             struct record *record)
 {
-    struct query *query;
-    bool row;
-    if (store_query(node->store,
-                    "SELECT name, time_unit, packed FROM patients WHERE id = ?",
-                    &query) != ERR_OK)
+    uint64_t sum;
+    if (!person->packed)
+        return err_set(ERR_STORAGE, "the rows are not packed");
+    if (read_blobs(node, person->id, record, &sum) != ERR_OK)
         return err_code();
-    query_int(query, 1, patient);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no patient number %lld",
-                       (long long)patient);
-    bool packed = !query_get_null(query, 2);
-    *sum = (uint64_t)query_get_int(query, 2);
-    if (packed)
-        *record = record_new(query_get_text(query, 0), query_get_text(query, 1));
-    query_reset(query);
-    return packed ? ERR_OK : err_set(ERR_STORAGE, "the rows are not packed");
+    if (sum != person->sum)
+        return err_set(ERR_STORAGE, "the packed rows of a day are missing or old ones");
+    record_sort(record);
+    return ERR_OK;
 }
 
 enum err signals_record(struct node *node, int64_t patient, struct record **record)
 {
-    struct record *found = NULL;
-    uint64_t sum = 0, expected = 0;
-    enum err result = begin_record(node, patient, &found, &expected);
-    if (result == ERR_OK)
-        result = read_blobs(node, patient, found, &sum);
-    if (result == ERR_OK && sum != expected)
-        result = err_set(ERR_STORAGE, "the packed rows of a day are missing or old ones");
+    struct person person;
+    if (person_read(node, patient, &person) != ERR_OK)
+        return err_code();
+    struct record *found = record_new(person.name, person.time_unit);
+    enum err result = whole_record(node, &person, found);
+    person_clear(&person);
     if (result == ERR_OK) {
-        record_sort(found);
         *record = found;
         return ERR_OK;
     }
@@ -669,20 +597,12 @@ static enum err compare_person(struct node *node, int64_t id)
 static enum err name_person(struct node *node, int64_t id, const char *what,
                             size_t others)
 {
-    struct query *query;
-    bool row;
-    char hex[2 * LEDGER_PSEUDONYM_BYTES + 1] = "";
-    size_t size;
-    if (store_query(node->store, "SELECT pseudonym FROM patients WHERE id = ?", &query) !=
-        ERR_OK)
+    struct person person;
+    char hex[2 * LEDGER_PSEUDONYM_BYTES + 1];
+    if (person_read(node, id, &person) != ERR_OK)
         return err_code();
-    query_int(query, 1, id);
-    if (query_step(query, &row) != ERR_OK)
-        return err_code();
-    const void *pseudonym = row ? query_get_blob(query, 0, &size) : NULL;
-    if (pseudonym && size == LEDGER_PSEUDONYM_BYTES)
-        bytes_to_hex(pseudonym, size, hex);
-    query_reset(query);
+    bytes_to_hex(person.pseudonym, sizeof person.pseudonym, hex);
+    person_clear(&person);
     if (others)
         err_set(ERR_VERIFY, "patient %s: %s; so it is with %zu more", hex, what, others);
     else

@@ -67,7 +67,7 @@ sabotage(damage_unread node/packed.c node/packed packed__is_refused_with_any_bit
 sabotage(nearly_packed node/packed.c node/packed packed__gives_every_bit_back
   BY "s/return memcmp(&back, &value, sizeof value) == 0/return fabs(back - value) < 1e-12/")
 sabotage(missing_signals_unread node/signals.c node/signals signals__that_are_damaged_are_refused
-  BY "s/result == ERR_OK && sum != expected/0/")
+  BY "s/if (sum != person->sum)/if (false)/")
 sabotage(days_cut_at_zero node/signals.c node/signals signals__begin_their_days_at_midnight
   BY "s/double day = floor(time/double day = trunc(time/")
 sabotage(days_by_multiplication node/signals.c node/signals signals__know_the_day_of_every_midnight
