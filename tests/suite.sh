@@ -41,6 +41,8 @@ fail() {
     echo "FAILED: $*" >&2
     exit 1
 }
+[ -x "$marks" ] ||
+    fail "nothing was looked into, the program that looks is not built: cmake --build $build --target marks"
 # That they would be found: as text in a log, as doubles in a page, packed, and whose they are.
 control=$tmp/control
 rm -rf "$control"
