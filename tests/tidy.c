@@ -66,7 +66,7 @@ static const struct {
     {"sunmatrix/", "src/numerics/ode.c bench/ordinary.c"},
     {"sunnonlinsol/", "src/numerics/ode.c bench/ordinary.c"},
     {"zmq.h", "src/wire/link.c"},
-    {"gemel.pb-c.h", "src/wire/codec.c"},
+    {"gemel.pb-c.h", "src/wire/codec.c src/wire/shapes.c"},
     {"jansson.h", "src/front/json.c"},
     {"cairo", "src/front/pdf.c"},
     {"pango/", "src/front/pdf.c"},

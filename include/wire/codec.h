@@ -333,10 +333,6 @@ struct arena *codec_arena(size_t size);
 /* The version an Envelope claims, read before anything else of it is looked at. */
 enum err codec_version(struct view envelope, uint32_t *version);
 
-/* ERR_STATE unless the limits' table and the generated descriptors list the same fields
- * with the same types. Asked by the tests and by programs at start. */
-enum err codec_agrees(void);
-
 size_t codec_size_max(enum shape shape);
 
 #endif
