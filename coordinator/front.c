@@ -322,7 +322,7 @@ enum err front_send(struct front *front, const struct front_peer *peer,
                     const struct bytes *frame)
 {
     const struct relay_note note = {
-        .kind = RELAY_ANSWER, .peer = peer->link, .frame = codec_view(frame)};
+        .kind = RELAY_ANSWER, .peer = peer->network, .frame = codec_view(frame)};
     if (frame->size < 1 || frame->size > WIRE_FRAME_MAX)
         return err_set(ERR_RANGE, "an answer of %zu bytes", frame->size);
     if (!front->ready || peer->life != front->life)

@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 #include "privacy/identity.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 
 /* front - the coordinator's hold of its front: the process that owns the sockets,
  * gemel-front (front_main.c).
@@ -21,20 +21,20 @@ struct front;
 
 struct front_start {
     const char *program;             /* gemel-front's path */
-    const char *endpoint;            /* as link_server_new has it */
+    const char *endpoint;            /* as transport_server_new has it */
     const struct identity *identity; /* the coordinator's; must outlive the front */
-    const struct bytes *curves;      /* allowed keys, as link_server_new has them */
+    const struct bytes *curves;      /* allowed keys, as transport_server_new has them */
     size_t memory_max;               /* bytes of data the front may have */
 };
 
 /* Where an answer goes back to: copied at will, useless once the connection or the front
  * that had it is gone. */
 struct front_peer {
-    struct link_peer link;
+    struct transport_peer network;
     uint64_t life; /* of the front */
 };
 
-/* Start one and wait until it is bound. Its refusals are those of link_server_new;
+/* Start one and wait until it is bound. Its refusals are those of transport_server_new;
  * ERR_NOT_FOUND without the program, ERR_GONE when it did not come up. */
 enum err front_new(const struct front_start *start, struct front **front);
 void front_destroy(
@@ -46,8 +46,8 @@ uint64_t front_restarts(const struct front *front);
 
 void front_allow(struct front *front, const struct bytes *curves);
 
-/* As link_server_receive, and meanwhile a front that has ended is replaced: at once, but
- * after a pause that doubles to 0.8 s when it lived for less than ten seconds. */
+/* As transport_server_receive, and meanwhile a front that has ended is replaced: at once,
+ * but after a pause that doubles to 0.8 s when it lived for less than ten seconds. */
 enum err front_receive(struct front *front, unsigned timeout_ms, int wake_fd,
                        struct front_peer *peer, struct bytes *frame);
 

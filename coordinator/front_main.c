@@ -103,7 +103,7 @@ static void tell_failure(struct relay *relay)
 
 struct front {
     struct relay *relay;
-    struct link_server *server;
+    struct transport_server *server;
     uint64_t told_ms;
     bool stuck; /* answers did not leave: dropped until some do */
 };
@@ -112,11 +112,11 @@ struct front {
  * faster than they leave, so it waits for those that are read. */
 static bool has_room(struct front *front)
 {
-    size_t least = link_server_queued(front->server);
+    size_t least = transport_server_queued(front->server);
     uint64_t until = now_ms() + (front->stuck ? 0 : DRAIN_MS);
     while (least > QUEUED_MAX && now_ms() < until) {
         poll(NULL, 0, 2);
-        size_t queued = link_server_queued(front->server);
+        size_t queued = transport_server_queued(front->server);
         if (queued < least)
             until = now_ms() + DRAIN_MS;
         least = queued < least ? queued : least;
@@ -135,11 +135,11 @@ static enum err obey(struct front *front)
         switch (note.kind) {
         case RELAY_ANSWER:
             if (has_room(front))
-                (void)link_server_send(front->server, &note.peer, note.frame);
+                (void)transport_server_send(front->server, &note.peer, note.frame);
             break;
         case RELAY_ALLOW:
             bytes_append(&curves, note.curves.data, note.curves.size);
-            link_server_allow(front->server, &curves);
+            transport_server_allow(front->server, &curves);
             bytes_free(&curves);
             break;
         default:
@@ -163,13 +163,14 @@ static enum err serve(struct front *front)
         }
         if (now_ms() - front->told_ms >= ALIVE_MS) {
             note = (struct relay_note){.kind = RELAY_ALIVE,
-                                       .number = link_server_dropped(front->server)};
+                                       .number = transport_server_dropped(front->server)};
             front->told_ms = now_ms();
             result = tell(front->relay, &note);
             continue;
         }
-        if (link_server_receive(front->server, ALIVE_MS, relay_descriptor(front->relay),
-                                &note.peer, &frame) == ERR_OK) {
+        if (transport_server_receive(front->server, ALIVE_MS,
+                                     relay_descriptor(front->relay), &note.peer,
+                                     &frame) == ERR_OK) {
             note.frame = codec_view(&frame);
             result = tell(front->relay, &note);
         }
@@ -187,7 +188,7 @@ static enum err open_server(struct front *front, const struct relay_note *start)
     char *endpoint = mem_text_n((const char *)start->text.data, start->text.size);
     bytes_append(&curves, start->curves.data, start->curves.size);
     enum err result =
-        link_server_new(endpoint, start->secret.data, &curves, &front->server);
+        transport_server_new(endpoint, start->secret.data, &curves, &front->server);
     bytes_free(&curves);
     mem_free(endpoint);
     return result;
@@ -207,7 +208,7 @@ static enum err start(struct front *front, bool confined)
     relay_wipe(front->relay);
     if (result != ERR_OK)
         return result;
-    const char *endpoint = link_server_endpoint(front->server);
+    const char *endpoint = transport_server_endpoint(front->server);
     note = (struct relay_note){.kind = RELAY_READY,
                                .text = {(const uint8_t *)endpoint, strlen(endpoint)},
                                .number = confined};
@@ -234,7 +235,7 @@ int main(void)
         tell_failure(front.relay);
     else
         result = serve(&front);
-    link_server_destroy(&front.server);
+    transport_server_destroy(&front.server);
     relay_destroy(&front.relay);
     return result == ERR_STATE ? 0 : 1; /* the engine has closed: the end */
 }

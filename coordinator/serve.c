@@ -83,7 +83,7 @@ static void release(struct service *s, size_t place)
 static void forget_peer(struct service *s, const struct front_peer *peer)
 {
     for (size_t i = 0; i < s->count;)
-        if (memcmp(s->held[i].peer.link.curve, peer->link.curve, KEY_BYTES) == 0)
+        if (memcmp(s->held[i].peer.network.curve, peer->network.curve, KEY_BYTES) == 0)
             release(s, i);
         else
             i++;
@@ -101,7 +101,7 @@ static enum err answer_held(struct service *s, bool changed)
         struct bytes answer = {0};
         struct coord_exchange_outcome outcome = {.waiting = true};
         if (changed || due)
-            result = coord_exchange_answer(s->c, &clock_machine, held->peer.link.curve,
+            result = coord_exchange_answer(s->c, &clock_machine, held->peer.network.curve,
                                            &held->frame, &answer, &outcome);
         if (result == ERR_OK && (due || !outcome.waiting)) {
             if (answer.size)
@@ -127,8 +127,8 @@ static enum err take_frame(struct service *s, struct batch *batch,
 {
     struct coord_exchange_outcome outcome;
     struct bytes answer = {0};
-    enum err result = coord_exchange_answer(s->c, &clock_machine, peer->link.curve, frame,
-                                            &answer, &outcome);
+    enum err result = coord_exchange_answer(s->c, &clock_machine, peer->network.curve,
+                                            frame, &answer, &outcome);
     if (result != ERR_OK) {
         bytes_free(&answer);
         return result;

@@ -10,8 +10,9 @@
 /* exchange - the node's half of the protocol, without sockets: which question to ask,
  * what to believe of an answer, and how questions are sealed.
  *
- * node/serve carries the frames over wire/link; the tests carry them by hand. Everything
- * an answer changes is stored in one transaction, or nothing is (docs/protocol.md). */
+ * node/serve carries the frames over wire/transport; the tests carry them by hand.
+ * Everything an answer changes is stored in one transaction, or nothing is
+ * (docs/protocol.md). */
 
 /* The tables of links and attempts as they are now, from those that came before: what an
  * attempt's message was named and every link's prior beside the link were never read. */

@@ -47,7 +47,7 @@ static const struct question questions[] = {
      "`cli/control` `docs/protocol.md`"},
     {"Encryption in transit?",
      "CURVE with keys pinned by the roster, and an Ed25519 signature on every message.",
-     "`link__lets_in_nobody_it_does_not_know` `sabotage/any_signature`"},
+     "`transport__lets_in_nobody_it_does_not_know` `sabotage/any_signature`"},
     {"Encryption at rest?",
      "SQLCipher with a key of its own (mode 0400). If key and store are on one disk, a "
      "stolen disk is not covered.",

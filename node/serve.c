@@ -28,8 +28,8 @@ struct running {
 struct service {
     struct node *node;
     struct cli *cli;
-    struct link_client *link;
-    char *endpoint;  /* the link's */
+    struct transport_client *client;
+    char *endpoint;  /* of the client */
     bool invited;    /* it is the invitation's */
     int64_t ahead_s; /* this machine's clock, beside the coordinator's */
     struct control *control;
@@ -141,29 +141,30 @@ static const char *endpoint_of(const struct node *node, bool invited)
     return c->roster && !invited ? roster_fields(c->roster)->endpoint : c->endpoint;
 }
 
-static enum err connect_link(struct node *node, bool invited, struct link_client **link)
+static enum err connect_out(struct node *node, bool invited,
+                            struct transport_client **client)
 {
     const struct node_consortium *c = &node->consortium;
     if (!c->known) {
         err_set(ERR_STATE, "this node belongs to no consortium yet");
         return err_hint("take an invitation: gemel-node enrol FILE");
     }
-    return link_client_new(endpoint_of(node, invited), c->coordinator_curve,
-                           node->identity, link);
+    return transport_client_new(endpoint_of(node, invited), c->coordinator_curve,
+                                node->identity, client);
 }
 
 /* Whoever is lost at one address is looked for at the other one; a new roster may have
  * another as well. */
 static enum err follow(struct service *s)
 {
-    struct link_client *link;
+    struct transport_client *client;
     const char *endpoint = endpoint_of(s->node, s->invited);
     if (strcmp(endpoint, s->endpoint) == 0)
         return ERR_OK;
-    if (connect_link(s->node, s->invited, &link) != ERR_OK)
+    if (connect_out(s->node, s->invited, &client) != ERR_OK)
         return err_code();
-    link_client_destroy(&s->link);
-    s->link = link;
+    transport_client_destroy(&s->client);
+    s->client = client;
     mem_free(s->endpoint);
     s->endpoint = mem_text(endpoint);
     log_event(LOG_LEVEL_INFO, "coordinator.address", "endpoint=%s", endpoint);
@@ -175,21 +176,22 @@ static unsigned deadline_ms(const struct node *node)
     return (unsigned)conf_integer(node->conf, "answer_seconds") * 1000;
 }
 
-static enum err ask(struct node *node, struct link_client *link,
+static enum err ask(struct node *node, struct transport_client *client,
                     const struct bytes *frame, struct bytes *answer)
 {
-    return link_client_ask(link, frame, deadline_ms(node), cli_interrupt_fd(), answer);
+    return transport_client_ask(client, frame, deadline_ms(node), cli_interrupt_fd(),
+                                answer);
 }
 
 /* One question and its answer; `study` NULL: rosters and offers. */
-static enum err converse(struct node *node, struct link_client *link,
+static enum err converse(struct node *node, struct transport_client *client,
                          struct node_study *study, struct node_exchange_news *news)
 {
     struct node_exchange exchange;
     struct bytes frame = {0}, answer = {0};
     enum err result = node_exchange_ask(node, &exchange, study, &frame);
     if (result == ERR_OK)
-        result = ask(node, link, &frame, &answer);
+        result = ask(node, client, &frame, &answer);
     if (result == ERR_OK)
         result =
             node_exchange_take(node, &clock_machine, &exchange, study, &answer, news);
@@ -200,24 +202,24 @@ static enum err converse(struct node *node, struct link_client *link,
 
 enum err node_serve_fetch(struct node *node, size_t *studies)
 {
-    struct link_client *link;
+    struct transport_client *client;
     struct node_exchange_news news = {0};
-    if (connect_link(node, false, &link) != ERR_OK)
+    if (connect_out(node, false, &client) != ERR_OK)
         return err_code();
-    enum err result = converse(node, link, NULL, &news);
+    enum err result = converse(node, client, NULL, &news);
     if (result == ERR_GONE &&
         strcmp(endpoint_of(node, true), endpoint_of(node, false)) != 0) {
-        link_client_destroy(&link);
-        result = connect_link(node, true, &link);
+        transport_client_destroy(&client);
+        result = connect_out(node, true, &client);
         if (result == ERR_OK)
-            result = converse(node, link, NULL, &news);
+            result = converse(node, client, NULL, &news);
     }
     if (result == ERR_GONE)
         err_hint("is the coordinator running, and is this hospital in its roster?");
     if (result == ERR_OK)
         *studies = news.studies;
     node_exchange_news_clear(&news);
-    link_client_destroy(&link);
+    transport_client_destroy(&client);
     return result;
 }
 
@@ -262,7 +264,7 @@ static void keep_running(struct service *s, const struct node_study *study,
 static void tell(struct service *s, const struct bytes *frame)
 {
     struct bytes answer = {0};
-    if (ask(s->node, s->link, frame, &answer) != ERR_OK)
+    if (ask(s->node, s->client, frame, &answer) != ERR_OK)
         log_error(LOG_LEVEL_WARNING, "attempt.untold");
     bytes_free(&answer);
 }
@@ -388,7 +390,7 @@ static enum err step(struct service *s, struct running *running)
     }
     enum err result = part_ask(running->part, &exchange, &frame);
     if (result == ERR_OK)
-        result = ask(s->node, s->link, &frame, &answer);
+        result = ask(s->node, s->client, &frame, &answer);
     if (result == ERR_OK)
         result = part_take(running->part, &exchange, &answer, &wait);
     bytes_free(&frame);
@@ -408,7 +410,7 @@ static enum err step(struct service *s, struct running *running)
 static enum err poll_study(struct service *s, struct node_study *study)
 {
     struct node_exchange_news news = {0};
-    enum err result = converse(s->node, s->link, study, &news);
+    enum err result = converse(s->node, s->client, study, &news);
     if (result == ERR_OK && news.links) {
         log_event(LOG_LEVEL_INFO, "prior.taken", "round=%llu",
                   (unsigned long long)study->chain.length);
@@ -429,7 +431,7 @@ static enum err poll_study(struct service *s, struct node_study *study)
 static enum err show_last_head(struct service *s, struct node_study *study)
 {
     struct node_exchange_news news = {0};
-    enum err result = converse(s->node, s->link, study, &news);
+    enum err result = converse(s->node, s->client, study, &news);
     node_exchange_news_clear(&news);
     return result == ERR_GONE ? ERR_OK : result;
 }
@@ -511,7 +513,7 @@ static enum err turn(struct service *s)
     s->pause_ms = (unsigned)conf_integer(s->node->conf, "poll_seconds") * 1000;
     enum err result = follow(s);
     if (result == ERR_OK) {
-        result = converse(s->node, s->link, NULL, &news);
+        result = converse(s->node, s->client, NULL, &news);
         if (result == ERR_OK)
             note_clock(s, news.ahead_s);
         result = survive(s, result);
@@ -532,11 +534,11 @@ static enum err turn(struct service *s)
 enum err node_serve_run(struct node *node, struct cli *cli, bool once)
 {
     struct service s = {.node = node, .cli = cli};
-    if (newest_check(node) != ERR_OK || connect_link(node, false, &s.link) != ERR_OK)
+    if (newest_check(node) != ERR_OK || connect_out(node, false, &s.client) != ERR_OK)
         return err_code();
     s.endpoint = mem_text(endpoint_of(node, false));
     if (control_new(node, cli, &s.control) != ERR_OK) {
-        link_client_destroy(&s.link);
+        transport_client_destroy(&s.client);
         mem_free(s.endpoint);
         return err_code();
     }
@@ -557,7 +559,7 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once)
     unlink(path);
     mem_free(path);
     control_destroy(&s.control);
-    link_client_destroy(&s.link);
+    transport_client_destroy(&s.client);
     mem_free(s.endpoint);
     for (size_t i = 0; i < s.places; i++) {
         if (s.running[i].part)

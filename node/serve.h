@@ -3,7 +3,7 @@
 
 #include "front/cli.h"
 #include "node/studies.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 
 /* serve - the daemon's loop and the single question: the only part of the node that
  * talks.

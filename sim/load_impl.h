@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 #include "sim/load.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 #include "wire/phase.h"
 
 /* What load, load_center and load_nodes of sim/ work on together. */

@@ -25,7 +25,7 @@ struct node {
 
 struct nodes {
     const struct load_cast *cast;
-    struct link_crowd *crowd;
+    struct transport_crowd *crowd;
     struct random *random; /* of all one-time keys and nonces */
     struct node *all;
     size_t count, joined, met, ended, succeeded;
@@ -68,7 +68,7 @@ static enum err ask(struct nodes *nodes, size_t which)
     if (result == ERR_OK)
         result = envelope_seal(node->identity, &fields, &nodes->frame);
     if (result == ERR_OK)
-        result = link_crowd_send(nodes->crowd, which, &nodes->frame);
+        result = transport_crowd_send(nodes->crowd, which, &nodes->frame);
     node->asked = load_now();
     return result;
 }
@@ -79,7 +79,7 @@ static enum err join(struct nodes *nodes)
     size_t member;
     if (load_identity(node->cast, node->cast->members[node->place].number,
                       &node->identity) != ERR_OK ||
-        link_crowd_join(nodes->crowd, node->identity, &member) != ERR_OK)
+        transport_crowd_join(nodes->crowd, node->identity, &member) != ERR_OK)
         return err_code();
     load_graph_seed(node->cast, node->place, node->graph_seed);
     nodes->joined++;
@@ -188,7 +188,8 @@ static enum err run(struct nodes *nodes)
                nodes->joined - nodes->met < JOINING_MAX)
             result = join(nodes);
         if (result == ERR_OK)
-            result = link_crowd_receive(nodes->crowd, RECEIVE_MS, &which, &nodes->frame);
+            result =
+                transport_crowd_receive(nodes->crowd, RECEIVE_MS, &which, &nodes->frame);
         if (result == ERR_OK)
             result = take_frame(nodes, which);
         else if (result == ERR_GONE)
@@ -213,8 +214,8 @@ enum err load_nodes(const struct load_cast *cast, const char *endpoint, uint32_t
         nodes.all[nodes.count++] = (struct node){.cast = cast, .place = place};
     enum err result = random_new(&nodes.random);
     if (result == ERR_OK)
-        result =
-            link_crowd_new(endpoint, cast->coordinator_curve, nodes.count, &nodes.crowd);
+        result = transport_crowd_new(endpoint, cast->coordinator_curve, nodes.count,
+                                     &nodes.crowd);
     if (result == ERR_OK)
         result = run(&nodes);
     if (result == ERR_OK) {
@@ -223,7 +224,7 @@ enum err load_nodes(const struct load_cast *cast, const char *endpoint, uint32_t
                                  .cpu_seconds = load_cpu_seconds() - nodes.cpu_before};
         load_tell(pipe, &note);
     }
-    link_crowd_destroy(&nodes.crowd);
+    transport_crowd_destroy(&nodes.crowd);
     for (size_t i = 0; i < nodes.count; i++) {
         attempt_destroy(&nodes.all[i].attempt);
         identity_destroy(&nodes.all[i].identity);

@@ -194,7 +194,7 @@ static const struct {
     {"flags.cmake", "add_compile_options(-Ofast)\n", "flags.cmake:1: -Ofast"},
     /* pages */
     {"bench/x.md", "", "bench/README.md: missing"},
-    {"src/wire/link.h", "", "src/wire/README.md: missing"},
+    {"src/wire/transport.h", "", "src/wire/README.md: missing"},
     {"models/b.twin", "", "models/b.twin: mentioned neither"},
 };
 

@@ -65,7 +65,7 @@ static const struct {
     {"sunlinsol/", "src/numerics/ode.c bench/ordinary.c"},
     {"sunmatrix/", "src/numerics/ode.c bench/ordinary.c"},
     {"sunnonlinsol/", "src/numerics/ode.c bench/ordinary.c"},
-    {"zmq.h", "src/wire/link.c"},
+    {"zmq.h", "src/wire/transport.c"},
     {"gemel.pb-c.h", "src/wire/codec.c src/wire/shapes.c"},
     {"jansson.h", "src/front/json.c"},
     {"cairo", "src/front/pdf.c"},

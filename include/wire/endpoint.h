@@ -10,8 +10,8 @@
  * tcp://HOST:PORT and nothing else: no other transport of the socket library, no source
  * address, no white space. HOST is a DNS name or an IPv4 address (letters, digits, dots,
  * hyphens; at most 253) or an IPv6 address in brackets; PORT is 1 to 65535 without
- * leading zeros. It resolves nothing. Called by wire/codec, wire/link and the programs'
- * settings. */
+ * leading zeros. It resolves nothing. Called by wire/codec, wire/transport and the
+ * programs' settings. */
 
 #define ENDPOINT_TEXT_MAX 300
 

@@ -9,7 +9,7 @@
  * A message is a Signed whose object is an Envelope; rosters, terms, plans, links and
  * enrolment files are Signed objects of their own. A signature covers a tag and the bytes
  * as they were received, never an encoding made again. It does not interpret bodies, and
- * it does not carry: wire/link does. Called by wire/roster, terms, chain, node/ and
+ * it does not carry: wire/transport does. Called by wire/roster, terms, chain, node/ and
  * coordinator/. */
 
 struct identity;

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "wire/link.h"
+#include "wire/transport.h"
 
 /* relay - notes between the two processes of a coordinator, over a pair of local sockets:
  * the front, which owns the network, and the engine, which owns the state.
@@ -27,7 +27,7 @@ enum relay_kind {
 
 #define RELAY_DESCRIPTOR 3 /* the front's end, when it begins */
 #define RELAY_TEXT_MAX 1000
-#define RELAY_CURVES_MAX ((size_t)LINK_CONNECTIONS_MAX * KEY_BYTES)
+#define RELAY_CURVES_MAX ((size_t)TRANSPORT_CONNECTIONS_MAX * KEY_BYTES)
 #define RELAY_NOTE_MAX (WIRE_FRAME_MAX + 128) /* of a note's bytes behind its length */
 
 /* Parts that a kind does not have are empty. */
@@ -36,7 +36,7 @@ struct relay_note {
     struct view text;   /* 0 to RELAY_TEXT_MAX bytes */
     struct view secret; /* the CURVE secret, KEY_BYTES */
     struct view curves; /* keys, one after the other, up to RELAY_CURVES_MAX bytes */
-    struct link_peer peer;
+    struct transport_peer peer;
     struct view frame; /* 1 to WIRE_FRAME_MAX bytes */
     uint64_t number;
 };

@@ -54,7 +54,8 @@ struct roster_gate {
 };
 enum reason roster_admits(const void *gate, const uint8_t sender[KEY_BYTES]);
 
-/* CURVE keys of the members valid at `now`, one after the other: for link_server_allow.
+/* CURVE keys of the members valid at `now`, one after the other: for
+ * transport_server_allow.
  */
 void roster_curves(const struct roster *roster, uint64_t now, struct bytes *curves);
 

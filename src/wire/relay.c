@@ -73,7 +73,7 @@ static enum err take_view(struct cursor *cursor, struct view *view)
     return cursor_field(cursor, &view->data, &view->size);
 }
 
-static enum err take_peer(struct cursor *cursor, struct link_peer *peer)
+static enum err take_peer(struct cursor *cursor, struct transport_peer *peer)
 {
     struct view route, curve;
     if (take_view(cursor, &route) != ERR_OK || take_view(cursor, &curve) != ERR_OK)

@@ -90,9 +90,9 @@ static void exchange__frames_are_opened_in_order(void **state)
     bytes_free(&frame);
 }
 
-/* An envelope's bytes, spoilt, then signed by a stranger: what is refused for its envelope is
- * refused for that, though the body is nonsense and the sender nobody. With the 24 of
- * link__bz5_no_other_mechanism_or_version_is_spoken 36 cases. */
+/* An envelope's bytes, spoilt, then signed by a stranger: what is refused for its
+ * envelope is refused for that, though the body is nonsense and the sender nobody. With
+ * the 24 of transport__bz5_no_other_mechanism_or_version_is_spoken 36 cases. */
 static void exchange__bz5_refuses_before_it_reads_a_body(void **state)
 {
     static const struct {

@@ -114,7 +114,7 @@ static void engine_end(struct engine *engine)
 }
 
 /* As a node does: ask, a second each, until there is an answer. How long it took. */
-static uint64_t ask_until_answered(struct link_client *client, const char *question)
+static uint64_t ask_until_answered(struct transport_client *client, const char *question)
 {
     uint64_t before = now_ms();
     while (ask(client, question, 1000) != ERR_OK)
@@ -223,14 +223,14 @@ static void front__carries_questions_and_answers(void **state)
     assert_non_null(strstr(engine.endpoint, "tcp://127.0.0.1:"));
     assert_null(strchr(engine.endpoint, '*'));
     engine_go(&engine);
-    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
-    struct link_client *later = client_of(c, engine.endpoint, c->hospitals[2]);
+    struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct transport_client *later = client_of(c, engine.endpoint, c->hospitals[2]);
     assert_ok(ask(client, "hello", 5000));
     struct bytes large = {0}, answer = {0};
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
         bytes_u8(&large, (uint8_t)(i * i));
     for (int i = 0; i < 20; i++) {
-        assert_ok(link_client_ask(client, &large, 5000, -1, &answer));
+        assert_ok(transport_client_ask(client, &large, 5000, -1, &answer));
         assert_int_equal(answer.size, WIRE_FRAME_MAX);
         assert_memory_equal(answer.data, large.data, WIRE_FRAME_MAX);
     }
@@ -254,8 +254,8 @@ static void front__carries_questions_and_answers(void **state)
     bytes_free(&large);
     bytes_free(&answer);
     bytes_free(&curves);
-    link_client_destroy(&client);
-    link_client_destroy(&later);
+    transport_client_destroy(&client);
+    transport_client_destroy(&later);
     engine_end(&engine);
 }
 
@@ -354,8 +354,9 @@ static void front__killed_is_back_within_two_seconds(void **state)
     int kills = nightly ? 100 : 8;
     engine_start(&engine, c, HOSPITALS, MEMORY);
     engine_go(&engine);
-    struct link_client *clients[2] = {client_of(c, engine.endpoint, c->hospitals[0]),
-                                      client_of(c, engine.endpoint, c->hospitals[1])};
+    struct transport_client *clients[2] = {
+        client_of(c, engine.endpoint, c->hospitals[0]),
+        client_of(c, engine.endpoint, c->hospitals[1])};
     srand(1);
     for (int i = 0; i < kills; i++) {
         assert_true(ask_until_answered(clients[0], "before") < 5000);
@@ -370,7 +371,7 @@ static void front__killed_is_back_within_two_seconds(void **state)
     }
     assert_int_equal(engine.restarts, kills);
     for (int i = 0; i < 2; i++)
-        link_client_destroy(&clients[i]);
+        transport_client_destroy(&clients[i]);
     engine_halt(&engine);
     engine_end(&engine);
 }
@@ -385,7 +386,7 @@ static void front__a_question_survives_it(void **state)
     engine_go(&engine);
     pid_t child = fork();
     if (child == 0) {
-        struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+        struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
         _exit(ask(client, "patience", 15000) != ERR_OK);
     }
     uint64_t began = now_ms();
@@ -411,29 +412,30 @@ static void front__answers_do_not_outlive_it(void **state)
     const struct consortium *c = *state;
     struct engine engine;
     struct front_peer first, second;
-    struct link_crowd *crowd = NULL;
+    struct transport_crowd *crowd = NULL;
     struct bytes frame = {0}, question = text_frame("first");
     size_t member;
     engine_start(&engine, c, HOSPITALS, MEMORY);
-    assert_ok(link_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
-    assert_ok(link_crowd_join(crowd, c->hospitals[0], &member));
-    assert_ok(link_crowd_send(crowd, member, &question));
+    assert_ok(
+        transport_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
+    assert_ok(transport_crowd_join(crowd, c->hospitals[0], &member));
+    assert_ok(transport_crowd_send(crowd, member, &question));
     assert_ok(front_receive(engine.front, 5000, -1, &first, &frame));
     kill(front_process(engine.front), SIGKILL);
     question.data[0]++;
     while (front_receive(engine.front, 200, -1, &second, &frame) != ERR_OK)
-        (void)link_crowd_send(crowd, member, &question);
+        (void)transport_crowd_send(crowd, member, &question);
     assert_int_equal(front_restarts(engine.front), 1);
-    struct front_peer late = {second.link, first.life};
+    struct front_peer late = {second.network, first.life};
     question.data[0]--;
     assert_ok(front_send(engine.front, &late, &question));
     assert_ok(front_send(engine.front, &second, &frame));
-    assert_ok(link_crowd_receive(crowd, 5000, &member, &question));
+    assert_ok(transport_crowd_receive(crowd, 5000, &member, &question));
     assert_int_equal(question.size, frame.size);
     assert_memory_equal(question.data, frame.data, frame.size);
     bytes_free(&question);
     bytes_free(&frame);
-    link_crowd_destroy(&crowd);
+    transport_crowd_destroy(&crowd);
     engine_end(&engine);
 }
 
@@ -443,13 +445,14 @@ static void front__that_hangs_is_replaced(void **state)
     const struct consortium *c = *state;
     struct engine engine;
     struct front_peer peer;
-    struct link_crowd *crowd = NULL;
+    struct transport_crowd *crowd = NULL;
     struct bytes frame = text_frame("first"), large = {0};
     size_t member;
     engine_start(&engine, c, HOSPITALS, MEMORY);
-    assert_ok(link_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
-    assert_ok(link_crowd_join(crowd, c->hospitals[0], &member));
-    assert_ok(link_crowd_send(crowd, member, &frame));
+    assert_ok(
+        transport_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
+    assert_ok(transport_crowd_join(crowd, c->hospitals[0], &member));
+    assert_ok(transport_crowd_send(crowd, member, &frame));
     assert_ok(front_receive(engine.front, 20000, -1, &peer, &frame));
     kill(front_process(engine.front), SIGSTOP);
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
@@ -458,7 +461,7 @@ static void front__that_hangs_is_replaced(void **state)
     assert_ok(front_send(engine.front, &peer, &large));
     assert_in_range(now_ms() - before, 1900, 6000);
     engine_go(&engine);
-    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[1]);
+    struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[1]);
     assert_true(ask_until_answered(client, "second") < 5000);
     if (nightly) {
         unsigned long restarts = engine.restarts;
@@ -471,8 +474,8 @@ static void front__that_hangs_is_replaced(void **state)
     engine_halt(&engine);
     bytes_free(&frame);
     bytes_free(&large);
-    link_crowd_destroy(&crowd);
-    link_client_destroy(&client);
+    transport_crowd_destroy(&crowd);
+    transport_client_destroy(&client);
     engine_end(&engine);
 }
 
@@ -556,7 +559,7 @@ static uint64_t play_front(const struct consortium *c, const char *directory,
 static void front__that_was_taken_over_is_not_believed(void **state)
 {
     const struct consortium *c = *state;
-    const struct link_peer peer = {.route = {0, 1, 2, 3, 4}, .route_size = 5};
+    const struct transport_peer peer = {.route = {0, 1, 2, 3, 4}, .route_size = 5};
     const struct relay_note ready = {.kind = RELAY_READY,
                                      .text = {(const uint8_t *)"tcp://a:1", 9}};
     const struct relay_note nowhere = {.kind = RELAY_READY,
@@ -663,7 +666,7 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
     engine_start(&engine, c, HOSPITALS, MEMORY);
     assert_int_equal(scratch_setup((void **)&engine.directory), 0);
     engine_go(&engine);
-    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "before", 5000));
     size_t before = status_kib(getpid(), "RssAnon");
     for (unsigned long i = 1; i <= floods; i++) {
@@ -673,10 +676,10 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
             flood(c, &engine, part_sizes[i % 3]);
         }
         size_t filled = watch_flood(&engine);
-        struct link_client *fresh = client_of(c, engine.endpoint, c->hospitals[2]);
+        struct transport_client *fresh = client_of(c, engine.endpoint, c->hospitals[2]);
         uint64_t old = ask_until_answered(client, "old"),
                  new = ask_until_answered(fresh, "new");
-        link_client_destroy(&fresh);
+        transport_client_destroy(&fresh);
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
         longest = old > longest ? old : new > longest ? new : longest;
@@ -686,7 +689,7 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
     print_message("%lu floods, %lu fronts ended, members waited at most %d ms\n", floods,
                   (unsigned long)engine.restarts, (int)longest);
     engine_halt(&engine);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     scratch_teardown((void **)&engine.directory);
     engine_end(&engine);
     assert_true(least > MEMORY / 1024 * 9 / 10); /* each was one */
@@ -717,7 +720,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
     assert_int_equal(scratch_setup((void **)&engine.directory), 0);
     assert_int_equal(pipe(tells), 0);
     engine_go(&engine);
-    struct link_client *before = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct transport_client *before = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(before, "before", 5000));
     for (int i = 0; i < processes; i++)
         children[i] = besiege(&engine, strangers / processes, tells[1]);
@@ -725,12 +728,12 @@ static void front__strangers_do_not_keep_members_out(void **state)
         assert_int_equal(read(tells[0], &made, sizeof made), sizeof made);
     uint64_t began = now_ms(), longest = 0;
     while (now_ms() - began < (nightly ? 60000 : 7000)) {
-        struct link_client *during = client_of(c, engine.endpoint, c->hospitals[1]);
+        struct transport_client *during = client_of(c, engine.endpoint, c->hospitals[1]);
         uint64_t old = ask_until_answered(before, "old"),
                  fresh = ask_until_answered(during, "new");
         longest = old > longest ? old : longest;
         longest = fresh > longest ? fresh : longest;
-        link_client_destroy(&during);
+        transport_client_destroy(&during);
         poll(NULL, 0, 200);
     }
     size_t peak = status_kib(engine.process, "VmHWM");
@@ -749,7 +752,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
     engine_halt(&engine);
     assert_int_equal(engine.unwritten, 0);
     assert_int_equal(front_restarts(engine.front), 0);
-    link_client_destroy(&before);
+    transport_client_destroy(&before);
     scratch_teardown((void **)&engine.directory);
     engine_end(&engine);
     close(tells[0]);
@@ -769,7 +772,7 @@ static void front__without_descriptors_touches_nothing_else(void **state)
     assert_int_equal(pipe(tells), 0);
     assert_int_equal(prlimit(front_process(engine.front), RLIMIT_NOFILE, &few, NULL), 0);
     engine_go(&engine);
-    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "before", 5000));
     pid_t child = besiege(&engine, 200, tells[1]);
     assert_int_equal(read(tells[0], &held, sizeof held), sizeof held);
@@ -778,13 +781,13 @@ static void front__without_descriptors_touches_nothing_else(void **state)
         assert_ok(ask(client, "during", 5000));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    struct link_client *fresh = client_of(c, engine.endpoint, c->hospitals[1]);
-    assert_true(ask_until_answered(fresh, "after") < LINK_HANDSHAKE_MS + 5000);
+    struct transport_client *fresh = client_of(c, engine.endpoint, c->hospitals[1]);
+    assert_true(ask_until_answered(fresh, "after") < TRANSPORT_HANDSHAKE_MS + 5000);
     engine_halt(&engine);
     assert_int_equal(engine.unwritten, 0);
     assert_int_equal(front_restarts(engine.front), 0);
-    link_client_destroy(&client);
-    link_client_destroy(&fresh);
+    transport_client_destroy(&client);
+    transport_client_destroy(&fresh);
     scratch_teardown((void **)&engine.directory);
     engine_end(&engine);
     close(tells[0]);
@@ -804,13 +807,13 @@ static void front__comes_and_goes(void **state)
     engine_go(&engine);
     srand(2);
     for (int i = 0; i < cycles; i++) {
-        struct link_client *client =
+        struct transport_client *client =
             client_of(c, engine.endpoint, c->hospitals[i % HOSPITALS]);
         if (i % 20 == 0) /* however slow the machine is */
             (void)ask_until_answered(client, "hello");
         else
             (void)ask(client, "hello", (unsigned)(rand() % 40));
-        link_client_destroy(&client);
+        transport_client_destroy(&client);
         if (rand() % 50 == 0 && engine.restarts == kills) {
             kill(engine.process, SIGKILL);
             kills++;
@@ -821,13 +824,13 @@ static void front__comes_and_goes(void **state)
     }
     (void)descriptors(getpid(), "/", &all);
     assert_in_range(all, 3, first + 8);
-    struct link_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_true(ask_until_answered(client, "last") < 5000);
     assert_int_equal(engine.restarts, kills);
     print_message("%d connections, %lu fronts killed, %lu questions\n", cycles, kills,
                   (unsigned long)engine.questions);
     assert_true(kills > 0 && engine.questions >= (unsigned long)cycles / 20);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     engine_halt(&engine);
     engine_end(&engine);
 }

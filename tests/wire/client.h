@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "check.h"
 #include "consortium.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 
 #define ANY "tcp://127.0.0.1:*"
 
@@ -25,21 +25,22 @@ static inline struct bytes text_frame(const char *text)
     return frame;
 }
 
-static inline struct link_client *client_of(const struct consortium *c,
-                                            const char *endpoint,
-                                            const struct identity *identity)
+static inline struct transport_client *client_of(const struct consortium *c,
+                                                 const char *endpoint,
+                                                 const struct identity *identity)
 {
-    struct link_client *client = NULL;
-    assert_ok(link_client_new(endpoint, c->fields.coordinator_curve, identity, &client));
+    struct transport_client *client = NULL;
+    assert_ok(
+        transport_client_new(endpoint, c->fields.coordinator_curve, identity, &client));
     return client;
 }
 
 /* An answer is the question again. */
-static inline enum err ask(struct link_client *client, const char *question,
+static inline enum err ask(struct transport_client *client, const char *question,
                            unsigned deadline_ms)
 {
     struct bytes frame = text_frame(question), answer = {0};
-    enum err result = link_client_ask(client, &frame, deadline_ms, -1, &answer);
+    enum err result = transport_client_ask(client, &frame, deadline_ms, -1, &answer);
     if (result == ERR_OK) {
         assert_int_equal(answer.size, frame.size);
         assert_memory_equal(answer.data, frame.data, frame.size);

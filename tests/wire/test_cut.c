@@ -8,7 +8,7 @@
 #include "check.h"
 #include "consortium.h"
 #include "proxy.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 
 #define CLIENTS 64
 #define QUESTION_BYTES 700
@@ -19,7 +19,7 @@ static bool nightly;
 struct scene {
     const struct consortium *c;
     struct identity *members[CLIENTS];
-    struct link_server *server;
+    struct transport_server *server;
     struct proxy proxy;
     uint16_t ports[CLIENTS];
     struct proxy_cut cuts[CLIENTS]; /* of this round */
@@ -48,12 +48,12 @@ static void *run_proxy(void *argument)
 static void *run_echo(void *argument)
 {
     struct scene *scene = argument;
-    struct link_peer peer;
+    struct transport_peer peer;
     struct bytes frame = {0};
     while (!scene->stop)
-        if (link_server_receive(scene->server, 20, -1, &peer, &frame) == ERR_OK) {
+        if (transport_server_receive(scene->server, 20, -1, &peer, &frame) == ERR_OK) {
             scene->questions++;
-            (void)link_server_send(scene->server, &peer, codec_view(&frame));
+            (void)transport_server_send(scene->server, &peer, codec_view(&frame));
         }
     bytes_free(&frame);
     return NULL;
@@ -70,7 +70,7 @@ static void *call(void *argument)
 {
     struct caller *caller = argument;
     struct scene *scene = caller->scene;
-    struct link_client *client = NULL;
+    struct transport_client *client = NULL;
     struct bytes question = {0}, answer = {0};
     char endpoint[64];
     for (size_t i = 0; i < QUESTION_BYTES; i++)
@@ -79,13 +79,13 @@ static void *call(void *argument)
              scene->ports[caller->place]);
     uint64_t before = clock_steady_ms(&clock_machine);
     caller->answered =
-        link_client_new(endpoint, scene->c->fields.coordinator_curve,
-                        scene->members[caller->place], &client) == ERR_OK &&
-        link_client_ask(client, &question, 8000, -1, &answer) == ERR_OK &&
+        transport_client_new(endpoint, scene->c->fields.coordinator_curve,
+                             scene->members[caller->place], &client) == ERR_OK &&
+        transport_client_ask(client, &question, 8000, -1, &answer) == ERR_OK &&
         answer.size == question.size &&
         memcmp(answer.data, question.data, answer.size) == 0;
     scene->waited[caller->place] = clock_steady_ms(&clock_machine) - before;
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     bytes_free(&question);
     bytes_free(&answer);
     return NULL;
@@ -103,10 +103,11 @@ static void scene_set_up(struct scene *scene, const struct consortium *c)
         bytes_append(&curves, curve, KEY_BYTES);
         assert_true((scene->ports[i] = proxy_listen(&scene->proxy, 0)) != 0);
     }
-    assert_ok(link_server_new("tcp://127.0.0.1:*", identity_curve_secret(c->coordinator),
-                              &curves, &scene->server));
+    assert_ok(transport_server_new("tcp://127.0.0.1:*",
+                                   identity_curve_secret(c->coordinator), &curves,
+                                   &scene->server));
     scene->proxy.target =
-        (uint16_t)atoi(strrchr(link_server_endpoint(scene->server), ':') + 1);
+        (uint16_t)atoi(strrchr(transport_server_endpoint(scene->server), ':') + 1);
     scene->proxy.plan = plan;
     scene->proxy.context = scene;
     bytes_free(&curves);
@@ -160,7 +161,7 @@ static void cut__after_any_byte_the_question_is_answered(void **state)
     print_message("%lu connections cut, the longest wait %d ms, %lu questions\n",
                   (unsigned long)scene.proxy.cuts, (int)longest,
                   (unsigned long)scene.questions);
-    link_server_destroy(&scene.server);
+    transport_server_destroy(&scene.server);
     for (size_t i = 0; i < CLIENTS; i++)
         identity_destroy(&scene.members[i]);
     assert_int_equal(scene.unanswered, 0);

@@ -1,11 +1,11 @@
-/* door - who may connect, seen from inside: the doorkeeper of wire/link, asked as libzmq
- * asks it, and what becomes of strangers when it is gone. The source itself is included,
- * because no call of its header can take a doorkeeper away. */
+/* door - who may connect, seen from inside: the doorkeeper of wire/transport, asked as
+ * libzmq asks it, and what becomes of strangers when it is gone. The source itself is
+ * included, because no call of its header can take a doorkeeper away. */
 
 #ifdef SPOILT /* a sabotaged build's */
 #include SPOILT
 #else
-#include "link.c"
+#include "transport.c"
 #endif
 
 #include <poll.h>
@@ -13,13 +13,13 @@
 #include "check.h"
 #include "consortium.h"
 
-static struct link_server *server_of(const struct consortium *c, size_t allowed)
+static struct transport_server *server_of(const struct consortium *c, size_t allowed)
 {
-    struct link_server *server = NULL;
+    struct transport_server *server = NULL;
     struct bytes curves = {0};
     bytes_append(&curves, c->curves, allowed * KEY_BYTES);
-    assert_ok(link_server_new("tcp://127.0.0.1:*", identity_curve_secret(c->coordinator),
-                              &curves, &server));
+    assert_ok(transport_server_new(
+        "tcp://127.0.0.1:*", identity_curve_secret(c->coordinator), &curves, &server));
     bytes_free(&curves);
     return server;
 }
@@ -42,7 +42,7 @@ static void *knock(void *context, const char *endpoint, const struct consortium 
 static void door__nobody_marks_what_nobody_was_asked_about(void **state)
 {
     const struct consortium *c = *state;
-    struct link_server bare = {.context = zmq_ctx_new()};
+    struct transport_server bare = {.context = zmq_ctx_new()};
     char endpoint[100];
     size_t size = sizeof endpoint;
     assert_ok(open_router(&bare, identity_curve_secret(c->coordinator)));
@@ -70,7 +70,7 @@ static void door__nobody_marks_what_nobody_was_asked_about(void **state)
 static void door__is_missed_by_the_self_test(void **state)
 {
     const struct consortium *c = *state;
-    struct link_server bare = {.context = zmq_ctx_new()};
+    struct transport_server bare = {.context = zmq_ctx_new()};
     const uint8_t *secret = identity_curve_secret(c->coordinator);
     pthread_mutex_init(&bare.door.lock, NULL);
     assert_ok(derive_key(secret, bare.key));
@@ -86,13 +86,13 @@ static void door__is_missed_by_the_self_test(void **state)
 static void door__gone_lets_nobody_through(void **state)
 {
     const struct consortium *c = *state;
-    struct link_server *server = server_of(c, HOSPITALS);
-    struct link_peer peer;
+    struct transport_server *server = server_of(c, HOSPITALS);
+    struct transport_peer peer;
     struct bytes frame = {0};
     void *context = zmq_ctx_new();
     void *member = knock(context, server->endpoint, c, c->hospitals[0]);
-    assert_ok(
-        link_server_receive(server, 5000, -1, &peer, &frame)); /* while it is there */
+    assert_ok(transport_server_receive(server, 5000, -1, &peer,
+                                       &frame)); /* while it is there */
     assert_int_equal(zmq_send(server->door.dismiss, "", 0, 0), 0);
     pthread_join(server->door.thread, NULL);
     server->door.open = false;
@@ -100,19 +100,19 @@ static void door__gone_lets_nobody_through(void **state)
     server->door.questions = NULL;
     void *stranger = knock(context, server->endpoint, c, c->stranger);
     void *another = knock(context, server->endpoint, c, c->hospitals[1]);
-    assert_int_equal(link_server_receive(server, 1000, -1, &peer, &frame), ERR_GONE);
+    assert_int_equal(transport_server_receive(server, 1000, -1, &peer, &frame), ERR_GONE);
     print_message("%d messages without a User-Id were dropped\n",
-                  (int)link_server_dropped(server));
+                  (int)transport_server_dropped(server));
     assert_int_equal(zmq_send(member, "again", 5, 0),
                      5); /* it was asked about: it stays */
-    assert_ok(link_server_receive(server, 5000, -1, &peer, &frame));
+    assert_ok(transport_server_receive(server, 5000, -1, &peer, &frame));
     assert_memory_equal(peer.curve, c->curves[0], KEY_BYTES);
     zmq_close(stranger);
     zmq_close(another);
     zmq_close(member);
     zmq_ctx_term(context);
     bytes_free(&frame);
-    link_server_destroy(&server);
+    transport_server_destroy(&server);
 }
 
 /* Who it is stands on the payload; libzmq 4.3.4 loses it on the route once it has polled.
@@ -120,7 +120,7 @@ static void door__gone_lets_nobody_through(void **state)
 static void door__marks_the_payload(void **state)
 {
     const struct consortium *c = *state;
-    struct link_server *server = server_of(c, HOSPITALS);
+    struct transport_server *server = server_of(c, HOSPITALS);
     void *context = zmq_ctx_new();
     void *member = knock(context, server->endpoint, c, c->hospitals[2]);
     char expected[2 * KEY_BYTES + 1];
@@ -140,7 +140,7 @@ static void door__marks_the_payload(void **state)
     zmq_msg_close(&payload);
     zmq_close(member);
     zmq_ctx_term(context);
-    link_server_destroy(&server);
+    transport_server_destroy(&server);
 }
 
 /* ---- questions as libzmq asks them, RFC 27 ---- */
@@ -209,7 +209,7 @@ static void door__answers_what_it_understands_and_no_more(void **state)
         {"1.0", DOMAIN, "CURVE", 1, 32, true, "400"},
     };
     const struct consortium *c = *state;
-    struct link_server *server = server_of(c, HOSPITALS);
+    struct transport_server *server = server_of(c, HOSPITALS);
     void *socket = zmq_socket(server->context, ZMQ_REQ);
     uint8_t key[300] = {0};
     assert_int_equal(zmq_connect(socket, DOOR), 0);
@@ -223,7 +223,7 @@ static void door__answers_what_it_understands_and_no_more(void **state)
             fail_msg("question %zu: %s %s", i, status, user);
     }
     zmq_close(socket);
-    link_server_destroy(&server);
+    transport_server_destroy(&server);
 }
 
 int main(void)

@@ -56,7 +56,7 @@ static struct view view_of(const char *text)
 /* One of every kind. */
 static size_t sample_notes(struct relay_note *notes)
 {
-    struct link_peer peer = {.route = {0, 1, 2, 3, 4}, .route_size = 5};
+    struct transport_peer peer = {.route = {0, 1, 2, 3, 4}, .route_size = 5};
     memset(keys, 0x5a, sizeof keys);
     memset(peer.curve, 0xa5, KEY_BYTES);
     const struct relay_note samples[] = {

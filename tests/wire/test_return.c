@@ -19,14 +19,14 @@
 #include "base/memory.h"
 #include "check.h"
 #include "consortium.h"
-#include "wire/link.h"
+#include "wire/transport.h"
 
 enum {
     DEADLINE_MS = 700,
     FAULT_MS = 2000,
     SLACK_MS = 3000, /* of a machine with other things to do */
     BACK_MS = 5000,
-    PATIENCE_MS = LINK_HANDSHAKE_MS + 2 * BACK_MS
+    PATIENCE_MS = TRANSPORT_HANDSHAKE_MS + 2 * BACK_MS
 };
 
 enum fault {
@@ -201,20 +201,20 @@ static void *serve_door(void *argument)
 static void *serve_truly(void *argument)
 {
     struct scene *scene = argument;
-    struct link_server *server = NULL;
-    struct link_peer peer;
+    struct transport_server *server = NULL;
+    struct transport_peer peer;
     struct bytes curves = {0}, frame = {0};
     char endpoint[64];
     bytes_append(&curves, scene->c->curves[0], KEY_BYTES);
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", scene->port);
     while (!scene->stop &&
-           link_server_new(endpoint, identity_curve_secret(scene->c->coordinator),
-                           &curves, &server) != ERR_OK)
+           transport_server_new(endpoint, identity_curve_secret(scene->c->coordinator),
+                                &curves, &server) != ERR_OK)
         poll(NULL, 0, 10);
     while (!scene->stop)
-        if (link_server_receive(server, 20, -1, &peer, &frame) == ERR_OK)
-            (void)link_server_send(server, &peer, codec_view(&frame));
-    link_server_destroy(&server);
+        if (transport_server_receive(server, 20, -1, &peer, &frame) == ERR_OK)
+            (void)transport_server_send(server, &peer, codec_view(&frame));
+    transport_server_destroy(&server);
     bytes_free(&curves);
     bytes_free(&frame);
     return NULL;
@@ -252,12 +252,13 @@ static void *(*server_of(enum fault fault))(void *)
  * ---------------------------------------------------------------------------------- */
 
 /* One question; whether it was answered, and by what it asked. */
-static bool ask(struct scene *scene, struct link_client *client, unsigned deadline_ms)
+static bool ask(struct scene *scene, struct transport_client *client,
+                unsigned deadline_ms)
 {
     struct bytes question = {0}, answer = {0};
     bytes_u64(&question, now_ms());
     uint64_t before = now_ms();
-    enum err result = link_client_ask(client, &question, deadline_ms, -1, &answer);
+    enum err result = transport_client_ask(client, &question, deadline_ms, -1, &answer);
     int took = (int)(now_ms() - before);
     bool same = result == ERR_OK && answer.size == question.size &&
                 memcmp(answer.data, question.data, answer.size) == 0;
@@ -272,7 +273,7 @@ static bool ask(struct scene *scene, struct link_client *client, unsigned deadli
     return same;
 }
 
-static void until_answered(struct scene *scene, struct link_client *client)
+static void until_answered(struct scene *scene, struct transport_client *client)
 {
     const uint64_t from = now_ms();
     while (!ask(scene, client, 1000) && now_ms() - from < BACK_MS + SLACK_MS)
@@ -280,7 +281,7 @@ static void until_answered(struct scene *scene, struct link_client *client)
     scene->back_ms = (int)(now_ms() - from);
 }
 
-static void suffer(struct scene *scene, struct link_client *client)
+static void suffer(struct scene *scene, struct transport_client *client)
 {
     pthread_t thread = begin(scene, server_of(scene->fault));
     const uint64_t until = now_ms() + FAULT_MS;
@@ -292,7 +293,7 @@ static void suffer(struct scene *scene, struct link_client *client)
 
 struct asked {
     struct scene *scene;
-    struct link_client *client;
+    struct transport_client *client;
     bool answered;
 };
 
@@ -304,7 +305,7 @@ static void *ask_patiently(void *argument)
 }
 
 /* The question is asked before the fault and answered after it, being sent once more. */
-static void suffer_within(struct scene *scene, struct link_client *client)
+static void suffer_within(struct scene *scene, struct transport_client *client)
 {
     struct asked asked = {.scene = scene, .client = client};
     pthread_t asking, thread = begin(scene, server_of(scene->fault));
@@ -322,11 +323,11 @@ static void suffer_within(struct scene *scene, struct link_client *client)
 static void *play(void *argument)
 {
     struct scene *scene = argument;
-    struct link_client *client;
+    struct transport_client *client;
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", scene->port);
-    if (link_client_new(endpoint, scene->c->fields.coordinator_curve,
-                        scene->c->hospitals[0], &client) != ERR_OK) {
+    if (transport_client_new(endpoint, scene->c->fields.coordinator_curve,
+                             scene->c->hospitals[0], &client) != ERR_OK) {
         fails(scene, "no client", 0);
         return NULL;
     }
@@ -344,7 +345,7 @@ static void *play(void *argument)
     end(scene, thread);
     if (scene->back_ms > BACK_MS)
         fails(scene, "back only after ms", scene->back_ms);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     return NULL;
 }
 

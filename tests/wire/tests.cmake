@@ -1,4 +1,4 @@
-# wire/link from the inside (the test includes the source), with connections that are cut, and with
+# wire/transport from the inside (the test includes the source), with connections that are cut, and with
 # a coordinator that is away, somewhere else, or somebody else.
 test_program(test_door wire/door SEES src/wire LINK floor_wire PkgConfig::ZMQ)
 test_program(test_cut wire/cut LINK floor_wire Threads::Threads)
@@ -25,30 +25,30 @@ sabotage(second_sum src/wire/quorum.c wire/quorum quorum__leaves_no_second_sum_o
   BY "s/if (!excludes_another(quorum))/if (0)/")
 sabotage(second_sum_planned src/wire/quorum.c wire/quorum quorum__leaves_no_second_sum_of_a_round
   BY "s/while (!excludes_another(&chosen))/while (0)/")
-sabotage(anybody_admitted src/wire/link.c wire/link link__carries_a_question_and_its_answer
+sabotage(anybody_admitted src/wire/transport.c wire/transport transport__carries_a_question_and_its_answer
   BY "s/bool known = contains.&door->allowed, key./bool known = true/") # by the self-test
-sabotage(anybody_admitted_untested src/wire/link.c wire/link link__lets_in_nobody_it_does_not_know
+sabotage(anybody_admitted_untested src/wire/transport.c wire/transport transport__lets_in_nobody_it_does_not_know
   BY "s/bool known = contains.&door->allowed, key./bool known = true/"
     "s/result = prove_refusal(fresh)/result = ERR_OK/")
-sabotage(struck_off_and_heard src/wire/link.c wire/link link__a_key_struck_off_is_not_heard_any_more
+sabotage(struck_off_and_heard src/wire/transport.c wire/transport transport__a_key_struck_off_is_not_heard_any_more
   BY "s/return door_admits(&server->door, peer->curve)/return true/")
-sabotage(multipart_accepted src/wire/link.c wire/link link__drops_what_is_not_one_frame_by_an_ordinary_route
+sabotage(multipart_accepted src/wire/transport.c wire/transport transport__drops_what_is_not_one_frame_by_an_ordinary_route
   BY "s/kept = !more && size >= 1/kept = size >= 1/")
-sabotage(any_route src/wire/link.c wire/link link__drops_what_is_not_one_frame_by_an_ordinary_route
+sabotage(any_route src/wire/transport.c wire/transport transport__drops_what_is_not_one_frame_by_an_ordinary_route
   BY "s/size != ROUTE_BYTES || data.0. != 0 || //"
     "s/memcpy(peer->route, data, size)/memcpy(peer->route, data, 5)/")
-sabotage(sessions_at_once src/wire/link.c wire/link link__bz6_one_key_has_one_session
+sabotage(sessions_at_once src/wire/transport.c wire/transport transport__bz6_one_key_has_one_session
   BY "s/memcmp(session->route, peer->route, ROUTE_BYTES) != 0/0/")
-sabotage(user_id_unread src/wire/link.c wire/door door__gone_lets_nobody_through INCLUDED
+sabotage(user_id_unread src/wire/transport.c wire/door door__gone_lets_nobody_through INCLUDED
   BY "s/ || !user ||$/ || (user \\&\\&/"
     "s/bytes_from_hex(user, peer->curve, KEY_BYTES) != ERR_OK)$/&)/"
     "s/return door_admits(&server->door, peer->curve)/return true/")
-sabotage(question_sent_once src/wire/link.c wire/cut cut__after_any_byte_the_question_is_answered
+sabotage(question_sent_once src/wire/transport.c wire/cut cut__after_any_byte_the_question_is_answered
   BY "s/waiting = is_connected(client->dealer)/waiting = true/")
 sabotage(prior_unsigned src/wire/envelope.c wire/chain chain__refuses_what_does_not_continue_it
   BY "s/if (identity_verify(key, tag, parts.object.data/if (0 \\&\\& identity_verify(key, tag, parts.object.data/")
-sabotage(deaf_for_good src/wire/link.c wire/return return__the_same_client_is_answered_again
-  BY "s/now_ms() - alone >= LINK_HANDSHAKE_MS/0/")
+sabotage(deaf_for_good src/wire/transport.c wire/return return__the_same_client_is_answered_again
+  BY "s/now_ms() - alone >= TRANSPORT_HANDSHAKE_MS/0/")
 sabotage(notes_of_any_size src/wire/relay.c wire/relay relay__takes_nothing_out_of_its_limits
   BY "s/if (size < 1 || size > RELAY_NOTE_MAX)/if (size < 1)/")
 sabotage(parts_of_any_size src/wire/relay.c wire/relay relay__takes_nothing_out_of_its_limits

@@ -1,4 +1,4 @@
-#include "wire/link.h"
+#include "wire/transport.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,8 +15,8 @@
 /* ---- a server that echoes, in a thread of its own ---- */
 
 struct echo {
-    struct link_server *server;
-    struct link_peer peer; /* of the last frame */
+    struct transport_server *server;
+    struct transport_peer peer; /* of the last frame */
     uint64_t frames;
     char endpoint[64];
     pthread_t thread;
@@ -29,13 +29,13 @@ static void *echo_run(void *argument)
     struct echo *echo = argument;
     struct bytes frame = {0};
     enum err result;
-    while ((result = link_server_receive(echo->server, 60000, echo->stop, &echo->peer,
-                                         &frame)) != ERR_INTERRUPTED) {
+    while ((result = transport_server_receive(echo->server, 60000, echo->stop,
+                                              &echo->peer, &frame)) != ERR_INTERRUPTED) {
         if (result != ERR_OK)
             continue;
         echo->frames++;
         if (!echo->silent)
-            link_server_send(echo->server, &echo->peer, codec_view(&frame));
+            transport_server_send(echo->server, &echo->peer, codec_view(&frame));
     }
     bytes_free(&frame);
     return NULL;
@@ -47,10 +47,10 @@ static void echo_start(struct echo *echo, const struct consortium *c,
     struct bytes curves = {0};
     *echo = (struct echo){.stop = eventfd(0, 0)};
     bytes_append(&curves, c->curves, allowed * KEY_BYTES);
-    assert_ok(link_server_new(endpoint, identity_curve_secret(c->coordinator), &curves,
-                              &echo->server));
+    assert_ok(transport_server_new(endpoint, identity_curve_secret(c->coordinator),
+                                   &curves, &echo->server));
     snprintf(echo->endpoint, sizeof echo->endpoint, "%s",
-             link_server_endpoint(echo->server));
+             transport_server_endpoint(echo->server));
     bytes_free(&curves);
 }
 
@@ -69,7 +69,7 @@ static void echo_halt(struct echo *echo)
 
 static void echo_end(struct echo *echo)
 {
-    link_server_destroy(&echo->server);
+    transport_server_destroy(&echo->server);
     assert_null(echo->server);
     close(echo->stop);
 }
@@ -110,7 +110,7 @@ static int tcp_connect(const char *endpoint)
 
 /* ---- the tests ---- */
 
-static void link__carries_a_question_and_its_answer(void **state)
+static void transport__carries_a_question_and_its_answer(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -118,41 +118,41 @@ static void link__carries_a_question_and_its_answer(void **state)
     assert_non_null(strstr(echo.endpoint, "tcp://127.0.0.1:"));
     assert_null(strchr(echo.endpoint, '*'));
     echo_go(&echo);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[2]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[2]);
     assert_ok(ask(client, "hello", 5000));
     assert_ok(ask(client, "hello again", 5000));
     struct bytes large = {0}, answer = {0};
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
         bytes_u8(&large, (uint8_t)(i * i));
-    assert_ok(link_client_ask(client, &large, 5000, -1, &answer));
+    assert_ok(transport_client_ask(client, &large, 5000, -1, &answer));
     assert_int_equal(answer.size, WIRE_FRAME_MAX);
     assert_memory_equal(answer.data, large.data, WIRE_FRAME_MAX);
     bytes_u8(&large, 0);
     assert_refused(ERR_RANGE, "1048577 bytes",
-                   link_client_ask(client, &large, 5000, -1, &answer));
+                   transport_client_ask(client, &large, 5000, -1, &answer));
     large.size = 0;
     assert_refused(ERR_RANGE, "0 bytes",
-                   link_client_ask(client, &large, 5000, -1, &answer));
+                   transport_client_ask(client, &large, 5000, -1, &answer));
     echo_halt(&echo);
     assert_int_equal(echo.frames, 3);
     assert_memory_equal(echo.peer.curve, c->curves[2], KEY_BYTES);
-    assert_int_equal(link_server_dropped(echo.server), 0);
+    assert_int_equal(transport_server_dropped(echo.server), 0);
     assert_refused(ERR_RANGE, "0 bytes",
-                   link_server_send(echo.server, &echo.peer, codec_view(&large)));
-    link_client_destroy(&client);
+                   transport_server_send(echo.server, &echo.peer, codec_view(&large)));
+    transport_client_destroy(&client);
     assert_null(client);
     /* the peer is gone now; that is nobody's fault */
-    assert_ok(link_server_send(echo.server, &echo.peer, codec_view(&answer)));
+    assert_ok(transport_server_send(echo.server, &echo.peer, codec_view(&answer)));
     bytes_free(&large);
     bytes_free(&answer);
     echo_end(&echo);
 }
 
-static void link__answers_go_to_who_asked(void **state)
+static void transport__answers_go_to_who_asked(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
-    struct link_client *clients[HOSPITALS];
+    struct transport_client *clients[HOSPITALS];
     char question[40];
     echo_start(&echo, c, ANY, HOSPITALS);
     echo_go(&echo);
@@ -164,81 +164,81 @@ static void link__answers_go_to_who_asked(void **state)
             assert_ok(ask(clients[i], question, 5000));
         }
     for (size_t i = 0; i < HOSPITALS; i++)
-        link_client_destroy(&clients[i]);
+        transport_client_destroy(&clients[i]);
     echo_halt(&echo);
     echo_end(&echo);
 }
 
-static void link__lets_in_nobody_it_does_not_know(void **state)
+static void transport__lets_in_nobody_it_does_not_know(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, 2);
     echo_go(&echo);
-    struct link_client *stranger = client_of(c, echo.endpoint, c->stranger);
-    struct link_client *not_yet = client_of(c, echo.endpoint, c->hospitals[2]);
+    struct transport_client *stranger = client_of(c, echo.endpoint, c->stranger);
+    struct transport_client *not_yet = client_of(c, echo.endpoint, c->hospitals[2]);
     struct rogue plain = rogue_new(c, &echo, NULL, NULL); /* no CURVE at all */
     zmq_send(plain.socket, "hello", 5, 0);
     assert_refused(ERR_GONE, "no connection", ask(stranger, "hello", 400));
     assert_non_null(strstr(err_hint_text(), "roster"));
     assert_int_equal(ask(not_yet, "hello", 400), ERR_GONE);
     assert_int_equal(rogue_hears(&plain, 200), -1);
-    struct link_client *known = client_of(c, echo.endpoint, c->hospitals[1]);
+    struct transport_client *known = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(known, "hello", 5000));
     /* admitted later, without a restart */
     struct bytes curves = {0};
     bytes_append(&curves, c->curves, 3 * KEY_BYTES);
-    link_server_allow(echo.server, &curves);
+    transport_server_allow(echo.server, &curves);
     assert_ok(ask(not_yet, "hello", 5000));
     assert_int_equal(ask(stranger, "hello", 400), ERR_GONE);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 2);
     bytes_free(&curves);
-    link_client_destroy(&stranger);
-    link_client_destroy(&not_yet);
-    link_client_destroy(&known);
+    transport_client_destroy(&stranger);
+    transport_client_destroy(&not_yet);
+    transport_client_destroy(&known);
     rogue_end(&plain);
     echo_end(&echo);
 }
 
-static void link__talks_to_the_pinned_server_only(void **state)
+static void transport__talks_to_the_pinned_server_only(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
-    struct link_client *client = NULL;
+    struct transport_client *client = NULL;
     uint8_t other[KEY_BYTES];
     echo_start(&echo, c, ANY, HOSPITALS);
     echo_go(&echo);
     identity_curve(c->stranger, other);
-    assert_ok(link_client_new(echo.endpoint, other, c->hospitals[0], &client));
+    assert_ok(transport_client_new(echo.endpoint, other, c->hospitals[0], &client));
     assert_int_equal(ask(client, "hello", 400), ERR_GONE);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 0);
     echo_end(&echo);
 }
 
-static void link__a_key_struck_off_is_not_heard_any_more(void **state)
+static void transport__a_key_struck_off_is_not_heard_any_more(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, 2);
     echo_go(&echo);
-    struct link_client *one = client_of(c, echo.endpoint, c->hospitals[0]);
-    struct link_client *other = client_of(c, echo.endpoint, c->hospitals[1]);
+    struct transport_client *one = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *other = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(one, "hello", 5000));
     assert_ok(ask(other, "hello", 5000));
     struct bytes curves = {0};
     bytes_append(&curves, c->curves[1], KEY_BYTES);
-    link_server_allow(echo.server, &curves);
+    transport_server_allow(echo.server, &curves);
     assert_int_equal(ask(one, "over the old connection", 300), ERR_GONE);
     assert_int_equal(ask(one, "over a new one", 300), ERR_GONE);
     assert_ok(ask(other, "hello", 5000));
     echo_halt(&echo);
-    assert_int_equal(link_server_dropped(echo.server), 1);
+    assert_int_equal(transport_server_dropped(echo.server), 1);
     assert_int_equal(echo.frames, 3);
     bytes_append(&curves, c->curves[0], KEY_BYTES);
-    link_server_allow(echo.server, &curves);
+    transport_server_allow(echo.server, &curves);
     echo_go(&echo); /* its stop descriptor is still readable: ends at once */
     pthread_join(echo.thread, NULL);
     uint64_t counted;
@@ -247,12 +247,12 @@ static void link__a_key_struck_off_is_not_heard_any_more(void **state)
     assert_ok(ask(one, "back again", 5000));
     echo_halt(&echo);
     bytes_free(&curves);
-    link_client_destroy(&one);
-    link_client_destroy(&other);
+    transport_client_destroy(&one);
+    transport_client_destroy(&other);
     echo_end(&echo);
 }
 
-static void link__drops_what_is_not_one_frame_by_an_ordinary_route(void **state)
+static void transport__drops_what_is_not_one_frame_by_an_ordinary_route(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -274,13 +274,13 @@ static void link__drops_what_is_not_one_frame_by_an_ordinary_route(void **state)
     assert_int_equal(rogue_hears(&rogue, 0), -1);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 1);
-    assert_int_equal(link_server_dropped(echo.server), 5);
+    assert_int_equal(transport_server_dropped(echo.server), 5);
     rogue_end(&rogue);
     rogue_end(&named);
     echo_end(&echo);
 }
 
-static void link__drops_what_is_too_large(void **state)
+static void transport__drops_what_is_too_large(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -292,32 +292,34 @@ static void link__drops_what_is_too_large(void **state)
     assert_int_equal(rogue_hears(&rogue, 400), -1);
     zmq_send(rogue.socket, large, WIRE_FRAME_MAX, 0); /* the connection is a new one */
     assert_true(rogue_hears(&rogue, 5000) > 0);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "hello", 5000));
     echo_halt(&echo);
     assert_int_equal(echo.frames, 2);
-    assert_int_equal(link_server_dropped(echo.server), 0); /* never taken in, in fact */
+    assert_int_equal(transport_server_dropped(echo.server),
+                     0); /* never taken in, in fact */
     mem_free(large);
     rogue_end(&rogue);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     echo_end(&echo);
 }
 
-static void link__deadlines_are_kept(void **state)
+static void transport__deadlines_are_kept(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, HOSPITALS);
-    struct link_peer peer;
+    struct transport_peer peer;
     struct bytes frame = {0};
     uint64_t before = now_ms();
     assert_refused(ERR_GONE, "no node said anything for 200 ms",
-                   link_server_receive(echo.server, 200, -1, &peer, &frame));
+                   transport_server_receive(echo.server, 200, -1, &peer, &frame));
     assert_in_range(now_ms() - before, 200, 2000);
-    assert_int_equal(link_server_receive(echo.server, 0, -1, &peer, &frame), ERR_GONE);
+    assert_int_equal(transport_server_receive(echo.server, 0, -1, &peer, &frame),
+                     ERR_GONE);
     echo.silent = true;
     echo_go(&echo);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     before = now_ms();
     assert_int_equal(ask(client, "hello", 1500), ERR_GONE);
     assert_in_range(now_ms() - before, 1500, 4000);
@@ -326,18 +328,18 @@ static void link__deadlines_are_kept(void **state)
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "%s", echo.endpoint);
     echo_end(&echo);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     snprintf(echo.endpoint, sizeof echo.endpoint, "%s", endpoint);
     client = client_of(c, echo.endpoint, c->hospitals[0]); /* nobody listens there now */
     before = now_ms();
     assert_refused(ERR_GONE, "no connection", ask(client, "hello", 300));
     assert_in_range(now_ms() - before, 300, 2000);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     bytes_free(&frame);
 }
 
 /* Bad frames one after the other do not stretch a wait. */
-static void link__a_flood_of_bad_frames_ends_with_the_deadline(void **state)
+static void transport__a_flood_of_bad_frames_ends_with_the_deadline(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -345,38 +347,39 @@ static void link__a_flood_of_bad_frames_ends_with_the_deadline(void **state)
     struct rogue rogue = rogue_new(c, &echo, c->hospitals[0], NULL);
     for (int i = 0; i < 1000; i++)
         zmq_send(rogue.socket, "", 0, ZMQ_DONTWAIT);
-    struct link_peer peer;
+    struct transport_peer peer;
     struct bytes frame = {0};
     uint64_t before = now_ms();
-    assert_int_equal(link_server_receive(echo.server, 300, -1, &peer, &frame), ERR_GONE);
+    assert_int_equal(transport_server_receive(echo.server, 300, -1, &peer, &frame),
+                     ERR_GONE);
     assert_in_range(now_ms() - before, 300, 2000);
-    assert_true(link_server_dropped(echo.server) > 0);
+    assert_true(transport_server_dropped(echo.server) > 0);
     rogue_end(&rogue);
     echo_end(&echo);
 }
 
-static void link__a_late_answer_is_never_the_next_ones(void **state)
+static void transport__a_late_answer_is_never_the_next_ones(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, HOSPITALS);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     assert_int_equal(ask(client, "first", 1500), ERR_GONE); /* taken in, not answered */
-    struct link_peer late;
+    struct transport_peer late;
     struct bytes first = {0};
-    assert_ok(link_server_receive(echo.server, 5000, -1, &late, &first));
+    assert_ok(transport_server_receive(echo.server, 5000, -1, &late, &first));
     assert_memory_equal(first.data, "first", 5);
     for (int i = 0; i < 3; i++)
-        assert_ok(link_server_send(echo.server, &late, codec_view(&first)));
+        assert_ok(transport_server_send(echo.server, &late, codec_view(&first)));
     echo_go(&echo);
     assert_ok(ask(client, "second", 5000));
     echo_halt(&echo);
     bytes_free(&first);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     echo_end(&echo);
 }
 
-static void link__a_server_that_comes_back_is_found_again(void **state)
+static void transport__a_server_that_comes_back_is_found_again(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -384,8 +387,8 @@ static void link__a_server_that_comes_back_is_found_again(void **state)
     echo_start(&echo, c, ANY, HOSPITALS);
     snprintf(endpoint, sizeof endpoint, "%s", echo.endpoint);
     echo_go(&echo);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
-    struct link_client *patient = client_of(c, echo.endpoint, c->hospitals[1]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *patient = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "before", 5000));
     assert_ok(ask(patient, "before", 5000));
     echo_halt(&echo);
@@ -396,32 +399,32 @@ static void link__a_server_that_comes_back_is_found_again(void **state)
     assert_ok(ask(client, "after", 8000));
     assert_ok(ask(patient, "after", 8000)); /* its own connection, made anew */
     echo_halt(&echo);
-    link_client_destroy(&client);
-    link_client_destroy(&patient);
+    transport_client_destroy(&client);
+    transport_client_destroy(&patient);
     echo_end(&echo);
 }
 
-static void link__a_descriptor_ends_a_wait(void **state)
+static void transport__a_descriptor_ends_a_wait(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
-    struct link_peer peer;
+    struct transport_peer peer;
     struct bytes frame = text_frame("hello"), answer = {0};
     int wake = eventfd(1, 0);
     echo_start(&echo, c, ANY, HOSPITALS);
     uint64_t before = now_ms();
-    assert_int_equal(link_server_receive(echo.server, 5000, wake, &peer, &frame),
+    assert_int_equal(transport_server_receive(echo.server, 5000, wake, &peer, &frame),
                      ERR_INTERRUPTED);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
-    assert_int_equal(link_client_ask(client, &frame, 5000, wake, &answer),
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    assert_int_equal(transport_client_ask(client, &frame, 5000, wake, &answer),
                      ERR_INTERRUPTED);
     assert_true(now_ms() - before < 3000);
     uint64_t counted;
     assert_int_equal(read(wake, &counted, sizeof counted), sizeof counted);
     echo_go(&echo);
-    assert_ok(link_client_ask(client, &frame, 5000, wake, &answer));
+    assert_ok(transport_client_ask(client, &frame, 5000, wake, &answer));
     echo_halt(&echo);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     bytes_free(&frame);
     bytes_free(&answer);
     close(wake);
@@ -430,7 +433,7 @@ static void link__a_descriptor_ends_a_wait(void **state)
 
 /* Half of them say nothing, half begin a greeting, a byte at a time or with garbage. All
  * are shown out when the time for a handshake is over. */
-static void link__idle_and_slow_strangers_are_shown_out(void **state)
+static void transport__idle_and_slow_strangers_are_shown_out(void **state)
 {
     enum { STRANGERS = 100 };
     const struct consortium *c = *state;
@@ -446,11 +449,11 @@ static void link__idle_and_slow_strangers_are_shown_out(void **state)
         if (i % 4 == 3)
             assert_int_equal(write(strangers[i], "GET / HTTP/1.1\r\n\r\n", 18), 18);
     }
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     for (int i = 0; i < 20; i++)
         assert_ok(ask(client, "hello", 5000));
     int open = STRANGERS;
-    while (open > 0 && now_ms() - before < LINK_HANDSHAKE_MS + 10000) {
+    while (open > 0 && now_ms() - before < TRANSPORT_HANDSHAKE_MS + 10000) {
         open = 0;
         for (int i = 0; i < STRANGERS; i++) {
             char data[128];
@@ -464,10 +467,10 @@ static void link__idle_and_slow_strangers_are_shown_out(void **state)
         poll(NULL, 0, 100);
     }
     assert_int_equal(open, 0);
-    assert_true(now_ms() - before >= LINK_HANDSHAKE_MS - 500);
+    assert_true(now_ms() - before >= TRANSPORT_HANDSHAKE_MS - 500);
     for (int i = 0; i < STRANGERS; i++)
         close(strangers[i]);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     echo_halt(&echo);
     echo_end(&echo);
 }
@@ -480,7 +483,7 @@ static size_t held(void)
 }
 
 /* A member that asks and asks and never reads loses its answers and costs little. */
-static void link__a_peer_that_does_not_read_costs_little(void **state)
+static void transport__a_peer_that_does_not_read_costs_little(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -491,58 +494,59 @@ static void link__a_peer_that_does_not_read_costs_little(void **state)
     zmq_disconnect(rogue.socket, echo.endpoint);
     zmq_connect(rogue.socket, echo.endpoint);
     zmq_send(rogue.socket, "hello", 5, 0);
-    struct link_peer peer;
+    struct transport_peer peer;
     struct bytes frame = {0}, large = {0};
-    assert_ok(link_server_receive(echo.server, 5000, -1, &peer, &frame));
+    assert_ok(transport_server_receive(echo.server, 5000, -1, &peer, &frame));
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
         bytes_u8(&large, (uint8_t)i);
     size_t before = held();
     for (int i = 0; i < 200; i++) {
-        assert_ok(link_server_send(echo.server, &peer, codec_view(&large)));
+        assert_ok(transport_server_send(echo.server, &peer, codec_view(&large)));
         if (i % 20 == 0)
             poll(NULL, 0, 5);
     }
     assert_true(held() <= before + 10 * WIRE_FRAME_MAX); /* 200 MiB were offered */
     echo_go(&echo);
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[1]);
     assert_ok(ask(client, "hello", 5000));
     echo_halt(&echo);
     bytes_free(&frame);
     bytes_free(&large);
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     rogue_end(&rogue);
     echo_end(&echo);
 }
 
-static void link__says_which_address_it_cannot_use(void **state)
+static void transport__says_which_address_it_cannot_use(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     struct bytes none = {0};
-    struct link_server *server = NULL;
-    struct link_client *client = NULL;
+    struct transport_server *server = NULL;
+    struct transport_client *client = NULL;
     echo_start(&echo, c, ANY, 0);
     assert_refused(ERR_GONE, echo.endpoint,
-                   link_server_new(echo.endpoint, identity_curve_secret(c->coordinator),
-                                   &none, &server));
+                   transport_server_new(echo.endpoint,
+                                        identity_curve_secret(c->coordinator), &none,
+                                        &server));
     assert_refused(ERR_GONE, "cannot be bound",
-                   link_server_new("tcp://192.0.2.1:7400",
-                                   identity_curve_secret(c->coordinator), &none,
-                                   &server));
+                   transport_server_new("tcp://192.0.2.1:7400",
+                                        identity_curve_secret(c->coordinator), &none,
+                                        &server));
     assert_refused(ERR_RANGE, "ipc:///tmp/x:1",
-                   link_server_new("ipc:///tmp/x:1",
-                                   identity_curve_secret(c->coordinator), &none,
-                                   &server));
+                   transport_server_new("ipc:///tmp/x:1",
+                                        identity_curve_secret(c->coordinator), &none,
+                                        &server));
     assert_refused(ERR_RANGE, "inproc://x:1",
-                   link_client_new("inproc://x:1", c->fields.coordinator_curve,
-                                   c->hospitals[0], &client));
+                   transport_client_new("inproc://x:1", c->fields.coordinator_curve,
+                                        c->hospitals[0], &client));
     assert_refused(ERR_RANGE, "port",
-                   link_client_new("tcp://127.0.0.1:*", c->fields.coordinator_curve,
-                                   c->hospitals[0], &client));
+                   transport_client_new("tcp://127.0.0.1:*", c->fields.coordinator_curve,
+                                        c->hospitals[0], &client));
     assert_null(server);
     assert_null(client);
-    link_server_destroy(&server);
-    link_client_destroy(&client);
+    transport_server_destroy(&server);
+    transport_client_destroy(&client);
     echo_end(&echo);
 }
 
@@ -635,7 +639,7 @@ static bool hear_out(int fd, uint64_t until, struct bytes *heard)
 /* The server offers CURVE and nothing else, closes what is not it within the time for a
  * handshake, and hands nothing of it on: no body is ever looked at. These are 24 cases;
  * exchange__bz5_refuses_before_it_reads_a_body has 12 of messages. */
-static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
+static void transport__bz5_no_other_mechanism_or_version_is_spoken(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
@@ -643,7 +647,7 @@ static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
     uint8_t said[600];
     echo_start(&echo, c, ANY, HOSPITALS);
     echo_go(&echo);
-    uint64_t until = now_ms() + LINK_HANDSHAKE_MS + 10000;
+    uint64_t until = now_ms() + TRANSPORT_HANDSHAKE_MS + 10000;
     for (size_t i = 0; i < DOWNGRADES; i++) {
         fds[i] = tcp_connect(echo.endpoint);
         size_t size = spell(downgrades[i].says, said);
@@ -660,12 +664,12 @@ static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
         close(fds[i]);
         bytes_free(&heard);
     }
-    struct link_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
+    struct transport_client *client = client_of(c, echo.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "hello", 5000));
-    link_client_destroy(&client);
+    transport_client_destroy(&client);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 1);
-    assert_int_equal(link_server_dropped(echo.server), 0);
+    assert_int_equal(transport_server_dropped(echo.server), 0);
     echo_end(&echo);
 }
 
@@ -674,25 +678,25 @@ static void link__bz5_no_other_mechanism_or_version_is_spoken(void **state)
 /* Two connections of one key, and the questions that came over them. */
 struct rivals {
     struct rogue old, new;
-    struct link_peer old_peer, new_peer;
+    struct transport_peer old_peer, new_peer;
 };
 
 static void rivals_ask(struct echo *echo, struct rogue *rogue, const char *question,
-                       struct link_peer *peer)
+                       struct transport_peer *peer)
 {
     struct bytes frame = {0};
     zmq_send(rogue->socket, question, strlen(question), 0);
-    assert_ok(link_server_receive(echo->server, 5000, -1, peer, &frame));
+    assert_ok(transport_server_receive(echo->server, 5000, -1, peer, &frame));
     assert_int_equal(frame.size, strlen(question));
     assert_memory_equal(frame.data, question, frame.size);
     bytes_free(&frame);
 }
 
-static void rivals_answer(struct echo *echo, const struct link_peer *peer,
+static void rivals_answer(struct echo *echo, const struct transport_peer *peer,
                           const char *answer)
 {
-    assert_ok(link_server_send(echo->server, peer,
-                               (struct view){(const uint8_t *)answer, strlen(answer)}));
+    assert_ok(transport_server_send(
+        echo->server, peer, (struct view){(const uint8_t *)answer, strlen(answer)}));
 }
 
 static void rivals_begin(struct rivals *rivals, struct echo *echo,
@@ -714,7 +718,7 @@ static void rivals_end(struct rivals *rivals, struct echo *echo)
 }
 
 /* Of two connections with one key the one that asked last has the session: six cases. */
-static void link__bz6_one_key_has_one_session(void **state)
+static void transport__bz6_one_key_has_one_session(void **state)
 {
     const struct consortium *c = *state;
     struct rivals r;
@@ -731,7 +735,7 @@ static void link__bz6_one_key_has_one_session(void **state)
     assert_int_equal(rogue_hears(&r.new, 200), -1);
     for (int i = 0; i < 50; i++) { /* 4: in turn, each its own */
         struct rogue *who = i % 2 ? &r.old : &r.new, *other = i % 2 ? &r.new : &r.old;
-        struct link_peer peer;
+        struct transport_peer peer;
         char question[20] = "0123456789012345678";
         question[1 + i % 15] = '\0';
         rivals_ask(&echo, who, question, &peer);
@@ -747,9 +751,9 @@ static void link__bz6_one_key_has_one_session(void **state)
     assert_int_equal(rogue_hears(&r.new, 5000), 6);
     struct bytes curves = {0}; /* 6: struck off and taken in again it has to ask first */
     bytes_append(&curves, c->curves[1], KEY_BYTES);
-    link_server_allow(echo.server, &curves);
+    transport_server_allow(echo.server, &curves);
     bytes_append(&curves, c->curves[0], KEY_BYTES);
-    link_server_allow(echo.server, &curves);
+    transport_server_allow(echo.server, &curves);
     rivals_answer(&echo, &r.new_peer, "late");
     assert_int_equal(rogue_hears(&r.new, 200), -1);
     rivals_ask(&echo, &r.new, "back", &r.new_peer);
@@ -761,11 +765,11 @@ static void link__bz6_one_key_has_one_session(void **state)
 
 /* A route is the server's to give: five ways to take one. Nobody is heard by a route of
  * another form, and nobody's answers go to another key. */
-static void link__bz6_no_route_can_be_squatted(void **state)
+static void transport__bz6_no_route_can_be_squatted(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
-    struct link_peer peer, other;
+    struct transport_peer peer, other;
     struct bytes frame = {0};
     echo_start(&echo, c, ANY, HOSPITALS);
     struct rogue honest = rogue_new(c, &echo, c->hospitals[0], NULL);
@@ -781,14 +785,15 @@ static void link__bz6_no_route_can_be_squatted(void **state)
     enum { SQUATTERS = sizeof squatters / sizeof *squatters };
     for (size_t i = 0; i < SQUATTERS; i++)
         zmq_send(squatters[i].socket, "mine", 4, 0);
-    assert_int_equal(link_server_receive(echo.server, 1000, -1, &other, &frame),
+    assert_int_equal(transport_server_receive(echo.server, 1000, -1, &other, &frame),
                      ERR_GONE);
     rivals_answer(&echo, &peer, "answer");
     assert_int_equal(rogue_hears(&honest, 5000), 6);
     for (size_t i = 0; i < SQUATTERS; i++)
         assert_int_equal(rogue_hears(&squatters[i], 50), -1);
-    assert_int_equal(link_server_dropped(echo.server), 3); /* two were never let in */
-    rogue_end(&honest); /* and now the guess has the route for itself */
+    assert_int_equal(transport_server_dropped(echo.server),
+                     3); /* two were never let in */
+    rogue_end(&honest);  /* and now the guess has the route for itself */
     rogue_end(&squatters[4]);
     squatters[4] = rogue_at(c, echo.endpoint, c->hospitals[4], peer.route, 5);
     rivals_ask(&echo, &squatters[4], "mine", &other);
@@ -805,26 +810,26 @@ static void link__bz6_no_route_can_be_squatted(void **state)
 
 /* ---- many nodes in one process ---- */
 
-static struct link_crowd *crowd_of(const struct consortium *c, const struct echo *echo,
-                                   size_t members)
+static struct transport_crowd *crowd_of(const struct consortium *c,
+                                        const struct echo *echo, size_t members)
 {
-    struct link_crowd *crowd = NULL;
+    struct transport_crowd *crowd = NULL;
     size_t member;
-    assert_ok(
-        link_crowd_new(echo->endpoint, c->fields.coordinator_curve, members, &crowd));
+    assert_ok(transport_crowd_new(echo->endpoint, c->fields.coordinator_curve, members,
+                                  &crowd));
     for (size_t i = 0; i < members; i++) {
-        assert_ok(link_crowd_join(crowd, c->hospitals[i], &member));
+        assert_ok(transport_crowd_join(crowd, c->hospitals[i], &member));
         assert_int_equal(member, i);
     }
     return crowd;
 }
 
 /* Whose answer comes next, and that it is what this member asked. */
-static size_t crowd_hears(struct link_crowd *crowd, unsigned timeout_ms)
+static size_t crowd_hears(struct transport_crowd *crowd, unsigned timeout_ms)
 {
     struct bytes answer = {0};
     size_t member = SIZE_MAX;
-    if (link_crowd_receive(crowd, timeout_ms, &member, &answer) == ERR_OK) {
+    if (transport_crowd_receive(crowd, timeout_ms, &member, &answer) == ERR_OK) {
         char expected[32];
         snprintf(expected, sizeof expected, "I am %zu", member);
         assert_int_equal(answer.size, strlen(expected));
@@ -837,22 +842,22 @@ static size_t crowd_hears(struct link_crowd *crowd, unsigned timeout_ms)
     return member;
 }
 
-static void crowd_asks(struct link_crowd *crowd, size_t member)
+static void crowd_asks(struct transport_crowd *crowd, size_t member)
 {
     char question[32];
     snprintf(question, sizeof question, "I am %zu", member);
     struct bytes frame = text_frame(question);
-    assert_ok(link_crowd_send(crowd, member, &frame));
+    assert_ok(transport_crowd_send(crowd, member, &frame));
     bytes_free(&frame);
 }
 
-static void link__a_crowd_gets_each_its_own_answers(void **state)
+static void transport__a_crowd_gets_each_its_own_answers(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, HOSPITALS);
     echo_go(&echo);
-    struct link_crowd *crowd = crowd_of(c, &echo, HOSPITALS);
+    struct transport_crowd *crowd = crowd_of(c, &echo, HOSPITALS);
     for (int round = 0; round < 20; round++) {
         bool heard[HOSPITALS] = {0};
         for (size_t i = 0; i < HOSPITALS; i++)
@@ -865,24 +870,25 @@ static void link__a_crowd_gets_each_its_own_answers(void **state)
     }
     assert_int_equal(crowd_hears(crowd, 0), SIZE_MAX);
     size_t member;
-    assert_refused(ERR_RANGE, "no more", link_crowd_join(crowd, c->stranger, &member));
+    assert_refused(ERR_RANGE, "no more",
+                   transport_crowd_join(crowd, c->stranger, &member));
     struct bytes none = {0};
-    assert_refused(ERR_RANGE, "0 bytes", link_crowd_send(crowd, 0, &none));
-    link_crowd_destroy(&crowd);
+    assert_refused(ERR_RANGE, "0 bytes", transport_crowd_send(crowd, 0, &none));
+    transport_crowd_destroy(&crowd);
     assert_null(crowd);
-    link_crowd_destroy(&crowd);
+    transport_crowd_destroy(&crowd);
     echo_halt(&echo);
     echo_end(&echo);
 }
 
 /* One whom the server does not know hears nothing, and the others all the same. */
-static void link__a_crowd_does_not_wait_for_one_member(void **state)
+static void transport__a_crowd_does_not_wait_for_one_member(void **state)
 {
     const struct consortium *c = *state;
     struct echo echo;
     echo_start(&echo, c, ANY, 2);
     echo_go(&echo);
-    struct link_crowd *crowd = crowd_of(c, &echo, 3); /* the third is not allowed */
+    struct transport_crowd *crowd = crowd_of(c, &echo, 3); /* the third is not allowed */
     for (size_t i = 0; i < 3; i++)
         crowd_asks(crowd, i);
     size_t first = crowd_hears(crowd, 5000), second = crowd_hears(crowd, 5000);
@@ -892,12 +898,12 @@ static void link__a_crowd_does_not_wait_for_one_member(void **state)
     assert_in_range(now_ms() - before, 300, 2000);
     struct bytes frame = text_frame("nobody listens");
     for (int i = 0; i < 2; i++)
-        (void)link_crowd_send(crowd, 2, &frame);
-    assert_refused(ERR_GONE, "node 2", link_crowd_send(crowd, 2, &frame));
+        (void)transport_crowd_send(crowd, 2, &frame);
+    assert_refused(ERR_GONE, "node 2", transport_crowd_send(crowd, 2, &frame));
     crowd_asks(crowd, 0);
     assert_int_equal(crowd_hears(crowd, 5000), 0);
     bytes_free(&frame);
-    link_crowd_destroy(&crowd);
+    transport_crowd_destroy(&crowd);
     echo_halt(&echo);
     assert_int_equal(echo.frames, 3);
     echo_end(&echo);
@@ -906,26 +912,26 @@ static void link__a_crowd_does_not_wait_for_one_member(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_WITH_CONSORTIUM(link__carries_a_question_and_its_answer),
-        TEST_WITH_CONSORTIUM(link__answers_go_to_who_asked),
-        TEST_WITH_CONSORTIUM(link__lets_in_nobody_it_does_not_know),
-        TEST_WITH_CONSORTIUM(link__talks_to_the_pinned_server_only),
-        TEST_WITH_CONSORTIUM(link__a_key_struck_off_is_not_heard_any_more),
-        TEST_WITH_CONSORTIUM(link__drops_what_is_not_one_frame_by_an_ordinary_route),
-        TEST_WITH_CONSORTIUM(link__drops_what_is_too_large),
-        TEST_WITH_CONSORTIUM(link__deadlines_are_kept),
-        TEST_WITH_CONSORTIUM(link__a_flood_of_bad_frames_ends_with_the_deadline),
-        TEST_WITH_CONSORTIUM(link__a_late_answer_is_never_the_next_ones),
-        TEST_WITH_CONSORTIUM(link__a_server_that_comes_back_is_found_again),
-        TEST_WITH_CONSORTIUM(link__a_descriptor_ends_a_wait),
-        TEST_WITH_CONSORTIUM(link__idle_and_slow_strangers_are_shown_out),
-        TEST_WITH_CONSORTIUM(link__a_peer_that_does_not_read_costs_little),
-        TEST_WITH_CONSORTIUM(link__says_which_address_it_cannot_use),
-        TEST_WITH_CONSORTIUM(link__bz5_no_other_mechanism_or_version_is_spoken),
-        TEST_WITH_CONSORTIUM(link__bz6_one_key_has_one_session),
-        TEST_WITH_CONSORTIUM(link__bz6_no_route_can_be_squatted),
-        TEST_WITH_CONSORTIUM(link__a_crowd_gets_each_its_own_answers),
-        TEST_WITH_CONSORTIUM(link__a_crowd_does_not_wait_for_one_member),
+        TEST_WITH_CONSORTIUM(transport__carries_a_question_and_its_answer),
+        TEST_WITH_CONSORTIUM(transport__answers_go_to_who_asked),
+        TEST_WITH_CONSORTIUM(transport__lets_in_nobody_it_does_not_know),
+        TEST_WITH_CONSORTIUM(transport__talks_to_the_pinned_server_only),
+        TEST_WITH_CONSORTIUM(transport__a_key_struck_off_is_not_heard_any_more),
+        TEST_WITH_CONSORTIUM(transport__drops_what_is_not_one_frame_by_an_ordinary_route),
+        TEST_WITH_CONSORTIUM(transport__drops_what_is_too_large),
+        TEST_WITH_CONSORTIUM(transport__deadlines_are_kept),
+        TEST_WITH_CONSORTIUM(transport__a_flood_of_bad_frames_ends_with_the_deadline),
+        TEST_WITH_CONSORTIUM(transport__a_late_answer_is_never_the_next_ones),
+        TEST_WITH_CONSORTIUM(transport__a_server_that_comes_back_is_found_again),
+        TEST_WITH_CONSORTIUM(transport__a_descriptor_ends_a_wait),
+        TEST_WITH_CONSORTIUM(transport__idle_and_slow_strangers_are_shown_out),
+        TEST_WITH_CONSORTIUM(transport__a_peer_that_does_not_read_costs_little),
+        TEST_WITH_CONSORTIUM(transport__says_which_address_it_cannot_use),
+        TEST_WITH_CONSORTIUM(transport__bz5_no_other_mechanism_or_version_is_spoken),
+        TEST_WITH_CONSORTIUM(transport__bz6_one_key_has_one_session),
+        TEST_WITH_CONSORTIUM(transport__bz6_no_route_can_be_squatted),
+        TEST_WITH_CONSORTIUM(transport__a_crowd_gets_each_its_own_answers),
+        TEST_WITH_CONSORTIUM(transport__a_crowd_does_not_wait_for_one_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

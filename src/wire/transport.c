@@ -1,4 +1,4 @@
-#include "wire/link.h"
+#include "wire/transport.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,8 +23,10 @@
 #define LINGER_MS 200  /* for last answers when a server closes */
 #define SOCKETS_MAX 16 /* more than a server or a client opens */
 #define RECONNECT_MS 200
-#define LOOK_MS 100   /* less, so that a lost connection is noticed before there is another */
-#define ROUTE_BYTES 5 /* of the routes libzmq gives, after a zero: a peer has to guess them */
+#define LOOK_MS                                                                          \
+    100 /* less, so that a lost connection is noticed before there is another */
+#define ROUTE_BYTES                                                                      \
+    5 /* of the routes libzmq gives, after a zero: a peer has to guess them */
 
 static uint64_t now_ms(void)
 {
@@ -227,7 +229,7 @@ static bool set_common(void *socket)
         {ZMQ_IPV6, 1},
         {ZMQ_SNDHWM, 2},
         {ZMQ_RCVHWM, 2},
-        {ZMQ_HANDSHAKE_IVL, LINK_HANDSHAKE_MS},
+        {ZMQ_HANDSHAKE_IVL, TRANSPORT_HANDSHAKE_MS},
         {ZMQ_HEARTBEAT_IVL, 5000},
         {ZMQ_HEARTBEAT_TIMEOUT, 15000},
         {ZMQ_HEARTBEAT_TTL, 20000},
@@ -302,13 +304,13 @@ struct session {
     uint8_t curve[KEY_BYTES], route[ROUTE_BYTES];
 };
 
-struct link_server {
+struct transport_server {
     void *context, *router;
     uint8_t key[KEY_BYTES]; /* its CURVE key, public */
     struct door door;
     char *endpoint;
     uint64_t dropped;
-    struct session sessions[LINK_CONNECTIONS_MAX]; /* of allowed keys alone */
+    struct session sessions[TRANSPORT_CONNECTIONS_MAX]; /* of allowed keys alone */
     size_t session_count;
     atomic_size_t queued; /* bytes of answers that libzmq holds */
 };
@@ -334,10 +336,11 @@ static enum err derive_key(const uint8_t secret[KEY_BYTES], uint8_t key[KEY_BYTE
     return done ? ERR_OK : refused_by_library("the coordinator's key");
 }
 
-static enum err open_router(struct link_server *server, const uint8_t secret[KEY_BYTES])
+static enum err open_router(struct transport_server *server,
+                            const uint8_t secret[KEY_BYTES])
 {
     static const struct option options[] = {{ZMQ_LINGER, LINGER_MS},
-                                            {ZMQ_BACKLOG, LINK_CONNECTIONS_MAX},
+                                            {ZMQ_BACKLOG, TRANSPORT_CONNECTIONS_MAX},
                                             {ZMQ_CURVE_SERVER, 1}};
     server->router = zmq_socket(server->context, ZMQ_ROUTER);
     if (!server->router || !set_common(server->router) ||
@@ -350,7 +353,7 @@ static enum err open_router(struct link_server *server, const uint8_t secret[KEY
 
 /* A client whose fresh key nobody allowed, connected to `endpoint`, having said
  * something. */
-static enum err open_intruder(struct link_server *server, const char *endpoint,
+static enum err open_intruder(struct transport_server *server, const char *endpoint,
                               void **intruder)
 {
     char public_key[41], secret_key[41];
@@ -376,7 +379,7 @@ static enum err open_intruder(struct link_server *server, const char *endpoint,
 
 /* The doorkeeper must have been asked about the intruder, and nothing may come through.
  */
-static enum err watch_intruder(struct link_server *server)
+static enum err watch_intruder(struct transport_server *server)
 {
     uint64_t until = now_ms() + PROVE_MS;
     while (!door_has_refused(&server->door)) {
@@ -397,7 +400,7 @@ static enum err watch_intruder(struct link_server *server)
 }
 
 /* On a port of its own, so that the real one opens only after it. */
-static enum err prove_refusal(struct link_server *server)
+static enum err prove_refusal(struct transport_server *server)
 {
     char endpoint[ENDPOINT_TEXT_MAX];
     size_t size = sizeof endpoint;
@@ -416,7 +419,7 @@ static enum err prove_refusal(struct link_server *server)
 }
 
 /* The host as it was given, the port as it came out. */
-static enum err bind_router(struct link_server *server, const char *endpoint)
+static enum err bind_router(struct transport_server *server, const char *endpoint)
 {
     char bound[ENDPOINT_TEXT_MAX];
     size_t size = sizeof bound;
@@ -428,13 +431,14 @@ static enum err bind_router(struct link_server *server, const char *endpoint)
     return ERR_OK;
 }
 
-enum err link_server_new(const char *endpoint, const uint8_t secret[KEY_BYTES],
-                         const struct bytes *curves, struct link_server **server)
+enum err transport_server_new(const char *endpoint, const uint8_t secret[KEY_BYTES],
+                              const struct bytes *curves,
+                              struct transport_server **server)
 {
     if (endpoint_check(endpoint, true) != ERR_OK)
         return err_code();
-    raise_descriptors(LINK_DESCRIPTORS_MAX);
-    struct link_server *fresh = mem_new(1, sizeof *fresh);
+    raise_descriptors(TRANSPORT_DESCRIPTORS_MAX);
+    struct transport_server *fresh = mem_new(1, sizeof *fresh);
     enum err result = new_context(SOCKETS_MAX, &fresh->context);
     if (result == ERR_OK)
         result = derive_key(secret, fresh->key);
@@ -451,12 +455,12 @@ enum err link_server_new(const char *endpoint, const uint8_t secret[KEY_BYTES],
     if (result == ERR_OK)
         *server = fresh;
     else
-        link_server_destroy(&fresh);
+        transport_server_destroy(&fresh);
     return result;
 }
 
 /* The router goes first: its doorkeeper must not leave before it. */
-void link_server_destroy(struct link_server **server)
+void transport_server_destroy(struct transport_server **server)
 {
     if (!*server)
         return;
@@ -469,12 +473,12 @@ void link_server_destroy(struct link_server **server)
     *server = NULL;
 }
 
-const char *link_server_endpoint(const struct link_server *server)
+const char *transport_server_endpoint(const struct transport_server *server)
 {
     return server->endpoint;
 }
 
-void link_server_allow(struct link_server *server, const struct bytes *curves)
+void transport_server_allow(struct transport_server *server, const struct bytes *curves)
 {
     size_t kept = 0;
     door_allow(&server->door, curves);
@@ -484,17 +488,17 @@ void link_server_allow(struct link_server *server, const struct bytes *curves)
     server->session_count = kept;
 }
 
-uint64_t link_server_dropped(const struct link_server *server)
+uint64_t transport_server_dropped(const struct transport_server *server)
 {
     return server->dropped;
 }
 
-size_t link_server_queued(const struct link_server *server)
+size_t transport_server_queued(const struct transport_server *server)
 {
     return atomic_load(&server->queued);
 }
 
-static struct session *session_of(struct link_server *server,
+static struct session *session_of(struct transport_server *server,
                                   const uint8_t curve[KEY_BYTES])
 {
     for (size_t i = 0; i < server->session_count; i++)
@@ -503,16 +507,17 @@ static struct session *session_of(struct link_server *server,
     return NULL;
 }
 
-/* The peer's connection has the session of its key from now on. False where the allowed keys
- * are more than may connect. */
-static bool begin_session(struct link_server *server, const struct link_peer *peer)
+/* The peer's connection has the session of its key from now on. False where the allowed
+ * keys are more than may connect. */
+static bool begin_session(struct transport_server *server,
+                          const struct transport_peer *peer)
 {
     struct session *session = session_of(server, peer->curve);
     for (size_t i = 0; i < server->session_count; i++) /* one route, one connection */
         if (&server->sessions[i] != session &&
             memcmp(server->sessions[i].route, peer->route, ROUTE_BYTES) == 0)
             memset(server->sessions[i].route, 0xff, ROUTE_BYTES);
-    if (!session && server->session_count == LINK_CONNECTIONS_MAX)
+    if (!session && server->session_count == TRANSPORT_CONNECTIONS_MAX)
         return false;
     if (!session)
         session = &server->sessions[server->session_count++];
@@ -524,8 +529,8 @@ static bool begin_session(struct link_server *server, const struct link_peer *pe
 /* The payload's User-Id is what our doorkeeper said of the connection; the routing id's
  * is not looked at, because libzmq 4.3.4 loses it. The key may have been struck off
  * since. */
-static bool read_peer(struct link_server *server, zmq_msg_t *route, zmq_msg_t *payload,
-                      struct link_peer *peer)
+static bool read_peer(struct transport_server *server, zmq_msg_t *route,
+                      zmq_msg_t *payload, struct transport_peer *peer)
 {
     const char *user = zmq_msg_gets(payload, "User-Id");
     size_t size = zmq_msg_size(route);
@@ -539,7 +544,8 @@ static bool read_peer(struct link_server *server, zmq_msg_t *route, zmq_msg_t *p
 }
 
 /* Take one message; false when there was none or it was dropped. */
-static bool take(struct link_server *server, struct link_peer *peer, struct bytes *frame)
+static bool take(struct transport_server *server, struct transport_peer *peer,
+                 struct bytes *frame)
 {
     zmq_msg_t route, payload;
     bool kept = false;
@@ -565,8 +571,9 @@ static bool take(struct link_server *server, struct link_peer *peer, struct byte
     return kept;
 }
 
-enum err link_server_receive(struct link_server *server, unsigned timeout_ms, int wake_fd,
-                             struct link_peer *peer, struct bytes *frame)
+enum err transport_server_receive(struct transport_server *server, unsigned timeout_ms,
+                                  int wake_fd, struct transport_peer *peer,
+                                  struct bytes *frame)
 {
     uint64_t until = now_ms() + timeout_ms;
     for (;;)
@@ -584,7 +591,8 @@ enum err link_server_receive(struct link_server *server, unsigned timeout_ms, in
         }
 }
 
-/* An answer on its way out, counted until libzmq lets go of it, in a thread of its own. */
+/* An answer on its way out, counted until libzmq lets go of it, in a thread of its own.
+ */
 struct answer {
     atomic_size_t *queued;
     size_t size;
@@ -599,7 +607,8 @@ static void let_go(void *data, void *hint)
     mem_free(answer);
 }
 
-static bool wrap_answer(struct link_server *server, struct view frame, zmq_msg_t *message)
+static bool wrap_answer(struct transport_server *server, struct view frame,
+                        zmq_msg_t *message)
 {
     struct answer *answer = mem_new(1, sizeof *answer + frame.size);
     answer->queued = &server->queued;
@@ -612,8 +621,8 @@ static bool wrap_answer(struct link_server *server, struct view frame, zmq_msg_t
     return false;
 }
 
-enum err link_server_send(struct link_server *server, const struct link_peer *peer,
-                          struct view frame)
+enum err transport_server_send(struct transport_server *server,
+                               const struct transport_peer *peer, struct view frame)
 {
     if (check_size(frame.size) != ERR_OK)
         return err_code();
@@ -637,7 +646,7 @@ enum err link_server_send(struct link_server *server, const struct link_peer *pe
 /* --- the node's side
  * ---------------------------------------------------------------------------- */
 
-struct link_client {
+struct transport_client {
     void *context, *dealer; /* dealer NULL: to be made at the next question */
     char *endpoint;
     uint8_t server_curve[KEY_BYTES];
@@ -671,25 +680,26 @@ static enum err open_dealer(void *context, const char *endpoint,
     return ERR_OK;
 }
 
-static enum err connect_client(struct link_client *client)
+static enum err connect_client(struct transport_client *client)
 {
     return open_dealer(client->context, client->endpoint, client->server_curve,
                        client->identity, false, &client->dealer);
 }
 
-static void close_dealer(struct link_client *client)
+static void close_dealer(struct transport_client *client)
 {
     if (client->dealer)
         zmq_close(client->dealer);
     client->dealer = NULL;
 }
 
-enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
-                         const struct identity *identity, struct link_client **client)
+enum err transport_client_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
+                              const struct identity *identity,
+                              struct transport_client **client)
 {
     if (endpoint_check(endpoint, false) != ERR_OK)
         return err_code();
-    struct link_client *fresh = mem_new(1, sizeof *fresh);
+    struct transport_client *fresh = mem_new(1, sizeof *fresh);
     fresh->endpoint = mem_text(endpoint);
     fresh->identity = identity;
     memcpy(fresh->server_curve, server_curve, KEY_BYTES);
@@ -699,11 +709,11 @@ enum err link_client_new(const char *endpoint, const uint8_t server_curve[KEY_BY
     if (result == ERR_OK)
         *client = fresh;
     else
-        link_client_destroy(&fresh);
+        transport_client_destroy(&fresh);
     return result;
 }
 
-void link_client_destroy(struct link_client **client)
+void transport_client_destroy(struct transport_client **client)
 {
     if (!*client)
         return;
@@ -734,8 +744,8 @@ static bool take_answer(void *dealer, struct bytes *answer)
     return kept;
 }
 
-/* A socket with ZMQ_IMMEDIATE can send while it is connected, and it takes longer than a look
- * to connect again. */
+/* A socket with ZMQ_IMMEDIATE can send while it is connected, and it takes longer than a
+ * look to connect again. */
 static bool is_connected(void *dealer)
 {
     int events = 0;
@@ -744,11 +754,12 @@ static bool is_connected(void *dealer)
            events & ZMQ_POLLOUT;
 }
 
-/* Send, then receive, until the deadline or until woken. A question whose connection was lost
- * is sent again over the next one: its answer would have come over the old one. A socket that
- * has met somebody who speaks something else never connects again (libzmq ends its session),
- * so that one which is not connected after the time for a handshake is made anew. */
-static enum wait exchange(struct link_client *client, const struct bytes *frame,
+/* Send, then receive, until the deadline or until woken. A question whose connection was
+ * lost is sent again over the next one: its answer would have come over the old one. A
+ * socket that has met somebody who speaks something else never connects again (libzmq
+ * ends its session), so that one which is not connected after the time for a handshake is
+ * made anew. */
+static enum wait exchange(struct transport_client *client, const struct bytes *frame,
                           uint64_t until, int wake_fd, bool *sent, struct bytes *answer)
 {
     bool waiting = *sent = false;
@@ -768,7 +779,7 @@ static enum wait exchange(struct link_client *client, const struct bytes *frame,
             alone = now_ms();
         if (wait == WAIT_OVER && waiting)
             waiting = is_connected(client->dealer);
-        if (now_ms() - alone >= LINK_HANDSHAKE_MS) {
+        if (now_ms() - alone >= TRANSPORT_HANDSHAKE_MS) {
             close_dealer(client);
             if (connect_client(client) != ERR_OK)
                 return WAIT_OVER;
@@ -779,8 +790,8 @@ static enum wait exchange(struct link_client *client, const struct bytes *frame,
     }
 }
 
-enum err link_client_ask(struct link_client *client, const struct bytes *frame,
-                         unsigned deadline_ms, int wake_fd, struct bytes *answer)
+enum err transport_client_ask(struct transport_client *client, const struct bytes *frame,
+                              unsigned deadline_ms, int wake_fd, struct bytes *answer)
 {
     bool sent;
     if (check_size(frame->size) != ERR_OK)
@@ -806,7 +817,7 @@ enum err link_client_ask(struct link_client *client, const struct bytes *frame,
 /* --- many nodes in one process
  * ------------------------------------------------------------------ */
 
-struct link_crowd {
+struct transport_crowd {
     void *context;
     char *endpoint;
     uint8_t server_curve[KEY_BYTES];
@@ -816,16 +827,16 @@ struct link_crowd {
     int ready;   /* members with something to read, of the last poll */
 };
 
-enum err link_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
-                        size_t members_max, struct link_crowd **crowd)
+enum err transport_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYTES],
+                             size_t members_max, struct transport_crowd **crowd)
 {
     if (endpoint_check(endpoint, false) != ERR_OK)
         return err_code();
-    if (members_max < 1 || members_max > LINK_CONNECTIONS_MAX)
+    if (members_max < 1 || members_max > TRANSPORT_CONNECTIONS_MAX)
         return err_set(ERR_RANGE, "%zu nodes in one process; 1 to %d can be", members_max,
-                       LINK_CONNECTIONS_MAX);
-    raise_descriptors(4 * LINK_CONNECTIONS_MAX);
-    struct link_crowd *fresh = mem_new(1, sizeof *fresh);
+                       TRANSPORT_CONNECTIONS_MAX);
+    raise_descriptors(4 * TRANSPORT_CONNECTIONS_MAX);
+    struct transport_crowd *fresh = mem_new(1, sizeof *fresh);
     fresh->endpoint = mem_text(endpoint);
     fresh->items = mem_new(members_max, sizeof *fresh->items);
     fresh->members_max = members_max;
@@ -833,13 +844,13 @@ enum err link_crowd_new(const char *endpoint, const uint8_t server_curve[KEY_BYT
     enum err result = new_context((int)members_max + SOCKETS_MAX, &fresh->context);
     *crowd = fresh;
     if (result != ERR_OK)
-        link_crowd_destroy(crowd);
+        transport_crowd_destroy(crowd);
     return result;
 }
 
-void link_crowd_destroy(struct link_crowd **crowd)
+void transport_crowd_destroy(struct transport_crowd **crowd)
 {
-    struct link_crowd *gone = *crowd;
+    struct transport_crowd *gone = *crowd;
     if (!gone)
         return;
     for (size_t i = 0; i < gone->members; i++)
@@ -851,8 +862,8 @@ void link_crowd_destroy(struct link_crowd **crowd)
     *crowd = NULL;
 }
 
-enum err link_crowd_join(struct link_crowd *crowd, const struct identity *identity,
-                         size_t *member)
+enum err transport_crowd_join(struct transport_crowd *crowd,
+                              const struct identity *identity, size_t *member)
 {
     void *dealer = NULL;
     if (crowd->members == crowd->members_max)
@@ -869,8 +880,8 @@ enum err link_crowd_join(struct link_crowd *crowd, const struct identity *identi
     return ERR_OK;
 }
 
-enum err link_crowd_send(struct link_crowd *crowd, size_t member,
-                         const struct bytes *frame)
+enum err transport_crowd_send(struct transport_crowd *crowd, size_t member,
+                              const struct bytes *frame)
 {
     if (check_size(frame->size) != ERR_OK)
         return err_code();
@@ -880,7 +891,7 @@ enum err link_crowd_send(struct link_crowd *crowd, size_t member,
 }
 
 /* The next member's frame of the last poll; each has one turn a poll. */
-static bool take_turn(struct link_crowd *crowd, size_t *member, struct bytes *frame)
+static bool take_turn(struct transport_crowd *crowd, size_t *member, struct bytes *frame)
 {
     for (; crowd->ready > 0 && crowd->next < crowd->members; crowd->next++) {
         if (!(crowd->items[crowd->next].revents & ZMQ_POLLIN))
@@ -896,8 +907,8 @@ static bool take_turn(struct link_crowd *crowd, size_t *member, struct bytes *fr
     return false;
 }
 
-enum err link_crowd_receive(struct link_crowd *crowd, unsigned timeout_ms, size_t *member,
-                            struct bytes *frame)
+enum err transport_crowd_receive(struct transport_crowd *crowd, unsigned timeout_ms,
+                                 size_t *member, struct bytes *frame)
 {
     uint64_t until = now_ms() + timeout_ms;
     while (!take_turn(crowd, member, frame)) {
