@@ -20,7 +20,7 @@ static const struct conf_setting settings[] = {
     {"gather_seconds", CONF_INTEGER, "604800", 0, 31536000,
      "how long to wait for every participant to approve before a study starts without "
      "them"},
-    {"front_memory_mb", CONF_INTEGER, "512", 64, 65536,
+    {"porter_memory_mb", CONF_INTEGER, "512", 64, 65536,
      "memory, in MiB, that the process with the network's sockets may have before it is "
      "replaced"},
     {"retry_ms", CONF_INTEGER, "10000", 100, 3600000,

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "coordinator/exchange.h"
-#include "coordinator/front.h"
+#include "coordinator/porter.h"
 #include "coordinator/refusals.h"
 
 /* How long a wait for frames lasts at most before deadlines are looked at. */
@@ -21,24 +21,24 @@
 
 /* A question that could only be told to wait. */
 struct question {
-    struct front_peer peer;
+    struct porter_peer peer;
     struct bytes frame;
     uint64_t since_ms;
 };
 
 struct service {
     struct coordinator *c;
-    struct front *front;
+    struct porter *porter;
     struct question *held;
     size_t count, capacity;
     struct refusals *refused;
 };
 
-static void allow_members(struct coordinator *c, struct front *front)
+static void allow_members(struct coordinator *c, struct porter *porter)
 {
     struct bytes curves = {0};
     roster_curves(c->roster, clock_wall(&clock_machine), &curves);
-    front_allow(front, &curves);
+    porter_allow(porter, &curves);
     bytes_free(&curves);
 }
 
@@ -65,7 +65,7 @@ static void log_outcome(const struct service *s,
 /* --- questions and answers
  * --------------------------------------------------------------------- */
 
-static void hold(struct service *s, const struct front_peer *peer, struct bytes *frame)
+static void hold(struct service *s, const struct porter_peer *peer, struct bytes *frame)
 {
     size_t place = s->count++;
     MEM_GROW(s->held, s->count, &s->capacity);
@@ -80,7 +80,7 @@ static void release(struct service *s, size_t place)
 }
 
 /* Whoever asked again, on whichever connection, is answered there and no longer here. */
-static void forget_peer(struct service *s, const struct front_peer *peer)
+static void forget_peer(struct service *s, const struct porter_peer *peer)
 {
     for (size_t i = 0; i < s->count;)
         if (memcmp(s->held[i].peer.network.curve, peer->network.curve, KEY_BYTES) == 0)
@@ -105,7 +105,7 @@ static enum err answer_held(struct service *s, bool changed)
                                            &held->frame, &answer, &outcome);
         if (result == ERR_OK && (due || !outcome.waiting)) {
             if (answer.size)
-                front_send(s->front, &held->peer, &answer);
+                porter_send(s->porter, &held->peer, &answer);
             release(s, i);
         } else {
             i++;
@@ -118,12 +118,12 @@ static enum err answer_held(struct service *s, bool changed)
 /* Answers of one transaction: sent once it is durable. */
 struct batch {
     size_t count;
-    struct front_peer peers[BATCH_MAX];
+    struct porter_peer peers[BATCH_MAX];
     struct bytes answers[BATCH_MAX];
 };
 
 static enum err take_frame(struct service *s, struct batch *batch,
-                           const struct front_peer *peer, struct bytes *frame)
+                           const struct porter_peer *peer, struct bytes *frame)
 {
     struct coord_exchange_outcome outcome;
     struct bytes answer = {0};
@@ -150,16 +150,17 @@ static enum err take_frame(struct service *s, struct batch *batch,
 static enum err receive_batch(struct service *s)
 {
     struct batch batch = {0};
-    struct front_peer peer;
+    struct porter_peer peer;
     struct bytes frame = {0};
     size_t taken = 0;
-    enum err heard = front_receive(s->front, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
+    enum err heard =
+        porter_receive(s->porter, WAIT_MS, cli_interrupt_fd(), &peer, &frame);
     enum err result = heard == ERR_OK ? store_begin(s->c->store) : ERR_OK;
     while (result == ERR_OK && heard == ERR_OK) {
         result = take_frame(s, &batch, &peer, &frame);
         if (++taken == BATCH_MAX)
             break;
-        heard = front_receive(s->front, 0, cli_interrupt_fd(), &peer, &frame);
+        heard = porter_receive(s->porter, 0, cli_interrupt_fd(), &peer, &frame);
     }
     if (taken > 0 && result == ERR_OK)
         result = store_commit(s->c->store);
@@ -167,7 +168,7 @@ static enum err receive_batch(struct service *s)
         store_rollback(s->c->store);
     for (size_t i = 0; i < batch.count; i++) {
         if (result == ERR_OK)
-            front_send(s->front, &batch.peers[i], &batch.answers[i]);
+            porter_send(s->porter, &batch.peers[i], &batch.answers[i]);
         bytes_free(&batch.answers[i]);
     }
     bytes_free(&frame);
@@ -205,7 +206,7 @@ static enum err advance_studies(struct coordinator *c, size_t *open, bool *chang
     return result;
 }
 
-static enum err open_front(const struct coordinator *c, struct front **front)
+static enum err open_porter(const struct coordinator *c, struct porter **porter)
 {
     const char *listen = conf_text(c->conf, "listen");
     struct bytes curves = {0};
@@ -217,15 +218,15 @@ static enum err open_front(const struct coordinator *c, struct front **front)
     if (file_program_folder(&folder) != ERR_OK)
         return err_code();
     roster_curves(c->roster, clock_wall(&clock_machine), &curves);
-    char *program = file_join(folder, "gemel-front");
-    const struct front_start start = {
+    char *program = file_join(folder, "gemel-porter");
+    const struct porter_start start = {
         .program = program,
         .endpoint = *listen ? listen : conf_text(c->conf, "endpoint"),
         .identity = c->identity,
         .curves = &curves,
-        .memory_max = (size_t)conf_integer(c->conf, "front_memory_mb") << 20,
+        .memory_max = (size_t)conf_integer(c->conf, "porter_memory_mb") << 20,
     };
-    enum err result = front_new(&start, front);
+    enum err result = porter_new(&start, porter);
     bytes_free(&curves);
     mem_free(program);
     mem_free(folder);
@@ -235,13 +236,13 @@ static enum err open_front(const struct coordinator *c, struct front **front)
 enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_finished)
 {
     struct service s = {.c = c};
-    enum err result = open_front(c, &s.front);
+    enum err result = open_porter(c, &s.porter);
     if (result != ERR_OK)
         return result;
     s.refused = refusals_new();
     log_event(LOG_LEVEL_INFO, "serve.start", "pid=%d endpoint=%s", (int)getpid(),
-              front_endpoint(s.front));
-    cli_say(cli, "serving %s at %s", c->name, front_endpoint(s.front));
+              porter_endpoint(s.porter));
+    cli_say(cli, "serving %s at %s", c->name, porter_endpoint(s.porter));
     const struct audit_entry start = {.kind = AUDIT_START}, stop = {.kind = AUDIT_STOP};
     result = audit_write_alone(c->store, &start, "the daemon starts");
     uint64_t finished_at = 0, members_at = 0;
@@ -250,7 +251,7 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
         uint64_t now = clock_steady_ms(&clock_machine);
         if (now - members_at > 60000 ||
             members_at == 0) { /* validity ends by the clock */
-            allow_members(c, s.front);
+            allow_members(c, s.porter);
             members_at = now;
         }
         bool changed;
@@ -266,14 +267,14 @@ enum err coord_serve_run(struct coordinator *c, struct cli *cli, bool until_fini
         if (until_finished && !open && now - finished_at > FAREWELL_MS)
             break;
     }
-    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d fronts=%llu",
-              cli_interrupted(), (unsigned long long)front_restarts(s.front) + 1);
+    log_event(LOG_LEVEL_INFO, "serve.end", "interrupted=%d porters=%llu",
+              cli_interrupted(), (unsigned long long)porter_restarts(s.porter) + 1);
     if (result == ERR_OK)
         result = audit_write_alone(c->store, &stop, "the daemon stops");
     while (s.count)
         release(&s, 0);
     mem_free(s.held);
     refusals_destroy(&s.refused);
-    front_destroy(&s.front);
+    porter_destroy(&s.porter);
     return result;
 }

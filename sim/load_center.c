@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "coordinator/collection.h"
-#include "coordinator/front.h"
+#include "coordinator/porter.h"
 #include "privacy/identity.h"
 #include "privacy/noise.h"
 #include "sim/load_impl.h"
@@ -16,7 +16,7 @@
 struct held {
     bool waits;
     double since;
-    struct front_peer peer;
+    struct porter_peer peer;
     struct envelope question; /* without its body */
 };
 
@@ -24,7 +24,7 @@ struct center {
     const struct load_cast *cast;
     int pipe;
     struct identity *identity;
-    struct front *front;
+    struct porter *porter;
     struct bytes signed_plan;
     struct collection *collection;
     struct held *held; /* [members] */
@@ -76,15 +76,15 @@ static enum err sign_plan(struct center *center)
     return result;
 }
 
-static enum err open_front(struct center *center, const struct bytes *curves)
+static enum err open_porter(struct center *center, const struct bytes *curves)
 {
     char *folder;
     if (file_program_folder(&folder) != ERR_OK)
         return err_code();
-    char *program = file_join(folder, "gemel-front");
-    const struct front_start start = {program, "tcp://127.0.0.1:*", center->identity,
-                                      curves, LOAD_FRONT_BYTES};
-    enum err result = front_new(&start, &center->front);
+    char *program = file_join(folder, "gemel-porter");
+    const struct porter_start start = {program, "tcp://127.0.0.1:*", center->identity,
+                                       curves, LOAD_PORTER_BYTES};
+    enum err result = porter_new(&start, &center->porter);
     mem_free(program);
     mem_free(folder);
     return result;
@@ -103,12 +103,12 @@ static enum err open_center(struct center *center)
         result = collection_new(codec_view(&center->signed_plan), cast->coordinator_key,
                                 NULL, &center->collection);
     if (result == ERR_OK)
-        result = open_front(center, &curves);
+        result = open_porter(center, &curves);
     bytes_free(&curves);
     if (result != ERR_OK)
         return result;
     struct load_note ready = {.kind = LOAD_READY};
-    snprintf(ready.text, sizeof ready.text, "%s", front_endpoint(center->front));
+    snprintf(ready.text, sizeof ready.text, "%s", porter_endpoint(center->porter));
     load_tell(center->pipe, &ready);
     return ERR_OK;
 }
@@ -123,7 +123,7 @@ static enum err send_answer(struct center *center, const struct held *held,
     if (envelope_answer(center->identity, &held->question, kind, &center->body,
                         &center->answer) != ERR_OK)
         return err_code();
-    return front_send(center->front, &held->peer, &center->answer);
+    return porter_send(center->porter, &held->peer, &center->answer);
 }
 
 static enum err send_wait(struct center *center, struct held *held)
@@ -195,7 +195,7 @@ static enum err answer_late(struct center *center)
 
 static double both_cpu_seconds(const struct center *center)
 {
-    return load_cpu_seconds() + load_cpu_seconds_of(front_process(center->front));
+    return load_cpu_seconds() + load_cpu_seconds_of(porter_process(center->porter));
 }
 
 /* --- questions
@@ -248,7 +248,7 @@ static enum reason admit(const void *who, const uint8_t sender[KEY_BYTES])
                                                                 : REASON_NOT_IN_ROSTER;
 }
 
-static enum err take_frame(struct center *center, const struct front_peer *peer,
+static enum err take_frame(struct center *center, const struct porter_peer *peer,
                            const struct bytes *frame)
 {
     struct envelope_rule rule = {.kinds = 1U << MESSAGE_POLL, .admit = admit};
@@ -302,7 +302,7 @@ static void tell_end(struct center *center)
     center->end.seconds = load_now() - center->start;
     center->end.setup_seconds = center->start - center->opened;
     center->end.cpu_seconds = both_cpu_seconds(center) - center->cpu_before;
-    center->end.peak_kib = peak_kib(getpid()) + peak_kib(front_process(center->front));
+    center->end.peak_kib = peak_kib(getpid()) + peak_kib(porter_process(center->porter));
     center->end.count = collection_survivor_count(center->collection);
     load_tell(center->pipe, &center->end);
     const uint64_t *sum = collection_sum(center->collection);
@@ -349,11 +349,11 @@ static enum err advance(struct center *center)
 /* Also after the end, for nodes that ask once more, until the parent ends the process. */
 static enum err serve(struct center *center)
 {
-    struct front_peer peer;
+    struct porter_peer peer;
     struct bytes frame = {0};
     enum err result = ERR_OK;
     while (result == ERR_OK) {
-        result = front_receive(center->front, 100, -1, &peer, &frame);
+        result = porter_receive(center->porter, 100, -1, &peer, &frame);
         if (result == ERR_OK)
             result = take_frame(center, &peer, &frame);
         else if (result == ERR_GONE)
@@ -382,7 +382,7 @@ enum err load_center(const struct load_cast *cast, int pipe)
     enum err result = open_center(&center);
     if (result == ERR_OK)
         result = serve(&center);
-    front_destroy(&center.front);
+    porter_destroy(&center.porter);
     collection_destroy(&center.collection);
     identity_destroy(&center.identity);
     bytes_free(&center.signed_plan);

@@ -13,7 +13,7 @@
 #define LOAD_QUIET_MS 2000  /* after so long without a message a phase ends by time */
 #define LOAD_DEADLINE_S 900 /* for the whole trial */
 #define LOAD_TEXT_BYTES 400
-#define LOAD_FRONT_BYTES ((size_t)512 << 20) /* as the coordinator's setting is */
+#define LOAD_PORTER_BYTES ((size_t)512 << 20) /* as the coordinator's setting is */
 
 /* Who takes part, ascending by key; the same in every process. */
 struct load_member {
@@ -49,8 +49,8 @@ struct load_note {
     size_t count;               /* PHASE: messages; DONE: nodes that ended well */
     double seconds;             /* PHASE: it took; DONE: the round took */
     double setup_seconds, waited_seconds; /* DONE, the coordinator's */
-    double cpu_seconds; /* DONE: in the round; the coordinator's with its front's */
-    uint64_t frames, peak_kib; /* DONE, the coordinator's and its front's together */
+    double cpu_seconds; /* DONE: in the round; the coordinator's with its porter's */
+    uint64_t frames, peak_kib; /* DONE, the coordinator's and its porter's together */
 };
 void load_tell(int pipe, const struct load_note *note);
 double load_now(void);         /* seconds of the steady clock */

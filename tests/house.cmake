@@ -33,7 +33,7 @@ add_test(NAME house/roofs COMMAND test_roofs)
 add_test(NAME house/pages COMMAND ${CMAKE_SOURCE_DIR}/tests/pages.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 
 # What takes long begins first, so that nothing is left to one processor at the end.
-set_tests_properties(sim/studies sim/consortium coordinator/front PROPERTIES COST 3)
+set_tests_properties(sim/studies sim/consortium coordinator/porter PROPERTIES COST 3)
 set_tests_properties(sim/storm sim/canary wire/transport PROPERTIES COST 2)
 set_tests_properties(sim/reference_long cli/examples node/faults sim/rehearsal privacy/schedules PROPERTIES COST 1)
 

@@ -6,26 +6,26 @@
 #include "wire/transport.h"
 
 /* relay - notes between the two processes of a coordinator, over a pair of local sockets:
- * the front, which owns the network, and the engine, which owns the state.
+ * the porter, which owns the network, and the engine, which owns the state.
  *
  * A note is its length as four bytes, little-endian, its kind as one, and the parts that
  * the kind has, in the order of struct relay_note: views as fields of base/bytes, the
  * number as eight bytes. Neither side believes the other: a length, kind or part out of
  * its limits ends the relay, and whoever asks gets no more memory than one note at its
  * largest. What a note says is its reader's to check. One note each way is under way at a
- * time. Called by the coordinator's front and by coordinator/front. */
+ * time. Called by the coordinator's porter and by coordinator/porter. */
 
 enum relay_kind {
     RELAY_START = 1, /* engine, first and once: text: where to bind; secret; curves */
     RELAY_ALLOW,     /* engine: curves, which replace those before */
     RELAY_ANSWER,    /* engine: peer, frame */
-    RELAY_READY,    /* front, first: text: where it is bound; number: 1: it is confined */
-    RELAY_FAILED,   /* front, last: text: why; number: an enum err */
-    RELAY_QUESTION, /* front: peer, frame */
-    RELAY_ALIVE,    /* front, every second: number: messages dropped so far */
+    RELAY_READY,  /* porter, first: text: where it is bound; number: 1: it is confined */
+    RELAY_FAILED, /* porter, last: text: why; number: an enum err */
+    RELAY_QUESTION, /* porter: peer, frame */
+    RELAY_ALIVE,    /* porter, every second: number: messages dropped so far */
 };
 
-#define RELAY_DESCRIPTOR 3 /* the front's end, when it begins */
+#define RELAY_DESCRIPTOR 3 /* the porter's end, when it begins */
 #define RELAY_TEXT_MAX 1000
 #define RELAY_CURVES_MAX ((size_t)TRANSPORT_CONNECTIONS_MAX * KEY_BYTES)
 #define RELAY_NOTE_MAX (WIRE_FRAME_MAX + 128) /* of a note's bytes behind its length */

@@ -17,7 +17,7 @@
  * is refused. One payload frame a message; sizes, queues and handshakes are bounded, but
  * not the frames of a message that is still to be dropped nor, by anything but
  * descriptors, the connections: a server belongs in a process of its own with a limit of
- * memory (coordinator/front, docs/protocol.md, "Transport"). libzmq keeps a copy of the
+ * memory (coordinator/porter, docs/protocol.md, "Transport"). libzmq keeps a copy of the
  * CURVE secret in memory that is not locked. Called by node/ and coordinator/. Not
  * thread-safe: one thread a server or client. */
 

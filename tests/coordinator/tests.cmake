@@ -1,5 +1,5 @@
-target_link_libraries(test_coordinator_front PRIVATE PkgConfig::ZMQ Threads::Threads)
-nightly(test_coordinator_front)
+target_link_libraries(test_coordinator_porter PRIVATE PkgConfig::ZMQ Threads::Threads)
+nightly(test_coordinator_porter)
 
 # Builds that must go red.
 sabotage(answer_before_keep coordinator/collection.c coordinator/exchange exchange__an_answer_exists_only_for_what_is_kept
@@ -31,9 +31,9 @@ sabotage(messages_left_behind coordinator/attempts.c coordinator/attempts attemp
   BY "s/DELETE FROM collected WHERE plan = ?/DELETE FROM collected WHERE phase = ?/")
 sabotage(study_out_of_date coordinator/studies.c coordinator/studies studies__kept_open_are_never_out_of_date
   BY "s/study->outdated = true/(void)study/")
-sabotage(answers_of_another_life coordinator/front.c coordinator/front front__answers_do_not_outlive_it
-  BY "s/ || peer->life != front->life//")
-sabotage(front_without_a_limit coordinator/front.c coordinator/front front__has_no_file_and_no_signing_key
-  BY "s/limit(RLIMIT_DATA, front->memory_max)/(void)0/")
-sabotage(front_with_a_file coordinator/front.c coordinator/front front__has_no_file_and_no_signing_key
-  BY "s|open(./dev/null., O_RDWR)|open(front->program, O_RDONLY)|")
+sabotage(answers_of_another_life coordinator/porter.c coordinator/porter porter__answers_do_not_outlive_it
+  BY "s/ || peer->life != porter->life//")
+sabotage(porter_without_a_limit coordinator/porter.c coordinator/porter porter__has_no_file_and_no_signing_key
+  BY "s/limit(RLIMIT_DATA, porter->memory_max)/(void)0/")
+sabotage(porter_with_a_file coordinator/porter.c coordinator/porter porter__has_no_file_and_no_signing_key
+  BY "s|open(./dev/null., O_RDWR)|open(porter->program, O_RDONLY)|")

@@ -67,8 +67,8 @@ start() { # A HOSPITAL, OR coordinator
     pid[$1]=$!
 }
 # The process that has the coordinator's sockets, by what its log says last.
-front() {
-    sed -n 's/.* front\.start pid=\([0-9]*\) .*/\1/p' coordinator.log | tail -n 1
+porter() {
+    sed -n 's/.* porter\.start pid=\([0-9]*\) .*/\1/p' coordinator.log | tail -n 1
 }
 running() {
     [ -n "${pid[$1]-}" ] && kill -0 "${pid[$1]}" 2>/dev/null
@@ -329,14 +329,14 @@ for h in "${hospitals[@]}"; do # before the address moves; a slow machine takes 
 done
 
 kills=0
-fronts=0
+porters=0
 strike() { # AFTER WHO
     sleep "$1"
     # Whoever has all rounds has ended; when all have, there is nothing left to disturb.
     running A || running B || running C || running D || running F || return 0
-    if [ "$2" = front ]; then # the coordinator starts another
-        kill -9 "$(front)" 2>/dev/null || return 0
-        fronts=$((fronts + 1))
+    if [ "$2" = porter ]; then # the coordinator starts another
+        kill -9 "$(porter)" 2>/dev/null || return 0
+        porters=$((porters + 1))
         return 0
     fi
     running "$2" || return 0
@@ -356,17 +356,17 @@ after=(0 .01 .02 .03 .05 .08 .13 .2)
 for round in {1..8}; do
     until_opened "$round"
     strike "${after[round - 1]}" "${hospitals[round % 5]}"
-    strike "${after[(7 * round) % 8]}" front
+    strike "${after[(7 * round) % 8]}" porter
     [ "$round" != 1 ] || set_up coordinator listen "\"tcp:\/\/127.0.0.1:$moved\""
     strike "${after[(3 * round) % 8]}" coordinator
-    strike "${after[(2 * round) % 8]}" front
+    strike "${after[(2 * round) % 8]}" porter
     strike "${after[(5 * round) % 8]}" "${hospitals[(round + 1) % 5]}"
 done
 for h in "${hospitals[@]}"; do wait_for "$h"; done
 stop coordinator
 learned storm 8 4
 [ $kills -ge 8 ] || fail "only $kills processes were killed before all rounds were done"
-[ $fronts -ge 8 ] || fail "only $fronts fronts were killed before all rounds were done"
+[ $porters -ge 8 ] || fail "only $porters porters were killed before all rounds were done"
 if grep -iE 'ledger|ERR_STORAGE' ./*.log; then fail "a ledger or a store complains"; fi
 # Nobody paid for more than was entered, and nobody's input is in a sum unpaid: of eight rounds
 # with five hospitals at most one is missing each time.
@@ -430,7 +430,7 @@ weather() { # ROUNDS
 
 # No connection of a hospital lasts for 64 KiB, most for much less; strangers hold 500 more; and
 # somebody has F's keys and sends messages without end with them: libzmq ends the connection or
-# the front, which has a limit of memory, and members are served all the same.
+# the porter, which has a limit of memory, and members are served all the same.
 limit_mb=64
 offences() {
     hostile proxy "$port" "$inner" >proxy.log 2>&1 &
@@ -442,17 +442,17 @@ offences() {
     peaks >peaks.log &
     pid[peaks]=$!
 }
-# The memory of whichever front there is, in KiB, ten times a second: it may end between any two.
+# The memory of whichever porter there is, in KiB, ten times a second: it may end between any two.
 peaks() {
     while sleep 0.1; do
-        sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(front)/status" 2>/dev/null || true
+        sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(porter)/status" 2>/dev/null || true
     done
 }
 inner=$(free_port $((port + 1)))
 cp -r F stolen
 set_up coordinator listen "\"tcp:\/\/127.0.0.1:$inner\""
-set_up coordinator front_memory_mb $limit_mb
-ended=$(grep -c front.end coordinator.log || true)
+set_up coordinator porter_memory_mb $limit_mb
+ended=$(grep -c porter.end coordinator.log || true)
 tries=10
 offences
 offer siege 4 0.6
@@ -474,13 +474,13 @@ done
 cut=$(sed -n 's/.* \([0-9]*\) cut/\1/p' proxy.log)
 [ "${cut:-0}" -ge 10 ] || fail "the network cut only ${cut:-0} connections"
 stop coordinator
-# How many fronts ended is known when nobody writes the log any more. What a front maps of libraries
+# How many porters ended is known when nobody writes the log any more. What a porter maps of libraries
 # is beside its limit.
-ended=$(($(grep -c front.end coordinator.log || true) - ended))
+ended=$(($(grep -c porter.end coordinator.log || true) - ended))
 filled=$(sort -n peaks.log | tail -n 1)
 [ $ended -gt 0 ] || [ "$filled" -gt $((limit_mb * 512)) ] ||
-    fail "the flood filled only $filled KiB of a front"
-[ "$filled" -le $(((limit_mb + 16) * 1024)) ] || fail "a front had $filled KiB"
+    fail "the flood filled only $filled KiB of a porter"
+[ "$filled" -le $(((limit_mb + 16) * 1024)) ] || fail "a porter had $filled KiB"
 learned siege 4 4
 if grep -iE 'ledger|ERR_STORAGE' ./*.log; then fail "a ledger or a store complains"; fi
 
@@ -515,5 +515,5 @@ marks "$work" || fail "a patient's field stands in the files above"
 
 [ $failed = 0 ] || { tail -n 40 ./*.log >&2; exit 1; }
 echo "a round without F, which stayed out: $took s"
-echo "4 rounds on a hostile network: $cut connections cut, $ended fronts ended, $filled KiB at most"
-echo "3 rounds in peace, 8 under $kills kills and $fronts of the front: $summed inputs summed of $paid paid for, one prior for all"
+echo "4 rounds on a hostile network: $cut connections cut, $ended porters ended, $filled KiB at most"
+echo "3 rounds in peace, 8 under $kills kills and $porters of the porter: $summed inputs summed of $paid paid for, one prior for all"

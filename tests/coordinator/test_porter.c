@@ -1,4 +1,4 @@
-#include "coordinator/front.h"
+#include "coordinator/porter.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,23 +25,23 @@
 #include "strangers.h"
 #include "wire/relay.h"
 
-#define PROGRAM BINARY_DIR "/gemel-front"
+#define PROGRAM BINARY_DIR "/gemel-porter"
 #define MEMORY ((size_t)64 << 20)
 
-/* `test_coordinator_front nightly`: the figures of the long tests. */
+/* `test_coordinator_porter nightly`: the figures of the long tests. */
 static bool nightly;
 static FILE *quiet; /* where logs go */
 
 /* ---- an engine that echoes, in a thread of its own ---- */
 
 struct engine {
-    struct front *front;
+    struct porter *porter;
     char endpoint[64];
     pthread_t thread;
     int stop; /* readable: end */
     atomic_bool silent;
     atomic_ulong questions;
-    atomic_int process; /* the front's, 0: none at the moment */
+    atomic_int process; /* the porter's, 0: none at the moment */
     atomic_ulong restarts;
     char
         *directory; /* NULL: no files. One is written at every question: a store's work */
@@ -60,19 +60,19 @@ static void *engine_run(void *argument)
 {
     struct engine *engine = argument;
     struct bytes frame = {0};
-    struct front_peer peer;
+    struct porter_peer peer;
     enum err result;
     do {
-        result = front_receive(engine->front, 20, engine->stop, &peer, &frame);
+        result = porter_receive(engine->porter, 20, engine->stop, &peer, &frame);
         if (result == ERR_OK) {
             engine->questions++;
             if (engine->directory)
                 write_a_file(engine);
             if (!engine->silent)
-                front_send(engine->front, &peer, &frame);
+                porter_send(engine->porter, &peer, &frame);
         }
-        engine->process = (int)front_process(engine->front);
-        engine->restarts = front_restarts(engine->front);
+        engine->process = (int)porter_process(engine->porter);
+        engine->restarts = porter_restarts(engine->porter);
     } while (result != ERR_INTERRUPTED);
     bytes_free(&frame);
     return NULL;
@@ -84,11 +84,11 @@ static void engine_start(struct engine *engine, const struct consortium *c,
     struct bytes curves = {0};
     *engine = (struct engine){.stop = eventfd(0, 0)};
     bytes_append(&curves, c->curves, allowed * KEY_BYTES);
-    const struct front_start start = {PROGRAM, ANY, c->coordinator, &curves, memory_max};
-    assert_ok(front_new(&start, &engine->front));
+    const struct porter_start start = {PROGRAM, ANY, c->coordinator, &curves, memory_max};
+    assert_ok(porter_new(&start, &engine->porter));
     snprintf(engine->endpoint, sizeof engine->endpoint, "%s",
-             front_endpoint(engine->front));
-    engine->process = (int)front_process(engine->front);
+             porter_endpoint(engine->porter));
+    engine->process = (int)porter_process(engine->porter);
     bytes_free(&curves);
 }
 
@@ -97,7 +97,7 @@ static void engine_go(struct engine *engine)
     assert_int_equal(pthread_create(&engine->thread, NULL, engine_run, engine), 0);
 }
 
-/* After this the front may be asked and told. */
+/* After this the porter may be asked and told. */
 static void engine_halt(struct engine *engine)
 {
     uint64_t one = 1;
@@ -108,8 +108,8 @@ static void engine_halt(struct engine *engine)
 
 static void engine_end(struct engine *engine)
 {
-    front_destroy(&engine->front);
-    assert_null(engine->front);
+    porter_destroy(&engine->porter);
+    assert_null(engine->porter);
     close(engine->stop);
 }
 
@@ -215,7 +215,7 @@ static bool memory_has(pid_t process, const uint8_t *bytes, size_t size)
 
 /* ---- what it is for ---- */
 
-static void front__carries_questions_and_answers(void **state)
+static void porter__carries_questions_and_answers(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -238,7 +238,7 @@ static void front__carries_questions_and_answers(void **state)
     engine_halt(&engine);
     struct bytes curves = {0};
     bytes_append(&curves, c->curves[2], KEY_BYTES);
-    front_allow(engine.front, &curves); /* one comes, the other goes */
+    porter_allow(engine.porter, &curves); /* one comes, the other goes */
     engine_go(&engine);
     (void)ask_until_answered(later, "hello");
     assert_int_equal(ask(client, "hello", 400), ERR_GONE);
@@ -248,9 +248,9 @@ static void front__carries_questions_and_answers(void **state)
     assert_int_equal(ask(client, "hello", 400), ERR_GONE);
     engine_halt(&engine);
     large.size = 0;
-    const struct front_peer nobody = {.life = 1};
-    assert_refused(ERR_RANGE, "0 bytes", front_send(engine.front, &nobody, &large));
-    assert_ok(front_send(engine.front, &nobody, &answer)); /* lost */
+    const struct porter_peer nobody = {.life = 1};
+    assert_refused(ERR_RANGE, "0 bytes", porter_send(engine.porter, &nobody, &large));
+    assert_ok(porter_send(engine.porter, &nobody, &answer)); /* lost */
     bytes_free(&large);
     bytes_free(&answer);
     bytes_free(&curves);
@@ -259,31 +259,31 @@ static void front__carries_questions_and_answers(void **state)
     engine_end(&engine);
 }
 
-static void front__says_why_it_cannot_begin(void **state)
+static void porter__says_why_it_cannot_begin(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
     struct bytes none = {0};
-    struct front *front = NULL;
+    struct porter *porter = NULL;
     engine_start(&engine, c, 1, MEMORY);
-    struct front_start start = {PROGRAM, engine.endpoint, c->coordinator, &none, MEMORY};
-    assert_refused(ERR_GONE, "cannot be bound", front_new(&start, &front));
+    struct porter_start start = {PROGRAM, engine.endpoint, c->coordinator, &none, MEMORY};
+    assert_refused(ERR_GONE, "cannot be bound", porter_new(&start, &porter));
     start.endpoint = "ipc:///tmp/x:1";
-    assert_refused(ERR_RANGE, "ipc:///tmp/x:1", front_new(&start, &front));
+    assert_refused(ERR_RANGE, "ipc:///tmp/x:1", porter_new(&start, &porter));
     start.endpoint = ANY;
     start.program = BINARY_DIR "/no-such-program";
-    assert_refused(ERR_NOT_FOUND, "no-such-program", front_new(&start, &front));
+    assert_refused(ERR_NOT_FOUND, "no-such-program", porter_new(&start, &porter));
     start.program = "/bin/true";
-    assert_refused(ERR_GONE, "/bin/true did not come up", front_new(&start, &front));
-    assert_null(front);
-    front_destroy(&front);
+    assert_refused(ERR_GONE, "/bin/true did not come up", porter_new(&start, &porter));
+    assert_null(porter);
+    porter_destroy(&porter);
     engine_end(&engine);
     assert_int_equal(system(PROGRAM " 2>/dev/null 3>&-") >> 8, 2);
 }
 
 /* It tries a file when it starts, and says whether it was refused: on every kernel that
  * has Landlock it must have been. */
-static void front__is_confined_where_the_kernel_can(void **state)
+static void porter__is_confined_where_the_kernel_can(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -295,7 +295,7 @@ static void front__is_confined_where_the_kernel_can(void **state)
     engine_end(&engine);
     rewind(log);
     while (!confined && fgets(line, sizeof line, log))
-        confined = strstr(line, "front.start") ? strstr(line, "confined=") : NULL;
+        confined = strstr(line, "porter.start") ? strstr(line, "confined=") : NULL;
     log_setup(quiet, LOG_LEVEL_INFO, &clock_machine);
     fclose(log);
     assert_non_null(confined);
@@ -305,7 +305,7 @@ static void front__is_confined_where_the_kernel_can(void **state)
 }
 
 /* It has the network and nothing else; the engine has all else and no network. */
-static void front__has_no_file_and_no_signing_key(void **state)
+static void porter__has_no_file_and_no_signing_key(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -313,7 +313,7 @@ static void front__has_no_file_and_no_signing_key(void **state)
     struct stat about;
     char path[64];
     engine_start(&engine, c, HOSPITALS, MEMORY);
-    pid_t process = front_process(engine.front);
+    pid_t process = porter_process(engine.porter);
     assert_int_equal(tcp_sockets(getpid()), 0);
     snprintf(path, sizeof path, "/proc/%d/fd/3", (int)process);
     if (stat(path, &about) != 0 && errno == EACCES) { /* it cannot be traced: by design */
@@ -347,7 +347,7 @@ static void front__has_no_file_and_no_signing_key(void **state)
 /* ---- what becomes of it ---- */
 
 /* Killed at any moment it is back within two seconds, and who asks is answered. */
-static void front__killed_is_back_within_two_seconds(void **state)
+static void porter__killed_is_back_within_two_seconds(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -377,7 +377,7 @@ static void front__killed_is_back_within_two_seconds(void **state)
 }
 
 /* A question that waits for its answer is asked again of the next one, unasked. */
-static void front__a_question_survives_it(void **state)
+static void porter__a_question_survives_it(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -405,13 +405,13 @@ static void front__a_question_survives_it(void **state)
     engine_end(&engine);
 }
 
-/* An answer to a question of one front is never given by the next, whose connections may
+/* An answer to a question of one porter is never given by the next, whose connections may
  * well have the same routes. */
-static void front__answers_do_not_outlive_it(void **state)
+static void porter__answers_do_not_outlive_it(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
-    struct front_peer first, second;
+    struct porter_peer first, second;
     struct transport_crowd *crowd = NULL;
     struct bytes frame = {0}, question = text_frame("first");
     size_t member;
@@ -420,16 +420,16 @@ static void front__answers_do_not_outlive_it(void **state)
         transport_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
     assert_ok(transport_crowd_join(crowd, c->hospitals[0], &member));
     assert_ok(transport_crowd_send(crowd, member, &question));
-    assert_ok(front_receive(engine.front, 5000, -1, &first, &frame));
-    kill(front_process(engine.front), SIGKILL);
+    assert_ok(porter_receive(engine.porter, 5000, -1, &first, &frame));
+    kill(porter_process(engine.porter), SIGKILL);
     question.data[0]++;
-    while (front_receive(engine.front, 200, -1, &second, &frame) != ERR_OK)
+    while (porter_receive(engine.porter, 200, -1, &second, &frame) != ERR_OK)
         (void)transport_crowd_send(crowd, member, &question);
-    assert_int_equal(front_restarts(engine.front), 1);
-    struct front_peer late = {second.network, first.life};
+    assert_int_equal(porter_restarts(engine.porter), 1);
+    struct porter_peer late = {second.network, first.life};
     question.data[0]--;
-    assert_ok(front_send(engine.front, &late, &question));
-    assert_ok(front_send(engine.front, &second, &frame));
+    assert_ok(porter_send(engine.porter, &late, &question));
+    assert_ok(porter_send(engine.porter, &second, &frame));
     assert_ok(transport_crowd_receive(crowd, 5000, &member, &question));
     assert_int_equal(question.size, frame.size);
     assert_memory_equal(question.data, frame.data, frame.size);
@@ -440,11 +440,11 @@ static void front__answers_do_not_outlive_it(void **state)
 }
 
 /* One that stands still is ended: at once when an answer is due, else by its silence. */
-static void front__that_hangs_is_replaced(void **state)
+static void porter__that_hangs_is_replaced(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
-    struct front_peer peer;
+    struct porter_peer peer;
     struct transport_crowd *crowd = NULL;
     struct bytes frame = text_frame("first"), large = {0};
     size_t member;
@@ -453,12 +453,12 @@ static void front__that_hangs_is_replaced(void **state)
         transport_crowd_new(engine.endpoint, c->fields.coordinator_curve, 1, &crowd));
     assert_ok(transport_crowd_join(crowd, c->hospitals[0], &member));
     assert_ok(transport_crowd_send(crowd, member, &frame));
-    assert_ok(front_receive(engine.front, 20000, -1, &peer, &frame));
-    kill(front_process(engine.front), SIGSTOP);
+    assert_ok(porter_receive(engine.porter, 20000, -1, &peer, &frame));
+    kill(porter_process(engine.porter), SIGSTOP);
     for (size_t i = 0; i < WIRE_FRAME_MAX; i++)
         bytes_u8(&large, 0);
     uint64_t before = now_ms();
-    assert_ok(front_send(engine.front, &peer, &large));
+    assert_ok(porter_send(engine.porter, &peer, &large));
     assert_in_range(now_ms() - before, 1900, 6000);
     engine_go(&engine);
     struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[1]);
@@ -479,32 +479,33 @@ static void front__that_hangs_is_replaced(void **state)
     engine_end(&engine);
 }
 
-static void front__ends_with_its_engine(void **state)
+static void porter__ends_with_its_engine(void **state)
 {
     const struct consortium *c = *state;
     int tells[2];
-    pid_t front = 0;
+    pid_t porter = 0;
     assert_int_equal(pipe(tells), 0);
     pid_t child = fork();
     if (child == 0) {
         struct engine engine;
         engine_start(&engine, c, HOSPITALS, MEMORY);
-        front = front_process(engine.front);
-        _exit(write(tells[1], &front, sizeof front) == sizeof front && pause());
+        porter = porter_process(engine.porter);
+        _exit(write(tells[1], &porter, sizeof porter) == sizeof porter && pause());
     }
-    assert_int_equal(read(tells[0], &front, sizeof front), sizeof front);
-    assert_int_equal(kill(front, 0), 0);
+    assert_int_equal(read(tells[0], &porter, sizeof porter), sizeof porter);
+    assert_int_equal(kill(porter, 0), 0);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     uint64_t before = now_ms();
-    while (kill(front, 0) == 0 && status_kib(front, "VmRSS") && now_ms() - before < 5000)
+    while (kill(porter, 0) == 0 && status_kib(porter, "VmRSS") &&
+           now_ms() - before < 5000)
         poll(NULL, 0, 5);
     assert_true(now_ms() - before < 2000);
     close(tells[0]);
     close(tells[1]);
 }
 
-/* ---- a front that was taken over ---- */
+/* ---- a porter that was taken over ---- */
 
 /* The shell's command that says a note; caller frees. */
 static char *saying(const struct relay_note *note)
@@ -525,38 +526,38 @@ static char *saying(const struct relay_note *note)
     return (char *)line.data;
 }
 
-/* Run a front that is a shell script for a second, and on until there were `least` of
+/* Run a porter that is a shell script for a second, and on until there were `least` of
  * them or ten have passed; how many there were. */
-static uint64_t play_front(const struct consortium *c, const char *directory,
-                           const char *script, uint64_t least)
+static uint64_t play_porter(const struct consortium *c, const char *directory,
+                            const char *script, uint64_t least)
 {
-    char *path = file_join(directory, "front");
+    char *path = file_join(directory, "porter");
     char *text = mem_format("#!/bin/sh\n%s\n", script);
     struct bytes none = {0}, frame = {0};
-    struct front *front = NULL;
-    struct front_peer peer;
+    struct porter *porter = NULL;
+    struct porter_peer peer;
     assert_ok(file_write(path, text, strlen(text), 0700));
-    const struct front_start start = {path, ANY, c->coordinator, &none, MEMORY};
-    uint64_t fronts = 0, before = now_ms();
-    if (front_new(&start, &front) == ERR_OK) {
+    const struct porter_start start = {path, ANY, c->coordinator, &none, MEMORY};
+    uint64_t porters = 0, before = now_ms();
+    if (porter_new(&start, &porter) == ERR_OK) {
         while (now_ms() - before < 1000 ||
-               (fronts < least && now_ms() - before < 10000)) {
+               (porters < least && now_ms() - before < 10000)) {
             uint64_t began = now_ms();
-            if (front_receive(front, 50, -1, &peer, &frame) == ERR_OK)
-                front_send(front, &peer, &frame);
+            if (porter_receive(porter, 50, -1, &peer, &frame) == ERR_OK)
+                porter_send(porter, &peer, &frame);
             assert_true(now_ms() - began < 3000);
-            fronts = front_restarts(front) + 1;
+            porters = porter_restarts(porter) + 1;
         }
     }
-    front_destroy(&front);
+    porter_destroy(&porter);
     bytes_free(&frame);
     mem_free(text);
     mem_free(path);
-    return fronts;
+    return porters;
 }
 
 /* Whatever it says, the engine goes on, at its own pace and within its own memory. */
-static void front__that_was_taken_over_is_not_believed(void **state)
+static void porter__that_was_taken_over_is_not_believed(void **state)
 {
     const struct consortium *c = *state;
     const struct transport_peer peer = {.route = {0, 1, 2, 3, 4}, .route_size = 5};
@@ -579,7 +580,7 @@ static void front__that_was_taken_over_is_not_believed(void **state)
     static const char waits[] = "while :; do sleep 9; done";
     const struct {
         const char *first, *then, *last;
-        uint64_t least, most; /* fronts within a second, or later for the least */
+        uint64_t least, most; /* porters within a second, or later for the least */
     } lies[] = {
         {says_anywhere, "", waits, 1, 1},       /* no lie */
         {says_nowhere, "", waits, 0, 0},        /* it did not come up */
@@ -605,9 +606,9 @@ static void front__that_was_taken_over_is_not_believed(void **state)
                                                  lies[i].then, lies[i].last)
                                     : mem_format("%s%s%s%sdone", lies[i].first,
                                                  lies[i].then, asks, says_alive);
-        uint64_t fronts = play_front(c, directory, script, lies[i].least);
-        if (fronts < lies[i].least || fronts > lies[i].most)
-            fail_msg("lie %zu: %d fronts", i, (int)fronts);
+        uint64_t porters = play_porter(c, directory, script, lies[i].least);
+        if (porters < lies[i].least || porters > lies[i].most)
+            fail_msg("lie %zu: %d porters", i, (int)porters);
         mem_free(script);
     }
     assert_true(status_kib(getpid(), "VmRSS") < before + 16384);
@@ -620,8 +621,8 @@ static void front__that_was_taken_over_is_not_believed(void **state)
 
 /* ---- a hostile network ---- */
 
-/* A member that sends a message of so many frames that they cost twice what the front may
- * have; they leave once the last is there. */
+/* A member that sends a message of so many frames that they cost twice what the porter
+ * may have; they leave once the last is there. */
 static void flood(const struct consortium *c, const struct engine *engine,
                   size_t part_size)
 {
@@ -633,7 +634,8 @@ static void flood(const struct consortium *c, const struct engine *engine,
     pause();
 }
 
-/* Until the flood has filled a front to its limit, or ended one; the most it had, in KiB.
+/* Until the flood has filled a porter to its limit, or ended one; the most it had, in
+ * KiB.
  */
 static size_t watch_flood(struct engine *engine)
 {
@@ -650,9 +652,9 @@ static size_t watch_flood(struct engine *engine)
     return most;
 }
 
-/* It meets the front's limit of memory: the library drops the connection, or the front
+/* It meets the porter's limit of memory: the library drops the connection, or the porter
  * ends. The engine's memory and files are not touched, and the others are answered. */
-static void front__a_message_without_end_costs_at_most_the_front(void **state)
+static void porter__a_message_without_end_costs_at_most_the_porter(void **state)
 {
 #ifdef __SANITIZE_ADDRESS__ /* no limit of memory */
     skip();
@@ -686,7 +688,7 @@ static void front__a_message_without_end_costs_at_most_the_front(void **state)
         least = filled < least ? filled : least;
         most = filled > most ? filled : most;
     }
-    print_message("%lu floods, %lu fronts ended, members waited at most %d ms\n", floods,
+    print_message("%lu floods, %lu porters ended, members waited at most %d ms\n", floods,
                   (unsigned long)engine.restarts, (int)longest);
     engine_halt(&engine);
     transport_client_destroy(&client);
@@ -709,7 +711,7 @@ static pid_t besiege(const struct engine *engine, int count, int tells)
     return child;
 }
 
-static void front__strangers_do_not_keep_members_out(void **state)
+static void porter__strangers_do_not_keep_members_out(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -738,7 +740,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
     }
     size_t peak = status_kib(engine.process, "VmHWM");
     print_message(
-        "%d connections of strangers: members waited at most %d ms, the front had "
+        "%d connections of strangers: members waited at most %d ms, the porter had "
         "%zu MiB\n",
         held, (int)longest, peak / 1024);
     assert_true(held >= strangers * 9 / 10);
@@ -751,7 +753,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
     }
     engine_halt(&engine);
     assert_int_equal(engine.unwritten, 0);
-    assert_int_equal(front_restarts(engine.front), 0);
+    assert_int_equal(porter_restarts(engine.porter), 0);
     transport_client_destroy(&before);
     scratch_teardown((void **)&engine.directory);
     engine_end(&engine);
@@ -761,7 +763,7 @@ static void front__strangers_do_not_keep_members_out(void **state)
 
 /* With no descriptor left it takes nobody new in, for as long as a handshake may last;
  * whoever is in stays in, and the engine's files are the engine's. */
-static void front__without_descriptors_touches_nothing_else(void **state)
+static void porter__without_descriptors_touches_nothing_else(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -770,7 +772,8 @@ static void front__without_descriptors_touches_nothing_else(void **state)
     engine_start(&engine, c, HOSPITALS, MEMORY);
     assert_int_equal(scratch_setup((void **)&engine.directory), 0);
     assert_int_equal(pipe(tells), 0);
-    assert_int_equal(prlimit(front_process(engine.front), RLIMIT_NOFILE, &few, NULL), 0);
+    assert_int_equal(prlimit(porter_process(engine.porter), RLIMIT_NOFILE, &few, NULL),
+                     0);
     engine_go(&engine);
     struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_ok(ask(client, "before", 5000));
@@ -785,7 +788,7 @@ static void front__without_descriptors_touches_nothing_else(void **state)
     assert_true(ask_until_answered(fresh, "after") < TRANSPORT_HANDSHAKE_MS + 5000);
     engine_halt(&engine);
     assert_int_equal(engine.unwritten, 0);
-    assert_int_equal(front_restarts(engine.front), 0);
+    assert_int_equal(porter_restarts(engine.porter), 0);
     transport_client_destroy(&client);
     transport_client_destroy(&fresh);
     scratch_teardown((void **)&engine.directory);
@@ -794,9 +797,9 @@ static void front__without_descriptors_touches_nothing_else(void **state)
     close(tells[1]);
 }
 
-/* Members that connect, ask, and go before or after they are answered, and a front that
+/* Members that connect, ask, and go before or after they are answered, and a porter that
  * is killed at any moment of it. */
-static void front__comes_and_goes(void **state)
+static void porter__comes_and_goes(void **state)
 {
     const struct consortium *c = *state;
     struct engine engine;
@@ -827,7 +830,7 @@ static void front__comes_and_goes(void **state)
     struct transport_client *client = client_of(c, engine.endpoint, c->hospitals[0]);
     assert_true(ask_until_answered(client, "last") < 5000);
     assert_int_equal(engine.restarts, kills);
-    print_message("%d connections, %lu fronts killed, %lu questions\n", cycles, kills,
+    print_message("%d connections, %lu porters killed, %lu questions\n", cycles, kills,
                   (unsigned long)engine.questions);
     assert_true(kills > 0 && engine.questions >= (unsigned long)cycles / 20);
     transport_client_destroy(&client);
@@ -841,20 +844,20 @@ int main(int argc, char **argv)
     quiet = fopen("/dev/null", "we");
     log_setup(quiet, LOG_LEVEL_INFO, &clock_machine);
     const struct CMUnitTest tests[] = {
-        TEST_WITH_CONSORTIUM(front__carries_questions_and_answers),
-        TEST_WITH_CONSORTIUM(front__says_why_it_cannot_begin),
-        TEST_WITH_CONSORTIUM(front__is_confined_where_the_kernel_can),
-        TEST_WITH_CONSORTIUM(front__has_no_file_and_no_signing_key),
-        TEST_WITH_CONSORTIUM(front__killed_is_back_within_two_seconds),
-        TEST_WITH_CONSORTIUM(front__a_question_survives_it),
-        TEST_WITH_CONSORTIUM(front__answers_do_not_outlive_it),
-        TEST_WITH_CONSORTIUM(front__that_hangs_is_replaced),
-        TEST_WITH_CONSORTIUM(front__ends_with_its_engine),
-        TEST_WITH_CONSORTIUM(front__that_was_taken_over_is_not_believed),
-        TEST_WITH_CONSORTIUM(front__a_message_without_end_costs_at_most_the_front),
-        TEST_WITH_CONSORTIUM(front__strangers_do_not_keep_members_out),
-        TEST_WITH_CONSORTIUM(front__without_descriptors_touches_nothing_else),
-        TEST_WITH_CONSORTIUM(front__comes_and_goes),
+        TEST_WITH_CONSORTIUM(porter__carries_questions_and_answers),
+        TEST_WITH_CONSORTIUM(porter__says_why_it_cannot_begin),
+        TEST_WITH_CONSORTIUM(porter__is_confined_where_the_kernel_can),
+        TEST_WITH_CONSORTIUM(porter__has_no_file_and_no_signing_key),
+        TEST_WITH_CONSORTIUM(porter__killed_is_back_within_two_seconds),
+        TEST_WITH_CONSORTIUM(porter__a_question_survives_it),
+        TEST_WITH_CONSORTIUM(porter__answers_do_not_outlive_it),
+        TEST_WITH_CONSORTIUM(porter__that_hangs_is_replaced),
+        TEST_WITH_CONSORTIUM(porter__ends_with_its_engine),
+        TEST_WITH_CONSORTIUM(porter__that_was_taken_over_is_not_believed),
+        TEST_WITH_CONSORTIUM(porter__a_message_without_end_costs_at_most_the_porter),
+        TEST_WITH_CONSORTIUM(porter__strangers_do_not_keep_members_out),
+        TEST_WITH_CONSORTIUM(porter__without_descriptors_touches_nothing_else),
+        TEST_WITH_CONSORTIUM(porter__comes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* gemel-front - the coordinator's front: ROUTER, CURVE and the list of keys that may
- * connect, between the network and coordinator/front, at the other end of descriptor 3.
+/* gemel-porter - the coordinator's porter: ROUTER, CURVE and the list of keys that may
+ * connect, between the network and coordinator/porter, at the other end of descriptor 3.
  *
  * It links neither the store nor anything that signs, has no name for a file it could
  * open, and holds nothing that is not made anew when it is started again. Frames pass
@@ -44,7 +44,7 @@ struct ruleset {
 
 /* Give up every file, and where the kernel can, signals to others: version 1 of Landlock
  * knows 13 ways to touch a file, later ones one or two more. The engine's store belongs
- * to the same user, so that without this it would be the front's to read. */
+ * to the same user, so that without this it would be the porter's to read. */
 static bool confine(void)
 {
     static const unsigned ways[] = {0, 13, 14, 15, 15, 16};
@@ -101,7 +101,7 @@ static void tell_failure(struct relay *relay)
 /* --- the loop
  * ----------------------------------------------------------------------------------- */
 
-struct front {
+struct porter {
     struct relay *relay;
     struct transport_server *server;
     uint64_t told_ms;
@@ -110,36 +110,36 @@ struct front {
 
 /* Bound what peers that do not read can make it hold. A round's answers to everybody come
  * faster than they leave, so it waits for those that are read. */
-static bool has_room(struct front *front)
+static bool has_room(struct porter *porter)
 {
-    size_t least = transport_server_queued(front->server);
-    uint64_t until = now_ms() + (front->stuck ? 0 : DRAIN_MS);
+    size_t least = transport_server_queued(porter->server);
+    uint64_t until = now_ms() + (porter->stuck ? 0 : DRAIN_MS);
     while (least > QUEUED_MAX && now_ms() < until) {
         poll(NULL, 0, 2);
-        size_t queued = transport_server_queued(front->server);
+        size_t queued = transport_server_queued(porter->server);
         if (queued < least)
             until = now_ms() + DRAIN_MS;
         least = queued < least ? queued : least;
     }
-    front->stuck = least > QUEUED_MAX;
-    return !front->stuck;
+    porter->stuck = least > QUEUED_MAX;
+    return !porter->stuck;
 }
 
 /* All that the engine has said. ERR_STATE once it has closed. */
-static enum err obey(struct front *front)
+static enum err obey(struct porter *porter)
 {
     struct relay_note note;
     enum err result;
-    while ((result = relay_take(front->relay, &note)) == ERR_OK) {
+    while ((result = relay_take(porter->relay, &note)) == ERR_OK) {
         struct bytes curves = {0};
         switch (note.kind) {
         case RELAY_ANSWER:
-            if (has_room(front))
-                (void)transport_server_send(front->server, &note.peer, note.frame);
+            if (has_room(porter))
+                (void)transport_server_send(porter->server, &note.peer, note.frame);
             break;
         case RELAY_ALLOW:
             bytes_append(&curves, note.curves.data, note.curves.size);
-            transport_server_allow(front->server, &curves);
+            transport_server_allow(porter->server, &curves);
             bytes_free(&curves);
             break;
         default:
@@ -149,30 +149,30 @@ static enum err obey(struct front *front)
     return result == ERR_GONE ? ERR_OK : result;
 }
 
-static enum err serve(struct front *front)
+static enum err serve(struct porter *porter)
 {
     struct bytes frame = {0};
     enum err result = ERR_OK;
-    while (result == ERR_OK && (result = obey(front)) == ERR_OK) {
+    while (result == ERR_OK && (result = obey(porter)) == ERR_OK) {
         struct relay_note note = {.kind = RELAY_QUESTION};
-        if (!relay_is_idle(front->relay)) { /* the engine is busy: peers wait */
-            wait_for_relay(front->relay, ALIVE_MS);
-            result = relay_flush(front->relay, 0);
+        if (!relay_is_idle(porter->relay)) { /* the engine is busy: peers wait */
+            wait_for_relay(porter->relay, ALIVE_MS);
+            result = relay_flush(porter->relay, 0);
             result = result == ERR_GONE ? ERR_OK : result;
             continue;
         }
-        if (now_ms() - front->told_ms >= ALIVE_MS) {
-            note = (struct relay_note){.kind = RELAY_ALIVE,
-                                       .number = transport_server_dropped(front->server)};
-            front->told_ms = now_ms();
-            result = tell(front->relay, &note);
+        if (now_ms() - porter->told_ms >= ALIVE_MS) {
+            note = (struct relay_note){
+                .kind = RELAY_ALIVE, .number = transport_server_dropped(porter->server)};
+            porter->told_ms = now_ms();
+            result = tell(porter->relay, &note);
             continue;
         }
-        if (transport_server_receive(front->server, ALIVE_MS,
-                                     relay_descriptor(front->relay), &note.peer,
+        if (transport_server_receive(porter->server, ALIVE_MS,
+                                     relay_descriptor(porter->relay), &note.peer,
                                      &frame) == ERR_OK) {
             note.frame = codec_view(&frame);
-            result = tell(front->relay, &note);
+            result = tell(porter->relay, &note);
         }
     }
     bytes_free(&frame);
@@ -182,46 +182,46 @@ static enum err serve(struct front *front)
 /* --- the beginning
  * ------------------------------------------------------------------------------ */
 
-static enum err open_server(struct front *front, const struct relay_note *start)
+static enum err open_server(struct porter *porter, const struct relay_note *start)
 {
     struct bytes curves = {0};
     char *endpoint = mem_text_n((const char *)start->text.data, start->text.size);
     bytes_append(&curves, start->curves.data, start->curves.size);
     enum err result =
-        transport_server_new(endpoint, start->secret.data, &curves, &front->server);
+        transport_server_new(endpoint, start->secret.data, &curves, &porter->server);
     bytes_free(&curves);
     mem_free(endpoint);
     return result;
 }
 
-static enum err start(struct front *front, bool confined)
+static enum err start(struct porter *porter, bool confined)
 {
     struct relay_note note;
     const uint64_t until = now_ms() + START_MS;
     enum err result;
-    while ((result = relay_take(front->relay, &note)) == ERR_GONE && now_ms() < until)
-        wait_for_relay(front->relay, START_MS);
+    while ((result = relay_take(porter->relay, &note)) == ERR_GONE && now_ms() < until)
+        wait_for_relay(porter->relay, START_MS);
     if (result == ERR_OK && note.kind != RELAY_START)
         result = err_set(ERR_FORMAT, "the engine does not begin with a start");
     if (result == ERR_OK)
-        result = open_server(front, &note);
-    relay_wipe(front->relay);
+        result = open_server(porter, &note);
+    relay_wipe(porter->relay);
     if (result != ERR_OK)
         return result;
-    const char *endpoint = transport_server_endpoint(front->server);
+    const char *endpoint = transport_server_endpoint(porter->server);
     note = (struct relay_note){.kind = RELAY_READY,
                                .text = {(const uint8_t *)endpoint, strlen(endpoint)},
                                .number = confined};
-    return tell(front->relay, &note);
+    return tell(porter->relay, &note);
 }
 
 int main(void)
 {
-    struct front front = {0};
+    struct porter porter = {0};
     int type;
     socklen_t size = sizeof type;
     if (getsockopt(RELAY_DESCRIPTOR, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
-        fputs("gemel-front is a part of gemel-coordinator, which starts it\n", stderr);
+        fputs("gemel-porter is a part of gemel-coordinator, which starts it\n", stderr);
         return 2;
     }
     signal(SIGINT, SIG_IGN);
@@ -229,13 +229,13 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     mem_keep_private();
     bool confined = confine();
-    front.relay = relay_new(RELAY_DESCRIPTOR);
-    enum err result = start(&front, confined);
+    porter.relay = relay_new(RELAY_DESCRIPTOR);
+    enum err result = start(&porter, confined);
     if (result != ERR_OK)
-        tell_failure(front.relay);
+        tell_failure(porter.relay);
     else
-        result = serve(&front);
-    transport_server_destroy(&front.server);
-    relay_destroy(&front.relay);
+        result = serve(&porter);
+    transport_server_destroy(&porter.server);
+    relay_destroy(&porter.relay);
     return result == ERR_STATE ? 0 : 1; /* the engine has closed: the end */
 }
