@@ -266,7 +266,7 @@ static enum err check_options(const struct cli *cli)
     static const char *const others[] = {"dimension", "degree", "drop"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!cli_given(cli, needed[i])) {
-            err_set(ERR_USAGE, "--%s FILE is missing", needed[i]);
+            err_set(ERR_USAGE, "--%s is missing", needed[i]);
             return err_hint("a run needs --model, --data and --hospitals; a load trial "
                             "needs only --nodes");
         }

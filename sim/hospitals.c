@@ -23,13 +23,42 @@ static char **distinct(char *const *labels, size_t count, size_t *found)
     return all;
 }
 
-enum err hospitals_read(const struct dataset *dataset, const char *path,
+static enum err read_labels(const struct dataset *dataset, const char *path,
+                            const char *column, char ***labels)
+{
+    enum err err = dataset_labels(dataset, path, column, labels);
+    if (err == ERR_NOT_FOUND && !column)
+        err_hint("--hospitals is a table (docs/formats.md), or a number of hospitals to "
+                 "which patients are dealt in turn");
+    return err;
+}
+
+/* "H1", "H2", ..., "H1" again. */
+static enum err deal(const struct dataset *dataset, const char *number,
+                     const char *column, char ***labels)
+{
+    size_t patients = dataset_patients(dataset);
+    unsigned long long hospitals = strtoull(number, NULL, 10);
+    if (column)
+        return err_set(ERR_USAGE,
+                       "--column is a hospitals table's; --hospitals is a number");
+    if (hospitals < 1 || hospitals > patients)
+        return err_set(ERR_USAGE, "--hospitals: %s, with %zu patients", number, patients);
+    *labels = mem_new(patients, sizeof **labels);
+    for (size_t i = 0; i < patients; i++)
+        (*labels)[i] = mem_format("H%llu", i % hospitals + 1);
+    return ERR_OK;
+}
+
+enum err hospitals_read(const struct dataset *dataset, const char *where,
                         const char *column, size_t *hospital, size_t *hospitals,
                         char ***names)
 {
     char **labels;
     size_t count = dataset_patients(dataset);
-    if (dataset_labels(dataset, path, column, &labels) != ERR_OK)
+    bool is_number = *where && strspn(where, "0123456789") == strlen(where);
+    if ((is_number ? deal(dataset, where, column, &labels)
+                   : read_labels(dataset, where, column, &labels)) != ERR_OK)
         return err_code();
     char **different = distinct(labels, count, hospitals);
     for (size_t i = 0; i < count; i++) {

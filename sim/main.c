@@ -20,11 +20,17 @@
         "threads", 0, "N", "0, the default: one a processor", false, false                 \
     }
 
+#define HOSPITALS_HELP                                                                   \
+    "a table of ID and each patient's hospital, or how many there are: patients are "    \
+    "then "                                                                              \
+    "dealt in turn"
+
 static const struct cli_option pooled_options[] = {FIT_OPTIONS};
 static const struct cli_option federate_options[] = {
     FIT_OPTIONS,
-    {"hospitals", 0, "FILE", "table of ID and each patient's hospital", true, false},
-    {"column", 0, "NAME", "its column; the first beside ID unless given", false, false},
+    {"hospitals", 0, "WHERE", HOSPITALS_HELP, true, false},
+    {"column", 0, "NAME", "the table's column; the first beside ID unless given", false,
+     false},
     {"noise-multiplier", 0, "Z",
      "noise over clipping norm in N equal rounds; 0: no privacy", true, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
@@ -35,8 +41,9 @@ static const struct cli_option run_options[] = {
     {"data", 0, "FILE", "the patients' table (docs/formats.md)", false, false},
     {"spec", 0, "FILE", "what its columns mean, where names are not enough", false,
      false},
-    {"hospitals", 0, "FILE", "table of ID and each patient's hospital", false, false},
-    {"column", 0, "NAME", "its column; the first beside ID unless given", false, false},
+    {"hospitals", 0, "WHERE", HOSPITALS_HELP, false, false},
+    {"column", 0, "NAME", "the table's column; the first beside ID unless given", false,
+     false},
     {"epsilon", 0, "E", "privacy cost for each patient; 1 unless given", false, false},
     {"delta", 0, "D", "1e-6 unless given", false, false},
     {"rounds", 0, "N", "8 unless given", false, false},
@@ -92,7 +99,7 @@ static const struct cli_option cohort_options[] = {
     {"truth", 0, "FILE", "write every patient's true parameters there", false, false},
 };
 static const struct cli_option ward_options[] = {
-    {"model", 0, "FILE", "a file or a name of the library, as hospital/emergency", true,
+    {"model", 0, "MODEL", "a file or a name of the library, as hospital/emergency", true,
      false},
     {"set", 0, "NAME=VALUE", "a parameter or covariate, in the model's unit", false,
      true},
