@@ -62,8 +62,9 @@ enum err basis_open(const struct cli *cli, struct node *node, const char *prior_
     const char *model = cli_text(cli, "model", NULL),
                *study = cli_text(cli, "study", NULL);
     if (!model == !study) {
-        err_set(ERR_USAGE, "give either --model FILE or --study NAME");
-        return err_hint("a study brings its model and its newest prior");
+        err_set(ERR_USAGE, "give either --model MODEL or --study NAME");
+        return err_hint("a model is a file or a name of `gemel-node model list`; a study "
+                        "brings its model and its newest prior");
     }
     if (study && prior_path)
         return err_set(ERR_USAGE, "--prior goes with --model: a study brings its own");

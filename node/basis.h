@@ -6,7 +6,7 @@
 #include "node/studies.h"
 
 /* basis - the model and prior that twins are made from, as a command line names them:
- * --study NAME (its model and newest prior), or --model FILE with the file's own prior
+ * --study NAME (its model and newest prior), or --model MODEL with the file's own prior
  * or, where the command has the option, the one of --prior FILE. Called by the commands.
  */
 

@@ -126,7 +126,8 @@ enum err command_import(struct cli *cli)
     if (!spec && !model_path) {
         err_set(ERR_USAGE, "import needs to know what the columns mean");
         return err_hint(
-            "name the columns with --spec FILE, or a model with --model FILE");
+            "name a model with --model MODEL, a file or one of `gemel-node model "
+            "list`, or the columns with --spec FILE");
     }
     enum err result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK && model_path)

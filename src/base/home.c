@@ -286,7 +286,8 @@ enum err home_settings(const char *folder, const struct home_kind *kind,
     enum err result;
     if (!file_exists(paths.settings)) {
         result = err_set(ERR_UNINITIALISED, "%s holds no %s", folder, kind->program);
-        err_hint("make one with: %s init -C %s", kind->program, folder);
+        err_hint("-C FOLDER says where it is; how to set one up: %s help init",
+                 kind->program);
     } else {
         result = conf_read(paths.settings, kind->settings, kind->setting_count, conf);
     }

@@ -62,7 +62,7 @@ static void home__refuses_what_is_there_or_missing(void **state)
     char *folder = scratch_path(*state, "h"), *key = file_join(folder, "store.key");
     const char *const values[] = {"a", NULL, NULL};
     assert_refused(ERR_UNINITIALISED, "no gemel-test", home_open(folder, &kind, &home));
-    assert_non_null(strstr(err_hint_text(), "gemel-test init"));
+    assert_non_null(strstr(err_hint_text(), "gemel-test help init"));
     assert_ok(home_create(folder, &kind, values, &home));
     home_destroy(&home);
     assert_refused(ERR_STATE, "there already", home_create(folder, &kind, values, &home));
