@@ -18,7 +18,7 @@ packages=(
     libcsv-dev                 # records
     libjansson-dev             # results as JSON
     libzmq3-dev                # the network
-    libprotobuf-c-dev protobuf-c-compiler
+    libprotobuf-c-dev protobuf-compiler protobuf-c-compiler
     libsundials-dev            # CVODES, the reference solver
     liblapacke-dev libopenblas-serial-dev
     libpango1.0-dev fonts-dejavu-core # reports on paper

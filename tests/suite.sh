@@ -68,6 +68,6 @@ logs=()
 while IFS= read -r log; do logs+=("$log"); done < <(find "$build" -maxdepth 3 -newer "$tmp/begun" \
     -type f \( -path '*/Temporary/LastTest*' -o -name 'core*' \))
 "$marks" "$tmp" "${logs[@]}" || fail "a patient's field stands in the files above"
-[ ${#logs[@]} -gt 0 ] || fail "no log of this run of ctest's in $build"
+[ ${#logs[@]} -gt 0 ] || fail "no log of this run of ctest's in $build: another one there at the same time writes over it"
 awk '{ n[$1] += $2; b += $3 } END {
     printf "before they were removed: %d files, %.0f bytes; %d messages\n", n["files"], b, n["messages"] }' "$tmp/looked"
