@@ -50,7 +50,8 @@ enum err command_budget_plan(struct cli *cli)
     json_set_real(json, "attack_tpr_at_1pc_fpr", loss.attack_tpr_1pc);
     cli_result(cli, json);
     if (!cli_is_json(cli)) {
-        printf("noise multiplier  %.6g in each of %lld rounds\n", z, (long long)rounds);
+        printf("noise multiplier  %.6g in %s%lld round%s\n", z,
+               rounds == 1 ? "" : "each of ", (long long)rounds, rounds == 1 ? "" : "s");
         printf("mu                %.6g\n", loss.mu);
         printf("epsilon           %.6g at delta %g\n", loss.epsilon, delta);
         printf(

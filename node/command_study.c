@@ -24,7 +24,7 @@ enum err command_study_fetch(struct cli *cli)
         json_set_integer(json, "studies_new", (int64_t)studies);
         cli_result(cli, json);
         if (!cli_is_json(cli))
-            printf("%zu new studies offered\n", studies);
+            printf("%zu new stud%s offered\n", studies, studies == 1 ? "y" : "ies");
     }
     node_destroy(&node);
     return result;
@@ -43,10 +43,11 @@ static void print_study(struct node *node, const struct node_study *study)
            terms->rounds);
     printf("hospitals  %zu invited, at least %u in every sum\n",
            terms->participants.count, terms->hospitals_min);
-    printf("leaves     %u noised and masked numbers a round for all patients together, "
-           "which\n"
-           "           only the sum over the hospitals can shed\n",
-           terms->dimension);
+    printf(
+        "leaves     %u numbers a round for all patients together, noise in them, under "
+        "masks\n"
+        "           that come off the sum over the hospitals only\n",
+        terms->dimension);
     printf(
         "privacy    epsilon %g at delta %g for each patient over all rounds (mu %.4f)\n",
         terms->epsilon, terms->delta, mu);

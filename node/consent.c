@@ -50,7 +50,8 @@ enum err consent_from_name(const char *name, enum consent *state)
             return ERR_OK;
         }
     }
-    return err_set(ERR_USAGE, "there is no state of consent \"%s\"", name);
+    err_set(ERR_USAGE, "there is no state of consent \"%s\"", name);
+    return err_hint("in, withdrawn or erased");
 }
 
 const struct consent_reason *consent_reason_at(enum consent state, size_t index)

@@ -27,12 +27,14 @@ static const struct cli_option list_options[] = {
 };
 static const struct cli_option consent_options[] = {
     {"state", 0, "STATE", "in or withdrawn", true, false},
-    {"reason", 0, "CODE", "why: a word of docs/rights.md", true, false},
+    {"reason", 0, "CODE", "why, a word of docs/rights.md; any other lists them", true,
+     false},
     {"file", 0, "FILE", "the patients, one ID a line, instead of arguments", false,
      false},
 };
 static const struct cli_option erase_options[] = {
-    {"reason", 0, "CODE", "why: a word of docs/rights.md", true, false},
+    {"reason", 0, "CODE", "why, a word of docs/rights.md; any other lists them", true,
+     false},
     {"yes", 0, NULL, "erase without asking", false, false},
 };
 static const struct cli_option show_model_options[] = {
