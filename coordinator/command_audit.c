@@ -18,9 +18,7 @@ struct search {
 static void set_bytes(struct json *json, const char *key, const uint8_t *data,
                       size_t size)
 {
-    char digits[2 * HASH_BYTES + 1];
-    bytes_to_hex(data, size, digits);
-    json_set_text(json, key, bytes_are_zero(data, size) ? NULL : digits);
+    json_set_hex(json, key, bytes_are_zero(data, size) ? NULL : data, size);
 }
 
 static struct json *row_json(const struct audit_row *row, const char *time)

@@ -132,12 +132,10 @@ static void show(struct cli *cli, const struct coordinator *c)
 {
     const struct roster_fields *fields = roster_fields(c->roster);
     struct json *json = json_new_object(), *members = json_new_array();
-    char digits[2 * KEY_BYTES + 1];
     for (size_t i = 0; i < fields->members.count; i++) {
         struct json *member = json_new_object();
-        bytes_to_hex(fields->members.items[i].key, KEY_BYTES, digits);
         json_set_text(member, "name", fields->members.items[i].name);
-        json_set_text(member, "key", digits);
+        json_set_hex(member, "key", fields->members.items[i].key, KEY_BYTES);
         json_add(members, member);
     }
     json_set_integer(json, "version", (int64_t)fields->version);

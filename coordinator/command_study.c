@@ -46,11 +46,9 @@ enum err command_study_create(struct cli *cli)
     if (result == ERR_OK)
         result = coord_studies_create(c, &request, clock_wall(&clock_machine), number);
     if (result == ERR_OK) {
-        char digits[2 * STUDY_BYTES + 1];
         struct json *json = json_new_object();
-        bytes_to_hex(number, STUDY_BYTES, digits);
         json_set_text(json, "name", request.name);
-        json_set_text(json, "study", digits);
+        json_set_hex(json, "study", number, STUDY_BYTES);
         json_set_integer(json, "rounds", request.rounds);
         json_set_real(json, "epsilon", request.epsilon);
         json_set_real(json, "delta", request.delta);

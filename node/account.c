@@ -13,13 +13,6 @@
 
 static const double deltas[] = {1e-5, 1e-6, 1e-8};
 
-static void set_hash(struct json *json, const char *key, const uint8_t *hash)
-{
-    char digits[2 * HASH_BYTES + 1];
-    bytes_to_hex(hash, HASH_BYTES, digits);
-    json_set_text(json, key, digits);
-}
-
 static void set_time(struct json *json, const char *key, uint64_t wall)
 {
     char text[CLOCK_TEXT_SIZE];
@@ -33,7 +26,7 @@ static struct json *policy_json(const struct policy *policy)
 {
     struct json *json = json_new_object(), *lines = json_new_array();
     const char *name, *value;
-    set_hash(json, "hash", policy_hash(policy));
+    json_set_hex(json, "hash", policy_hash(policy), HASH_BYTES);
     for (size_t i = 0; (value = conf_written(policy_lines(policy), i, &name)); i++) {
         struct json *line = json_new_object();
         json_set_text(line, "name", name);
@@ -104,9 +97,7 @@ static struct json *release_json(uint64_t number, const struct ledger_entry *ent
     set_time(json, "time", entry->wall);
     json_set_boolean(json, "claimed", claimed);
     if (!claimed) {
-        char study[2 * LEDGER_STUDY_BYTES + 1];
-        bytes_to_hex(entry->study, LEDGER_STUDY_BYTES, study);
-        json_set_text(json, "study", study);
+        json_set_hex(json, "study", entry->study, LEDGER_STUDY_BYTES);
         json_set_integer(json, "round", (int64_t)entry->round);
         json_set_integer(json, "attempt", entry->attempt);
     }
@@ -284,10 +275,10 @@ static enum err audit_json(struct node *node, struct json *json)
     uint8_t head[HASH_BYTES] = {0};
     enum err result = audit_verify(node->store, &length, head);
     json_set_integer(checked, "audit_entries", (int64_t)length);
-    set_hash(checked, "audit_head", head);
+    json_set_hex(checked, "audit_head", head, HASH_BYTES);
     json_set_integer(checked, "ledger_entries", (int64_t)ledger_length(node->ledger));
     ledger_head(node->ledger, head);
-    set_hash(checked, "ledger_head", head);
+    json_set_hex(checked, "ledger_head", head, HASH_BYTES);
     json_set(json, "verified", checked);
     if (result == ERR_OK)
         result = audit_each(node->store, 1, count_entry, &tally);
@@ -323,10 +314,8 @@ static enum err patients_json(struct node *node, struct json *json)
 enum err account_json(struct node *node, uint64_t wall, struct json **json)
 {
     struct json *account = json_new_object();
-    char key[2 * KEY_BYTES + 1];
-    bytes_to_hex(node->key, KEY_BYTES, key);
     json_set_text(account, "hospital", conf_text(node->conf, "name"));
-    json_set_text(account, "key", key);
+    json_set_hex(account, "key", node->key, KEY_BYTES);
     json_set_text(account, "program", "gemel-node " GEMEL_VERSION);
     set_time(account, "written", wall);
     json_set(account, "policy",

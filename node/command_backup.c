@@ -12,12 +12,11 @@
 static void report(struct cli *cli, const char *path, const struct backup_about *about,
                    bool opened)
 {
-    char created[CLOCK_TEXT_SIZE], head[2 * HASH_BYTES + 1];
+    char created[CLOCK_TEXT_SIZE];
     char name[2 * HASH_BYTES + 1];
     struct json *json = json_new_object();
     clock_text(about->created, created);
     bytes_to_hex(about->name, HASH_BYTES, name);
-    bytes_to_hex(about->ledger_head, HASH_BYTES, head);
     json_set_text(json, "file", path);
     json_set_text(json, "name", name);
     json_set_text(json, "created", created);
@@ -28,7 +27,7 @@ static void report(struct cli *cli, const char *path, const struct backup_about 
     json_set_boolean(json, "records_opened", opened);
     json_set_integer(json, "erased_since", (int64_t)about->erased);
     json_set_integer(json, "ledger_length", (int64_t)about->ledger_length);
-    json_set_text(json, "ledger_head", head);
+    json_set_hex(json, "ledger_head", about->ledger_head, HASH_BYTES);
     cli_result(cli, json);
     if (cli_is_json(cli))
         return;

@@ -11,13 +11,11 @@ static struct json *model_json(const struct model *model)
 {
     struct json *json = json_new_object();
     uint8_t hash[HASH_BYTES];
-    char digits[2 * HASH_BYTES + 1];
     model_hash(model, hash);
-    bytes_to_hex(hash, HASH_BYTES, digits);
     json_set_text(json, "model", model_name(model));
     json_set_integer(json, "version", model_version(model));
     json_set_text(json, "title", model_title(model));
-    json_set_text(json, "hash", digits);
+    json_set_hex(json, "hash", hash, HASH_BYTES);
     json_set_integer(json, "parameters", (int64_t)model_parameters(model));
     json_set_integer(json, "states", (int64_t)model_states(model));
     json_set_integer(json, "observations", (int64_t)model_observations(model));

@@ -27,16 +27,13 @@ static enum err put_signature(struct node *node, const struct bytes *file,
                               struct bytes *beside)
 {
     uint8_t signature[IDENTITY_SIGNATURE_BYTES];
-    char key[2 * KEY_BYTES + 1], digits[2 * IDENTITY_SIGNATURE_BYTES + 1];
     if (identity_sign(node->identity, REPORT_TAG, file->data, file->size, signature) !=
         ERR_OK)
         return err_code();
     struct json *json = json_new_object();
-    bytes_to_hex(node->key, KEY_BYTES, key);
-    bytes_to_hex(signature, sizeof signature, digits);
     json_set_text(json, "format", REPORT_TAG);
-    json_set_text(json, "key", key);
-    json_set_text(json, "signature", digits);
+    json_set_hex(json, "key", node->key, KEY_BYTES);
+    json_set_hex(json, "signature", signature, sizeof signature);
     put_line(json, beside);
     return ERR_OK;
 }

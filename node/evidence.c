@@ -9,14 +9,6 @@
 #define FILE_TAG "gemel/audit-file/1"
 #define LINE_PSEUDONYMS ((size_t)4096)
 
-static void set_hex(struct json *json, const char *key, const uint8_t *data, size_t size)
-{
-    char *digits = mem_new(2 * size + 1, 1);
-    bytes_to_hex(data, size, digits);
-    json_set_text(json, key, digits);
-    mem_free(digits);
-}
-
 /* Takes the object. */
 static void put_line(struct bytes *file, struct json *json)
 {
@@ -39,14 +31,14 @@ static enum err put_first(struct node *node, bool with_ledger, uint64_t wall,
     json_set_text(json, "format", "gemel-audit/1");
     json_set_text(json, "program", "gemel-node");
     json_set_text(json, "name", conf_text(node->conf, "name"));
-    set_hex(json, "key", node->key, KEY_BYTES);
-    set_hex(json, "curve", curve, KEY_BYTES);
+    json_set_hex(json, "key", node->key, KEY_BYTES);
+    json_set_hex(json, "curve", curve, KEY_BYTES);
     json_set_integer(json, "written", (int64_t)wall);
     json_set_integer(json, "audit_entries", (int64_t)length);
-    set_hex(json, "audit_head", head, HASH_BYTES);
+    json_set_hex(json, "audit_head", head, HASH_BYTES);
     json_set_integer(json, "ledger_entries", (int64_t)ledger_length(node->ledger));
     ledger_head(node->ledger, head);
-    set_hex(json, "ledger_head", head, HASH_BYTES);
+    json_set_hex(json, "ledger_head", head, HASH_BYTES);
     json_set_boolean(json, "ledger_included", with_ledger);
     json_set_real(json, "delta", policies_delta(node));
     put_line(file, json);
@@ -60,13 +52,13 @@ static enum err put_audit(void *context, const struct audit_row *row)
     json_set_integer(json, "wall", (int64_t)row->entry.wall);
     json_set_text(json, "kind", audit_kind_name(row->entry.kind));
     json_set_integer(json, "user", row->user);
-    set_hex(json, "study", row->entry.study, AUDIT_STUDY_BYTES);
+    json_set_hex(json, "study", row->entry.study, AUDIT_STUDY_BYTES);
     json_set_integer(json, "round", (int64_t)row->entry.round);
     json_set_integer(json, "attempt", row->entry.attempt);
-    set_hex(json, "patient", row->entry.patient, AUDIT_PATIENT_BYTES);
-    set_hex(json, "object", row->entry.object, HASH_BYTES);
+    json_set_hex(json, "patient", row->entry.patient, AUDIT_PATIENT_BYTES);
+    json_set_hex(json, "object", row->entry.object, HASH_BYTES);
     json_set_text(json, "sentence", row->sentence);
-    set_hex(json, "hash", row->hash, HASH_BYTES);
+    json_set_hex(json, "hash", row->hash, HASH_BYTES);
     put_line(context, json);
     return ERR_OK;
 }
@@ -80,7 +72,7 @@ static void put_charged(uint64_t number, const struct bytes *list, struct bytes 
         struct json *json = json_new_object();
         json_set_integer(json, "charged", (int64_t)number);
         json_set_integer(json, "part", (int64_t)part);
-        set_hex(json, "pseudonyms", list->data + at, left < most ? left : most);
+        json_set_hex(json, "pseudonyms", list->data + at, left < most ? left : most);
         put_line(file, json);
     }
 }
@@ -98,7 +90,7 @@ static enum err put_charge(struct node *node, uint64_t index, struct bytes *file
         return err_code();
     struct json *json = json_new_object();
     json_set_integer(json, "ledger", (int64_t)number);
-    set_hex(json, "study", entry.study, LEDGER_STUDY_BYTES);
+    json_set_hex(json, "study", entry.study, LEDGER_STUDY_BYTES);
     json_set_integer(json, "round", (int64_t)entry.round);
     json_set_integer(json, "attempt", entry.attempt);
     json_set_real(json, "noise_multiplier", entry.noise_multiplier);
@@ -106,8 +98,8 @@ static enum err put_charge(struct node *node, uint64_t index, struct bytes *file
     json_set_integer(json, "dimension", (int64_t)entry.dimension);
     json_set_integer(json, "noise_log2", entry.noise_log2);
     json_set_integer(json, "patients", (int64_t)patients);
-    set_hex(json, "nonce", entry.nonce, LEDGER_NONCE_BYTES);
-    set_hex(json, "hash", head, HASH_BYTES);
+    json_set_hex(json, "nonce", entry.nonce, LEDGER_NONCE_BYTES);
+    json_set_hex(json, "hash", head, HASH_BYTES);
     put_line(file, json);
     put_charged(number, &list, file);
     bytes_free(&list);
@@ -119,10 +111,10 @@ static void put_reanchor(const struct reanchor *reanchor, const uint8_t head[HAS
 {
     struct json *json = json_new_object();
     json_set_integer(json, "reanchor", (int64_t)reanchor->number);
-    set_hex(json, "node", reanchor->node, IDENTITY_KEY_BYTES);
+    json_set_hex(json, "node", reanchor->node, IDENTITY_KEY_BYTES);
     json_set_integer(json, "issued", (int64_t)reanchor->issued);
     json_set_integer(json, "claims", (int64_t)reanchor->claim_count);
-    set_hex(json, "hash", head, HASH_BYTES);
+    json_set_hex(json, "hash", head, HASH_BYTES);
     put_line(file, json);
     for (size_t i = 0; i < reanchor->claim_count; i++) {
         const struct reanchor_claim *claim = &reanchor->claims[i];
@@ -131,14 +123,14 @@ static void put_reanchor(const struct reanchor *reanchor, const uint8_t head[HAS
         json_set_real(json, "noise_multiplier", claim->noise_multiplier);
         json_set_integer(json, "dimension", (int64_t)claim->dimension);
         json_set_integer(json, "noise_log2", claim->noise_log2);
-        set_hex(json, "hash", claim->head, HASH_BYTES);
+        json_set_hex(json, "hash", claim->head, HASH_BYTES);
         put_line(file, json);
     }
     for (size_t i = 0; i < reanchor->signature_count; i++) {
         json = json_new_object();
-        set_hex(json, "officer", reanchor->signatures[i].key, IDENTITY_KEY_BYTES);
-        set_hex(json, "signature", reanchor->signatures[i].signature,
-                IDENTITY_SIGNATURE_BYTES);
+        json_set_hex(json, "officer", reanchor->signatures[i].key, IDENTITY_KEY_BYTES);
+        json_set_hex(json, "signature", reanchor->signatures[i].signature,
+                     IDENTITY_SIGNATURE_BYTES);
         put_line(file, json);
     }
 }
@@ -197,7 +189,7 @@ enum err evidence_write(struct node *node, bool with_ledger, uint64_t wall,
             identity_sign(node->identity, FILE_TAG, lines.data, lines.size, signature);
     if (result == ERR_OK) {
         struct json *json = json_new_object();
-        set_hex(json, "signature", signature, sizeof signature);
+        json_set_hex(json, "signature", signature, sizeof signature);
         put_line(&lines, json);
         bytes_append(file, lines.data, lines.size);
     }

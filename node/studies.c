@@ -512,15 +512,12 @@ struct json *node_study_json(const struct node_study *study)
 {
     struct json *json = json_new_object();
     const struct terms *terms = &study->terms;
-    char digits[2 * HASH_BYTES + 1];
     json_set_text(json, "name", terms->name);
-    bytes_to_hex(terms->study, STUDY_BYTES, digits);
-    json_set_text(json, "study", digits);
+    json_set_hex(json, "study", terms->study, STUDY_BYTES);
     json_set_text(json, "state", node_study_state_name(study->state));
     json_set_text(json, "purpose", terms->purpose);
     json_set_text(json, "model", model_name(study->model));
-    bytes_to_hex(terms->model_hash, HASH_BYTES, digits);
-    json_set_text(json, "model_hash", digits);
+    json_set_hex(json, "model_hash", terms->model_hash, HASH_BYTES);
     json_set_integer(json, "rounds", terms->rounds);
     json_set_integer(json, "rounds_published", (int64_t)study->chain.length);
     json_set_integer(json, "hospitals", (int64_t)terms->participants.count);

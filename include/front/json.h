@@ -31,6 +31,8 @@ void json_destroy(struct json **json);
 void json_set(struct json *object, const char *key, struct json *value); /* takes value */
 void json_add(struct json *array, struct json *value);                   /* takes value */
 void json_set_text(struct json *object, const char *key, const char *value);
+/* In hexadecimal digits; null for NULL. */
+void json_set_hex(struct json *object, const char *key, const uint8_t *data, size_t size);
 void json_set_real(struct json *object, const char *key, double value);
 void json_set_integer(struct json *object, const char *key, int64_t value);
 void json_set_boolean(struct json *object, const char *key, bool value);

@@ -86,6 +86,15 @@ void json_set_text(struct json *object, const char *key, const char *value)
     json_set(object, key, json_new_text(value));
 }
 
+void json_set_hex(struct json *object, const char *key, const uint8_t *data, size_t size)
+{
+    char *digits = mem_new(2 * size + 1, 1);
+    if (data)
+        bytes_to_hex(data, size, digits);
+    json_set_text(object, key, data ? digits : NULL);
+    mem_free(digits);
+}
+
 void json_set_real(struct json *object, const char *key, double value)
 {
     json_set(object, key, json_new_real(value));

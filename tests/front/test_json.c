@@ -57,6 +57,17 @@ static void json__reals_read_back_bit_for_bit(void **state)
     json_destroy(&again);
 }
 
+static void json__bytes_are_hexadecimal_digits(void **state)
+{
+    (void)state;
+    const uint8_t bytes[] = {0x00, 0x0f, 0xa0, 0xff};
+    struct json *json = json_new_object();
+    json_set_hex(json, "all", bytes, sizeof bytes);
+    json_set_hex(json, "none", bytes, 0);
+    json_set_hex(json, "unknown", NULL, sizeof bytes);
+    check_format(json, "{\"all\": \"000fa0ff\", \"none\": \"\", \"unknown\": null}");
+}
+
 static void json__what_is_not_finite_is_null(void **state)
 {
     (void)state;
@@ -163,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json__keeps_the_order_of_keys),
         cmocka_unit_test(json__reals_read_back_bit_for_bit),
+        cmocka_unit_test(json__bytes_are_hexadecimal_digits),
         cmocka_unit_test(json__what_is_not_finite_is_null),
         cmocka_unit_test(json__bytes_that_are_not_utf8_are_replaced),
         cmocka_unit_test(json__print_indents_and_ends_the_line),
