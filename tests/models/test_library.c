@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "course.h"
-#include "model/example.h"
+#include "example_course.h"
 #include "model/model.h"
 #include "model/outcome.h"
 
@@ -332,39 +331,6 @@ static void library__excuses_are_of_what_there_is(void **state)
     }
 }
 
-/* The options of an example, as a course takes them. */
-static void example_course(const struct library_model *one, struct course *course,
-                           double *from, double *until)
-{
-    struct example example;
-    struct bytes set = {0}, doses = {0};
-    *from = 0;
-    *until = 1;
-    assert_ok(example_read(one->text, strlen(one->text), "Example", &example));
-    for (size_t i = 0; i < example.count; i++) {
-        const char *name = example.options[i].name, *value = example.options[i].value;
-        struct bytes *into = strcmp(name, "dose") == 0  ? &doses
-                             : strcmp(name, "set") == 0 ? &set
-                                                        : NULL;
-        if (strcmp(name, "over") == 0) { /* where it begins */
-            bytes_append(&set, value, strcspn(value, ":"));
-            bytes_append(&set, " ", 1);
-        } else if (into) {
-            bytes_append(into, value, strlen(value));
-            bytes_append(into, into == &set ? " " : ";", 1);
-        } else if (strcmp(name, "at") == 0) {
-            *from = strtod(value, NULL);
-            *until = strtod(strrchr(value, ':') + 1, NULL);
-        }
-    }
-    bytes_u8(&set, 0);
-    bytes_u8(&doses, 0);
-    course_open_text(course, one->text, (const char *)set.data, (const char *)doses.data);
-    bytes_free(&set);
-    bytes_free(&doses);
-    example_clear(&example);
-}
-
 /* Outcomes are to be had of each model's own example, nothing that is called implausible
  * is shown, and no line of [outcomes] is without end. */
 static void library__examples_come_to_something_plausible(void **state)
@@ -374,10 +340,10 @@ static void library__examples_come_to_something_plausible(void **state)
     for (size_t i = 0; i < library_models(); i++) {
         struct course course;
         struct outcomes *outcomes;
-        double from, until;
-        example_course(library_model(i), &course, &from, &until);
-        assert_ok(outcomes_new(course.engine, course.twin, course.parameters, from, until,
-                               &outcomes));
+        struct example_course example = example_course_read(library_model(i));
+        course_open_text(&course, library_model(i)->text, example.set, example.doses);
+        assert_ok(outcomes_new(course.engine, course.twin, course.parameters,
+                               example.from, example.until, &outcomes));
         size_t finite = 0, infinite = 0;
         for (size_t k = 0; k < model_outcomes(course.model); k++)
             for (size_t w = 0; w < outcomes->of[k].count; w++) {
@@ -391,6 +357,7 @@ static void library__examples_come_to_something_plausible(void **state)
         wrong += !is_right;
         outcomes_destroy(course.model, &outcomes);
         course_close(&course);
+        example_course_free(&example);
     }
     assert_int_equal(wrong, 0);
 }

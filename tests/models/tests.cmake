@@ -14,6 +14,8 @@ endforeach()
 
 # What each of them says of itself.
 test_program(test_models_library models/library SEES src/model tests/model LINK floor_model)
+# What may be tried, at its ends.
+test_program(test_models_extremes models/extremes SEES src/model tests/model LINK floor_model)
 # What goes in is there, or has left.
 test_program(test_models_balance models/balance SEES src/model tests/model LINK floor_model)
 
