@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "course.h"
 #include "folder.h"
+#include "spreads.h"
 #include "trial.h"
 
 #define GLUCOSE                                                                          \
@@ -43,6 +44,9 @@
 #define ADAG "Nathan et al., Diabetes Care 31:1473, 2008: 28.7 A1c - 46.7"
 #define SHERIFALI "Sherifali et al., Diabetes Care 33:1859, 2010: 0.5 to 1.25 points"
 #define STEADY "closed form: steady state"
+
+#define KOVATCHEV "Kovatchev et al. 1997: 10 (1.509 (ln(G)^1.084 - 5.381))^2"
+#define BERGMAN "Bergman et al. 1979: closed form"
 
 static const struct figure figures[] = {
     /* Glucose: ReplayBG with its code's values, 70 kg, 1 U/h. */
@@ -192,6 +196,49 @@ static const struct figure figures[] = {
      OUTCOME, 0, 1, 730, 7.25, 0.02, 0, WHIG},
     {"diabetes/type2", "", "", "IFCC", OUTCOME, 0, 1, 1, 10.93 * 6.50 - 23.5, 0.1, 0,
      "Hoelzel et al., Clin Chem 50:166, 2004: 10.93 A1c - 23.5"},
+
+    /* Insulin in plasma after a unit; what HbA1c of 8.1 % is made of; 7 % is 154 mg/dL.
+     */
+    {GLUCOSE, "insulin 1 U @ 0 min", "Ip", RANGE, 0, 1, 300, 5.6 * 0.135, 0.05 * 0.135, 0,
+     REPLAY},
+    {"diabetes/type2", "b0=1.17", "", "B", VALUE, 0, 1, 0, 0.237, 5e-4, 0, WHIG},
+    {"diabetes/type2", "b0=1.17", "", "FPG", VALUE, 0, 1, 0, 10.65, 0.005, 0, WHIG},
+    {"diabetes/type2", "b0=0.2805408652078055", "", "A1c", VALUE, 0, 1, 0, 7, 1e-9, 0,
+     STEADY},
+    {"diabetes/type2", "b0=0.2805408652078055", "", "eAG", VALUE, 0, 1, 0, 154.2, 1e-6, 0,
+     ADAG},
+    {"diabetes/type2", "b0=0.2805408652078055", "", "IFCC", OUTCOME, 0, 1, 1e-3, 53, 0.05,
+     0, "Hoelzel et al. 2004: 7 % is 53 mmol/mol"},
+    {"diabetes/type2", "is0=-5 b0=-8", "", "FPG", VALUE, 0, 1, 0, 4.5, 0.01, 0,
+     "HOMA: 4.5 mmol/L and 7.8 uU/mL of who is normal"},
+    {"diabetes/type2", "is0=-5 b0=-8", "", "FSI", VALUE, 0, 1, 0, 7.8, 0.05, 0,
+     "HOMA: 4.5 mmol/L and 7.8 uU/mL of who is normal"},
+    {"diabetes/type2", "GOAL=-10", "", "W", VALUE, 96.9, 1, 96.9, 99, 1e-4, 0,
+     "half of the way in a half-life"},
+    {"diabetes/type2", "b0=1.17 rb=0 CARBS=1 CARBS=0.8@1e-6", "", "A1c", VALUE, 91, 1, 91,
+     7.5555013, 1e-5, 0, "three transits summed: three months see 98.8 % of a step"},
+    /* Indices of glucose as published: 22.5 at 50 and at 250 mg/dL, and alike at 70 and
+       180. */
+    {"diabetes/glucose", "Gb=150", "", "GMI", OUTCOME, 0, 1, 1440, 6.9, 0.005, 0,
+     "Bergenstal et al. 2018, table: 150 mg/dL are 6.9 %"},
+    {"diabetes/glucose", "Gb=200", "", "GMI", OUTCOME, 0, 1, 1440, 8.1, 0.01, 0,
+     "Bergenstal et al. 2018, table: 200 mg/dL are 8.1 %"},
+    {"diabetes/glucose", "Gb=50", "", "LBGI", OUTCOME, 0, 1, 1440, 22.5, 0.01, 0,
+     KOVATCHEV},
+    {"diabetes/glucose", "Gb=70", "", "LBGI", OUTCOME, 0, 1, 1440, 7.755, 0.001, 0,
+     KOVATCHEV},
+    {"diabetes/glucose", "Gb=180", "", "HBGI", OUTCOME, 0, 1, 1440, 7.729, 0.001, 0,
+     KOVATCHEV},
+    {"diabetes/glucose", "Gb=250", "", "HBGI", OUTCOME, 0, 1, 1440, 22.436, 0.001, 0,
+     KOVATCHEV},
+    /* The minimal model: without insulin's action by glucose alone; where insulin stays
+       high. */
+    {"diabetes/minimal", "INS=11", "", "G", VALUE, 40, 1, 40, 92 + 188 * 0.36787944, 1e-5,
+     0, BERGMAN},
+    {"diabetes/minimal", "INS=50", "", "G", VALUE, 3000, 1, 3000,
+     0.025 * 92 / (0.025 + 6e-4 * 39), 1e-5, 0, BERGMAN},
+    {"diabetes/minimal", "INS=11", "", "fall", OUTCOME, 0, 1, 180, 1.228352, 1e-4, 0,
+     BERGMAN ": KG of glucose effectiveness alone"},
 };
 
 static const struct courses_one courses[] = {
@@ -326,6 +373,8 @@ static void diabetes__the_thirty_subjects_rest(void **state)
         double *rest = mem_new(2 * model_width(course.model), sizeof *rest);
         assert_ok(twin_simulate(course.engine, course.twin, course.parameters,
                                 (const double[]){0, 1440}, 2, rest));
+        assert_relative(subject_value(&course, "rate", 0),
+                        table_number(&subjects, row, "u2ss"), 1e-9);
         for (size_t i = 0; i < 2 * 13; i++) {
             char name[16];
             snprintf(name, sizeof name, "x0_%zu", i % 13 + 1);
@@ -354,6 +403,28 @@ static void feed(struct course *course, double t, double grams)
         assert_ok(record_dose(course->record, t, "meal", "g", now, 1, order));
         assert_ok(record_covariate(course->record, t, "D", "g", before + eaten, order));
     }
+}
+
+/* A child of the simulator is extreme: 75 g take child#001 to 535 mg/dL. */
+static void diabetes__a_child_rises_far(void **state)
+{
+    (void)state;
+    struct table subjects;
+    struct course course;
+    table_open(&subjects, FIXTURE "subjects.csv");
+    size_t row = 0;
+    while (strcmp(table_text(&subjects, row, "Name"), "child#001") != 0)
+        row++;
+    subject_open(&course, &subjects, row);
+    feed(&course, 0, 75);
+    subject_again(&course);
+    double *glucose = course_run(&course, "G", 0, 1, 601), most = 0;
+    for (size_t i = 0; i < 601; i++)
+        most = fmax(most, glucose[i]);
+    assert_near(most, 535, 1);
+    mem_free(glucose);
+    course_close(&course);
+    table_close(&subjects);
 }
 
 static void diabetes__the_thirty_subjects_go_where_the_simulator_went(void **state)
@@ -541,10 +612,34 @@ static void diabetes__minimal_model_agrees_with_least_squares(void **state)
     trial_clear(&trial);
 }
 
+/* --- what readings tell ---------------------------------------------------------------
+ */
+
+#define THREE_DAYS                                                                       \
+    "meal 50 g @ 420 min every 1440 min 3 times;meal 70 g @ 780 min every 1440 min 3 "   \
+    "times;meal 60 g @ 1140 min every 1440 min 3 times;insulin 5 U @ 420 min every "     \
+    "1440 min 3 times;insulin 7 U @ 780 min every 1440 min 3 times;insulin 6 U @ 1140 "  \
+    "min every 1440 min 3 times"
+
+static const struct spread spreads[] = {
+    {"diabetes/glucose", "BW=70", THREE_DAYS, "cgm 30:30:4320",
+     "SI 0.01; SG 0.03; kabs 0.04", 0.005, "the model's head"},
+    {"diabetes/glucose", "BW=70", THREE_DAYS, "cgm 30:30:4320", "Gb 1.3", 0.05,
+     "the model's head"},
+};
+
+static void diabetes__a_sensor_tells_what_is_learned(void **state)
+{
+    (void)state;
+    spreads_check(spreads, FOLDER_COUNT(spreads));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diabetes__the_thirty_subjects_rest),
+        cmocka_unit_test(diabetes__a_child_rises_far),
+        cmocka_unit_test(diabetes__a_sensor_tells_what_is_learned),
         cmocka_unit_test(diabetes__a_day_of_a_sensor_foretells_the_next),
         cmocka_unit_test(diabetes__minimal_model_agrees_with_least_squares),
         cmocka_unit_test(diabetes__the_thirty_subjects_go_where_the_simulator_went),

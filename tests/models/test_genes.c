@@ -2,7 +2,7 @@
 
 #include "folder.h"
 #include "course.h"
-#include "model/fit.h"
+#include "spreads.h"
 
 #define INR_GA "genes/warfarin_inr", "VKA=1"
 #define INR_GA_DAILY INR_GA, "warfarin 5 mg @ 0 h every 24 h 31 times", "INR"
@@ -18,6 +18,13 @@
 #define BLAKE "dose over clearance; Blake et al. 2013: 4.9-fold without CYP2D6"
 #define JUKIC "dose over clearance; Jukic et al. 2018"
 #define HAMBERG "Hamberg et al., Clin Pharmacol Ther 87:727, 2010"
+
+#define HALF_LIFE_OF_S "warfarin 10 mg @ 0 h", "Cs", HALF_LIFE, 100, 100, 200
+/* mg a week, as seven times the label's daily doses. */
+#define LABEL(low, high)                                                                 \
+    "", "weekly", OUTCOME, 0, 1, 1, ((low)*0.9 + (high)*1.2) / 2,                        \
+        ((high)*1.2 - (low)*0.9) / 2, 0,                                                 \
+        "label of warfarin (FDA, 2010), doses by CYP2C9 and VKORC1"
 
 static const struct figure figures[] = {
     /* INR by genotype (Hamberg 2010), 71 years. */
@@ -129,6 +136,42 @@ static const struct figure figures[] = {
      "usual", OUTCOME, 0, 1, 1920, 3.3 * 10e3 / 26 / 24, 0.01, 0, JUKIC},
     {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h every 24 h 80 times", "usual",
      OUTCOME, 0, 1, 1920, 10e3 / 26 / 24, 0.01, 0, JUKIC},
+
+    /* Half-lives of S-warfarin by CYP2C9, and each reduction of the clearance of 2007. */
+    {"genes/warfarin_inr", "", HALF_LIFE_OF_S, 28.5, 0.05, 0, HAMBERG},
+    {"genes/warfarin_inr", "CYP2=1", HALF_LIFE_OF_S, 37.8, 0.05, 0, HAMBERG},
+    {"genes/warfarin_inr", "CYP3=1", HALF_LIFE_OF_S, 45.8, 0.05, 0, HAMBERG},
+    {"genes/warfarin_inr", "CYP2=2", HALF_LIFE_OF_S, 56.4, 0.05, 0, HAMBERG},
+    {"genes/warfarin_inr", "CYP2=1 CYP3=1", HALF_LIFE_OF_S, 76.2, 0.05, 0, HAMBERG},
+    {"genes/warfarin_inr", "CYP3=2", HALF_LIFE_OF_S, 117.4, 0.05, 0, HAMBERG},
+    {EARLIER, "CYP3=1", "warfarin 10 mg @ 0 h", "Cs", AREA, 0, 0.1, 3000,
+     5 / 0.314 / (1 - 0.453), 5e-3, 0, "Hamberg et al. 2007: 45.3 % less"},
+    /* The label's table: the dose of a week is within its range, or at most a fifth of
+       its end off. */
+    {"genes/warfarin_inr", "VKA=0", LABEL(35, 49)},
+    {"genes/warfarin_inr", "VKA=0 CYP2=1", LABEL(35, 49)},
+    {"genes/warfarin_inr", "VKA=0 CYP3=1", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=0 CYP2=2", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=0 CYP2=1 CYP3=1", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=0 CYP3=2", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=1", LABEL(35, 49)},
+    {"genes/warfarin_inr", "VKA=1 CYP2=1", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=1 CYP3=1", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=1 CYP2=2", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=1 CYP2=1 CYP3=1", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=1 CYP3=2", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=2", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=2 CYP2=1", LABEL(21, 28)},
+    {"genes/warfarin_inr", "VKA=2 CYP3=1", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=2 CYP2=2", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=2 CYP2=1 CYP3=1", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "VKA=2 CYP3=2", LABEL(3.5, 14)},
+    /* Half-lives of the two recipes. */
+    {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h", "Cp", HALF_LIFE, 48, 48, 96,
+     29.5, 2.5, 0, "label of escitalopram: 27 to 32 h"},
+    {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h every 24 h 80 times", "usual",
+     OUTCOME, 0, 1, 1920, 50 * 0.3244, 0.5, 0,
+     "label of escitalopram: 50 nmol/L (324.4 g/mol) under 10 mg a day"},
 };
 
 static const struct courses_one courses[] = {
@@ -190,42 +233,25 @@ static void genes__warfarin_doses_by_genotype(void **state)
     }
 }
 
-/* What INRs on so many days tell of clearance and sensitivity: standard deviations around
- * a patient who is just the typical one, and of the logarithm of their product. */
+/* What INRs on so many days tell of clearance and sensitivity, and of their product,
+ * which is the dose that is required. */
+#define HAMBERG_SPREADS HAMBERG ": expected information, error 0.20, in the file"
+#define INR_SPREADS                                                                      \
+    "genes/warfarin_inr", "VKA=1", "warfarin 5 mg @ 0 h every 24 h 29 times"
+
+static const struct spread spreads[] = {
+    {INR_SPREADS, "INR 72,120,168", "CL 0.27; EC50 0.27; CL*EC50 0.26", 0.015,
+     HAMBERG_SPREADS},
+    {INR_SPREADS, "INR 72,120,168,240,336", "CL 0.26; EC50 0.25; CL*EC50 0.18", 0.015,
+     HAMBERG_SPREADS},
+    {INR_SPREADS, "INR 72,120,168,240,336,504,672", "CL 0.25; EC50 0.25; CL*EC50 0.14",
+     0.015, HAMBERG_SPREADS},
+};
+
 static void genes__inr_tells_the_dose_and_not_its_factors(void **state)
 {
     (void)state;
-    static const struct {
-        size_t count;
-        double clearance, sensitivity, product;
-    } rows[] = {{3, 0.27, 0.27, 0.26}, {5, 0.26, 0.25, 0.18}, {7, 0.25, 0.25, 0.14}};
-    static const double days[] = {3, 5, 7, 10, 14, 21, 28};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct course course;
-        struct prior *prior;
-        struct fit *fit;
-        course_open(&course, "genes/warfarin_inr", "VKA=1",
-                    "warfarin 5 mg @ 0 h every 24 h 29 times");
-        for (size_t k = 0; k < rows[i].count; k++) {
-            double *inr = course_run(&course, "INR", 24 * days[k], 1, 1);
-            assert_ok(record_measurement(course.record, 24 * days[k], "INR", NULL, *inr,
-                                         CENSORED_NOT, 100000 + k));
-            mem_free(inr);
-        }
-        twin_destroy(&course.twin);
-        record_sort(course.record);
-        assert_ok(twin_new(course.model, &course.layout, course.record, &course.twin));
-        assert_ok(prior_from_model(course.model, &prior));
-        assert_ok(fit_new(course.engine, course.twin, prior, &fit));
-        assert_true(fit->converged);
-        double cl = fit->covariance[0], ec = fit->covariance[fit->p + 1];
-        assert_near(sqrt(cl), rows[i].clearance, 0.01);
-        assert_near(sqrt(ec), rows[i].sensitivity, 0.015);
-        assert_near(sqrt(cl + ec + 2 * fit->covariance[1]), rows[i].product, 0.01);
-        fit_destroy(&fit);
-        prior_destroy(&prior);
-        course_close(&course);
-    }
+    spreads_check(spreads, FOLDER_COUNT(spreads));
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 # The models of the house, a test for each folder of them: against what is published about
 # them, differences in extended precision, and CVODES alone.
 add_library(models_machinery STATIC tests/models/figures.c tests/models/courses.c
-  tests/models/folder.c)
+  tests/models/folder.c tests/models/spreads.c)
 target_include_directories(models_machinery PRIVATE src/model tests/support tests/model)
 target_compile_definitions(models_machinery PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(models_machinery PUBLIC floor_model SUNDIALS::cvodes PkgConfig::CMOCKA)
