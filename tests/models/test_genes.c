@@ -167,6 +167,8 @@ static const struct figure figures[] = {
     {"genes/warfarin_inr", "VKA=2 CYP2=1 CYP3=1", LABEL(3.5, 14)},
     {"genes/warfarin_inr", "VKA=2 CYP3=2", LABEL(3.5, 14)},
     /* Half-lives of the two recipes. */
+    {"genes/metoprolol_cyp2d6", "", "oral 100 mg @ 0 h", "Cp", HALF_LIFE, 12, 12, 24, 3.5,
+     0.5, 0, "label of metoprolol: 3 to 4 h"},
     {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h", "Cp", HALF_LIFE, 48, 48, 96,
      29.5, 2.5, 0, "label of escitalopram: 27 to 32 h"},
     {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h every 24 h 80 times", "usual",
