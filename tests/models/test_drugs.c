@@ -104,6 +104,49 @@ static const struct figure figures[] = {
      0.01, 0, INKER},
     {"drugs/carboplatin", "AGE=30 SCR=0.6 FEMALE=1", "", "eGFR", VALUE, 0, 1, 0, 123.76,
      0.01, 0, INKER},
+
+    /* Accumulation: long after the last dose there is 1/(1 - exp(-k T)) = 1.5383 times
+       what one dose leaves. */
+    {THEO, "oral 320 mg @ 0 h every 12 h 30 times", "Cp", VALUE, 408, 1, 408,
+     1.5383 * 0.0557259, 2e-5, 0, GIBALDI},
+    /* Times of the peak, ln(ka/k)/(ka - k), and areas, of what else is one compartment.
+     */
+    {"drugs/warfarin_nolag", "", "oral 100 mg @ 0 h", "peak_at", OUTCOME, 0, 1, 144,
+     6.377527, 1e-4, 0, GIBALDI},
+    {"drugs/warfarin", "", "oral 100 mg @ 0 h", "Cp", HALF_LIFE, 60, 60, 120, 40, 4, 0,
+     "label of warfarin: about 40 h"},
+    {"drugs/one_compartment_oral", "", "oral 60 mg @ 0 h", "peak_at", OUTCOME, 0, 1, 72,
+     3.042290, 1e-4, 0, GIBALDI},
+    {"drugs/one_compartment_oral", "", "oral 60 mg @ 0 h", "exposure", OUTCOME, 0, 1, 400,
+     14955.1346, 0.01, 0, GIBALDI ": dose over clearance"},
+    {"drugs/one_compartment_iv", "WT=140", "", "half_life", VALUE, 0, 1, 0,
+     2.695572 * 1.189207 / 1.741101, 1e-5, 0,
+     "allometry: 2^(1 - 0.75), and the clearance of twice the creatinine clearance"},
+    /* Michaelis and Menten in one compartment: C0 V/Vmax (Km + C0/2). */
+    {"drugs/two_compartment_saturable", "Q=0", "bolus 40 mg @ 0 h", "exposure", OUTCOME,
+     0, 1, 1000, 21420.1374, 0.5, 0, GIBALDI},
+    /* The area between a response and its baseline is R0 top/k ln(1 + C0/C50). */
+    {"drugs/indirect_response_1", "", "iv 200 mg @ 0 h", "effect", OUTCOME, 0, 1, 400,
+     593.250636, 1e-3, 0, DAYNEKA},
+    {"drugs/indirect_response_3", "", "iv 200 mg @ 0 h", "effect", OUTCOME, 0, 1, 400,
+     1977.502120, 1e-3, 0, DAYNEKA},
+    /* Under a concentration that stays. */
+    {"drugs/warfarin_pkpd", "CL=0", "oral 100 mg @ 0 h", "complex", VALUE, 2000, 1, 2000,
+     10.018578, 1e-4, 0, DAYNEKA},
+    {"drugs/effect_compartment", "CL=0", "iv 40 mg @ 0 min", "R", VALUE, 500, 1, 500,
+     95 * (1 - 0.9 * 0.8), 1e-6, 0, "Hill: twice EC50, squared, is 4/5 of the largest"},
+    {"drugs/emax", "DOSE=138.06", "", "share", OUTCOME, 0, 1, 1, 90, 1e-9, 0,
+     "nine times EC50 for 90 %"},
+    {"drugs/carboplatin", "GFR=100 aim=6", "", "dose", OUTCOME, 0, 1, 1, 750, 1e-9, 0,
+     CALVERT},
+    {"drugs/carboplatin", "GFR=60 aim=7", "", "dose", OUTCOME, 0, 1, 1, 595, 1e-9, 0,
+     CALVERT},
+    {"drugs/carboplatin", "AGE=60 SCR=1.2", "", "eGFR", VALUE, 0, 1, 0, 69, 0.5, 0,
+     INKER},
+    {"drugs/carboplatin", "AGE=60 SCR=1.0 FEMALE=1", "", "eGFR", VALUE, 0, 1, 0, 64.495,
+     0.001, 0, INKER},
+    {"drugs/carboplatin", "AGE=80 SCR=2.5", "", "eGFR", VALUE, 0, 1, 0, 25.338, 0.001, 0,
+     INKER},
 };
 
 static const struct courses_one courses[] = {

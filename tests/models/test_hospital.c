@@ -117,6 +117,28 @@ static const struct figure figures[] = {
      LOG_NORMAL},
     {"hospital/length_of_stay", "", "", "expected", OUTCOME, 0, 1, 1, 5, 0.005, 0,
      LOG_NORMAL},
+
+    /* Tables of Erlang's B and C; one server; square of the CV of the Coxian stay:
+       without arrivals the census falls, and its area is that of the stays that are left,
+       E(T^2)/2 of each that came. */
+    {"hospital/ward", "beds=10 rate=2 stay=5", "", "full", AT_ONCE, 0.2146, 5e-5, 0,
+     "tables of Erlang B: 10 erlang, 10 servers"},
+    {"hospital/ward", "beds=10 rate=1 stay=5", "", "full", AT_ONCE, 0.0184, 5e-5, 0,
+     "tables of Erlang B: 5 erlang, 10 servers"},
+    {"hospital/ward", "beds=30 rate=4 stay=5", "", "full", AT_ONCE, 0.0085, 5e-5, 0,
+     "tables of Erlang B: 20 erlang, 30 servers"},
+    {"hospital/ward", "beds=3 rate=2 stay=1", "", "wait_any", AT_ONCE, 4 / 9.0, 1e-9, 0,
+     "Erlang C: 2 erlang, 3 servers"},
+    {"hospital/ward", "beds=2 rate=1 stay=1", "", "wait_mean", AT_ONCE, 24 / 3.0, 1e-6, 0,
+     "M/M/2, a = 1: a third waits, a third of a stay in the mean"},
+    {"hospital/ward", "surge=0", "", "load", AREA, 0, 0.02, 200,
+     6 * (5 * 5 * (1 + 1.44)) / 2, 1e-3, 0, "Coxian: square of the CV 1.44"},
+    {"hospital/emergency", "rate=0.5 treatment=1 staff=1 day=0 census=3", "", "number",
+     VALUE, 400, 1, 400, 1, 1e-6, 0, "M/M/1: 0.5/(1 - 0.5)"},
+    {"hospital/emergency", "rate=0.9 treatment=1 staff=1 day=0 census=3", "", "number",
+     VALUE, 4000, 1, 4000, 9, 1e-3, 0, "M/M/1: 0.9/(1 - 0.9)"},
+    {"hospital/ambulance", "fleet=10 area=100", "", "way", AT_ONCE, 0.627 * 3.6514837,
+     1e-6, 0, KOLESAR},
 };
 
 static const struct courses_one courses[] = {

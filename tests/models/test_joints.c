@@ -79,6 +79,18 @@ static const struct figure figures[] = {
      0.01, 0, "40 - 22 exp(-t/55 d) is 26"},
     {"joints/knee_pain", "slope=-0.2 level=4", "", "mild", OUTCOME, 0, 1, 20, 10, 1e-06,
      0, "a line"},
+
+    {"joints/knee", "BMI=40", DONE, "score", VALUE, 3000, 1, 3000, 35.3 - 1.5, 0.01, 0,
+     "0.15 a point of body mass above 30"},
+    {"joints/knee", "", "", "medial_share", VALUE, 0, 1, 0, 0.60, 1e-9, 0,
+     "0.60 + 0.04 a degree"},
+    {KNEE, "bending", VALUE, 45, 1, 45, 115 - 45 * 0.36787944, 1e-5, 0,
+     "closed form: one time constant"},
+    {HIP, "strength", VALUE, 60, 1, 60, 1.05 - 0.45 * 0.36787944, 1e-5, 0,
+     "closed form: one time constant"},
+    {HIP, "worn_20yr", OUTCOME, 0, 1, 7305, 0.39 + 20 * 0.0883255, 1e-4, 0, ARCHARD},
+    {CROSS_LINKED, "a_year", OUTCOME, 0, 1, 3652, 0.025, 0.025, 0,
+     "Dumbleton et al. 2002: no osteolysis below 0.05 mm a year"},
 };
 
 static const struct courses_one courses[] = {

@@ -15,12 +15,12 @@
 #define MEAD "impedance of the network in complex numbers"
 
 /* Six times 50 minutes of work and 10 of rest, 35 for lunch after the third. */
-#define CHAMBER_SET(level)                                                               \
-    "lungs/ozone",                                                                       \
-        "O3=" level " VENT=20 VENT=6.5@50 VENT=20@60 VENT=6.5@110 VENT=20@120 "          \
-        "VENT=6.5@170 VENT=20@215 VENT=6.5@265 VENT=20@275 VENT=6.5@325 VENT=20@335 "    \
-        "VENT=6.5@385"
-#define CHAMBER(level) CHAMBER_SET(level), "", "typical", VALUE, 395, 1, 395
+#define CHAMBER_DAY(level)                                                               \
+    "O3=" level " VENT=20 VENT=6.5@50 VENT=20@60 VENT=6.5@110 VENT=20@120 "              \
+    "VENT=6.5@170 VENT=20@215 VENT=6.5@265 VENT=20@275 VENT=6.5@325 VENT=20@335 "        \
+    "VENT=6.5@385"
+#define CHAMBER(level)                                                                   \
+    "lungs/ozone", CHAMBER_DAY(level), "", "typical", VALUE, 395, 1, 395
 #define UNEVEN(rate) "lungs/breathing", "R=8 u=1.2 rate=" rate, ""
 #define ASTHMATIC "R=2.6 Rp=3.5 Cp=0.03"
 
@@ -126,6 +126,27 @@ static const struct figure figures[] = {
      0.005, 0, MEAD},
     {"lungs/oscillometry", "R=2.6 Rp=3.5 Cp=0.03", "", "stiff", OUTCOME, 0, 1, 1, -1.48,
      0.005, 0, MEAD},
+
+    /* Steroid: 80 to 90 % of its effect by 200 to 250 ug a day. */
+    {DIARY, "ICS=0 ICS=200@0.001", "", "A", VALUE, 60, 1, 60, 0.85, 0.05, 0,
+     "80 to 90 % by 200 to 250 ug/d"},
+    {DIARY, "ICS=0 ICS=250@0.001", "", "A", VALUE, 60, 1, 60, 0.85, 0.05, 0,
+     "80 to 90 % by 200 to 250 ug/d"},
+    /* FEV1/FVC, which that paper predicts by itself: 88.066 - 0.2066 a and 90.809 -
+       0.2125 a %. */
+    {"lungs/spirometry", "MALE=1 AGE=40 HT=178", "", "ratio", VALUE, 0, 1, 0, 0.79802,
+     0.01, 0, HANKINSON},
+    {"lungs/spirometry", "AGE=40 HT=165", "", "ratio", VALUE, 0, 1, 0, 0.82309, 0.01, 0,
+     HANKINSON},
+    /* Slow breaths see the compliance, fast ones the resistances side by side; PEEP holds
+       C times itself. */
+    {"lungs/breathing", "rate=0.01", "", "Cdyn", VALUE, 0, 1, 0, 0.1, 1e-7, 0, OTIS},
+    {"lungs/breathing", "rate=100000", "", "Rdyn", VALUE, 0, 1, 0, 2 / 1.1276259652, 1e-6,
+     0, OTIS},
+    {"lungs/breathing", "rate=1", "", "tidal", OUTCOME, 0, 1, 180, 0.5, 0.0005, 0,
+     OTIS ": slow, C times the pressure"},
+    {"lungs/breathing", "rate=15 peep=10", "", "V", MEAN, 80, 0.01, 84, 0.1 * (10 + 2.5),
+     1e-6, 0, OTIS},
 };
 
 static const struct courses_one courses[] = {
@@ -142,19 +163,34 @@ static const struct courses_one courses[] = {
 };
 
 /* Of people with a factor drawn from the model's spread, 17 % lose more than 10 % of FEV1
- * at 0.08 ppm, and the mean loss is 6.3 %: which makes 0.937 a variance, not an sd. */
+ * at 0.08 ppm. The mean loss is 6.3 % there, which makes 0.937 a variance, not an sd; at
+ * the other concentrations it is what virtual people of an independent run lost, within a
+ * tenth, and what chambers published but for 0.07 ppm, where it is low. */
 static void lungs__ozone_differs_between_people_as_in_chambers(void **state)
 {
     (void)state;
-    struct course course;
-    course_open(&course, CHAMBER_SET("0.08"), "");
-    double *lost = course_run(&course, "typical", 395, 1, 1);
-    double sd = model_parameter(course.model, 0)->between_sd;
-    assert_string_equal(model_parameter(course.model, 0)->name, "response");
-    assert_near(*lost * exp(sd * sd / 2), 6.3, 0.05);
-    assert_near(erfc(log(10 / *lost) / sd / sqrt(2)) / 2, 0.17, 0.005);
-    mem_free(lost);
-    course_close(&course);
+    static const struct {
+        const char *set;
+        double mean, low, high; /* published */
+    } rows[] = {{CHAMBER_DAY("0.06"), 3.2, 1.8, 3.3},
+                {CHAMBER_DAY("0.07"), 4.7, 4.5, 6},
+                {CHAMBER_DAY("0.08"), 6.3, 6, 7.5},
+                {CHAMBER_DAY("0.10"), 9.8, 8, 13},
+                {CHAMBER_DAY("0.12"), 12.6, 12, 14}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct course course;
+        course_open(&course, "lungs/ozone", rows[i].set, "");
+        double *typical = course_run(&course, "typical", 395, 1, 1);
+        double sd = model_parameter(course.model, 0)->between_sd;
+        double mean = *typical * exp(sd * sd / 2);
+        assert_string_equal(model_parameter(course.model, 0)->name, "response");
+        assert_near(mean, rows[i].mean, 0.1);
+        assert_true(mean >= rows[i].low && mean <= rows[i].high);
+        if (i == 2)
+            assert_near(erfc(log(10 / *typical) / sd / sqrt(2)) / 2, 0.17, 0.005);
+        mem_free(typical);
+        course_close(&course);
+    }
 }
 
 int main(void)

@@ -155,6 +155,32 @@ static const struct figure figures[] = {
     {"prevention/weight_loss", "last=81.37 lost=102.68 half=141.9 goal=132.71", "",
      "reached", OUTCOME, 0, 1, 365, 141.9, 0.01, 0,
      "half of what is lost, after the time to half"},
+
+    /* Both cosines are whole in a day. */
+    {DAY, MEAN, 0, 1 / 480.0, 1, 140, 1e-6, 0, SHENG},
+    {"prevention/pressure_day", "", "", "D", MEAN, 0, 1 / 480.0, 1, 89.5, 1e-6, 0, SHENG},
+    /* Training, diet, sleep. */
+    {PLAN, "HTN=1 S0=150 training=1", "", "S", VALUE, 200, 1, 200, 150 - 8.3, 0.05, 0,
+     "Cornelissen and Smart 2013: -8.3 in hypertension, -0.8 without"},
+    {PLAN, "S0=125 training=1", "", "S", VALUE, 200, 1, 200, 125 - 0.8, 0.05, 0,
+     "Cornelissen and Smart 2013: -8.3 in hypertension, -0.8 without"},
+    {PLAN, "HTN=1 S0=150 DASH=1", "", "S", VALUE, 200, 1, 200, 150 - 11.4, 0.05, 0,
+     "Appel et al. 1997: -11.4 in hypertension, -3.5 without"},
+    {PLAN, "S0=125 DASH=1", "", "S", VALUE, 200, 1, 200, 125 - 3.5, 0.05, 0,
+     "Appel et al. 1997: -11.4 in hypertension, -3.5 without"},
+    {PLAN, "S0=125 sleep=5", "", "S", VALUE, 200, 1, 200, 125 + 3, 0.05, 0,
+     "two to four more, weak"},
+    /* What a factor does to the hazard. */
+    {LIFE, "S0=150 tablets=1", "", "ratio", VALUE, 300, 1, 300, 0.8235, 1e-3, 0,
+     "Ettehad et al. 2016: 0.80 for 10 mm[Hg], here 8.7"},
+    {LIFE, "AGE=61 TC=180 HDL=47 S0=124 smoker=1 dA1c=-1", "", "H", VALUE, YEARS(10), 1,
+     YEARS(10), 0.11071 * 0.85, 1e-4, 0, "0.85 for 1 % of HbA1c"},
+    {"prevention/steps", "usual=7963", "", "weekly", VALUE, 0, 1, 0, 55741, 1e-6, 0,
+     "seven days"},
+    {"prevention/growth", "", "", "grown", OUTCOME, -1, 1, 1, 13.051, 1e-6, 0,
+     "Pinheiro and Bates 2000: 6.5255 a unit of age"},
+    {"prevention/weight_loss", "last=81.37 lost=102.68 half=141.9", "", "W", VALUE, 0, 1,
+     0, 184.05, 1e-9, 0, "Venables and Ripley 2002: 81.37 and 102.68 kg"},
 };
 
 static const struct courses_one courses[] = {
