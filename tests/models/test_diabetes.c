@@ -360,6 +360,22 @@ static const char *const states_there[] = {"solid", "liquid", "gut", "Gp", "Gt",
                                            "Ip",    "X",      "I1",  "Id", "Il",
                                            "skin1", "skin2",  "Gs"};
 
+/* Nothing moves at the start: every rate is 0 to 1e-8. */
+static void subject_is_at_rest(const struct course *course)
+{
+    double x[MODEL_STATES_MAX], rates[MODEL_STATES_MAX];
+    double covariates[MODEL_COVARIATES_MAX] = {0};
+    for (size_t i = 0; i < model_covariates(course->model); i++)
+        covariates[i] = model_covariate(course->model, i)->default_value;
+    struct evaluator *evaluator = evaluator_new(course->model, false);
+    evaluator_individual(evaluator, course->parameters, covariates);
+    assert_ok(evaluator_initial(evaluator, 0, x, NULL));
+    assert_int_equal(evaluator_rate(evaluator, 0, x, rates), 0);
+    for (size_t i = 0; i < model_states(course->model); i++)
+        assert_near(rates[i], 0, 1e-8);
+    evaluator_destroy(&evaluator);
+}
+
 static void diabetes__the_thirty_subjects_rest(void **state)
 {
     (void)state;
@@ -370,6 +386,7 @@ static void diabetes__the_thirty_subjects_rest(void **state)
     for (size_t row = 0; row < count; row++) {
         struct course course;
         subject_open(&course, &subjects, row);
+        subject_is_at_rest(&course);
         double *rest = mem_new(2 * model_width(course.model), sizeof *rest);
         assert_ok(twin_simulate(course.engine, course.twin, course.parameters,
                                 (const double[]){0, 1440}, 2, rest));

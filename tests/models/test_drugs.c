@@ -3,6 +3,7 @@
 #include "folder.h"
 #include "course.h"
 #include "likelihood.h"
+#include "peel.h"
 
 #define THEO "drugs/theophylline", "CL=2.8 V=32 ka=1.5"
 #define THEO_ONCE THEO, "oral 320 mg @ 0 h", "Cp"
@@ -428,6 +429,20 @@ static void drugs__saturable_elimination_keeps_its_integral(void **state)
         course_close(&course);
     }
 }
+
+/* A vancomycin-like drug: 1.223 and 11.751 h. */
+static void drugs__two_compartments_have_two_half_lives(void **state)
+{
+    (void)state;
+    struct course course;
+    course_open(&course, DRIP, "infusion 1 g @ 0 h for 1 h");
+    double *y = course_run(&course, "Cp", 1, 0.1, 601);
+    assert_near(peel(y, 601, 0.1, 400, 600), 11.751, 5e-4);
+    assert_near(peel(y, 601, 0.1, 0, 20), 1.223, 5e-4);
+    mem_free(y);
+    course_close(&course);
+}
+
 /* nlmixr2, FOCEI: objective 116.804 without n log 2 pi. */
 static void fill_theophylline(struct prior *prior)
 {
@@ -456,6 +471,7 @@ int main(void)
         cmocka_unit_test(drugs__files_follow_their_closed_forms),
         cmocka_unit_test(drugs__repeated_doses_reach_the_closed_steady_state),
         cmocka_unit_test(drugs__saturable_elimination_keeps_its_integral),
+        cmocka_unit_test(drugs__two_compartments_have_two_half_lives),
         cmocka_unit_test(drugs__have_the_published_likelihoods),
     };
     return folder_run(&(struct folder){

@@ -2,6 +2,7 @@
 
 #include "folder.h"
 #include "course.h"
+#include "peel.h"
 #include "spreads.h"
 
 #define DOCETAXEL "oncology/neutropenia", ""
@@ -403,17 +404,6 @@ static void oncology__docetaxel_gives_grade_four_as_often_as_published(void **st
     qsort(lowest_on, PATIENTS, sizeof *lowest_on, ascending);
     assert_near(lowest_on[PATIENTS / 2], 8.5, 0.5);
     course_close(&course);
-}
-
-/* The exponential that is left behind: its rate between the times `a` and `b`, after
- * those that are slower have been taken away, which it is then, too. */
-static double peel(double *y, size_t count, double step, size_t a, size_t b)
-{
-    double rate = log(y[a] / y[b]) / (step * (double)(b - a));
-    double size = y[b] * exp(rate * step * (double)b);
-    for (size_t i = 0; i < count; i++)
-        y[i] -= size * exp(-rate * step * (double)i);
-    return log(2) / rate;
 }
 
 /* Curve stripping, as on semilogarithmic paper: 5.3 min, 33 min and 10.3 h (label: 4 min,
