@@ -352,11 +352,12 @@ static const struct figure figures[] = {
      * left to 1/e in one time constant each; more than all of it is all of it. */
     {"heart/heart_rate", "", "", "HR", RANGE, 0, 1, 60, 0, 1e-9, 0, "rest is at rest"},
     {"heart/heart_rate", "AGE=60", "", "HRmax", VALUE, 0, 1, 0, 166, 1e-9, 0, TANAKA},
-    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 9, 1, 9, 122.5, 1e-3, 0, KARVONEN},
-    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 2 + 37 / 60.0, 1, 2 + 37 / 60.0,
-     122.5 - 57.5 / M_E, 1e-5, 0, LAG},
-    {"heart/heart_rate", "", HALF_WORK, "HR", VALUE, 10 + 75 / 60.0, 1, 10 + 75 / 60.0,
-     65 + 57.5 / M_E, 1e-3, 0, LAG},
+    {"heart/heart_rate", "rest=65", HALF_WORK, "HR", VALUE, 9, 1, 9, 122.5, 1e-3, 0,
+     KARVONEN},
+    {"heart/heart_rate", "rest=65", HALF_WORK, "HR", VALUE, 2 + 37 / 60.0, 1,
+     2 + 37 / 60.0, 122.5 - 57.5 / M_E, 1e-5, 0, LAG},
+    {"heart/heart_rate", "rest=65", HALF_WORK, "HR", VALUE, 10 + 75 / 60.0, 1,
+     10 + 75 / 60.0, 65 + 57.5 / M_E, 1e-3, 0, LAG},
     {"heart/heart_rate", "WORK=0.6", "work 0.9 1 @ 0 min", "HR", LARGEST, 0, 1, 30, 180,
      1e-6, 0, KARVONEN},
 
@@ -443,6 +444,23 @@ static void heart__gorlin_finds_the_orifice(void **state)
     }
 }
 
+/* Of people who carry a watch for 51 weeks one in five has a week in which the rate at
+ * rest changes by 10 (Quer et al. 2020), if it goes at random. */
+static void heart__rate_at_rest_drifts_as_watches_see(void **state)
+{
+    (void)state;
+    struct course course;
+    course_open(&course, "heart/heart_rate", "", "");
+    const struct model_parameter *rest = model_parameter(course.model, 0);
+    assert_string_equal(rest->name, "rest");
+    assert_near(rest->typical, 65.5, 1e-9);
+    assert_near(rest->typical * rest->between_sd, 7.7, 0.05);
+    double week = rest->typical * rest->drift * sqrt(7 * 1440);
+    double once = erfc(10 / week / sqrt(2));
+    assert_near(1 - pow(1 - once, 51), 0.20, 0.02);
+    course_close(&course);
+}
+
 /* Mitral flow has an early peak and one of the atrium, 1.29 times as low. */
 static void heart__fills_early_and_by_its_atrium(void **state)
 {
@@ -464,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heart__no_blood_is_lost),
+        cmocka_unit_test(heart__rate_at_rest_drifts_as_watches_see),
         cmocka_unit_test(heart__gorlin_finds_the_orifice),
         cmocka_unit_test(heart__fills_early_and_by_its_atrium),
     };

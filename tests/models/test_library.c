@@ -90,7 +90,7 @@ static const struct {
     {"joints/knee", "mtpm", NONE},
     {"joints/knee", "quadriceps", NONE},
     {"joints/knee", "flexion", NONE},
-    {"joints/knee_pain", "pain", NONE},
+    {"joints/knee_pain", "pain", "a scale of 1 to 5; LOINC's are of 0 to 10"},
     {"joints/oks_by_provider", "OKS", NONE},
     {"lungs/breathing", "airflow", MOMENT},
     {"lungs/breathing", "volume", MOMENT},
