@@ -45,6 +45,8 @@
 #define SHERIFALI "Sherifali et al., Diabetes Care 33:1859, 2010: 0.5 to 1.25 points"
 #define STEADY "closed form: steady state"
 
+#define RIDDLE                                                                           \
+    "Riddle, Rosenstock and Gerich, Diabetes Care 26:3080, 2003: 198 to 117 mg/dL"
 #define KOVATCHEV "Kovatchev et al. 1997: 10 (1.509 (ln(G)^1.084 - 5.381))^2"
 #define BERGMAN "Bergman et al. 1979: closed form"
 
@@ -239,6 +241,12 @@ static const struct figure figures[] = {
      0.025 * 92 / (0.025 + 6e-4 * 39), 1e-5, 0, BERGMAN},
     {"diabetes/minimal", "INS=11", "", "fall", OUTCOME, 0, 1, 180, 1.228352, 1e-4, 0,
      BERGMAN ": KG of glucose effectiveness alone"},
+
+    /* Basal insulin, 47.2 U a day: from 11.0 to 6.5 mmol/L. */
+    {"diabetes/type2", "rb=0 b0=1.275", "", "FPG", VALUE, 0, 1, 0, 11.0, 0.005, 0,
+     RIDDLE},
+    {"diabetes/type2", "rb=0 b0=1.275 BASAL=0 BASAL=47.2@1e-6", "", "FPG", VALUE, 400, 1,
+     400, 6.5, 0.02, 0, RIDDLE},
 };
 
 static const struct courses_one courses[] = {
