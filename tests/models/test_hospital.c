@@ -139,6 +139,8 @@ static const struct figure figures[] = {
      VALUE, 4000, 1, 4000, 9, 1e-3, 0, "M/M/1: 0.9/(1 - 0.9)"},
     {"hospital/ambulance", "fleet=10 area=100", "", "way", AT_ONCE, 0.627 * 3.6514837,
      1e-6, 0, KOLESAR},
+    {"hospital/ward", "beds=30 surge=1.3", "", "wait_mean", VALUE, 40, 1, 40, 8760, 1e-6,
+     0, "no steady state: a year stands for it"},
 };
 
 static const struct courses_one courses[] = {
