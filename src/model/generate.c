@@ -266,9 +266,9 @@ static void say_step(const struct program *program, const struct stream *stream,
 /* --- the whole
  * -------------------------------------------------------------------------- */
 
-static void say_hash(const char *field, const uint8_t hash[HASH_BYTES], struct bytes *out)
+static void say_hash(const uint8_t hash[HASH_BYTES], struct bytes *out)
 {
-    listing_add(out, "    .%s = {", field);
+    listing_add(out, "    .program = {");
     for (size_t i = 0; i < HASH_BYTES; i++)
         listing_add(out, "%s0x%02x", i ? ", " : "", hash[i]);
     listing_add(out, "},\n");
@@ -338,10 +338,8 @@ void generate(const struct model *model, const char *symbol, struct bytes *sourc
     listing_add(source,
                 "extern const struct generated %s;\nconst struct generated %s = {\n",
                 symbol, symbol);
-    model_hash(model, hash);
-    say_hash("model", hash, source);
     program_hash(program, hash);
-    say_hash("program", hash, source);
+    say_hash(hash, source);
     listing_add(source, "    .streams = {");
     for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
         const struct stream *stream = program_stream(program, i);

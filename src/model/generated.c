@@ -7,6 +7,8 @@ void program_hash(const struct program *program, uint8_t hash[HASH_BYTES])
     struct bytes bytes = {0};
     bytes_u64(&bytes, program->registers);
     bytes_u64(&bytes, program->rest);
+    bytes_u64(&bytes, program->time);
+    bytes_u64(&bytes, program->states);
     bytes_field(&bytes, program->image, program->constant_count * sizeof(double));
     for (size_t i = 0; i < PROGRAM_STREAMS; i++) {
         const struct stream *stream = program_stream((struct program *)program, i);
@@ -24,12 +26,10 @@ void program_hash(const struct program *program, uint8_t hash[HASH_BYTES])
 void generated_attach(struct model *model, const struct generated *const *among)
 {
     uint8_t hash[HASH_BYTES];
-    while (*among && memcmp((*among)->model, model->hash, HASH_BYTES) != 0)
+    program_hash(model->program, hash);
+    while (*among && memcmp((*among)->program, hash, HASH_BYTES) != 0)
         among++;
     if (!*among)
-        return;
-    program_hash(model->program, hash);
-    if (memcmp((*among)->program, hash, HASH_BYTES) != 0)
         return;
     for (size_t i = 0; i < PROGRAM_STREAMS; i++)
         program_stream(model->program, i)->generated = (*among)->streams[i];

@@ -59,6 +59,9 @@ static void generated__is_found_by_what_a_text_means(void **state)
     generated_attach(model, generated_models);
     assert_int_equal(model_execution(model), EXECUTION_GENERATED);
     model_destroy(&model);
+    model = changed("CL = 3 ", "CL = 2.5 ");
+    assert_int_equal(model_execution(model), EXECUTION_GENERATED);
+    model_destroy(&model);
     model = changed("d/dt(depot)   = -", "d/dt(depot)   = -1.5*");
     assert_int_equal(model_execution(model), EXECUTION_INTERPRETER);
     model_destroy(&model);
