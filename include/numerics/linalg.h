@@ -42,6 +42,10 @@ enum err linalg_solve(size_t n, const double *a, size_t m, double *b);
  * unique). */
 enum err linalg_eigen(size_t n, const double *a, double *values, double *vectors);
 
+/* The same of L^-1 A L^-T, L lower triangular: of A where L L' is the unit. */
+enum err linalg_eigen_relative(size_t n, const double *l, const double *a, double *values,
+                               double *vectors);
+
 /* C := A B (n x k times k x m), C := A' B (A k x n), C := A B' (B m x k). */
 void linalg_multiply(size_t n, size_t k, size_t m, const double *a, const double *b,
                      double *c);

@@ -98,27 +98,17 @@ static enum err check_directions(const struct gate *gate)
 {
     size_t p = gate->layout->p;
     double *c = mem_copy(gate->start->omega, p * p * sizeof *c);
-    double *half = mem_copy(gate->prior->omega, p * p * sizeof *half);
-    double *whole = mem_new(p * p, sizeof *whole),
+    double *values = mem_new(p, sizeof *values),
            *vectors = mem_new(p * p, sizeof *vectors);
-    double *values = mem_new(p, sizeof *values);
     enum err result = linalg_cholesky(p, c);
-    if (result == ERR_OK) {
-        linalg_lower_solve(p, c, p, half);
-        for (size_t a = 0; a < p; a++)
-            for (size_t b = 0; b < p; b++)
-                whole[a * p + b] = half[b * p + a];
-        linalg_lower_solve(p, c, p, whole);
-        result = linalg_eigen(p, whole, values, vectors);
-    }
+    if (result == ERR_OK)
+        result = linalg_eigen_relative(p, c, gate->prior->omega, values, vectors);
     for (size_t i = 0; result == ERR_OK && i < p; i++)
         result = check_spread(gate, "the spread of", "patients, taken together,",
                               values[i] > 0 ? sqrt(values[i]) : 0);
     mem_free(c);
-    mem_free(half);
-    mem_free(whole);
-    mem_free(vectors);
     mem_free(values);
+    mem_free(vectors);
     return result;
 }
 

@@ -74,23 +74,6 @@ static enum err known_under(const struct view *view, const double *omega, double
     return err;
 }
 
-/* D = C^-1 Omega C^-T = Q diag(values) Q'; vectors Q. */
-static enum err relative(size_t p, const double *c, const double *omega, double *values,
-                         double *vectors)
-{
-    double *half = mem_copy(omega, p * p * sizeof *half);
-    double *d = mem_new(p * p, sizeof *d);
-    linalg_lower_solve(p, c, p, half);
-    for (size_t a = 0; a < p; a++)
-        for (size_t b = 0; b < p; b++)
-            d[a * p + b] = half[b * p + a];
-    linalg_lower_solve(p, c, p, d);
-    enum err err = linalg_eigen(p, d, values, vectors);
-    mem_free(half);
-    mem_free(d);
-    return err;
-}
-
 /* Hold the eigenvalues of the new covariance relative to the old within the guard. A
  * function of a matrix keeps its blocks, and so the zeros between them; where the pattern
  * of zeros is another, the whole step is shortened instead. */
@@ -106,7 +89,7 @@ static enum err guard_covariance(const struct prior_layout *layout,
     if (err == ERR_OK)
         err = known_under(view, old, known);
     if (err == ERR_OK)
-        err = relative(p, c, next->omega, values, q);
+        err = linalg_eigen_relative(p, c, next->omega, values, q);
     for (size_t i = 0; err == ERR_OK && i < p; i++) {
         double share = 0;
         for (size_t a = 0; a < p; a++)
@@ -179,7 +162,7 @@ enum err history_relative(const struct history *history, size_t round, const dou
     }
     enum err err = linalg_cholesky(p, c);
     if (err == ERR_OK)
-        err = relative(p, c, to->omega, values, directions);
+        err = linalg_eigen_relative(p, c, to->omega, values, directions);
     if (err == ERR_OK)
         linalg_lower_transposed_solve(p, c, p, directions);
     mem_free(c);

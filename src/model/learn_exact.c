@@ -503,14 +503,8 @@ static enum err held_to(size_t n, const double *information, double *curvature)
            *values = mem_new(n, sizeof *values);
     double *half = mem_new(n * n, sizeof *half), *q = mem_new(n * n, sizeof *q);
     enum err err = linalg_cholesky(n, c);
-    if (err == ERR_OK) {
-        linalg_lower_solve(n, c, n, curvature);
-        for (size_t e = 0; e < n; e++)
-            for (size_t f = 0; f < n; f++)
-                half[e * n + f] = curvature[f * n + e];
-        linalg_lower_solve(n, c, n, half);
-        err = linalg_eigen(n, half, values, q);
-    }
+    if (err == ERR_OK)
+        err = linalg_eigen_relative(n, c, curvature, values, q);
     if (err == ERR_OK) {
         linalg_multiply(n, n, n, c, q, half);
         for (size_t e = 0; e < n * n; e++)

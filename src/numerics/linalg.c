@@ -278,6 +278,21 @@ enum err linalg_eigen(size_t n, const double *a, double *values, double *vectors
     return result;
 }
 
+enum err linalg_eigen_relative(size_t n, const double *l, const double *a, double *values,
+                               double *vectors)
+{
+    double *half = mem_copy(a, n * n * sizeof *a), *whole = mem_new(n * n, sizeof *whole);
+    linalg_lower_solve(n, l, n, half);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            whole[i * n + j] = half[j * n + i];
+    linalg_lower_solve(n, l, n, whole);
+    enum err result = linalg_eigen(n, whole, values, vectors);
+    mem_free(half);
+    mem_free(whole);
+    return result;
+}
+
 static void multiply(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, size_t n, size_t k,
                      size_t m, const double *a, const double *b, double *c)
 {

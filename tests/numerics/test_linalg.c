@@ -305,6 +305,41 @@ static void linalg__eigenvectors_have_a_fixed_sign(void **state)
     }
 }
 
+/* A x = value L L' x for x = L^-T v; of A = 4 L L' all values are 4. */
+static void linalg__eigen_relative_solves_the_general_problem(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < SIZES; k++) {
+        size_t n = sizes[k];
+        double *a = draw_spd(n, 930 + k), *unit = draw_spd(n, 960 + k);
+        double *l = mem_copy(unit, n * n * sizeof *l),
+               *values = mem_new(n, sizeof *values);
+        double *v = mem_new(n * n, sizeof *v), *left = mem_new(n * n, sizeof *v);
+        double *right = mem_new(n * n, sizeof *v);
+        a[0] -= 5; /* indefinite is fine */
+        assert_ok(linalg_cholesky(n, l));
+        assert_ok(linalg_eigen_relative(n, l, a, values, v));
+        linalg_lower_transposed_solve(n, l, n, v);
+        linalg_multiply(n, n, n, a, v, left);
+        linalg_multiply(n, n, n, unit, v, right);
+        for (size_t i = 0; i < n * n; i++)
+            right[i] *= values[i % n];
+        assert_matrix_near(n * n, left, right, 1e-10 * (double)n);
+        for (size_t i = 0; i < n * n; i++)
+            a[i] = 4 * unit[i];
+        assert_ok(linalg_eigen_relative(n, l, a, values, v));
+        for (size_t i = 0; i < n; i++)
+            assert_near(values[i], 4, 1e-9);
+        mem_free(a);
+        mem_free(unit);
+        mem_free(l);
+        mem_free(values);
+        mem_free(v);
+        mem_free(left);
+        mem_free(right);
+    }
+}
+
 static void linalg__products_match_the_definition(void **state)
 {
     (void)state;
@@ -453,6 +488,7 @@ int main(void)
         cmocka_unit_test(linalg__eigen_of_published_matrices),
         cmocka_unit_test(linalg__eigen_rebuilds_and_is_orthonormal),
         cmocka_unit_test(linalg__eigenvectors_have_a_fixed_sign),
+        cmocka_unit_test(linalg__eigen_relative_solves_the_general_problem),
         cmocka_unit_test(linalg__products_match_the_definition),
         cmocka_unit_test(linalg__svec_keeps_inner_products),
         cmocka_unit_test(linalg__uses_one_thread),
