@@ -33,6 +33,7 @@ struct contribute_task {
     uint64_t norm_max;     /* of one patient's integers */
     struct random *random; /* where the noise comes from; NULL: fresh */
     size_t threads;        /* 0: one a processor */
+    double tolerance;      /* of the solver, of contribute_add; 0: the engine's */
 
     /* May be NULL. Called under a lock, with the number of patients done. */
     void (*progress)(void *context, size_t done, size_t total);

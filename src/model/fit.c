@@ -253,7 +253,8 @@ static void go_to_mode(struct crowd *crowd, struct seat *seat)
     const struct prior *prior = crowd->asked->prior;
     if (crowd->asked->moments && fit->converged && fit->n > 0) {
         seat->stage = AT_MODE;
-        seat->patient.err = survey_begin(&seat->survey, &seat->target, fit->phi);
+        seat->patient.err = survey_begin(&seat->survey, &seat->target, fit->phi,
+                                         engine_tolerance(crowd->engine));
         if (seat->patient.err == ERR_OK) {
             ask(crowd, seat);
             return;

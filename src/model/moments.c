@@ -7,9 +7,10 @@
 #include "innovation.h"
 #include "numerics/linalg.h"
 
-/* Central-difference step in posterior standard deviations. Truncation is of its square
- * (4e-6), rounding is the solver's tolerance over it (1e-9 / 2e-3 = 5e-7). */
-#define DIFFERENCE_STEP 2e-3
+/* Central-difference step in posterior standard deviations, by the cube root of the
+ * solver's tolerance: truncation is of the step's square, rounding the tolerance over the
+ * step, so that 1e-9 leaves 4e-6 and 5e-7, 1e-6 leaves 4e-4 and 5e-5. */
+#define DIFFERENCE_STEP(tolerance) (2 * cbrt(tolerance))
 
 /* Where differences straddle a kink, u can be anything: a mean that would be farther from
  * the mode than two posterior standard deviations is brought back to there. Sparse binary
@@ -314,17 +315,18 @@ static void population_scores(const struct survey *survey, const double *u,
 /* --- questions and answers --------------------------------------------------------- */
 
 enum err survey_begin(struct survey *survey, const struct target *target,
-                      const double *phi)
+                      const double *phi, double tolerance)
 {
     *survey = (struct survey){
         .target = target,
+        .step = DIFFERENCE_STEP(tolerance),
         .z = mem_copy(phi, target->p * sizeof *phi),
         .here = detail_new(target),
         .moments = moments_nothing(target->p, target->q, target->prior->m)};
     return target_whiten(target, survey->z);
 }
 
-/* How far to either side of a population parameter: DIFFERENCE_STEP of what this patient
+/* How far to either side of a population parameter: a step of what this patient
  * can tell, but not a large step on the parameter's own scale when that is little. */
 static double population_side(const struct survey *survey, size_t i)
 {
@@ -335,7 +337,7 @@ static double population_side(const struct survey *survey, size_t i)
         double slope = survey->here.jacobian[j * d + target->p + i];
         curvature += survey->here.observed[j].information * slope * slope;
     }
-    return DIFFERENCE_STEP * fmin(size, 1 / sqrt(curvature + 1e-300));
+    return survey->step * fmin(size, 1 / sqrt(curvature + 1e-300));
 }
 
 enum err survey_go_on(struct survey *survey)
@@ -358,7 +360,7 @@ enum err survey_go_on(struct survey *survey)
         double *z = survey->places + i * p, *gamma = survey->gammas + i * q;
         memcpy(z, survey->z, p * sizeof *z);
         memcpy(gamma, target->prior->population, q * sizeof *gamma);
-        double side = k < p ? DIFFERENCE_STEP * sqrt(posterior[k * p + k])
+        double side = k < p ? survey->step * sqrt(posterior[k * p + k])
                             : population_side(survey, k - p);
         *(k < p ? &z[k] : &gamma[k - p]) += i % 2 ? -side : side;
         survey->sides[k] = side;

@@ -12,6 +12,7 @@
 
 struct survey {
     const struct target *target;
+    double step;        /* of differences, in posterior standard deviations */
     double *z;          /* [p] the mode */
     struct detail here; /* first question: f and jacobian at z, by phi and gamma */
     struct moments *moments;
@@ -22,9 +23,10 @@ struct survey {
     struct point *answers;
 };
 
-/* Around the transformed parameters phi [p]. ERR_NUMERIC: not a place of this prior. */
+/* Around the transformed parameters phi [p], by answers of this tolerance. ERR_NUMERIC:
+ * not a place of this prior. */
 enum err survey_begin(struct survey *survey, const struct target *target,
-                      const double *phi);
+                      const double *phi, double tolerance);
 /* After the first answer. ERR_NUMERIC: O is nothing there. */
 enum err survey_go_on(struct survey *survey);
 /* After the second; the caller's. */

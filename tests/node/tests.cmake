@@ -15,8 +15,8 @@ python(node/check_account node/check_account.py $<TARGET_FILE:test_node_account>
 sabotage(sum_without_noise node/contribute.c node/contribute contribute__one_in_the_sum_is_told_no_better_than_claimed
   BY "s/fixedpoint_add(sum, noise, dimension)/(void)sum/")
 sabotage(noise_after_the_records node/contribute.c node/contribute contribute__draws_noise_before_a_record_is_asked_for
-  BY "s/enum err err = draw_noise(task, statistic.dimension, sum)/enum err err = contribute_add(task, \\&statistic, clipped, \\&limits, sum, report)/"
-    "s/return contribute_add(task, &statistic, clipped, &limits, sum, report)/return draw_noise(task, statistic.dimension, sum)/")
+  BY "s/enum err err = draw_noise(task, statistic.dimension, sum)/enum err err = contribute_add(\\&coarse, \\&statistic, clipped, \\&limits, sum, report)/"
+    "s/return contribute_add(&coarse, &statistic, clipped, &limits, sum, report)/return draw_noise(task, statistic.dimension, sum)/")
 sabotage(sent_when_ready node/part.c node/part part__leaves_at_slots_of_the_clock
   BY "s|return (wall / slot + 1) . slot|return wall|")
 sabotage(patient_in_the_log node/crowd.c node/part part__logs_nothing_of_a_patient
