@@ -31,6 +31,7 @@ struct ensemble {
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
     bool timed;                    /* rates look at time */
     double *column;                /* [rows] of one lane */
+    size_t *places;                /* [rows] of y in a flow's x, and what is behind it */
     uint32_t *everything;          /* [width] registers of all there is to be read */
     size_t width;
     size_t *all_states, *observed; /* rows that readings look at: everything's, or */
@@ -41,6 +42,7 @@ struct ensemble {
     struct request *requests[LANES]; /* NULL: idle */
     double stops[LANES];             /* when its next stop is; -inf: it is at its end */
     double next[LANES];              /* when its next stop or reading is */
+    size_t read[LANES];              /* which reading is being taken */
     lane_set whole, summed;          /* whose requests want everything; want sums */
     struct scan *scans[LANES];       /* NULL: nobody looks at all of the course */
     lane_set scanned;
@@ -122,6 +124,18 @@ static size_t groups_of(const struct ensemble *ensemble, size_t *end)
         end[groups - 1] = r + 1;
     }
     return groups;
+}
+
+static void find_places(struct ensemble *ensemble)
+{
+    size_t states = ensemble->states;
+    ensemble->places = mem_new(ensemble->rows, sizeof(size_t));
+    for (size_t r = 0; r < states; r++)
+        ensemble->places[r] = r;
+    for (size_t r = states; r < ensemble->rows; r++) {
+        const struct entry *pair = &ensemble->program->sensitivity[r - states];
+        ensemble->places[r] = states * (1 + pair->column) + pair->row;
+    }
 }
 
 /* Which registers a stream's instructions and results look at: [registers], to be freed.
@@ -283,6 +297,7 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     out->all_states = mem_new(out->states, sizeof(size_t));
     for (size_t i = 0; i < out->states; i++)
         out->all_states[i] = i;
+    find_places(out);
     find_everything(out);
     find_reads(out);
     find_slopes(out);
@@ -327,6 +342,7 @@ void ensemble_destroy(struct ensemble **ensemble)
     lanes_rows_free(gone->registers);
     lanes_rows_free(gone->inflow);
     mem_free(gone->column);
+    mem_free(gone->places);
     mem_free(gone->all_states);
     mem_free(gone->everything);
     mem_free(gone->observed);
@@ -340,22 +356,12 @@ void ensemble_destroy(struct ensemble **ensemble)
 /* --- between a lane and its flow
  * --------------------------------------------------------- */
 
-/* A row of y, and of what a flow keeps by state and by [direction][state]. */
-static double *of_row(const struct ensemble *ensemble, size_t r, double *by_state,
-                      double *by_direction)
-{
-    if (r < ensemble->states)
-        return &by_state[r];
-    const struct entry *pair = &ensemble->program->sensitivity[r - ensemble->states];
-    return &by_direction[pair->column * ensemble->states + pair->row];
-}
-
 static void take_from_lane(struct ensemble *ensemble, size_t lane)
 {
     struct flow *flow = &ensemble->flows[lane];
     lanes_values(ensemble->lanes, lane, ensemble->column);
     for (size_t r = 0; r < ensemble->rows; r++)
-        *of_row(ensemble, r, flow->x, flow->s) = ensemble->column[r];
+        flow->x[ensemble->places[r]] = ensemble->column[r];
     flow->t = lanes_times(ensemble->lanes)[lane];
 }
 
@@ -363,12 +369,13 @@ static void take_from_lane(struct ensemble *ensemble, size_t lane)
 static void give_to_lane(struct ensemble *ensemble, size_t lane)
 {
     struct flow *flow = &ensemble->flows[lane];
-    evaluator_rest(flow->evaluator, ensemble->registers + lane, LANES,
-                   &ensemble->from[lane], &ensemble->to[lane]);
+    if (flow->changed)
+        evaluator_rest(flow->evaluator, ensemble->registers + lane, LANES,
+                       &ensemble->from[lane], &ensemble->to[lane]);
+    flow->changed = false;
     for (size_t r = 0; r < ensemble->rows; r++) {
-        ensemble->column[r] = *of_row(ensemble, r, flow->x, flow->s);
-        ensemble->inflow[r * LANES + lane] =
-            *of_row(ensemble, r, flow->inflow, flow->d_inflow);
+        ensemble->column[r] = flow->x[ensemble->places[r]];
+        ensemble->inflow[r * LANES + lane] = flow->inflow[ensemble->places[r]];
     }
 }
 
@@ -554,7 +561,7 @@ static void read_everything(struct ensemble *ensemble, lane_set wants)
     vector_run(&ensemble->program->derive, ensemble->registers, ensemble->simd);
     EACH_OF(wants)
     {
-        double *to = ensemble->requests[l]->f + ensemble->runs[l].read * width;
+        double *to = ensemble->requests[l]->f + ensemble->read[l] * width;
         for (size_t i = 0; i < width; i++)
             to[i] = registers[ensemble->everything[i] * LANES + l];
     }
@@ -564,7 +571,7 @@ static void keep_prediction(const struct ensemble *ensemble, size_t lane, size_t
                             const struct stream *stream)
 {
     const struct request *request = ensemble->requests[lane];
-    size_t d = ensemble->directions, index = ensemble->runs[lane].read;
+    size_t d = ensemble->directions, index = ensemble->read[lane];
     request->f[index] = row(ensemble, stream->results[which])[lane];
     for (size_t k = 0; k < d; k++) {
         size_t at = model_observations(ensemble->model) + which * d + k;
@@ -576,11 +583,9 @@ static void keep_prediction(const struct ensemble *ensemble, size_t lane, size_t
 static void read_one(struct ensemble *ensemble, const struct stream *stream, size_t which,
                      lane_set wants)
 {
-    size_t index[LANES];
-    EACH_LANE index[l] = ensemble->runs[l].read;
     EACH_OF(wants & ~ensemble->summed) keep_prediction(ensemble, l, which, stream);
     if (wants & ensemble->summed)
-        tally_add(ensemble->tally, wants & ensemble->summed, index,
+        tally_add(ensemble->tally, wants & ensemble->summed,
                   row(ensemble, stream->results[which]),
                   ensemble->slopes + which * ensemble->directions);
 }
@@ -597,7 +602,7 @@ static void read_observations(struct ensemble *ensemble, lane_set wants)
         if (which + 1 < observations) {
             these = 0;
             EACH_OF(wants)
-            if (ensemble->requests[l]->observation[ensemble->runs[l].read] == which)
+            if (ensemble->requests[l]->observation[ensemble->read[l]] == which)
                 these |= LANE_BIT(l);
         }
         if (these)
@@ -606,31 +611,46 @@ static void read_observations(struct ensemble *ensemble, lane_set wants)
     }
 }
 
-/* One reading of every lane that wants one, each at its own time. Which lanes do is as
- * good as random: a branch on it would be mistaken half of the time, hence the tables of
- * two. Returns who wants another one. */
-static lane_set read_all(struct ensemble *ensemble, lane_set wants)
+/* The lanes that want a reading go on to what comes next of theirs. Which lanes do is as
+ * good as random: a branch on it would be mistaken half of the time. Returns who then
+ * wants another one. */
+static lane_set turn_over(struct ensemble *ensemble, lane_set wants)
 {
+    const double *now = lanes_times(ensemble->lanes);
     lane_set again = 0;
-    const double *now = lanes_times(ensemble->lanes), *next = ensemble->next;
-    double *t = row(ensemble, ensemble->program->time);
-    ROW_LANES t[l] = next[l] < now[l] ? next[l] : now[l];
-    if (wants & ensemble->whole) {
-        lanes_between(ensemble->lanes, next, ensemble->all_states, ensemble->states);
-        read_everything(ensemble, wants);
-    } else if (wants & ~ensemble->scanned) {
-        lanes_between(ensemble->lanes, next, ensemble->observed,
-                      ensemble->observed_count);
-        read_observations(ensemble, wants);
-    }
     EACH_LANE
     {
         struct run *run = &ensemble->runs[l];
+        ensemble->read[l] = run->read;
         run->read += wants >> l & 1;
         bool more = run_reads(run);
-        const double *const upcoming[] = {&ensemble->stops[l], run->reads + run->read};
-        ensemble->next[l] = *upcoming[more];
-        again |= (lane_set)(more & (ensemble->next[l] <= now[l])) << l;
+        const double *next = more ? run->reads + run->read : &ensemble->stops[l];
+        ensemble->next[l] = *next;
+        again |= (lane_set)(more & (*next <= now[l])) << l;
+    }
+    return again;
+}
+
+/* One reading of every lane that wants one, each at its own time; returns who wants
+ * another one. (Lanes turn over first: what is written one by one and read as a row right
+ * after is waited for.) */
+static lane_set read_all(struct ensemble *ensemble, lane_set wants)
+{
+    LANES_ALIGNED double at[LANES];
+    const double *now = lanes_times(ensemble->lanes);
+    double *t = row(ensemble, ensemble->program->time);
+    lane_set summed = wants & ensemble->summed, again;
+    ROW_LANES at[l] = ensemble->next[l];
+    ROW_LANES t[l] = at[l] < now[l] ? at[l] : now[l];
+    again = turn_over(ensemble, wants);
+    if (summed)
+        tally_look(ensemble->tally, summed, ensemble->read);
+    if (wants & ensemble->whole) {
+        lanes_between(ensemble->lanes, at, ensemble->all_states, ensemble->states);
+        read_everything(ensemble, wants);
+    } else if (wants & ~ensemble->scanned) {
+        lanes_between(ensemble->lanes, at, ensemble->observed, ensemble->observed_count);
+        read_observations(ensemble, wants);
     }
     return again;
 }

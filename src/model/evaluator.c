@@ -640,11 +640,12 @@ enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
     enum err err = find_breaks(evaluator, from, to);
     if (err != ERR_OK)
         return err;
-    size_t n = evaluator->break_count;
+    size_t n = *count = evaluator->break_count;
+    if (n == 0)
+        return ERR_OK;
     evaluator->breaks = mem_resize(evaluator->breaks, n, sizeof(double));
     evaluator->d_breaks = mem_resize(evaluator->d_breaks, n * directions, sizeof(double));
-    if (n)
-        qsort(evaluator->moments, n, sizeof *evaluator->moments, compare_breaks);
+    qsort(evaluator->moments, n, sizeof *evaluator->moments, compare_breaks);
     for (size_t i = 0; i < n; i++) {
         const struct moment *moment = &evaluator->moments[i];
         const struct switching *at = &program->switchings[moment->switching];
@@ -655,7 +656,6 @@ enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
                   moment->time * evaluator->registers[at->d_slope[k]]) /
                 evaluator->registers[at->slope];
     }
-    *count = n;
     *times = evaluator->breaks;
     *d_times = directions ? evaluator->d_breaks : NULL;
     return ERR_OK;

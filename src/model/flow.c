@@ -48,10 +48,10 @@ void flow_init(struct flow *flow, const struct model *model, bool derivatives)
     *flow = (struct flow){.directions = directions, .model = model};
     flow->evaluator = evaluator_new(model, directions > 0);
     flow->moving = mem_new(directions, sizeof(bool));
-    flow->inflow = mem_new(states, sizeof(double));
-    flow->d_inflow = mem_new(directions * states, sizeof(double));
-    flow->x = mem_new(states, sizeof(double));
-    flow->s = mem_new(directions * states, sizeof(double));
+    flow->inflow = mem_new((1 + directions) * states, sizeof(double));
+    flow->d_inflow = flow->inflow + states;
+    flow->x = mem_new((1 + directions) * states, sizeof(double));
+    flow->s = flow->x + states;
     flow->scale = mem_new(states, sizeof(double));
 }
 
@@ -75,10 +75,10 @@ void flow_clear(struct flow *flow)
     ode_destroy(&flow->ode);
     mem_free(flow->moving);
     mem_free(flow->inflow);
-    mem_free(flow->d_inflow);
     mem_free(flow->x);
-    mem_free(flow->s);
     mem_free(flow->scale);
+    mem_free(flow->room);
+    mem_free(flow->stops);
 }
 
 /* --- the schedule of one run ------------------------------------------------------- */
@@ -101,8 +101,6 @@ static void run_deliveries(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
     size_t d = run->flow->directions;
-    run->deliveries = mem_new(schedule->dose_count, sizeof *run->deliveries);
-    run->derivatives = mem_new(schedule->dose_count * 3 * d, sizeof(double));
     for (size_t i = 0; i < schedule->dose_count; i++) {
         const struct dose *dose = &schedule->doses[i];
         struct delivery *delivery = &run->deliveries[i];
@@ -163,6 +161,10 @@ static bool read_precedes(const struct run *run, size_t read, const struct stop 
 /* The readings before the next stop. */
 static void run_look_ahead(struct run *run)
 {
+    const double until =
+        run->stop < run->stop_count ? run->stops[run->stop].time : INFINITY;
+    while (run->read_until < run->read_count && run->reads[run->read_until] < until)
+        run->read_until++;
     while (run->read_until < run->read_count &&
            (run->stop == run->stop_count ||
             read_precedes(run, run->read_until, &run->stops[run->stop])))
@@ -172,10 +174,11 @@ static void run_look_ahead(struct run *run)
 static void run_schedule(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
-    size_t n = 0;
-    run->stops =
-        mem_new(2 * schedule->dose_count + schedule->change_count + run->break_count,
-                sizeof *run->stops);
+    struct flow *flow = run->flow;
+    size_t n = 0, most = 2 * schedule->dose_count + schedule->change_count +
+                         run->break_count;
+    MEM_GROW(flow->stops, most, &flow->stops_size);
+    run->stops = flow->stops;
     for (size_t i = 0; i < schedule->dose_count; i++) {
         double start = schedule->doses[i].time + run->deliveries[i].modifiers.lag;
         size_t order = schedule->doses[i].order;
@@ -213,16 +216,8 @@ enum err run_plan(struct run *run, const double *reads, const size_t *read_order
 
 void run_clear(struct run *run)
 {
-    mem_free(run->stops);
-    mem_free(run->deliveries);
-    mem_free(run->derivatives);
     mem_free(run->breaks);
     mem_free(run->d_breaks);
-    mem_free(run->covariates);
-    mem_free(run->slopes);
-    mem_free(run->since);
-    mem_free(run->before);
-    mem_free(run->after);
 }
 
 /* Slope of a linearly interpolated covariate from change `index` to its next one. */
@@ -321,6 +316,7 @@ static enum err switch_over(struct run *run, size_t index)
     enum err err = moves ? rate_here(flow, run->before) : ERR_OK;
     double ahead = index + 1 < run->break_count ? run->breaks[index + 1] : run->last;
     evaluator_between(flow->evaluator, run->breaks[index], ahead);
+    flow->changed = true;
     if (err == ERR_OK && moves)
         err = rate_here(flow, run->after);
     for (size_t k = 0; err == ERR_OK && moves && k < d; k++)
@@ -340,6 +336,7 @@ static void change_covariate(struct run *run, size_t index)
     run->slopes[change->covariate] = slope_after(run->schedule, index);
     evaluator_covariates(run->flow->evaluator, change->time, run->covariates,
                          run->slopes);
+    run->flow->changed = true;
 }
 
 enum err run_stop(struct run *run)
@@ -419,7 +416,7 @@ static enum err run_lead(struct run *run)
 {
     struct flow *flow = run->flow;
     size_t states = model_states(flow->model), d = flow->directions;
-    double lead, *d_lead = mem_new(d, sizeof(double));
+    double lead, d_lead[MODEL_PARAMETERS_MAX];
     enum err err = evaluator_lead(flow->evaluator, &lead, d ? d_lead : NULL);
     flow->t = run->start -= lead;
     if (err == ERR_OK && lead > 0 && d)
@@ -429,7 +426,38 @@ static enum err run_lead(struct run *run)
         for (size_t i = 0; i < states; i++)
             flow->s[k * states + i] += run->after[i] * d_lead[k];
     }
-    mem_free(d_lead);
+    return err;
+}
+
+/* The flow's room, for whatever the run keeps. */
+static void run_room(struct run *run)
+{
+    const struct schedule *schedule = run->schedule;
+    struct flow *flow = run->flow;
+    size_t states = model_states(schedule->model), d = flow->directions;
+    size_t covariates = model_covariates(schedule->model), doses = schedule->dose_count;
+    size_t each = sizeof(struct delivery) / sizeof(double);
+    size_t wanted = doses * (each + 3 * d) + 3 * covariates + 2 * states;
+    MEM_GROW(flow->room, wanted, &flow->room_size);
+    run->deliveries = (struct delivery *)(void *)flow->room;
+    run->derivatives = flow->room + doses * each;
+    run->covariates = run->derivatives + doses * 3 * d;
+    run->slopes = run->covariates + covariates;
+    run->since = run->slopes + covariates;
+    run->before = run->since + covariates;
+    run->after = run->before + states;
+}
+_Static_assert(sizeof(struct delivery) % sizeof(double) == 0, "in a room of doubles");
+
+/* The initial values, and their derivatives. */
+static enum err run_initial(struct flow *flow)
+{
+    size_t states = model_states(flow->model), d = flow->directions;
+    double dx[MODEL_STATES_MAX * MODEL_PARAMETERS_MAX];
+    enum err err = evaluator_initial(flow->evaluator, flow->t, flow->x, d ? dx : NULL);
+    for (size_t i = 0; err == ERR_OK && i < states; i++)
+        for (size_t k = 0; k < d; k++)
+            flow->s[k * states + i] = dx[i * d + k];
     return err;
 }
 
@@ -440,28 +468,22 @@ enum err run_begin(struct run *run, struct flow *flow, const struct schedule *sc
            covariates = model_covariates(schedule->model);
     size_t d = flow->directions;
     *run = (struct run){.flow = flow, .schedule = schedule};
-    run->covariates = mem_copy(schedule->covariates, covariates * sizeof(double));
-    run->slopes = mem_new(covariates, sizeof(double));
-    run->since = mem_new(covariates, sizeof(double));
-    for (size_t c = 0; c < covariates; c++)
+    run_room(run);
+    for (size_t c = 0; c < covariates; c++) {
+        run->covariates[c] = schedule->covariates[c];
+        run->slopes[c] = 0;
         run->since[c] = start;
-    run->before = mem_new(states, sizeof(double));
-    run->after = mem_new(states, sizeof(double));
-    memset(flow->inflow, 0, states * sizeof(double));
-    memset(flow->d_inflow, 0, d * states * sizeof(double));
+    }
+    memset(flow->inflow, 0, (1 + d) * states * sizeof(double));
     memset(flow->moving, 0, d * sizeof(bool));
     flow->t = run->start = start;
     flow->settled = false;
+    flow->changed = true;
     evaluator_individual(flow->evaluator, parameters, run->covariates);
     evaluator_covariates(flow->evaluator, flow->t, run->covariates, run->slopes);
     if (states == 0)
         return ERR_OK;
-    double *dx = mem_new(states * d, sizeof(double));
-    enum err err = evaluator_initial(flow->evaluator, flow->t, flow->x, d ? dx : NULL);
-    for (size_t i = 0; i < states; i++)
-        for (size_t k = 0; k < d; k++)
-            flow->s[k * states + i] = dx[i * d + k];
-    mem_free(dx);
+    enum err err = run_initial(flow);
     if (err == ERR_OK)
         err = run_lead(run);
     if (err == ERR_OK)

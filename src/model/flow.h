@@ -41,13 +41,19 @@ struct flow {
     struct evaluator *evaluator;
     struct ode *ode; /* NULL without states, and where lanes carry */
     const struct model *model;
-    double *inflow;   /* [states] sum of running infusions */
+    double *inflow;   /* [states] sum of running infusions; behind it */
     double *d_inflow; /* [directions][states] */
-    double *x, *s;    /* the present state: [states], [directions][states] */
+    double *x, *s;    /* the present state: [states], and behind it [directions][states] */
     double *scale;    /* [states] sizes, for absolute tolerances */
     double t;
     bool *moving; /* [directions] some stop of this run moves along them */
     bool settled; /* the solver knows the present state */
+    bool changed; /* what rests between stops (evaluator_rest) has, since this was cleared */
+
+    double *room; /* of the present run */
+    size_t room_size;
+    struct stop *stops;
+    size_t stops_size;
 };
 
 /* How much finer than the relative tolerance the absolute one is, in units of a state's
@@ -81,7 +87,7 @@ struct delivery {
 struct run {
     struct flow *flow;
     const struct schedule *schedule;
-    struct stop *stops; /* everything but readings, up to the last of these */
+    struct stop *stops; /* everything but readings, up to the last of these; flow's */
     size_t stop_count;
     const double *reads; /* the caller's */
     const size_t *read_order;
@@ -89,8 +95,8 @@ struct run {
     size_t stop, read; /* the next of each */
     size_t read_until; /* the first reading that does not come before the next stop */
     double start, last;
-    struct delivery *deliveries;
-    double *derivatives; /* what the deliveries point into */
+    struct delivery *deliveries; /* in flow's room, as all that has no other owner */
+    double *derivatives;         /* what the deliveries point into */
     double *breaks;   /* [break_count] at which the rate switches by itself, ascending */
     double *d_breaks; /* [break_count][directions] */
     size_t break_count;
@@ -98,8 +104,8 @@ struct run {
     double *before, *after;              /* [states] rates on both sides of a jump */
 };
 
-/* From `start` with these parameters, natural scale. run_clear afterwards, whatever
- * comes. */
+/* From `start` with these parameters, natural scale. A flow has one run at a time.
+ * run_clear afterwards, whatever comes. */
 enum err run_begin(struct run *run, struct flow *flow, const struct schedule *schedule,
                    const double *parameters, double start);
 /* All stops up to the last of the readings, which the caller keeps: their times,

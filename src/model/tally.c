@@ -8,6 +8,9 @@
 
 #define LOG_2_PI 1.8378770664093454836
 
+/* Of a row: does lane l take part? */
+#define TAKES(tally, l) (((tally)->takes >> (l) & 1) != 0)
+
 /* In a lane that does not take part. */
 static const struct twin_measurement nothing;
 static const struct tally_error exact = {.constant = 1, .ordinary = true};
@@ -25,8 +28,12 @@ struct tally {
     double weight[LANES], log_constant[LANES];
     lane_set odd, varying;
     struct serial *serial[LANES]; /* NULL until a subject has needed one */
-    /* Of the measurements being added: */
-    double value[LANES], takes[LANES]; /* 1 or 0 */
+    /* Of the measurements looked at, and which of them are others than uncensored with a
+     * normal error: */
+    const struct twin_measurement *measured[LANES];
+    double value[LANES];
+    lane_set others;
+    uint64_t takes; /* of these, the lanes whose predictions are being added */
     double likelihood[LANES], slope[LANES], information[LANES];
 };
 
@@ -94,7 +101,7 @@ LANES_INLINE void weigh_rows(struct tally *tally, const double *f)
 {
     ROW_LANES
     {
-        double at = tally->takes[l] != 0 ? f[l] : 0, size = fabs(at);
+        double at = TAKES(tally, l) ? f[l] : 0, size = fabs(at);
         double v =
             tally->constant[l] + size * (tally->linear[l] + size * tally->square[l]);
         double steepness = tally->linear[l] + 2 * size * tally->square[l];
@@ -103,9 +110,9 @@ LANES_INLINE void weigh_rows(struct tally *tally, const double *f)
         double likelihood = LOG_2_PI + elementary_log(v) + chi;
         double slope = 0.5 * h * (1 - chi) - r * w;
         double information = w + 0.5 * h * h;
-        tally->likelihood[l] = tally->takes[l] != 0 ? likelihood : 0;
-        tally->slope[l] = tally->takes[l] != 0 ? slope : 0;
-        tally->information[l] = tally->takes[l] != 0 ? information : 0;
+        tally->likelihood[l] = TAKES(tally, l) ? likelihood : 0;
+        tally->slope[l] = TAKES(tally, l) ? slope : 0;
+        tally->information[l] = TAKES(tally, l) ? information : 0;
     }
 }
 
@@ -114,12 +121,12 @@ LANES_INLINE void weigh_constant_rows(struct tally *tally, const double *f)
 {
     ROW_LANES
     {
-        double at = tally->takes[l] != 0 ? f[l] : 0;
+        double at = TAKES(tally, l) ? f[l] : 0;
         double w = tally->weight[l], r = tally->value[l] - at;
         double likelihood = LOG_2_PI + tally->log_constant[l] + r * r * w;
-        tally->likelihood[l] = tally->takes[l] != 0 ? likelihood : 0;
-        tally->slope[l] = tally->takes[l] != 0 ? 0 - r * w : 0;
-        tally->information[l] = tally->takes[l] != 0 ? w : 0;
+        tally->likelihood[l] = TAKES(tally, l) ? likelihood : 0;
+        tally->slope[l] = TAKES(tally, l) ? 0 - r * w : 0;
+        tally->information[l] = TAKES(tally, l) ? w : 0;
     }
 }
 
@@ -135,7 +142,7 @@ LANES_INLINE void add_rows(struct tally *tally, const double *const *slopes)
         double *slope = sums + (TALLY_SLOPE + a) * LANES;
         ROW_LANES
         {
-            double one = tally->takes[l] != 0 ? row[l] : 0;
+            double one = TAKES(tally, l) ? row[l] : 0;
             slope[l] = fma(tally->slope[l], one, slope[l]);
             scaled[l] = tally->information[l] * one;
             taken[a][l] = one;
@@ -222,48 +229,43 @@ static void add_serial(struct tally *tally, size_t lane, const struct residual *
         own[a] = slopes[a][lane];
     serial_add(tally->serial[lane], residual, y->observation, y->time, y->value,
                y->censoring, f, own, tally->sums + lane, LANES);
-    tally->takes[lane] = 0;
+    tally->takes &= ~(uint64_t)LANE_BIT(lane);
     tally->likelihood[lane] = tally->slope[lane] = tally->information[lane] = 0;
 }
 
-/* The measurements, and which lanes' are others than uncensored with a normal error. Who
- * takes part is as good as random: no branch depends on it. */
-static lane_set gather(struct tally *tally, lane_set takes, const size_t *index)
+/* Who takes part is as good as random: no branch depends on it. */
+void tally_look(struct tally *tally, lane_set takes, const size_t *index)
 {
     lane_set censored = 0, fresh = 0;
     EACH_LANE
     {
         bool take = takes >> l & 1;
         const struct tally_subject *subject = tally->subjects[l];
-        const struct twin_measurement *const two[] = {&nothing,
-                                                      subject->measurements + index[l]};
-        const struct twin_measurement *y = two[take];
+        const struct twin_measurement *y = subject->measurements + index[l];
         const struct tally_error *error = subject->errors + y->observation;
-        tally->takes[l] = take;
+        tally->measured[l] = y;
         tally->value[l] = y->value;
         censored |= (lane_set)(y->censoring != CENSORED_NOT) << l;
         fresh |= (lane_set)(take & (error != tally->errors[l])) << l;
     }
     EACH_OF(fresh)
-    take_error(tally, l,
-               tally->subjects[l]->errors +
-                   tally->subjects[l]->measurements[index[l]].observation);
-    return takes & (censored | tally->odd);
+    take_error(tally, l, tally->subjects[l]->errors + tally->measured[l]->observation);
+    tally->others = takes & (censored | tally->odd);
 }
 
-void tally_add(struct tally *tally, lane_set takes, const size_t *index, const double *f,
+void tally_add(struct tally *tally, lane_set takes, const double *f,
                const double *const *slopes)
 {
-    lane_set others = gather(tally, takes, index);
+    lane_set others = takes & tally->others;
+    tally->takes = takes;
     if (takes & ~others & tally->varying)
         weigh(tally, f);
     else
         weigh_constant(tally, f);
     EACH_OF(others)
     {
-        const struct tally_subject *subject = tally->subjects[l];
-        const struct twin_measurement *y = &subject->measurements[index[l]];
-        const struct tally_error *error = &subject->errors[y->observation];
+        const struct twin_measurement *y = tally->measured[l];
+        const struct tally_error *error = &tally->subjects[l]->errors[y->observation];
         if (error->residual.correlation_time > 0)
             add_serial(tally, l, &error->residual, y, f[l], slopes);
         else

@@ -117,7 +117,8 @@ static enum err take_measurements(struct twin *twin, const struct record *record
                                   double time_factor)
 {
     const struct model *model = twin->schedule.model;
-    twin->measurements = mem_new(record->measurement_count, sizeof *twin->measurements);
+    twin->measurements =
+        mem_new(record->measurement_count + 1, sizeof *twin->measurements);
     twin->measurement_order = mem_new(record->measurement_count, sizeof(size_t));
     twin->measurement_observations = mem_new(record->measurement_count, sizeof(size_t));
     twin->measurement_times = mem_new(record->measurement_count, sizeof(double));

@@ -15,7 +15,7 @@ static const struct residual residuals[] = {
 
 /* Measurements of every kind and censoring, predicted somehow. */
 struct scene {
-    struct twin_measurement measurements[MEASUREMENTS];
+    struct twin_measurement measurements[MEASUREMENTS + 1]; /* one says nothing */
     struct tally_error errors[KINDS];
     struct tally_subject subject;
     double f[MEASUREMENTS], slopes[MEASUREMENTS][DIRECTIONS];
@@ -61,7 +61,9 @@ static void tally_all(const struct scene *scenes, enum simd simd,
         }
         for (size_t a = 0; a < DIRECTIONS; a++)
             slopes[a] = rows[a];
-        tally_add(tally, 0xffu & ~LANE_BIT(5), index, f, slopes);
+        tally_look(tally, 0xffu & ~LANE_BIT(5), index);
+        tally_add(tally, 0x0fu, f, slopes);
+        tally_add(tally, 0xf0u & ~LANE_BIT(5), f, slopes);
     }
     for (size_t l = 0; l < LANES; l++)
         tally_end(tally, l, sums[l]);
