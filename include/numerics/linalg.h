@@ -11,7 +11,8 @@
  * Matrices are row-major, n x m, `a[i * m + j]`. Sizes are small (at most
  * LINALG_DIM_MAX). BLAS runs on one thread, set in code, because its results change in
  * the last bits with the number of threads. Any threads may call at once: inside the
- * library one at a time, because the serial OpenBLAS is not made for more. Called by
+ * library one at a time, because the serial OpenBLAS is not made for more; factors,
+ * triangular solves and products of the smallest matrices do without it. Called by
  * numerics/, model/, coordinator/ and sim/. */
 
 #define LINALG_DIM_MAX ((size_t)4096)
@@ -27,7 +28,8 @@ void linalg_lower_transposed_solve(size_t n, const double *l, size_t m, double *
 
 double linalg_lower_log_det(size_t n, const double *l); /* log det (L L') */
 
-/* Inverse of a symmetric positive definite matrix, both triangles filled. ERR_NUMERIC. */
+/* Inverse of a symmetric positive definite matrix, both triangles filled. ERR_NUMERIC
+ * (`inverse` is then undefined). */
 enum err linalg_spd_inverse(size_t n, const double *a, double *inverse);
 
 /* Solve A x = b for symmetric positive definite A (A untouched), m right-hand sides. */

@@ -175,8 +175,8 @@ static void run_schedule(struct run *run)
 {
     const struct schedule *schedule = run->schedule;
     struct flow *flow = run->flow;
-    size_t n = 0, most = 2 * schedule->dose_count + schedule->change_count +
-                         run->break_count;
+    size_t n = 0,
+           most = 2 * schedule->dose_count + schedule->change_count + run->break_count;
     MEM_GROW(flow->stops, most, &flow->stops_size);
     run->stops = flow->stops;
     for (size_t i = 0; i < schedule->dose_count; i++) {

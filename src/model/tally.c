@@ -9,7 +9,7 @@
 #define LOG_2_PI 1.8378770664093454836
 
 /* Of a row: does lane l take part? */
-#define TAKES(tally, l) (((tally)->takes >> (l) & 1) != 0)
+#define TAKES(tally, l) (((tally)->takes >> (l)&1) != 0)
 
 /* In a lane that does not take part. */
 static const struct twin_measurement nothing;

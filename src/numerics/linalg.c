@@ -48,6 +48,17 @@ static enum err dimension_check(size_t n)
     return ERR_OK;
 }
 
+/* Up to this dimension a factor, a triangular solve and a product are loops of our own:
+ * entering the library and what it does before it begins takes longer than they do. */
+#define SMALL 16
+
+/* Of room that is on the caller's stack if it is small. */
+static void give_back(const double *small, double *taken)
+{
+    if (taken != small)
+        mem_free(taken);
+}
+
 /* LAPACK neither promises to notice nor to end on infinities. */
 static enum err finite_check(size_t count, const double *a)
 {
@@ -94,22 +105,41 @@ static bool pivot_is_rounding(size_t n, const double *a, const double *diagonal,
     return !(left > 2 * (double)(n + 1) * DBL_EPSILON * reach * reach);
 }
 
+/* The lower triangle into its factor; the first row without a pivot, or n. */
+static size_t factorise(size_t n, double *a)
+{
+    if (n > SMALL) {
+        library_enter();
+        lapack_int info =
+            LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
+        library_leave();
+        return info > 0 ? (size_t)info - 1 : n;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double left = a[i * n + j];
+            for (size_t k = 0; k < j; k++)
+                left -= a[i * n + k] * a[j * n + k];
+            if (i == j && !(left > 0))
+                return i;
+            a[i * n + j] = i == j ? sqrt(left) : left / a[j * n + j];
+        }
+    return n;
+}
+
 enum err linalg_cholesky(size_t n, double *a)
 {
     if (dimension_check(n) || lower_finite_check(n, a))
         return err_code();
-    double *diagonal = mem_new(2 * n, sizeof *diagonal), *work = diagonal + n;
+    double small[2 * SMALL], *work = n <= SMALL ? small : mem_new(2 * n, sizeof *work);
+    double *diagonal = work + n;
     for (size_t i = 0; i < n; i++)
         diagonal[i] = a[i * n + i];
-    library_enter();
-    lapack_int info =
-        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
-    library_leave();
-    size_t bad = info > 0 ? (size_t)info - 1 : n;
+    size_t bad = factorise(n, a);
     for (size_t i = 0; i < n && i < bad; i++)
         if (pivot_is_rounding(n, a, diagonal, i, work))
             bad = i;
-    mem_free(diagonal);
+    give_back(small, work);
     if (bad < n)
         return err_set(ERR_NUMERIC,
                        "matrix of dimension %zu is not positive definite (row %zu)", n,
@@ -120,12 +150,30 @@ enum err linalg_cholesky(size_t n, double *a)
     return ERR_OK;
 }
 
+/* Row i of the solution: what the rows before it, or after it, leave. */
+static void eliminate(size_t n, const double *l, size_t m, double *b, size_t i, bool up)
+{
+    for (size_t k = up ? i + 1 : 0; k < (up ? n : i); k++) {
+        double factor = up ? l[k * n + i] : l[i * n + k];
+        for (size_t j = 0; j < m; j++)
+            b[i * m + j] -= factor * b[k * m + j];
+    }
+    for (size_t j = 0; j < m; j++)
+        b[i * m + j] /= l[i * n + i];
+}
+
 static void triangular_solve(CBLAS_TRANSPOSE transposed, size_t n, const double *l,
                              size_t m, double *b)
 {
     assert(n <= LINALG_DIM_MAX && m <= INT32_MAX);
     if (n == 0 || m == 0)
         return;
+    if (n <= SMALL) {
+        bool up = transposed == CblasTrans; /* from the last row */
+        for (size_t done = 0; done < n; done++)
+            eliminate(n, l, m, b, up ? n - 1 - done : done, up);
+        return;
+    }
     library_enter();
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed, CblasNonUnit, (int)n,
                 (int)m, 1.0, l, (int)n, b, (int)m);
@@ -154,37 +202,30 @@ enum err linalg_spd_inverse(size_t n, const double *a, double *inverse)
 {
     if (dimension_check(n))
         return err_code();
-    double *work = mem_copy(a, n * n * sizeof *a);
-    enum err result = linalg_cholesky(n, work);
-    lapack_int info = 0;
-    if (!result) {
-        library_enter();
-        info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, work,
-                                   (lapack_int)n);
-        library_leave();
-    }
-    if (info)
-        result = err_set(ERR_NUMERIC, "matrix of dimension %zu has no inverse", n);
-    if (!result)
-        result = lower_finite_check(n, work);
-    for (size_t i = 0; i < n && !result; i++)
-        for (size_t j = 0; j <= i; j++)
-            inverse[i * n + j] = inverse[j * n + i] = work[i * n + j];
-    mem_free(work);
-    return result;
+    memset(inverse, 0, n * n * sizeof *inverse);
+    for (size_t i = 0; i < n; i++)
+        inverse[i * n + i] = 1;
+    if (linalg_spd_solve(n, a, n, inverse) != ERR_OK || finite_check(n * n, inverse))
+        return err_code();
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            inverse[j * n + i] = inverse[i * n + j];
+    return ERR_OK;
 }
 
 enum err linalg_spd_solve(size_t n, const double *a, size_t m, double *b)
 {
     if (dimension_check(n))
         return err_code();
-    double *work = mem_copy(a, n * n * sizeof *a);
+    double small[SMALL * SMALL],
+        *work = n <= SMALL ? small : mem_new(n * n, sizeof *work);
+    memcpy(work, a, n * n * sizeof *work);
     enum err result = linalg_cholesky(n, work);
     if (!result) {
         linalg_lower_solve(n, work, m, b);
         linalg_lower_transposed_solve(n, work, m, b);
     }
-    mem_free(work);
+    give_back(small, work);
     return result;
 }
 
@@ -293,12 +334,32 @@ enum err linalg_eigen_relative(size_t n, const double *l, const double *a, doubl
     return result;
 }
 
+static void multiply_small(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, size_t n,
+                           size_t k, size_t m, const double *a, const double *b,
+                           double *c)
+{
+    bool a_lies = left == CblasTrans, b_lies = right == CblasTrans;
+    size_t a_down = a_lies ? 1 : k, a_on = a_lies ? n : 1;
+    size_t b_down = b_lies ? 1 : m, b_on = b_lies ? k : 1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++) {
+            double sum = 0;
+            for (size_t at = 0; at < k; at++)
+                sum += a[i * a_down + at * a_on] * b[at * b_down + j * b_on];
+            c[i * m + j] = sum;
+        }
+}
+
 static void multiply(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, size_t n, size_t k,
                      size_t m, const double *a, const double *b, double *c)
 {
     assert(n <= INT32_MAX && k <= INT32_MAX && m <= INT32_MAX);
     if (n == 0 || m == 0)
         return;
+    if (n <= SMALL && m <= SMALL && k <= SMALL) {
+        multiply_small(left, right, n, k, m, a, b, c);
+        return;
+    }
     if (k == 0) {
         memset(c, 0, n * m * sizeof *c);
         return;
