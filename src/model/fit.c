@@ -130,8 +130,11 @@ static void ask(struct crowd *crowd, struct seat *seat)
                       : around  ? seat->survey.places
                                 : seat->survey.z;
     const double *gamma = around ? seat->survey.gammas : target->prior->population;
-    bool glance = searching && !seat->search.derivatives;
-    enum engine_want want = glance ? ENGINE_GLANCE : ENGINE_DERIVATIVES;
+    bool glance = searching && !seat->search.derivatives,
+         approach = searching && seat->search.coarse;
+    enum engine_want want = glance     ? ENGINE_GLANCE
+                            : approach ? ENGINE_APPROACH
+                                       : ENGINE_DERIVATIVES;
     seat_room(seat, count);
     seat->open = count;
     for (size_t i = 0; i < count; i++) {
@@ -312,33 +315,34 @@ static void admit(struct crowd *crowd)
             memset(start, 0, p * sizeof *start);
     }
     search_begin(&seat->search, &seat->target.whole, start,
-                 engine_tolerance(crowd->engine));
+                 engine_tolerance(crowd->engine), engine_coarse_tolerance(crowd->engine));
     ask(crowd, seat);
 }
 
-static struct request *next_glance(void *context)
-{
-    struct crowd *crowd = context;
-    struct inquiry *first =
-        crowd->given_up ? NULL : line_take(&crowd->lines[ENGINE_GLANCE]);
-    return first ? &first->request : NULL;
-}
+/* What one kind of wants asks, and hears. */
+struct desk {
+    struct crowd *crowd;
+    enum engine_want want;
+    bool admits; /* newcomers ask here first */
+};
 
 /* Nobody is admitted while somebody in the room has a question. */
-static struct request *next_derivative(void *context)
+static struct request *next_question(void *context)
 {
-    struct crowd *crowd = context;
+    const struct desk *desk = context;
+    struct crowd *crowd = desk->crowd;
+    struct line *line = &crowd->lines[desk->want];
     if (crowd->given_up)
         return NULL;
-    if (!crowd->lines[ENGINE_DERIVATIVES].first && crowd->more && crowd->seated < SEATS)
+    if (desk->admits && !line->first && crowd->more && crowd->seated < SEATS)
         admit(crowd);
-    struct inquiry *first = line_take(&crowd->lines[ENGINE_DERIVATIVES]);
+    struct inquiry *first = line_take(line);
     return first ? &first->request : NULL;
 }
 
 static void answered(void *context, struct request *request)
 {
-    struct crowd *crowd = context;
+    struct crowd *crowd = ((const struct desk *)context)->crowd;
     struct inquiry *inquiry = (struct inquiry *)(void *)request;
     struct seat *seat = inquiry->seat;
     take_answer(seat, inquiry);
@@ -348,12 +352,16 @@ static void answered(void *context, struct request *request)
 
 static void crowd_run(struct crowd *crowd)
 {
-    const struct supply glances = {next_glance, answered, crowd},
-                        derivatives = {next_derivative, answered, crowd};
-    while (!crowd->given_up && (crowd->more || crowd->seated)) {
-        engine_run(crowd->engine, ENGINE_DERIVATIVES, &derivatives);
-        engine_run(crowd->engine, ENGINE_GLANCE, &glances);
-    }
+    struct engine *engine = crowd->engine;
+    bool approaches = engine_coarse_tolerance(engine) > engine_tolerance(engine);
+    struct desk desks[] = {{crowd, ENGINE_APPROACH, approaches},
+                           {crowd, ENGINE_DERIVATIVES, !approaches},
+                           {crowd, ENGINE_GLANCE, false}};
+    while (!crowd->given_up && (crowd->more || crowd->seated))
+        for (size_t i = 0; i < sizeof desks / sizeof desks[0]; i++) {
+            const struct supply supply = {next_question, answered, &desks[i]};
+            engine_run(engine, desks[i].want, &supply);
+        }
     for (size_t i = 0; i < SEATS; i++)
         if (crowd->seats[i])
             leave(crowd, crowd->seats[i]);

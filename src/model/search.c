@@ -41,6 +41,10 @@
 #define PROMISE_TRUST 4
 /* Where rounding in the solver stops progress earlier, this still counts as found. */
 #define PROMISE_ENOUGH 1e-6
+/* By coarse answers a descent comes so near (a thirtieth of a posterior standard
+ * deviation).
+ */
+#define PROMISE_NEAR 1e-3
 
 /* Where a parameter moves doses or switches in time, once more from one and two prior
  * standard deviations of it to either side. */
@@ -49,13 +53,14 @@ static const double shifts[] = {-1, 1, -2, 2};
 
 /* --- what it remembers ------------------------------------------------------------- */
 
-enum asked { ASKED_START, ASKED_TRIAL, ASKED_AROUND };
+enum asked { ASKED_START, ASKED_TRIAL, ASKED_NEAR, ASKED_AROUND };
 
 struct way {
     const struct prior *prior;
     size_t p;
-    double promise_done, promise_noisy;
+    double tolerance, coarse_tolerance;
     enum asked asked;
+    bool coarse; /* so far, the descent */
 
     double *z; /* where the descent stands, and O there */
     struct point here;
@@ -179,6 +184,7 @@ static bool ask_point(struct search *search, enum asked asked, const double *z)
 {
     search->count = 1;
     search->derivatives = true;
+    search->coarse = search->way->coarse;
     memmove(search->z, z, search->way->p * sizeof *z);
     search->way->asked = asked;
     search->evaluations++;
@@ -188,7 +194,15 @@ static bool ask_point(struct search *search, enum asked asked, const double *z)
 static bool settle_from(struct search *search, const double *z)
 {
     search->way->restarts = 0;
+    search->way->coarse = search->way->coarse_tolerance > search->way->tolerance;
     return ask_point(search, ASKED_START, z);
+}
+
+/* From now on by fine answers. */
+static bool draw_near(struct search *search, const double *z)
+{
+    search->way->coarse = false;
+    return ask_point(search, ASKED_NEAR, z);
 }
 
 /* From another place: beyond what rose little, then the shifted ones; false when there is
@@ -262,7 +276,16 @@ static bool look_around(struct search *search)
 
 static bool descent_ended(struct search *search, bool found)
 {
+    if (search->way->coarse)
+        return draw_near(search, search->way->z);
     return found ? look_around(search) : settle_ended(search, false);
+}
+
+/* Where the descent rests, or is near enough to go on by fine answers. */
+static double promise_done(const struct way *way)
+{
+    return way->coarse ? PROMISE_NEAR
+                       : fmax(PROMISE_DONE, PROMISE_COARSE(way->tolerance));
 }
 
 /* What Newton's step would promise, by the expected curvature. */
@@ -290,13 +313,14 @@ static bool descent_step(struct search *search)
         return descent_ended(search, true);
     if (search->evaluations >= way->limit)
         return descent_ended(search, false);
+    double done = promise_done(way);
     bool whole = newton_step(way);
-    if (whole && way->promise < way->promise_done &&
-        !(decrement(p, &way->here) < PROMISE_TRUST * way->promise_done)) {
+    if (whole && way->promise < done &&
+        !(decrement(p, &way->here) < PROMISE_TRUST * done)) {
         memset(way->lack, 0, p * p * sizeof *way->lack);
         whole = newton_step(way);
     }
-    if (whole && way->promise < way->promise_done) {
+    if (whole && way->promise < done) {
         for (size_t a = 0; a < p; a++)
             way->z[a] += way->step[a];
         way->here.objective -= way->promise;
@@ -324,6 +348,19 @@ static bool take_start(struct search *search)
     swap_points(&way->here, &search->answer);
     memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
     way->radius = RADIUS_START;
+    way->limit = search->evaluations + EVALUATIONS_MAX;
+    return descent_step(search);
+}
+
+/* Where coarse answers end a descent fine ones begin it, with all that was learned on the
+ * way. */
+static bool take_near(struct search *search)
+{
+    struct way *way = search->way;
+    if (search->answer.err != ERR_OK)
+        return settle_ended(search, false);
+    memcpy(way->z, search->z, way->p * sizeof *way->z);
+    swap_points(&way->here, &search->answer);
     way->limit = search->evaluations + EVALUATIONS_MAX;
     return descent_step(search);
 }
@@ -356,7 +393,8 @@ static bool take_trial(struct search *search)
     double ratio = known ? (way->here.objective - search->answer.objective) / way->promise
                          : -INFINITY;
     bool lower = ratio > RATIO_ACCEPT;
-    bool flatter = known && !lower && way->promise < way->promise_noisy &&
+    double noisy = PROMISE_NOISY(way->coarse ? way->coarse_tolerance : way->tolerance);
+    bool flatter = known && !lower && !way->coarse && way->promise < noisy &&
                    way->promise > PROMISE_ENOUGH &&
                    decrement(way->p, &search->answer) < decrement(way->p, &way->here);
     if (known && isfinite(ratio))
@@ -364,7 +402,7 @@ static bool take_trial(struct search *search)
     if (lower || flatter) {
         memcpy(way->z, search->z, way->p * sizeof *way->z);
         swap_points(&way->here, &search->answer);
-    } else if (way->promise < PROMISE_ENOUGH) {
+    } else if (way->promise < (way->coarse ? noisy : PROMISE_ENOUGH)) {
         rests = true;
     }
     if (ratio < 0.25 && !flatter)
@@ -420,7 +458,7 @@ double search_mass(size_t p, const struct point *mode)
 }
 
 void search_begin(struct search *search, const struct prior *prior, const double *start,
-                  double tolerance)
+                  double tolerance, double coarse_tolerance)
 {
     size_t p = prior->p, most = p ? 2 * p : 1;
     struct way *way = mem_new(1, sizeof *way);
@@ -433,8 +471,8 @@ void search_begin(struct search *search, const struct prior *prior, const double
                               .at_mode = point_new(p)};
     way->prior = prior;
     way->p = p;
-    way->promise_done = fmax(PROMISE_DONE, PROMISE_COARSE(tolerance));
-    way->promise_noisy = PROMISE_NOISY(tolerance);
+    way->tolerance = tolerance;
+    way->coarse_tolerance = coarse_tolerance;
     way->z = mem_new(p, sizeof(double));
     way->here = point_new(p);
     way->lack = mem_new(p * p, sizeof(double));
@@ -451,6 +489,8 @@ bool search_go_on(struct search *search)
         return take_start(search);
     case ASKED_TRIAL:
         return take_trial(search);
+    case ASKED_NEAR:
+        return take_near(search);
     case ASKED_AROUND:
         return take_around(search);
     }

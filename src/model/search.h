@@ -14,15 +14,18 @@
  * where O rises little, and, where parameters move doses or switches in time, from both
  * sides. Of the modes so found the one counts around which, by Laplace, the most
  * probability lies: where two are equal the likelihood is then continuous, which it is not
- * if the higher one counts. A failed search is an end as well. Called by fit. */
+ * if the higher one counts. A failed search is an end as well.
+ *
+ * Far from a mode coarse answers show the way as well as fine ones, which cost many times
+ * as much: a descent approaches by those, and ends by these. Called by fit. */
 
 struct search {
     /* The question: O at `count` places z [count][p]. With derivatives it is one place,
-     * whose answer is `answer` and, in `moving` [p + q], what twin_point says of it;
-     * else the answers are objectives [count], +inf where there is none, of which a
-     * glance is enough. */
+     * coarse answers to which may do, whose answer is `answer` and, in `moving` [p + q],
+     * what twin_point says of it; else the answers are objectives [count], +inf where
+     * there is none, of which a glance is enough. */
     size_t count;
-    bool derivatives;
+    bool derivatives, coarse;
     double *z;
     struct point answer;
     bool *moving;
@@ -38,9 +41,9 @@ struct search {
 };
 
 /* From z = `start` [p]; NULL: 0. `tolerance` of the answers, relative: how near to the
- * mode it can hope to come. */
+ * mode it can hope to come; and of the coarse ones, the same if there are none. */
 void search_begin(struct search *search, const struct prior *prior, const double *start,
-                  double tolerance);
+                  double tolerance, double coarse_tolerance);
 /* After the answer: true with the next question, false at the end. */
 bool search_go_on(struct search *search);
 void search_clear(struct search *search);

@@ -353,11 +353,11 @@ static void mover_init(struct mover *mover, const struct model *model,
                        double step)
 {
     mover->model = model;
-    mover->derivatives = want == ENGINE_DERIVATIVES;
+    mover->derivatives = want == ENGINE_DERIVATIVES || want == ENGINE_APPROACH;
     mover->step = step;
     mover->tolerance = options->tolerance;
-    if (want == ENGINE_GLANCE)
-        mover->tolerance = fmax(mover->tolerance, GLANCE_TOLERANCE);
+    if (want == ENGINE_GLANCE || want == ENGINE_APPROACH)
+        mover->tolerance = fmax(mover->tolerance, COARSE_TOLERANCE);
     flow_init(&mover->flow, model, mover->derivatives);
     mover->simd = simd_best();
     if (options->solver == ENGINE_NARROW && mover->simd > SIMD_SCALAR)
@@ -451,6 +451,14 @@ const struct prior_layout *engine_layout(const struct engine *engine)
 double engine_tolerance(const struct engine *engine)
 {
     return engine->tolerance;
+}
+
+double engine_coarse_tolerance(const struct engine *engine)
+{
+    const struct mover *mover = &engine->movers[ENGINE_APPROACH];
+    bool decides = model_states(engine->model) > 0 && model_step(engine->model) == 0 &&
+                   mover->step == 0;
+    return decides ? mover->tolerance : engine->tolerance;
 }
 
 /* --- one at a time, by CVODES --------------------------------------------------------

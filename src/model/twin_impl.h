@@ -17,10 +17,20 @@ bool twin_begins(const struct twin *whole, const struct twin *known);
 
 double engine_tolerance(const struct engine *engine);
 
-/* What is wanted: values, with derivatives or without, to the engine's tolerance; or just
- * a glance, values to GLANCE_TOLERANCE if that is coarser. */
-enum engine_want { ENGINE_VALUES, ENGINE_DERIVATIVES, ENGINE_GLANCE, ENGINE_WANTS };
-#define GLANCE_TOLERANCE 1e-4
+/* What is wanted: values, with derivatives or without, to the engine's tolerance; or the
+ * same to COARSE_TOLERANCE if that is coarser: a glance and, on the approach to a mode,
+ * derivatives. */
+enum engine_want {
+    ENGINE_VALUES,
+    ENGINE_DERIVATIVES,
+    ENGINE_GLANCE,
+    ENGINE_APPROACH,
+    ENGINE_WANTS
+};
+#define COARSE_TOLERANCE 1e-4
+
+/* Of an approach; the engine's where no tolerance decides its steps. */
+double engine_coarse_tolerance(const struct engine *engine);
 
 /* Answers requests until there are none: in lanes where there are any, by another method
  * what is too stiff for the first. After a failure err_text() says why while `done` is called. */

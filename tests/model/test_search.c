@@ -36,7 +36,7 @@ static void climb(struct hill *hill, double tolerance, struct search *search)
 {
     double omega[] = {1, 0, 0, 1};
     struct prior prior = {.p = P, .omega = omega, .factor = omega};
-    search_begin(search, &prior, NULL, tolerance);
+    search_begin(search, &prior, NULL, tolerance, tolerance);
     do {
         for (size_t a = 0; a < P; a++)
             search->moving[a] = hill->moving;

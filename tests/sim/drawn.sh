@@ -2,7 +2,8 @@
 # drawn.sh - virtual patients of models that are not the library's, fitted from five starts: every number of
 # the model's prior, spreads and errors too, as it is, doubled, halved, five times and a fifth. All must converge,
 # in at most 20 rounds, to one -2 log L: none is known to be right but by the others. Of two models also whether
-# their twins are calibrated.
+# their twins are calibrated. Where a direction of the likelihood is flat all must come there, but whether the end is
+# claimed is a matter of rounding ($flat: of 36 such fits of drawn sets 3 were not, with either of two builds).
 #
 #     drawn.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
@@ -22,7 +23,7 @@ fit() {
             >"$scratch/fit.json"
         rounds=$(value rounds) reached=$(value minus2_log_likelihood)
         first=${first:-$reached} all+=" $rounds"
-        if [ "$(value converged)" != true ] || [ "$rounds" -gt 20 ] ||
+        if { [ -z "${flat:-}" ] && [ "$(value converged)" != true ]; } || [ "$rounds" -gt 20 ] ||
             ! awk -v a="$reached" -v b="$first" 'BEGIN { d = a - b; exit !(d < 0.01 && -d < 0.01) }'; then
             echo "error: $name from $factor: $reached, first $first, $rounds rounds, converged $(value converged)"
             failed=1
@@ -51,7 +52,7 @@ fit occasions "$every" 40 --at 0.5,1,2,4,8,12,20,24.5,25,26,28,32,40,47 --dose '
 # from a fifth absorption is the slow rate; from five times it takes more rounds
 fit memory "1 2 0.5" 40 --at 0.25:0.5:24 --dose 'oral 320 mg @ 0 h'
 # of volume and availability only the ratio is known
-fit exchangeable "1 2 0.5" 30 --at 0.5,1,2,3,5,8,12,18 --dose 'oral 100 mg @ 0 h'
+flat=yes fit exchangeable "1 2 0.5" 30 --at 0.5,1,2,3,5,8,12,18 --dose 'oral 100 mg @ 0 h'
 
 # Whether their twins know how much they know (exit code 8: they do not).
 for name in memory occasions; do
