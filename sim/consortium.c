@@ -427,6 +427,14 @@ static enum err parse(enum err err, struct bytes *text, struct json **json)
     return err;
 }
 
+static struct json *copy_texts(const struct json *texts)
+{
+    struct json *copy = json_new_array();
+    for (size_t i = 0; i < json_count(texts); i++)
+        json_add(copy, json_new_text(json_as_text(json_at(texts, i))));
+    return copy;
+}
+
 static enum err hospital_json(struct consortium *c, size_t h, struct json *list)
 {
     struct bytes text = {0};
@@ -442,6 +450,7 @@ static enum err hospital_json(struct consortium *c, size_t h, struct json *list)
                          (int64_t)json_get_real(status, "measurements"));
         json_set_integer(one, "releases", (int64_t)json_get_real(budget, "releases"));
         json_set_real(one, "epsilon", json_get_real(budget, "epsilon_spent_most"));
+        json_set(one, "alarms", copy_texts(json_get(status, "alarms")));
         json_add(list, one);
     }
     json_destroy(&status);
@@ -453,13 +462,11 @@ static enum err hospital_json(struct consortium *c, size_t h, struct json *list)
 static enum err add_rounds(struct consortium *c, struct json *result)
 {
     struct bytes text = {0};
-    struct json *study = NULL, *rounds = json_new_array();
+    struct json *study = NULL;
     enum err err =
         parse(COORDINATOR(c, &text, "study", "show", STUDY, "--json"), &text, &study);
-    const struct json *told = err == ERR_OK ? json_get(study, "rounds") : NULL;
-    for (size_t i = 0; told && i < json_count(told); i++)
-        json_add(rounds, json_new_text(json_as_text(json_at(told, i))));
-    json_set(result, "rounds", rounds);
+    json_set(result, "rounds",
+             err == ERR_OK ? copy_texts(json_get(study, "rounds")) : json_new_array());
     json_destroy(&study);
     return err;
 }

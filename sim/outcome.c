@@ -32,6 +32,16 @@ static void print_table(const struct cli *cli, struct table *table)
     table_destroy(&table);
 }
 
+static void print_alarms(const struct json *hospitals)
+{
+    for (size_t h = 0; h < json_count(hospitals); h++) {
+        const struct json *one = json_at(hospitals, h), *alarms = json_get(one, "alarms");
+        for (size_t i = 0; i < json_count(alarms); i++)
+            printf("ALARM      %s: %s\n", json_get_text(one, "name"),
+                   json_as_text(json_at(alarms, i)));
+    }
+}
+
 static void print_terms(const struct cli *cli, const struct json *result)
 {
     const struct json *terms = json_get(result, "terms"),
@@ -103,6 +113,7 @@ void outcome_print(const struct cli *cli, const struct json *result)
     print_table(cli, table_hospitals(result));
     printf("epsilon at delta %g, of the patient who spent most\n",
            json_get_real(json_get(result, "terms"), "delta"));
+    print_alarms(json_get(result, "hospitals"));
     print_terms(cli, result);
     heading(cli, "What they learned, beside the fit of all records in one place");
     print_table(cli, table_numbers(result));

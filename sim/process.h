@@ -19,7 +19,8 @@
 
 /* Run `arguments[0]` of `folder` with the rest (NULL at the end) and wait. `output`
  * (may be NULL) is replaced by what it printed. A refusal is the child's own sentence
- * with its name before it, under the code that its exit code stands for. */
+ * with its name before it, under the code that its exit code stands for. A check that found
+ * problems is none: the output says what it found. */
 enum err process_run(const char *folder, const char *const *arguments,
                      struct bytes *output);
 

@@ -24,6 +24,16 @@ static void process__gives_what_was_printed(void **state)
     bytes_free(&text);
 }
 
+static void process__takes_what_a_check_found(void **state)
+{
+    (void)state;
+    struct bytes output = {0};
+    assert_ok(process_run("/bin", SHELL("echo 'ALARM slow'; exit 8"), &output));
+    assert_int_equal(output.size, strlen("ALARM slow\n"));
+    assert_memory_equal(output.data, "ALARM slow\n", output.size);
+    bytes_free(&output);
+}
+
 static void process__passes_on_a_childs_refusal(void **state)
 {
     (void)state;
@@ -97,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(process__gives_what_was_printed),
+        cmocka_unit_test(process__takes_what_a_check_found),
         cmocka_unit_test(process__passes_on_a_childs_refusal),
         cmocka_unit_test_setup_teardown(process__is_watched_and_stopped, scratch_setup,
                                         scratch_teardown),
