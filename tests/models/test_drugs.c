@@ -148,6 +148,13 @@ static const struct figure figures[] = {
      0.001, 0, INKER},
     {"drugs/carboplatin", "AGE=80 SCR=2.5", "", "eGFR", VALUE, 0, 1, 0, 25.338, 0.001, 0,
      INKER},
+    /* Half-lives as labels have them. */
+    {"drugs/theophylline", "", "oral 320 mg @ 0 h", "Cp", HALF_LIFE, 24, 12, 36, 8, 2, 0,
+     "label of theophylline: 6 to 13 h, healthy adults about 8"},
+    {"drugs/carboplatin", "GFR=100", "carboplatin 500 mg @ 0 h", "Cp", HALF_LIFE, 1, 4, 5,
+     1.55, 0.45, 0, "label of carboplatin: 1.1 to 2 h"},
+    {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", HALF_LIFE, 5, 15,
+     20, 6.5, 3.5, 0, "label of remifentanil: effective half-life 3 to 10 min"},
 };
 
 static const struct courses_one courses[] = {

@@ -33,6 +33,7 @@
 #define HALF_WORK "work 0.5 1 @ 2 min;work 0 1 @ 10 min"
 #define SOTALOL "label of sotalol: QTc 10 to 40 ms more"
 
+#define BAZETT "Bazett, Heart 7:353, 1920: by the square root of the cycle"
 #define GOULD "Gould, Lipscomb and Hamilton, Am J Cardiol 33:87, 1974"
 
 static const struct figure figures[] = {
@@ -384,6 +385,9 @@ static const struct figure figures[] = {
      77, 30, 0.5, 0, SOTALOL ", to 30 of which it is calibrated"},
     {"heart/qt", "HR=100", "oral 160 mg @ 5 h every 12 h 6 times", "QT", RANGE, 5, 0.1,
      77, 20, 2, 0, "reverse use dependence: two thirds of what it does at 60"},
+    /* Bazett's correction is the same at 60 and more at 100 a minute. */
+    {"heart/qt", "HR=60", "", "QTcB", VALUE, 1, 1, 1, 400, 0.5, 0, BAZETT},
+    {"heart/qt", "HR=100", "", "QTcB", VALUE, 1, 1, 1, 337.37 / 0.7745967, 9, 0, BAZETT},
 };
 
 static const struct courses_one courses[] = {

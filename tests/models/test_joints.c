@@ -91,6 +91,8 @@ static const struct figure figures[] = {
     {HIP, "worn_20yr", OUTCOME, 0, 1, 7305, 0.39 + 20 * 0.0883255, 1e-4, 0, ARCHARD},
     {CROSS_LINKED, "a_year", OUTCOME, 0, 1, 3652, 0.025, 0.025, 0,
      "Dumbleton et al. 2002: no osteolysis below 0.05 mm a year"},
+    {"joints/hip", "", DONE, "gain", OUTCOME, 0, 1, 182, 22, 1.5, 0,
+     "NHS PROMs 2017-18: 22 points in six months"},
 };
 
 static const struct courses_one courses[] = {

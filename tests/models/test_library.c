@@ -61,7 +61,7 @@ static const struct {
     {"drugs/remifentanil", "level", NONE},
     {"genes/metoprolol_cyp2d6", "level", NONE},
     {"genes/warfarin_inr_2007", "level", NONE},
-    {"heart/cell", "voltage", NONE},
+    {"heart/cell", "voltage", "of a cell, not of a person"},
     {"heart/circulation", "arterial", MOMENT},
     {"heart/circulation", "volume", MOMENT},
     {"heart/circulation", "atrium", MOMENT},
