@@ -3,6 +3,7 @@
 #include "folder.h"
 #include "course.h"
 #include "likelihood.h"
+#include "spreads.h"
 
 #define WEIGHT "prevention/body_weight"
 #define VIGNETTE WEIGHT, "AGE=40 HT=1.8 W0=80 diet=-250", ""
@@ -302,12 +303,29 @@ static void prevention__energy_and_weight_balance(void **state)
     course_close(&course);
 }
 
+/* Of 48 readings a day an amplitude has half the information of a mean of them, and its
+ * prior's: 1/sqrt(24/12.85^2 + 1/2.4^2). A dip is 1.259 of the one and 0.309 of the
+ * other. */
+static void prevention__a_day_tells_the_dip(void **state)
+{
+    (void)state;
+    static const struct spread spreads[] = {
+        {"prevention/pressure_day", "", "", "sbp 0.0208333333:0.0208333333:1",
+         "S24 1.77; S12 1.77", 0.04, "closed form, phases known"},
+    };
+    spreads_check(spreads, FOLDER_COUNT(spreads));
+    double left = 1 / sqrt(24 / 12.85 / 12.85 + 1 / 2.4 / 2.4);
+    assert_near(left, 1.77, 0.01);
+    assert_near(left * hypot(1.259, 0.309), 2.3, 0.05);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prevention__have_the_published_likelihoods),
         cmocka_unit_test(prevention__one_diary_decides_where_weight_ends),
         cmocka_unit_test(prevention__energy_and_weight_balance),
+        cmocka_unit_test(prevention__a_day_tells_the_dip),
     };
     return folder_run(&(struct folder){
         .name = "prevention",
