@@ -11,6 +11,7 @@
 #include "model/outcome.h"
 #include "model/prior.h"
 #include "model/twin.h"
+#include "model/unit.h"
 #include "privacy/random.h"
 
 /* --- covariates as a person writes them -------------------------------------------- */
@@ -89,6 +90,43 @@ enum err cohort_covariate(const struct model *model, const char *phrase, size_t 
     if (err == ERR_OK && *index == model_covariates(model))
         err = err_set(ERR_NOT_FOUND, "model %s has no covariate '%s'", model_name(model),
                       word[0]);
+    mem_free(copy);
+    return err;
+}
+
+/* " TIME UNIT" as a time of the model's. */
+static enum err read_time(const struct model *model, const char *text, double *time)
+{
+    char *copy = mem_text(text), *rest = NULL;
+    const char *number = strtok_r(copy, " \t", &rest),
+               *unit = strtok_r(NULL, " \t", &rest);
+    double factor;
+    enum err err = ERR_OK;
+    if (!number || !unit || strtok_r(NULL, " \t", &rest) ||
+        csv_real(number, time) != ERR_OK ||
+        unit_convert(unit, model_time_unit(model), &factor) != ERR_OK) {
+        err = err_set(ERR_USAGE, "'@%s' is not a time", text);
+        err_hint("as in '@ 14 d'");
+    } else {
+        *time *= factor;
+    }
+    mem_free(copy);
+    return err;
+}
+
+enum err cohort_change(const struct model *model, const char *phrase,
+                       struct cohort_change *change)
+{
+    char *copy = mem_text(phrase), *at = strchr(copy, '@');
+    if (at)
+        *at++ = '\0';
+    enum err err = cohort_covariate(model, copy, &change->covariate, &change->drawn);
+    if (err == ERR_OK)
+        err = read_time(model, at ? at : "", &change->time);
+    if (err == ERR_OK &&
+        model_covariate(model, change->covariate)->hold == COVARIATE_CONSTANT)
+        err = err_set(ERR_RANGE, "the model has %s constant, so that it cannot change",
+                      model_covariate(model, change->covariate)->name);
     mem_free(copy);
     return err;
 }
@@ -253,23 +291,40 @@ static struct random *redraws_new(uint64_t seed, uint64_t id)
     return random_new_seeded(bytes);
 }
 
+/* Into the record: at the beginning, then what changes. */
+static enum err draw_covariates(const struct drawing *d, struct random *random,
+                                struct cohort_patient *patient)
+{
+    const struct cohort_design *design = d->design;
+    size_t count = model_covariates(d->model);
+    enum err err = ERR_OK;
+    for (size_t c = 0; err == ERR_OK && c < count; c++) {
+        patient->covariates[c] =
+            draw_covariate(random, &design->covariates[c], patient->covariates);
+        err = record_covariate(patient->record, design->times[0],
+                               model_covariate(d->model, c)->name, NULL,
+                               patient->covariates[c], c);
+    }
+    for (size_t i = 0; err == ERR_OK && i < design->change_count; i++) {
+        const struct cohort_change *change = &design->changes[i];
+        double value = draw_covariate(random, &change->drawn, patient->covariates);
+        err = record_covariate(patient->record, change->time,
+                               model_covariate(d->model, change->covariate)->name, NULL,
+                               value, count + i);
+    }
+    return err;
+}
+
 static enum err draw_person(const struct drawing *d, struct random *random,
                             struct member *member)
 {
     const struct model *model = d->model;
     struct cohort_patient *patient = &member->patient;
     double x[MODEL_COVARIATES_MAX + 1];
-    enum err err = ERR_OK;
     twin_destroy(&member->twin);
     record_destroy(&patient->record);
     patient->record = record_copy(d->design->doses);
-    for (size_t c = 0; err == ERR_OK && c < model_covariates(model); c++) {
-        patient->covariates[c] =
-            draw_covariate(random, &d->design->covariates[c], patient->covariates);
-        err = record_covariate(patient->record, d->design->times[0],
-                               model_covariate(model, c)->name, NULL,
-                               patient->covariates[c], c);
-    }
+    enum err err = draw_covariates(d, random, patient);
     if (err == ERR_OK)
         err = twin_new(model, &d->layout, patient->record, &member->twin);
     if (err != ERR_OK)
@@ -512,7 +567,9 @@ struct writing {
     const struct model *model;
     struct prior_layout layout;
     FILE *table, *truth;
-    bool begun; /* the headers stand: not before a first patient could be drawn */
+    double now[MODEL_COVARIATES_MAX]; /* of the patient whose rows these are */
+    size_t changed; /* rows of covariates of the record that were said */
+    bool begun;     /* the headers stand: not before a first patient could be drawn */
     cohort_progress *progress;
     void *context;
 };
@@ -533,11 +590,30 @@ static void write_headers(struct writing *w)
     fprintf(w->truth, "\n");
 }
 
-static void write_covariates(const struct writing *w, const double *covariates)
+static void write_covariates(const struct writing *w)
 {
     for (size_t c = 0; c < model_covariates(w->model); c++)
-        fprintf(w->table, ",%.10g", covariates[c]);
+        fprintf(w->table, ",%.10g", w->now[c]);
     fprintf(w->table, "\n");
+}
+
+/* What changes until then, in rows of its own. */
+static void write_changes(struct writing *w, const struct cohort_patient *patient,
+                          double until)
+{
+    const struct record *record = patient->record;
+    while (w->changed < record->covariate_count &&
+           record->covariates[w->changed].time <= until) {
+        double time = record->covariates[w->changed].time;
+        for (; w->changed < record->covariate_count &&
+               record->covariates[w->changed].time == time;
+             w->changed++) {
+            const struct record_covariate *one = &record->covariates[w->changed];
+            w->now[find(w->model, one->name)] = one->value;
+        }
+        fprintf(w->table, "%zu,%.10g,2,1,.,.,.,.,.,.", patient->id, time);
+        write_covariates(w);
+    }
 }
 
 /* In the unit that a column AMT has for the input; the doses were drawn through a twin,
@@ -552,16 +628,17 @@ static double accepted_amount(const struct model *model, const struct record_dos
     return dose->amount * factor;
 }
 
-static void write_dose(const struct writing *w, const struct cohort_patient *patient,
+static void write_dose(struct writing *w, const struct cohort_patient *patient,
                        const struct record_dose *dose)
 {
+    write_changes(w, patient, dose->time);
     fprintf(w->table, "%zu,%.10g,1,1,%.10g,%s,", patient->id, dose->time,
             accepted_amount(w->model, dose), dose->input);
     if (dose->duration < 0)
         fprintf(w->table, ".,.,.,.");
     else
         fprintf(w->table, "%.10g,.,.,.", dose->duration);
-    write_covariates(w, patient->covariates);
+    write_covariates(w);
 }
 
 static enum err write_patient(void *context, const struct cohort_patient *patient)
@@ -571,15 +648,18 @@ static enum err write_patient(void *context, const struct cohort_patient *patien
     size_t next = 0;
     if (!w->begun)
         write_headers(w);
+    memcpy(w->now, patient->covariates, sizeof w->now);
+    w->changed = model_covariates(w->model);
     for (size_t i = 0; i < record->measurement_count; i++) {
         const struct record_measurement *one = &record->measurements[i];
         int side =
             one->censoring == CENSORED_BELOW ? 1 : -(one->censoring != CENSORED_NOT);
         for (; next < record->dose_count && record->doses[next].time <= one->time; next++)
             write_dose(w, patient, &record->doses[next]);
+        write_changes(w, patient, one->time);
         fprintf(w->table, "%zu,%.10g,0,0,.,.,.,%s,%.10g,%d", patient->id, one->time,
                 one->quantity, one->value, side);
-        write_covariates(w, patient->covariates);
+        write_covariates(w);
     }
     for (; next < record->dose_count; next++)
         write_dose(w, patient, &record->doses[next]);

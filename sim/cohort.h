@@ -37,6 +37,13 @@ struct cohort_covariate {
                      stands before this one in the model; 0: none are */
 };
 
+/* A covariate that is drawn once more, for the time from then on. */
+struct cohort_change {
+    size_t covariate;
+    double time; /* of the model */
+    struct cohort_covariate drawn;
+};
+
 struct cohort_design {
     size_t patients;
     const struct record *doses; /* only its doses count; time in the model's unit */
@@ -44,6 +51,8 @@ struct cohort_design {
     size_t time_count;
     const bool *observed;                      /* [observations] */
     const struct cohort_covariate *covariates; /* [covariates] */
+    const struct cohort_change *changes; /* ascending times, after the first of `times` */
+    size_t change_count;
     uint64_t seed;
     bool plausible;   /* whom the model calls implausible is drawn anew: [plausible], over
                          the course from the first dose or time to the last time */
@@ -57,10 +66,14 @@ struct cohort_design {
 enum err cohort_covariate(const struct model *model, const char *phrase, size_t *index,
                           struct cohort_covariate *covariate);
 
+/* The same followed by "@ TIME UNIT". ERR_RANGE where the model has it constant. */
+enum err cohort_change(const struct model *model, const char *phrase,
+                       struct cohort_change *change);
+
 /* A patient as drawn. */
 struct cohort_patient {
-    size_t id; /* from 1 */
-    double covariates[MODEL_COVARIATES_MAX];
+    size_t id;                               /* from 1 */
+    double covariates[MODEL_COVARIATES_MAX]; /* at the beginning */
     double phi[MODEL_PARAMETERS_MAX];        /* individual ones, transformed */
     double parameters[MODEL_PARAMETERS_MAX]; /* all of the model's, natural scale */
     struct record *record;                   /* doses, covariates and measurements */

@@ -16,15 +16,47 @@ static enum err read_doses(struct cli *cli, struct record *doses)
     return ERR_OK;
 }
 
-/* Unless told otherwise a covariate has the model's default. */
-static enum err read_covariates(struct cli *cli, const struct model *model,
-                                struct cohort_covariate *covariates)
+/* Among the others, by time. */
+static enum err read_change(struct design *design, const char *phrase)
 {
+    struct cohort_design *cohort = &design->cohort;
+    struct cohort_change one;
+    if (cohort_change(design->model, phrase, &one) != ERR_OK)
+        return err_code();
+    const char *name = model_covariate(design->model, one.covariate)->name;
+    if (cohort->change_count == DESIGN_CHANGES_MAX)
+        return err_set(ERR_RANGE, "--covariate %s: more than %zu changes", name,
+                       DESIGN_CHANGES_MAX);
+    if (one.time <= design->times[0])
+        return err_set(ERR_USAGE,
+                       "--covariate %s: changes at %g, not after %g, the first time",
+                       name, one.time, design->times[0]);
+    size_t at = cohort->change_count++;
+    for (; at > 0 && design->changes[at - 1].time >= one.time; at--) {
+        const struct cohort_change *before = &design->changes[at - 1];
+        if (before->time == one.time && before->covariate == one.covariate)
+            return err_set(ERR_USAGE, "--covariate %s: told twice at %g", name, one.time);
+        design->changes[at] = *before;
+    }
+    design->changes[at] = one;
+    return ERR_OK;
+}
+
+/* Unless told otherwise a covariate has the model's default. */
+static enum err read_covariates(struct cli *cli, struct design *design)
+{
+    const struct model *model = design->model;
+    struct cohort_covariate *covariates = design->covariates;
     bool told[MODEL_COVARIATES_MAX] = {false};
     for (size_t i = 0; i < cli_repeats(cli, "covariate"); i++) {
         struct cohort_covariate one;
         size_t at;
         const char *phrase = cli_text_at(cli, "covariate", i);
+        if (strchr(phrase, '@')) {
+            if (read_change(design, phrase) != ERR_OK)
+                return err_code();
+            continue;
+        }
         if (cohort_covariate(model, phrase, &at, &one) != ERR_OK)
             return err_code();
         if (told[at])
@@ -101,7 +133,7 @@ static enum err read_study(struct cli *cli, int64_t fewest, int64_t most,
         regimen_times(cli_text(cli, "at", ""), &design->times, &cohort->time_count) !=
             ERR_OK ||
         read_doses(cli, design->doses) != ERR_OK ||
-        read_covariates(cli, model, design->covariates) != ERR_OK ||
+        read_covariates(cli, design) != ERR_OK ||
         (design->measured && read_observed(cli, model, design->observed) != ERR_OK))
         return err_code();
     cohort->patients = (size_t)patients;
@@ -110,6 +142,7 @@ static enum err read_study(struct cli *cli, int64_t fewest, int64_t most,
     cohort->times = design->times;
     cohort->observed = design->observed;
     cohort->covariates = design->covariates;
+    cohort->changes = design->changes;
     return ERR_OK;
 }
 

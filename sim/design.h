@@ -10,6 +10,8 @@
  *
  * Called by sim/command_cohort, sim/command_calibration and sim/command_trial. */
 
+#define DESIGN_CHANGES_MAX ((size_t)64)
+
 struct design {
     struct model *model;
     struct cohort_design cohort; /* points at the rest */
@@ -18,6 +20,7 @@ struct design {
     bool *observed;
     bool measured; /* or nobody is */
     struct cohort_covariate covariates[MODEL_COVARIATES_MAX];
+    struct cohort_change changes[DESIGN_CHANGES_MAX];
 };
 
 /* The model of --model, and the study of it: patients from `fewest` to `most`. ERR_USAGE

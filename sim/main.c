@@ -74,7 +74,8 @@ static const struct cli_option run_options[] = {
          0,                                                                              \
          "HOW",                                                                          \
          "'NAME VALUE', 'NAME normal MEAN SD', 'NAME uniform LOW HIGH', 'NAME "          \
-         "bernoulli P' or 'NAME binomial N P' (N-OTHER: fewer by a covariate)",          \
+         "bernoulli P' or 'NAME binomial N P' (N-OTHER: fewer by a covariate); with "    \
+         "'@ TIME UNIT' behind it, from then on",                                        \
          false,                                                                          \
          true},                                                                          \
     {                                                                                    \
@@ -185,7 +186,8 @@ static const struct cli_command commands[] = {
     {"cohort", "", "draw virtual patients from a model's prior, as a table",
      "Parameters from the model's prior, covariates as told (a fixed value, normal, "
      "uniform "
-     "or bernoulli; without a word the model's default), measurements with their "
+     "or bernoulli; without a word the model's default; again with '@ TIME UNIT' where "
+     "they change), measurements with their "
      "residual "
      "error, limits of detection marked as censored. The table is read back by pooled, "
      "federate and gemel-node import without a spec.",

@@ -404,6 +404,97 @@ static void cohort__draws_genotypes(void **state)
     model_destroy(&model);
 }
 
+/* Doses of a day: the level is what is taken. */
+static const char taken_text[] = "model taken version 1 \"t\"\n"
+                                 "time d\n"
+                                 "[parameters]\n"
+                                 "a = 1 1 lognormal sd 1e-6\n"
+                                 "[covariates]\n"
+                                 "daily mg locf default 0\n"
+                                 "WT kg default 70\n"
+                                 "[equations]\n"
+                                 "level = a*daily\n"
+                                 "[observations]\n"
+                                 "seen : level ~ add(1e-6 mg)\n";
+
+/* 0 at first, then drawn at noon of the second day, then 7. */
+static enum err look_at_levels(void *context, const struct cohort_patient *patient)
+{
+    const struct record *record = patient->record;
+    double *sums = context, second = record->measurements[2].value;
+    assert_int_equal(record->measurement_count, 5);
+    assert_near(record->measurements[0].value, 0, 1e-4);
+    assert_near(record->measurements[1].value, 0, 1e-4);
+    assert_near(record->measurements[3].value, second, 1e-3);
+    assert_near(record->measurements[4].value, 7, 1e-3);
+    assert_true(second >= 19.99 && second <= 40.01);
+    sums[0] += second / 50;
+    sums[1] += (second - 30) * (second - 30) / 50;
+    return ERR_OK;
+}
+
+static void cohort__covariates_change_in_time(void **state)
+{
+    (void)state;
+    struct model *model = parse(taken_text);
+    const struct cohort_covariate covariates[] = {{COHORT_FIXED, 0, 0, 0},
+                                                  {COHORT_FIXED, 70, 0, 0}};
+    struct cohort_change changes[2], refused;
+    assert_ok(cohort_change(model, "daily uniform 20 40 @ 36 h", &changes[0]));
+    assert_near(changes[0].time, 1.5, 1e-12);
+    assert_ok(cohort_change(model, "daily 7 @ 4 d", &changes[1]));
+    assert_refused(ERR_RANGE, "has WT constant",
+                   cohort_change(model, "WT 80 @ 4 d", &refused));
+    assert_refused(ERR_USAGE, "is not a time",
+                   cohort_change(model, "daily 7 @ 4 mg", &refused));
+    assert_refused(ERR_USAGE, "is not a time",
+                   cohort_change(model, "daily 7 @ d", &refused));
+    const double times[] = {0, 1, 2, 3, 4};
+    const bool observed[] = {true};
+    struct record *doses = record_new("cohort", "d");
+    const struct cohort_design design = {.patients = 50,
+                                         .doses = doses,
+                                         .times = times,
+                                         .time_count = 5,
+                                         .observed = observed,
+                                         .covariates = covariates,
+                                         .changes = changes,
+                                         .change_count = 2,
+                                         .seed = 1};
+    double sums[2] = {0};
+    assert_ok(cohort_each(model, &design, look_at_levels, sums));
+    assert_near(sums[0], 30, 4);
+    assert_near(sums[1], 400.0 / 12, 16);
+
+    /* And the table is read back as the same. */
+    char path[] = "/tmp/cohort_XXXXXX";
+    FILE *table = fdopen(mkstemp(path), "w");
+    struct dataset *dataset;
+    assert_ok(cohort_draw(model, &design, table, NULL, NULL, NULL));
+    fclose(table);
+    assert_ok(dataset_read(path, NULL, model, &dataset));
+    assert_int_equal(dataset_patients(dataset), 50);
+    for (size_t i = 0; i < 50; i++) {
+        const struct record *r = dataset_record(dataset, i);
+        double daily = 0;
+        assert_int_equal(r->measurement_count, 5);
+        for (size_t c = 0; c < r->covariate_count; c++) {
+            const struct record_covariate *one = &r->covariates[c];
+            if (strcmp(one->name, "daily") != 0)
+                continue;
+            daily = one->value;
+            assert_true(one->time < 1.5 ? daily == 0
+                        : one->time < 4 ? daily > 19
+                                        : daily == 7);
+        }
+        assert_true(daily == 7);
+    }
+    dataset_destroy(&dataset);
+    unlink(path);
+    record_destroy(&doses);
+    model_destroy(&model);
+}
+
 struct kept {
     size_t count;
     double largest;
@@ -530,6 +621,7 @@ int main(void)
         cmocka_unit_test(cohort__doses_come_with_the_measurements),
         cmocka_unit_test(cohort__the_seed_decides),
         cmocka_unit_test(cohort__draws_genotypes),
+        cmocka_unit_test(cohort__covariates_change_in_time),
         cmocka_unit_test(cohort__reads_how_covariates_are_drawn),
         cmocka_unit_test(cohort__implausible_patients_are_drawn_anew),
     };
