@@ -1,6 +1,5 @@
 #include "sim/commands.h"
 
-
 #include "base/memory.h"
 #include "model/library.h"
 #include "sim/hospitals.h"
@@ -37,7 +36,8 @@ static enum err say_result(struct cli *cli, const struct model *model,
                *prior = cli_text(cli, "save-prior", NULL);
     if (prior && result_prior(prior, e) != ERR_OK)
         return err_code();
-    if (individuals && result_individuals(individuals, model, dataset, e) != ERR_OK)
+    if (individuals &&
+        result_individuals(individuals, model, dataset, e, options->threads) != ERR_OK)
         return err_code();
     result_warn(cli, model, e, options->noise_multiplier > 0);
     cli_result(cli, result_json(model, e, options->delta));

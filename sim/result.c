@@ -7,6 +7,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "model/fit.h"
 #include "model/observe.h"
 
@@ -376,33 +377,59 @@ static void add_individual(const struct model *model, const struct estimate *e,
     append(text, "\n");
 }
 
+/* Everybody's twins, of whom each hand fits its share with an engine of its own. */
+struct crowd {
+    const struct model *model;
+    const struct estimate *estimate;
+    struct twin **twins;
+    struct fit **fits;
+    size_t count, hands;
+};
+
+static void fit_share(void *context, size_t hand)
+{
+    const struct crowd *crowd = context;
+    const struct estimate *e = crowd->estimate;
+    size_t from = crowd->count * hand / crowd->hands,
+           to = crowd->count * (hand + 1) / crowd->hands;
+    struct engine *engine = engine_new(crowd->model, &e->layout, NULL);
+    fit_all(engine, e->prior, (const struct twin *const *)crowd->twins + from, to - from,
+            crowd->fits + from);
+    engine_destroy(&engine);
+}
+
 /* Everybody's twin under the final prior. */
 static enum err add_individuals(const struct model *model, const struct dataset *dataset,
-                                const struct estimate *e, struct bytes *text)
+                                const struct estimate *e, size_t threads,
+                                struct bytes *text)
 {
     size_t count = dataset_patients(dataset);
-    struct twin **twins = mem_new(count, sizeof *twins);
-    struct fit **fits = mem_new(count, sizeof *fits);
-    struct engine *engine = engine_new(model, &e->layout, NULL);
+    struct crowd crowd = {.model = model,
+                          .estimate = e,
+                          .twins = mem_new(count, sizeof *crowd.twins),
+                          .fits = mem_new(count, sizeof *crowd.fits),
+                          .count = count,
+                          .hands = threads_wanted(threads)};
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < count; i++)
-        err = twin_new(model, &e->layout, dataset_record(dataset, i), &twins[i]);
+        err = twin_new(model, &e->layout, dataset_record(dataset, i), &crowd.twins[i]);
     if (err == ERR_OK)
-        fit_all(engine, e->prior, (const struct twin *const *)twins, count, fits);
+        threads_run(crowd.hands, fit_share, &crowd);
     for (size_t i = 0; i < count; i++) {
-        if (fits[i])
-            add_individual(model, e, dataset_record(dataset, i)->patient, fits[i], text);
-        fit_destroy(&fits[i]);
-        twin_destroy(&twins[i]);
+        if (crowd.fits[i])
+            add_individual(model, e, dataset_record(dataset, i)->patient, crowd.fits[i],
+                           text);
+        fit_destroy(&crowd.fits[i]);
+        twin_destroy(&crowd.twins[i]);
     }
-    engine_destroy(&engine);
-    mem_free(twins);
-    mem_free(fits);
+    mem_free(crowd.twins);
+    mem_free(crowd.fits);
     return err;
 }
 
 enum err result_individuals(const char *path, const struct model *model,
-                            const struct dataset *dataset, const struct estimate *e)
+                            const struct dataset *dataset, const struct estimate *e,
+                            size_t threads)
 {
     struct bytes text = {0};
     append(&text, "ID");
@@ -411,7 +438,7 @@ enum err result_individuals(const char *path, const struct model *model,
         append(&text, row_parameter(model, e, a)->name);
     }
     append(&text, "\n");
-    enum err err = add_individuals(model, dataset, e, &text);
+    enum err err = add_individuals(model, dataset, e, threads, &text);
     if (err == ERR_OK)
         err = file_write(path, text.data, text.size, 0600);
     bytes_free(&text);

@@ -22,9 +22,10 @@ void result_warn(struct cli *cli, const struct model *model,
 /* The prior in the form that `gemel-node forecast --prior` reads. */
 enum err result_prior(const char *path, const struct estimate *estimate);
 
-/* ID and every individual parameter of every patient, natural scale, at the estimate. */
+/* ID and every individual parameter of every patient, natural scale, at the estimate, by
+ * so many threads; 0: one a processor. */
 enum err result_individuals(const char *path, const struct model *model,
                             const struct dataset *dataset,
-                            const struct estimate *estimate);
+                            const struct estimate *estimate, size_t threads);
 
 #endif
