@@ -60,6 +60,7 @@ static const struct {
     {"drugs/carboplatin", "platinum", NONE},
     {"drugs/remifentanil", "level", NONE},
     {"genes/metoprolol_cyp2d6", "level", NONE},
+    {"genes/warfarin_inr", "level", NONE},
     {"genes/warfarin_inr_2007", "level", NONE},
     {"heart/cell", "voltage", "of a cell, not of a person"},
     {"heart/circulation", "arterial", MOMENT},
