@@ -257,6 +257,8 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
                  const double *absolute);
 /* Something happened at the wall: other values y [rows], or another system. */
 void lanes_jump(struct lanes *lanes, size_t lane, const double *y);
+/* The last step, which stands, has not been made: from where it began on to `wall`. */
+void lanes_retreat(struct lanes *lanes, size_t lane, double wall);
 /* Go on to `wall` >= now, evaluating nothing beyond it. */
 void lanes_go(struct lanes *lanes, size_t lane, double wall);
 void lanes_rest(struct lanes *lanes, size_t lane); /* idle from now on */

@@ -19,8 +19,8 @@ enum run_class {
 
 struct node {
     enum op op;
-    uint32_t a, b, c; /* nodes; of a leaf `a` is the parameter, covariate, state, and `b`
-                         of OP_SENSITIVITY the direction */
+    uint32_t a, b, c; /* nodes; of a leaf `a` is the parameter, covariate, state, mode,
+                         and `b` of OP_SENSITIVITY the direction */
     double number;    /* OP_NUMBER */
     enum run_class class;
     bool feels; /* depends on a state */
@@ -81,7 +81,7 @@ uint32_t derivative_of_parameter(struct dag *dag, size_t parameter);
 /* slope * along, where nothing times anything is nothing, be it infinite. */
 uint32_t derivative_scaled(struct dag *dag, uint32_t slope, uint32_t along);
 
-/* --- conditions on time (switching.c) ------------------------------------------------
+/* --- conditions (switching.c) ---------------------------------------------------------
  */
 
 /* Switches where slope t + offset is 0, or, if periodic, whenever that is whole. Neither
@@ -95,5 +95,18 @@ struct condition {
  * nodes that hang on time and on what rests for an individual; caller frees. */
 size_t switching_find(struct dag *dag, const bool *needed, size_t count,
                       struct condition **conditions);
+
+/* A mode's gap (struct program). */
+struct gap {
+    uint32_t node;
+    bool counts; /* of a floor */
+};
+
+/* In the roots, modes in the place of all other conditions, floors and mods that move and
+ * can make a root jump: not of what changes only when others do, and not where a root is
+ * shown to be the same on both sides of equality, as max(x, y) and if(x > y, x, y) are.
+ * Their gaps; caller frees. */
+size_t switching_freeze(struct dag *dag, uint32_t *roots, size_t count,
+                        struct gap **gaps);
 
 #endif

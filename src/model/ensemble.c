@@ -1,5 +1,6 @@
 #include "ensemble.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,6 +17,13 @@
 /* Steps that a text gives a length. */
 #define STEPS_OF_ONE_LENGTH_MAX 20000000
 
+/* Where a lane is to land because a mode turns there. */
+struct landing {
+    struct crossing on;
+    size_t tries;
+    bool aims, landed;
+};
+
 struct ensemble {
     const struct model *model;
     const struct program *program;
@@ -29,7 +37,7 @@ struct ensemble {
     double *registers; /* [program->registers][LANES]; the rows of y are among them */
     double *inflow;    /* [rows][LANES] */
     double from[LANES], to[LANES]; /* where conditions on time keep their branch */
-    bool timed;                    /* rates look at time */
+    bool timed;                    /* rates or gaps look at time */
     double *column;                /* [rows] of one lane */
     size_t *places;                /* [rows] of y in a flow's x, and what is behind it */
     uint32_t *everything;          /* [width] registers of all there is to be read */
@@ -47,6 +55,10 @@ struct ensemble {
     struct scan *scans[LANES];       /* NULL: nobody looks at all of the course */
     lane_set scanned;
     struct feed *feed; /* NULL: nobody has yet */
+    struct landing landings[LANES];
+    size_t *watched; /* [watched_count] rows that gaps look at */
+    size_t watched_count;
+    double *gaps; /* [CROSSING_LOOKS][modes][LANES] */
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
@@ -162,6 +174,20 @@ static void find_reads(struct ensemble *ensemble)
     for (size_t r = 0; r < ensemble->rows; r++)
         if (read[program->states + r])
             ensemble->observed[ensemble->observed_count++] = r;
+    mem_free(read);
+}
+
+/* And gaps. */
+static void find_watched(struct ensemble *ensemble)
+{
+    const struct program *program = ensemble->program;
+    bool *read = registers_read(program, &program->gap);
+    ensemble->watched = mem_new(ensemble->states, sizeof(size_t));
+    for (size_t r = 0; r < ensemble->states; r++)
+        if (read[program->states + r])
+            ensemble->watched[ensemble->watched_count++] = r;
+    ensemble->timed |= read[program->time];
+    ensemble->gaps = lanes_rows_new(CROSSING_LOOKS * program->mode_count);
     mem_free(read);
 }
 
@@ -300,9 +326,10 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     find_places(out);
     find_everything(out);
     find_reads(out);
+    find_watched(out);
     find_slopes(out);
     bool *read = registers_read(program, rates_of(out));
-    out->timed = read[program->time];
+    out->timed |= read[program->time];
     mem_free(read);
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
@@ -346,6 +373,8 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->all_states);
     mem_free(gone->everything);
     mem_free(gone->observed);
+    mem_free(gone->watched);
+    lanes_rows_free(gone->gaps);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
     feed_destroy(&gone->feed);
@@ -440,6 +469,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     ensemble->summed &= ~LANE_BIT(lane);
     ensemble->scanned &= ~LANE_BIT(lane);
     ensemble->scans[lane] = NULL;
+    ensemble->landings[lane] = (struct landing){0};
     lanes_rest(ensemble->lanes, lane);
     ensemble->requests[lane] = NULL;
     ensemble->supply->done(ensemble->supply->context, request);
@@ -506,13 +536,22 @@ static enum err refuse(struct ensemble *ensemble, size_t lane)
                    now, ensemble->tolerance);
 }
 
+/* A mode turns where its lane has landed for that. */
+static enum err turn(struct ensemble *ensemble, size_t lane)
+{
+    struct crossing on = ensemble->landings[lane].on;
+    ensemble->landings[lane] = (struct landing){0};
+    take_from_lane(ensemble, lane);
+    return run_turn(&ensemble->runs[lane], &on);
+}
+
 /* Everything that happens now, up to the next reading. */
 static enum err happen(struct ensemble *ensemble, size_t lane)
 {
     struct run *run = &ensemble->runs[lane];
     double now = lanes_times(ensemble->lanes)[lane];
-    bool happened = false;
-    enum err err = ERR_OK;
+    bool happened = ensemble->landings[lane].landed;
+    enum err err = happened ? turn(ensemble, lane) : ERR_OK;
     while (err == ERR_OK && !run_ended(run) && !run_reads(run) && run_next(run) <= now) {
         if (!happened)
             take_from_lane(ensemble, lane);
@@ -655,6 +694,129 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
     return again;
 }
 
+/* --- turns
+ * --------------------------------------------------------------------------------
+ *
+ * A mode rests while a step is made. Where its gap has left its span in a step, the lane
+ * goes back to where that began and makes one that ends at the crossing instead, as well
+ * as it is known; then, by gap and speed there, goes on or back once more, until it is
+ * there to the last bits. Then the mode turns, at what is another stop. */
+
+#define LANDING_TRIES 6
+#define LANDING_SHARE 1e-12 /* of a step, and the last bits of time */
+#define LANDING_ULPS 4
+
+/* All gaps of all lanes in one place of their last steps, each at its own time. */
+static void look_at_gaps(struct ensemble *ensemble, const double *t, double *out)
+{
+    const struct stream *stream = &ensemble->program->gap;
+    lanes_between(ensemble->lanes, t, ensemble->watched, ensemble->watched_count);
+    set_time(ensemble, t);
+    vector_run(stream, ensemble->registers, ensemble->simd);
+    for (size_t m = 0; m < stream->result_count; m++)
+        memcpy(out + m * LANES, row(ensemble, stream->results[m]), LANES * sizeof *out);
+}
+
+/* Of these lanes, whose gaps may have left their spans. */
+static lane_set find_leaving(struct ensemble *ensemble, const double *begun,
+                             lane_set among)
+{
+    const double *now = lanes_times(ensemble->lanes);
+    size_t modes = ensemble->program->mode_count;
+    lane_set leaving = 0;
+    for (size_t i = 0; i < CROSSING_LOOKS; i++) {
+        double share = crossing_places[i], t[LANES];
+        EACH_LANE t[l] = share < 1 ? begun[l] + share * (now[l] - begun[l]) : now[l];
+        look_at_gaps(ensemble, t, ensemble->gaps + i * modes * LANES);
+    }
+    EACH_OF(among)
+    {
+        const struct mode_span *spans = evaluator_spans(ensemble->flows[l].evaluator);
+        for (size_t m = 0; m < modes && !(leaving & LANE_BIT(l)); m++)
+            if (crossing_may(&spans[m], ensemble->gaps + m * LANES + l, modes * LANES))
+                leaving |= LANE_BIT(l);
+    }
+    return leaving;
+}
+
+struct spot {
+    struct ensemble *ensemble;
+    size_t lane;
+};
+
+static void look_into_lane(void *context, double t, double *x)
+{
+    const struct spot *spot = context;
+    struct ensemble *ensemble = spot->ensemble;
+    double times[LANES];
+    EACH_LANE times[l] = t;
+    lanes_between(ensemble->lanes, times, ensemble->watched, ensemble->watched_count);
+    for (size_t n = 0; n < ensemble->watched_count; n++)
+        x[ensemble->watched[n]] =
+            row(ensemble,
+                ensemble->program->states)[ensemble->watched[n] * LANES + spot->lane];
+}
+
+/* The lane is where it was to land: is the gap at the end of its span here? */
+static void land(struct ensemble *ensemble, size_t lane, double begun)
+{
+    struct landing *landing = &ensemble->landings[lane];
+    struct run *run = &ensemble->runs[lane];
+    double now = lanes_times(ensemble->lanes)[lane], wall = run_wall(run);
+    double known = LANDING_SHARE * (now - begun) + LANDING_ULPS * DBL_EPSILON * fabs(now);
+    take_from_lane(ensemble, lane);
+    double early = run_early(run, &landing->on), to = now + early;
+    if (!(fabs(early) > known) || !(to > begun) || ++landing->tries > LANDING_TRIES) {
+        landing->landed = true;
+        return;
+    }
+    landing->on.time = to;
+    if (to >= wall)
+        *landing = (struct landing){0};
+    if (early < 0)
+        lanes_retreat(ensemble->lanes, lane, to);
+    else
+        lanes_go(ensemble->lanes, lane, fmin(to, wall));
+}
+
+/* Back to where its last step began, and from there to the crossing. */
+static void aim(struct ensemble *ensemble, size_t lane, double begun,
+                const struct crossing *on)
+{
+    struct landing *landing = &ensemble->landings[lane];
+    landing->on = *on;
+    landing->aims = true;
+    landing->landed = !(on->time > begun);
+    lanes_retreat(ensemble->lanes, lane, landing->landed ? begun : on->time);
+}
+
+/* After a step. */
+static void watch_modes(struct ensemble *ensemble)
+{
+    double begun[LANES], taken[LANES];
+    const double *now = lanes_times(ensemble->lanes);
+    const enum lane_state *state = lanes_states(ensemble->lanes);
+    lane_set stand = lanes_curves(ensemble->lanes, NULL, 0, NULL, begun, taken),
+             there = 0;
+    EACH_OF(stand)
+    {
+        const struct landing *landing = &ensemble->landings[l];
+        bool goes_on = state[l] == LANE_MOVING || state[l] == LANE_ARRIVED;
+        stand &= goes_on ? stand : ~LANE_BIT(l);
+        there |= (lane_set)(goes_on && landing->aims && landing->on.time == now[l]) << l;
+    }
+    EACH_OF(there) land(ensemble, l, begun[l]);
+    lane_set leaving = find_leaving(ensemble, begun, stand & ~there);
+    EACH_OF(leaving)
+    {
+        struct spot spot = {ensemble, l};
+        struct crossing on;
+        if (crossing_find(ensemble->flows[l].evaluator, begun[l], now[l], look_into_lane,
+                          &spot, ensemble->flows[l].x, &on))
+            aim(ensemble, l, begun[l], &on);
+    }
+}
+
 /* The step just made, to whoever looks at all of them. */
 static void show_step(struct ensemble *ensemble)
 {
@@ -715,6 +877,8 @@ void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
         if (!moves)
             return;
         lanes_step(ensemble->lanes);
+        if (ensemble->program->mode_count)
+            watch_modes(ensemble);
         if (ensemble->scanned)
             show_step(ensemble);
     }

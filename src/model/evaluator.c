@@ -15,6 +15,9 @@
  * rounding of a condition, far below anything the solver can see. */
 #define PIECE_MARGIN (64 * DBL_EPSILON)
 
+/* Of the size of what is compared, beside the rounding of a course's every step. */
+#define MODE_SLACK 1e-12
+
 /* More switches of one condition than this in one run are a mistake in its period. */
 #define BREAKS_MAX ((size_t)100000)
 
@@ -36,6 +39,8 @@ struct evaluator {
     double *registers;         /* [registers] */
 
     double from, to; /* the piece in which conditions on time keep their branch */
+    struct mode_span *spans;           /* [modes] */
+    const double *sizes;               /* of states; NULL: nobody holds modes */
     double *dxdt, *dsdt, *dfdx, *seed; /* room for the search for a steady state */
 
     struct moment *moments;
@@ -96,6 +101,7 @@ struct evaluator *evaluator_new(const struct model *model, bool derivatives)
         .dsdt = mem_new(states * directions, sizeof(double)),
         .dfdx = mem_new(states * states, sizeof(double)),
         .seed = mem_new(states * directions, sizeof(double)),
+        .spans = mem_new(program->mode_count, sizeof(struct mode_span)),
     };
     return out;
 }
@@ -113,8 +119,16 @@ void evaluator_destroy(struct evaluator **evaluator)
     mem_free(gone->breaks);
     mem_free(gone->d_breaks);
     mem_free(gone->moments);
+    mem_free(gone->spans);
     mem_free(gone);
     *evaluator = NULL;
+}
+
+/* A span in which no gap is. */
+static void forget_modes(struct evaluator *evaluator)
+{
+    for (size_t i = 0; i < evaluator->program->mode_count; i++)
+        evaluator->spans[i] = (struct mode_span){INFINITY, -INFINITY, 0};
 }
 
 static void run_covariates(struct evaluator *evaluator)
@@ -140,6 +154,7 @@ void evaluator_individual(struct evaluator *evaluator, const double *parameters,
     r[program->since] = 0;
     evaluator->from = -INFINITY;
     evaluator->to = INFINITY;
+    forget_modes(evaluator);
     run(evaluator, &program->individual);
     if (evaluator->directions)
         run(evaluator, &program->individual_slopes);
@@ -160,7 +175,7 @@ void evaluator_covariates(struct evaluator *evaluator, double t, const double *c
     run_covariates(evaluator);
 }
 
-/* --- rates ---------------------------------------------------------------------- */
+/* --- where and when --------------------------------------------------------------- */
 
 void evaluator_between(struct evaluator *evaluator, double from, double to)
 {
@@ -176,11 +191,137 @@ static double inside(const struct evaluator *evaluator, double t)
     return t < evaluator->from ? evaluator->from : t > evaluator->to ? evaluator->to : t;
 }
 
+/* --- modes ---------------------------------------------------------------------- */
+
+void evaluator_hold(struct evaluator *evaluator, const double *sizes)
+{
+    evaluator->sizes = sizes;
+}
+
+size_t evaluator_modes(const struct evaluator *evaluator)
+{
+    return evaluator->program->mode_count;
+}
+
+const struct mode_span *evaluator_spans(const struct evaluator *evaluator)
+{
+    return evaluator->spans;
+}
+
+void evaluator_gaps(struct evaluator *evaluator, double t, const double *x, double *gaps)
+{
+    const struct stream *stream = &evaluator->program->gap;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
+    for (size_t i = 0; i < stream->result_count; i++)
+        gaps[i] = result(evaluator, stream, i);
+}
+
+/* What a mode is where this is its gap. */
+static void set_mode(struct evaluator *evaluator, size_t mode, double gap)
+{
+    double *value = &evaluator->registers[evaluator->program->modes + mode];
+    struct mode_span *span = &evaluator->spans[mode];
+    if (evaluator->program->mode_counts[mode]) {
+        *value = floor(gap);
+        *span = (struct mode_span){*value, *value + 1, 0};
+    } else {
+        *value = gap > 0;
+        *span = gap > 0 ? (struct mode_span){0, INFINITY, 0}
+                        : (struct mode_span){-INFINITY, 0, 0};
+    }
+}
+
+/* What rounding in states may make of gaps. */
+static void allow_slack(struct evaluator *evaluator, const double *x)
+{
+    const struct stream *stream = &evaluator->program->gap_by;
+    size_t states = evaluator->states, modes = evaluator->program->mode_count;
+    run(evaluator, stream);
+    for (size_t m = 0; m < modes; m++) {
+        double sum = 0;
+        for (size_t i = 0; i < states; i++)
+            sum += fabs(result(evaluator, stream, modes + m * states + i)) *
+                   fmax(fabs(x[i]), evaluator->sizes[i]);
+        evaluator->spans[m].slack = isfinite(sum) ? MODE_SLACK * sum : 0;
+    }
+}
+
+/* A gap hangs on earlier modes, so that each round leaves one more as it stays. */
+void evaluator_settle(struct evaluator *evaluator, double t, const double *x)
+{
+    const struct stream *stream = &evaluator->program->gap;
+    size_t count = evaluator->program->mode_count;
+    bool settled = count == 0;
+    for (size_t round = 0; round <= count && !settled; round++) {
+        settled = true;
+        set_states(evaluator, inside(evaluator, t), x);
+        run(evaluator, stream);
+        for (size_t i = 0; i < count && settled; i++) {
+            double gap = result(evaluator, stream, i);
+            settled = span_holds(&evaluator->spans[i], gap);
+            if (!settled)
+                set_mode(evaluator, i, gap);
+        }
+    }
+    if (count && evaluator->sizes)
+        allow_slack(evaluator, x);
+}
+
+void evaluator_turn(struct evaluator *evaluator, size_t mode, bool up, double gap)
+{
+    double *value = &evaluator->registers[evaluator->program->modes + mode];
+    struct mode_span *span = &evaluator->spans[mode];
+    bool counts = evaluator->program->mode_counts[mode];
+    double width = counts ? 1 : INFINITY, level = counts ? *value + up : 0;
+    *value = counts ? *value + (up ? 1 : -1) : up;
+    *span = up ? (struct mode_span){fmin(level, gap), level + width, 0}
+               : (struct mode_span){level - width, fmax(level, gap), 0};
+}
+
+double evaluator_gap_rate(struct evaluator *evaluator, size_t mode, double t,
+                          const double *x, const double *rate)
+{
+    const struct stream *stream = &evaluator->program->gap_by;
+    size_t states = evaluator->states, first = evaluator->program->mode_count;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
+    double sum = result(evaluator, stream, mode);
+    for (size_t i = 0; i < states; i++)
+        sum += result(evaluator, stream, first + mode * states + i) * rate[i];
+    return sum;
+}
+
+void evaluator_gap_slopes(struct evaluator *evaluator, size_t mode, double t,
+                          const double *x, const double *s, double *slopes)
+{
+    const struct stream *stream = &evaluator->program->gap_slopes;
+    if (evaluator->directions == 0)
+        return;
+    set_states(evaluator, inside(evaluator, t), x);
+    set_sensitivities(evaluator, s);
+    run(evaluator, stream);
+    for (size_t k = 0; k < evaluator->directions; k++)
+        slopes[k] = result(evaluator, stream, mode * evaluator->directions + k);
+}
+
+/* Modes as they are here, where nobody holds them; and where. */
+static void set_place(struct evaluator *evaluator, double t, const double *x)
+{
+    if (!evaluator->sizes && evaluator->program->mode_count) {
+        forget_modes(evaluator);
+        evaluator_settle(evaluator, t, x);
+    }
+    set_states(evaluator, inside(evaluator, t), x);
+}
+
+/* --- rates ---------------------------------------------------------------------- */
+
 int evaluator_rate(struct evaluator *evaluator, double t, const double *x, double *dxdt)
 {
     const struct stream *stream = &evaluator->program->rate;
     bool finite = true;
-    set_states(evaluator, inside(evaluator, t), x);
+    set_place(evaluator, t, x);
     run(evaluator, stream);
     for (size_t i = 0; i < evaluator->states; i++) {
         dxdt[i] = result(evaluator, stream, i);
@@ -198,7 +339,7 @@ int evaluator_rate_directions(struct evaluator *evaluator, double t, const doubl
     bool finite = true;
     if (evaluator->directions == 0)
         return evaluator_rate(evaluator, t, x, dxdt);
-    set_states(evaluator, inside(evaluator, t), x);
+    set_place(evaluator, t, x);
     set_sensitivities(evaluator, s);
     run(evaluator, stream);
     for (size_t i = 0; i < states; i++) {
@@ -222,7 +363,7 @@ int evaluator_jacobian(struct evaluator *evaluator, double t, const double *x,
     const struct stream *stream = &program->jacobian;
     size_t states = evaluator->states;
     bool finite = true;
-    set_states(evaluator, inside(evaluator, t), x);
+    set_place(evaluator, t, x);
     run(evaluator, stream);
     for (size_t i = 0; i < states; i++) {
         evaluator->dxdt[i] = result(evaluator, stream, i);
@@ -448,10 +589,13 @@ enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, dou
             return initial_refuse(evaluator, at.row);
     }
     enum err err = ERR_OK;
+    const double *sizes = evaluator->sizes;
+    evaluator->sizes = NULL;
     if (program->steady_count)
         err = steady_solve(evaluator, t, x);
     if (err == ERR_OK && program->steady_count && directions)
         err = steady_derivatives(evaluator, t, x, dx);
+    evaluator->sizes = sizes;
     return err;
 }
 

@@ -223,12 +223,17 @@ static enum err advance(struct feed *feed, struct run *run, struct scan *scan)
         return show(feed, flow, scan, flow->t);
     }
     enum err err = ERR_OK;
-    if (flow->t < to)
-        err = ode_restart(flow->ode, flow->t, flow->x, flow->s);
+    flow->settled = false;
     while (err == ERR_OK && reached < to) {
-        err = ode_step(flow->ode, to, &reached);
+        if (!flow->settled)
+            err = flow_restart(flow);
         if (err == ERR_OK)
-            err = show(feed, flow, scan, fmin(reached, to));
+            err = watch_step(&flow->watch, to);
+        reached = flow->watch.ahead;
+        if (err == ERR_OK)
+            err = show(feed, flow, scan, reached);
+        if (err == ERR_OK)
+            err = run_take_turn(run);
     }
     if (err == ERR_OK && flow->t < to)
         ode_within(flow->ode, to, flow->x);

@@ -8,6 +8,10 @@
 
 #define STEPS_MAX 200000
 
+/* A gap that has come through the end of its span is led back if it changes at this share
+ * of its speed, the other way. */
+#define LEADS_BACK 1e-9
+
 /* --- between stops -------------------------------------------------------------------
  */
 
@@ -53,6 +57,7 @@ void flow_init(struct flow *flow, const struct model *model, bool derivatives)
     flow->x = mem_new((1 + directions) * states, sizeof(double));
     flow->s = flow->x + states;
     flow->scale = mem_new(states, sizeof(double));
+    evaluator_hold(flow->evaluator, flow->scale);
 }
 
 void flow_solver(struct flow *flow, enum ode_method method, double tolerance)
@@ -67,18 +72,31 @@ void flow_solver(struct flow *flow, enum ode_method method, double tolerance)
     };
     if (ode_new(&system, &options, &flow->ode) != ERR_OK)
         abort(); /* sizes and tolerances above are legal by construction */
+    flow->watch = (struct watch){.ode = flow->ode,
+                                 .evaluator = flow->evaluator,
+                                 .x = mem_new(system.states, sizeof(double))};
 }
 
 void flow_clear(struct flow *flow)
 {
     evaluator_destroy(&flow->evaluator);
     ode_destroy(&flow->ode);
+    mem_free(flow->watch.x);
     mem_free(flow->moving);
     mem_free(flow->inflow);
     mem_free(flow->x);
     mem_free(flow->scale);
     mem_free(flow->room);
     mem_free(flow->stops);
+}
+
+/* Modes as they are where the flow is now. */
+static void settle(struct flow *flow)
+{
+    if (evaluator_modes(flow->evaluator) == 0)
+        return;
+    evaluator_settle(flow->evaluator, flow->t, flow->x);
+    flow->changed = true;
 }
 
 /* --- the schedule of one run ------------------------------------------------------- */
@@ -211,6 +229,7 @@ enum err run_plan(struct run *run, const double *reads, const size_t *read_order
     enum err err = run_breaks(run);
     if (err == ERR_OK)
         run_schedule(run);
+    settle(run->flow);
     return err;
 }
 
@@ -256,6 +275,7 @@ static enum err jump(struct flow *flow, const struct dose *dose)
                        flow->directions ? flow->s : NULL))
         return err_set(ERR_NUMERIC, "what a dose of '%s' makes of a state is not finite",
                        model_input(flow->model, dose->input)->name);
+    settle(flow);
     return ERR_OK;
 }
 
@@ -274,6 +294,7 @@ static enum err bolus(struct run *run, const struct dose *dose,
     if (err != ERR_OK)
         return err;
     flow->x[state] += delivery->modifiers.fraction * dose->amount;
+    settle(flow);
     if (moves && (err = rate_here(flow, run->after)) != ERR_OK)
         return err;
     for (size_t k = 0; k < d; k++) {
@@ -317,11 +338,70 @@ static enum err switch_over(struct run *run, size_t index)
     double ahead = index + 1 < run->break_count ? run->breaks[index + 1] : run->last;
     evaluator_between(flow->evaluator, run->breaks[index], ahead);
     flow->changed = true;
+    settle(flow);
     if (err == ERR_OK && moves)
         err = rate_here(flow, run->after);
     for (size_t k = 0; err == ERR_OK && moves && k < d; k++)
         for (size_t i = 0; i < states; i++)
             flow->s[k * states + i] += (run->before[i] - run->after[i]) * d_time[k];
+    return err;
+}
+
+/* On neither side of equality does it go on: the solution would have to stay there. */
+static enum err refuse_slide(const struct flow *flow)
+{
+    err_set(
+        ERR_NUMERIC,
+        "at time %g a condition turns, and the rates lead back at once, so that it can "
+        "hold neither way",
+        flow->t);
+    return err_hint("let the rate change little by little, or back only beyond another "
+                    "threshold");
+}
+
+double run_early(struct run *run, const struct crossing *crossing)
+{
+    struct flow *flow = run->flow;
+    size_t mode = crossing->mode, modes = evaluator_modes(flow->evaluator);
+    const struct mode_span *span = &evaluator_spans(flow->evaluator)[mode];
+    double *gaps = mem_new(modes, sizeof *gaps), early = NAN;
+    evaluator_gaps(flow->evaluator, flow->t, flow->x, gaps);
+    if (!flow_rate(flow, flow->t, flow->x, run->before))
+        early = ((crossing->up ? span->to : span->from) - gaps[mode]) /
+                evaluator_gap_rate(flow->evaluator, mode, flow->t, flow->x, run->before);
+    mem_free(gaps);
+    return early;
+}
+
+/* The time of a turn is that of g(t, x, p) = 0: it depends on parameters as dt = -dg /
+ * g', with g' along f- and dg along a direction, S- included. */
+enum err run_turn(struct run *run, const struct crossing *crossing)
+{
+    struct flow *flow = run->flow;
+    struct evaluator *evaluator = flow->evaluator;
+    size_t states = model_states(flow->model), d = flow->directions;
+    size_t mode = crossing->mode, modes = evaluator_modes(evaluator);
+    double *room = mem_new(modes + d, sizeof *room), *gaps = room, *slopes = room + modes;
+    double sign = crossing->up ? 1 : -1, speed = 0, then = 0;
+    enum err err = rate_here(flow, run->before);
+    if (err == ERR_OK) {
+        evaluator_gaps(evaluator, flow->t, flow->x, gaps);
+        evaluator_gap_slopes(evaluator, mode, flow->t, flow->x, flow->s, slopes);
+        speed = evaluator_gap_rate(evaluator, mode, flow->t, flow->x, run->before);
+        evaluator_turn(evaluator, mode, crossing->up, gaps[mode]);
+        settle(flow);
+        err = rate_here(flow, run->after);
+    }
+    if (err == ERR_OK)
+        then = evaluator_gap_rate(evaluator, mode, flow->t, flow->x, run->after);
+    if (sign * speed > 0 && sign * then < -LEADS_BACK * fabs(speed))
+        err = refuse_slide(flow);
+    for (size_t k = 0; err == ERR_OK && speed != 0 && k < d; k++)
+        for (size_t i = 0; i < states; i++)
+            flow->s[k * states + i] -=
+                (run->before[i] - run->after[i]) * slopes[k] / speed;
+    flow->settled = false;
+    mem_free(room);
     return err;
 }
 
@@ -337,6 +417,7 @@ static void change_covariate(struct run *run, size_t index)
     evaluator_covariates(run->flow->evaluator, change->time, run->covariates,
                          run->slopes);
     run->flow->changed = true;
+    settle(run->flow);
 }
 
 enum err run_stop(struct run *run)
@@ -365,6 +446,24 @@ enum err run_stop(struct run *run)
     return ERR_OK;
 }
 
+enum err flow_restart(struct flow *flow)
+{
+    watch_begin(&flow->watch, flow->t);
+    flow->settled = true;
+    return ode_restart(flow->ode, flow->t, flow->x, flow->s);
+}
+
+enum err run_take_turn(struct run *run)
+{
+    struct flow *flow = run->flow;
+    const struct watch *watch = &flow->watch;
+    if (!watch->turns)
+        return ERR_OK;
+    enum err err = ode_advance(flow->ode, watch->ahead, run_wall(run), flow->x, flow->s);
+    flow->t = watch->ahead;
+    return err == ERR_OK ? run_turn(run, &watch->next) : err;
+}
+
 /* Carry the state to the next thing; the solver never looks past the next discontinuity.
  */
 static enum err run_advance(struct run *run)
@@ -376,12 +475,19 @@ static enum err run_advance(struct run *run)
         return ERR_OK;
     }
     enum err err = ERR_OK;
-    if (!flow->settled)
-        err = ode_restart(flow->ode, flow->t, flow->x, flow->s);
-    if (err == ERR_OK)
-        err = ode_advance(flow->ode, to, run_wall(run), flow->x, flow->s);
-    flow->settled = true;
-    flow->t = to;
+    while (err == ERR_OK && flow->t < to) {
+        double reached, wall = run_wall(run);
+        if (!flow->settled)
+            err = flow_restart(flow);
+        if (err == ERR_OK)
+            err = watch_advance(&flow->watch, to, wall, &reached);
+        if (err == ERR_OK)
+            err = ode_advance(flow->ode, reached, wall, flow->x, flow->s);
+        if (err == ERR_OK)
+            flow->t = reached;
+        if (err == ERR_OK && flow->watch.ahead == reached)
+            err = run_take_turn(run);
+    }
     return err;
 }
 
@@ -419,6 +525,7 @@ static enum err run_lead(struct run *run)
     double lead, d_lead[MODEL_PARAMETERS_MAX];
     enum err err = evaluator_lead(flow->evaluator, &lead, d ? d_lead : NULL);
     flow->t = run->start -= lead;
+    settle(flow);
     if (err == ERR_OK && lead > 0 && d)
         err = rate_here(flow, run->after);
     for (size_t k = 0; err == ERR_OK && lead > 0 && k < d; k++) {
@@ -476,6 +583,7 @@ enum err run_begin(struct run *run, struct flow *flow, const struct schedule *sc
     }
     memset(flow->inflow, 0, (1 + d) * states * sizeof(double));
     memset(flow->moving, 0, d * sizeof(bool));
+    memset(flow->scale, 0, states * sizeof(double));
     flow->t = run->start = start;
     flow->settled = false;
     flow->changed = true;

@@ -1,6 +1,7 @@
 #ifndef MODEL_FLOW_H
 #define MODEL_FLOW_H
 
+#include "crossing.h"
 #include "model/model.h"
 #include "numerics/ode.h"
 
@@ -54,6 +55,8 @@ struct flow {
     size_t room_size;
     struct stop *stops;
     size_t stops_size;
+
+    struct watch watch; /* of `ode` */
 };
 
 /* How much finer than the relative tolerance the absolute one is, in units of a state's
@@ -139,7 +142,16 @@ static inline double run_next(const struct run *run)
 
 /* What the next stop does to the flow, which is at its time. */
 enum err run_stop(struct run *run);
+/* How much later than the present a mode turns, by its gap and how fast that changes. */
+double run_early(struct run *run, const struct crossing *crossing);
+/* It turns, now. ERR_NUMERIC where the rates then lead back to where it was. */
+enum err run_turn(struct run *run, const struct crossing *crossing);
 void run_clear(struct run *run);
+
+/* For whoever makes the solver's steps himself, as feed.c: its steps begin anew. */
+enum err flow_restart(struct flow *flow);
+/* If something turns where the watch has come to: there, and it does. */
+enum err run_take_turn(struct run *run);
 
 /* Where a reading goes: called with the flow at its time. */
 typedef enum err read_function(struct run *run, size_t index, void *context);

@@ -280,11 +280,12 @@ static bool is_short(const struct stream *stream)
 }
 
 /* What runs once in a step of a stiff individual, beside eight rates and linear algebra,
- * is not worth a compiler's time. */
+ * is not worth a compiler's time, nor is what runs when a mode turns. */
 static bool is_worth_it(const struct program *program, const struct stream *stream)
 {
     return is_short(stream) && stream != &program->linear &&
-           stream != &program->linear_slopes;
+           stream != &program->linear_slopes && stream != &program->gap_by &&
+           stream != &program->gap_slopes;
 }
 
 /* Additions and products of a stream, roughly. */

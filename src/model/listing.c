@@ -37,9 +37,12 @@ static void say_register(const struct model *model, uint32_t at, struct bytes *l
         listing_add(listing, "drift(%s)", model->covariates[at - program->drifts].name);
     } else if (at == program->since || at == program->time) {
         listing_add(listing, at == program->time ? "time" : "since");
-    } else if (at < program->states + syntax->state_count) {
+    } else if (at >= program->modes && at < program->states) {
+        listing_add(listing, "mode%u", (unsigned)(at - program->modes + 1));
+    } else if (at >= program->states && at < program->states + syntax->state_count) {
         listing_add(listing, "%s", model->states[at - program->states].name);
-    } else if (at < program->sensitivities + program->sensitivity_count) {
+    } else if (at >= program->sensitivities &&
+               at < program->sensitivities + program->sensitivity_count) {
         struct entry pair = program->sensitivity[at - program->sensitivities];
         listing_add(listing, "d(%s; %s)", model->states[pair.row].name,
                     direction_name(model, pair.column));
@@ -147,6 +150,13 @@ static void say_jump(const struct model *model, size_t index, struct bytes *list
                 model->inputs[input].name);
 }
 
+static void say_gap(const struct model *model, size_t index, struct bytes *listing)
+{
+    bool counts = model->program->mode_counts[index];
+    listing_add(listing, counts ? "mode%zu, the whole part of" : "mode%zu, the sign of",
+                index + 1);
+}
+
 static void say_result(const struct model *model, const struct stream *stream, size_t at,
                        struct bytes *listing)
 {
@@ -200,6 +210,8 @@ void program_print(const struct model *model, struct bytes *listing)
     say_slopes(model, &p->init_slopes, n, say_initial, listing);
     say_stream(model, "doses, with derivatives", &p->input_slopes, listing);
     say_slopes(model, &p->input_slopes, inputs, say_modifier, listing);
+    say_stream(model, "modes, which rest until rates jump", &p->gap, listing);
+    say_values(model, &p->gap, p->mode_count, say_gap, listing);
     say_stream(model, "rates", &p->rate, listing);
     say_values(model, &p->rate, n, say_rate, listing);
     say_stream(model, "rates, with derivatives", &p->rate_slopes, listing);

@@ -25,12 +25,11 @@
  *   check.c      values, spreads, doses, error models; what the model promises outside
  *   dag.c        one graph without repetitions, folded and simplified (dag.h)
  *   derivative.c the chain rule on it
- *   switching.c  when conditions on time alone switch
- *   program.c    formulas and their derivatives to streams of instructions
- *   listing.c    a program for people
- *   generated.c  finds the C that the build made of a program (generate.c)
- *   evaluator.c  runs a program for one patient
- *   model.c      loads, answers, explains
+ *   switching.c  when conditions on time alone switch; what holds others between two
+ * turns program.c    formulas and their derivatives to streams of instructions listing.c
+ * a program for people generated.c  finds the C that the build made of a program
+ * (generate.c) evaluator.c  runs a program for one patient model.c      loads, answers,
+ * explains
  *
  * Private to src/model/ and its tests. Nobody else may know how a model is kept. */
 
@@ -271,6 +270,7 @@ enum op {
     OP_TIME,
     OP_STATE,
     OP_DOSE,        /* the amount of the dose that makes states jump */
+    OP_MODE,        /* what a condition on states is between two of its turns */
     OP_SENSITIVITY, /* of a state along a direction */
     /* one argument */
     OP_NEGATE,
@@ -690,23 +690,32 @@ struct entry {
 
 /* A model as straight-line code over one array of registers:
  *
- *     constants | parameters | covariates, drifts, since | time | dose | states
- * | sensitivities | what rests for an individual | what rests until a covariate changes |
- * the rest
+ *     constants | parameters | covariates, drifts, since | time | dose | functionals
+ * | modes | states | sensitivities | what rests for an individual | what rests until a
+ * covariate changes | the rest
  *
- * Whoever runs it fills in the second to the sixth and then runs streams: `individual`
+ * Whoever runs it fills in the second to the ninth and then runs streams: `individual`
  * for new parameters, `covariate` for these and for new covariates, the others as needed.
  * The last part is each stream's own: nothing in it outlives the stream's results.
  *
  * Each stream comes twice, bare and with the derivatives of its results along all
  * directions, found symbolically. A direction is a transformed parameter (model.h). A
  * sensitivity is the derivative of a state along a direction, for those pairs that can be
- * different from zero; the others do not exist. */
+ * different from zero; the others do not exist.
+ *
+ * A mode stands in the rates, and there alone, for a condition that hangs on states (or
+ * on time other than as t - T does) and makes rates jump: 1 as long as its gap is
+ * positive, else 0; or for a floor: the whole number in [gap - 1, gap]. Between two turns
+ * of modes rates are smooth, and whoever runs them has to turn the modes in time. A gap
+ * depends on modes before its own alone. */
 struct program {
     size_t registers;
     double *image; /* [registers] the constants in their places, 0 elsewhere */
     uint32_t parameters, covariates, drifts, since, time, states, sensitivities, rest;
     uint32_t dose; /* where states jump at doses; else there is none */
+    uint32_t modes;
+    size_t mode_count;
+    bool *mode_counts; /* [mode_count] it stands for a floor */
     size_t constant_count;
 
     size_t direction_count;
@@ -735,6 +744,8 @@ struct program {
     struct stream course;  /* what functionals look at, then the sides of comparisons */
     struct stream window;  /* from and to of each outcome, then of each plausible line */
     struct stream outcome; /* outcomes, then what is plausible; of functionals */
+    /* Of modes: gaps; the gaps by time, then each by [states]; each along [directions] */
+    struct stream gap, gap_by, gap_slopes;
 
     uint32_t functionals;    /* registers of what they come to */
     size_t comparison_count; /* in the conditions that functionals look at */
@@ -750,7 +761,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 23
+#define PROGRAM_STREAMS 26
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
@@ -766,6 +777,35 @@ void program_print(const struct model *model, struct bytes *listing);
  * evaluator_between. */
 void evaluator_rest(const struct evaluator *evaluator, double *registers, size_t stride,
                     double *from, double *to);
+
+/* Of a mode, the gaps with which it may rest, and by how much these may be off because
+ * states are rounded: what is at rest at a threshold does not turn back and forth. */
+struct mode_span {
+    double from, to, slack;
+};
+static inline bool span_holds(const struct mode_span *span, double gap)
+{
+    return gap >= span->from - span->slack && gap <= span->to + span->slack;
+}
+
+/* Modes are as the place has them at which rates are asked for; or, once they are held,
+ * as they were last settled or turned; `sizes` are the caller's, and may change. A new
+ * individual has none, until they are settled. */
+size_t evaluator_modes(const struct evaluator *evaluator);
+void evaluator_hold(struct evaluator *evaluator, const double *sizes /* of states */);
+/* Those whose gaps are out of their spans become what these gaps say. */
+void evaluator_settle(struct evaluator *evaluator, double t, const double *x);
+/* This mode turns, its gap rising or falling through its span's end, which it is at. */
+void evaluator_turn(struct evaluator *evaluator, size_t mode, bool up, double gap);
+const struct mode_span *evaluator_spans(const struct evaluator *evaluator); /* [modes] */
+void evaluator_gaps(struct evaluator *evaluator, double t, const double *x, double *gaps);
+/* How fast a gap changes where states change as `rate` says; its derivatives
+ * [directions].
+ */
+double evaluator_gap_rate(struct evaluator *evaluator, size_t mode, double t,
+                          const double *x, const double *rate);
+void evaluator_gap_slopes(struct evaluator *evaluator, size_t mode, double t,
+                          const double *x, const double *s, double *slopes);
 
 /* What functionals look at (conditions are 1 and 0) and the two sides of each comparison
  * in their conditions: values [functionals + 2 comparisons]. */

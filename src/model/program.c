@@ -2,9 +2,10 @@
  * model.c.
  *
  * First everything becomes nodes of one graph: the formulas, the switches of conditions
- * on time, the partial derivatives of rates and observations by states and of everything
- * by directions, and of these the rates of the sensitivities, S' = J S + df/dphi. Then
- * what is needed of it is sorted by when it runs, and gets registers. */
+ * on time, the gaps of other conditions in the rates, the partial derivatives of rates,
+ * gaps and observations by states and of everything by directions, and of these the rates
+ * of the sensitivities, S' = J S + df/dphi. Then what is needed of it is sorted by when
+ * it runs, and gets registers. */
 
 #include "dag.h"
 
@@ -27,6 +28,8 @@ struct roots {
     uint32_t *rate_by, *init_by;                   /* [states][directions] */
     uint32_t *observe_by, *input_by;               /* likewise */
     uint32_t *switch_slope_by, *switch_offset_by;  /* [switchings][directions] */
+    uint32_t *gap, *gap_by_time, *gap_by_state,
+        *gap_by;                                   /* [modes], [states], [directions] */
     uint32_t *sensitivity_rate, *sensitivity_init; /* [sensitivities] */
     uint32_t *jacobian;                            /* [entries] */
     uint32_t *bend;                                /* [bends] */
@@ -280,6 +283,10 @@ static void roots_clear(struct roots *roots)
     mem_free(roots->init_by);
     mem_free(roots->observe_by);
     mem_free(roots->input_by);
+    mem_free(roots->gap);
+    mem_free(roots->gap_by_time);
+    mem_free(roots->gap_by_state);
+    mem_free(roots->gap_by);
     mem_free(roots->switch_slope_by);
     mem_free(roots->switch_offset_by);
     mem_free(roots->sensitivity_rate);
@@ -401,6 +408,26 @@ static void find_switchings(struct compiler *compiler)
     mem_free(needed);
 }
 
+/* Rates with modes, and their gaps. */
+static void find_modes(struct compiler *compiler)
+{
+    struct roots *roots = &compiler->roots;
+    struct program *program = compiler->program;
+    struct gap *gaps;
+    size_t count = switching_freeze(compiler->dag, roots->rate, roots->states, &gaps);
+    program->mode_count = count;
+    program->mode_counts = mem_new(count, sizeof *program->mode_counts);
+    roots->gap = nodes_new(count);
+    roots->gap_by_time = nodes_new(count);
+    roots->gap_by_state = nodes_new(count * roots->states);
+    roots->gap_by = nodes_new(count * roots->directions);
+    for (size_t i = 0; i < count; i++) {
+        roots->gap[i] = gaps[i].node;
+        program->mode_counts[i] = gaps[i].counts;
+    }
+    mem_free(gaps);
+}
+
 /* --- derivatives ------------------------------------------------------------------ */
 
 static void need_values(struct compiler *compiler, bool *needed)
@@ -413,6 +440,7 @@ static void need_values(struct compiler *compiler, bool *needed)
     dag_need(dag, roots->input, roots->inputs, needed);
     dag_need(dag, roots->jump, roots->jumps, needed);
     dag_need(dag, roots->period, roots->periods, needed);
+    dag_need(dag, roots->gap, compiler->program->mode_count, needed);
     for (size_t i = 0; i < compiler->program->switching_count; i++) {
         dag_need(dag, &compiler->conditions[i].slope, 1, needed);
         dag_need(dag, &compiler->conditions[i].offset, 1, needed);
@@ -486,6 +514,8 @@ static void derive_all(struct compiler *compiler)
     partials_init(&partials, compiler);
     derive_roots(compiler, &partials, roots->rate, roots->states, roots->rate_by_state,
                  roots->rate_by);
+    derive_roots(compiler, &partials, roots->gap, compiler->program->mode_count,
+                 roots->gap_by_state, roots->gap_by);
     derive_roots(compiler, &partials, roots->observe, roots->observations,
                  roots->observe_by_state, roots->observe_by);
     derive_roots(compiler, &partials, roots->period, roots->periods, NULL,
@@ -518,6 +548,73 @@ static bool moves_times(const struct compiler *compiler, size_t k)
     return moves;
 }
 
+/* [modes][states]: the rates of which a turn can make jump, of others that it turns, too.
+ */
+static bool *find_turned(const struct compiler *compiler)
+{
+    const struct roots *roots = &compiler->roots;
+    const struct dag *dag = compiler->dag;
+    size_t n = roots->states, modes = compiler->program->mode_count;
+    bool *turned = mem_new(modes * n, sizeof *turned),
+         *needed = mem_new(dag->count, sizeof *needed);
+    for (size_t i = 0; i < n && modes; i++) {
+        memset(needed, 0, dag->count * sizeof *needed);
+        dag_need(dag, &roots->rate[i], 1, needed);
+        for (size_t at = 0; at < dag->count; at++)
+            if (needed[at] && dag->nodes[at].op == OP_MODE)
+                turned[dag->nodes[at].a * n + i] = true;
+    }
+    for (size_t m = modes; m-- > 0;) { /* a gap hangs on earlier modes alone */
+        memset(needed, 0, dag->count * sizeof *needed);
+        dag_need(dag, &roots->gap[m], 1, needed);
+        for (size_t at = 0; at < dag->count; at++)
+            for (size_t i = 0; i < n && needed[at] && dag->nodes[at].op == OP_MODE; i++)
+                turned[dag->nodes[at].a * n + i] |= turned[m * n + i];
+    }
+    mem_free(needed);
+    return turned;
+}
+
+/* Does direction k move the time at which mode m turns? */
+static bool moves_turn(const struct compiler *compiler, const bool *live, size_t m,
+                       size_t k)
+{
+    const struct roots *roots = &compiler->roots;
+    size_t n = roots->states, d = roots->directions;
+    bool moves = roots->gap_by[m * d + k];
+    for (size_t j = 0; j < n; j++)
+        moves |= roots->gap_by_state[m * n + j] && live[j * d + k];
+    return moves;
+}
+
+/* To what hangs on what lives: by jumps, rates and turns. Returns whether there was any.
+ */
+static bool spread_live(const struct compiler *compiler, const bool *turned, bool *live)
+{
+    const struct roots *roots = &compiler->roots;
+    const struct program *program = compiler->program;
+    size_t n = roots->states, d = roots->directions;
+    bool changed = false;
+    for (size_t at = 0; at < roots->jumps * n * d; at++) {
+        size_t i = program->jump_states[at / (n * d)], j = at / d % n, k = at % d;
+        if (roots->jump_by_state[at / d] && live[j * d + k] && !live[i * d + k])
+            changed = live[i * d + k] = true;
+    }
+    for (size_t at = 0; at < n * n * d; at++) {
+        size_t i = at / (n * d), j = at / d % n, k = at % d;
+        if (roots->rate_by_state[i * n + j] && live[j * d + k] && !live[i * d + k])
+            changed = live[i * d + k] = true;
+    }
+    for (size_t at = 0; at < program->mode_count * d; at++) {
+        size_t m = at / d, k = at % d;
+        bool moves = moves_turn(compiler, live, m, k);
+        for (size_t i = 0; i < n && moves; i++)
+            if (turned[m * n + i] && !live[i * d + k])
+                changed = live[i * d + k] = true;
+    }
+    return changed;
+}
+
 /* [states][directions]: which sensitivities can be different from zero. What begins, is
  * dosed or is driven along a direction has one, and what depends on such a state. */
 static void find_live(const struct compiler *compiler, bool *live)
@@ -541,19 +638,10 @@ static void find_live(const struct compiler *compiler, bool *live)
             if (roots->jump_by[i * d + k])
                 live[program->jump_states[i] * d + k] = true;
     }
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t at = 0; at < roots->jumps * n * d; at++) {
-            size_t i = program->jump_states[at / (n * d)], j = at / d % n, k = at % d;
-            if (roots->jump_by_state[at / d] && live[j * d + k] && !live[i * d + k])
-                changed = live[i * d + k] = true;
-        }
-        for (size_t at = 0; at < n * n * d; at++) {
-            size_t i = at / (n * d), j = at / d % n, k = at % d;
-            if (roots->rate_by_state[i * n + j] && live[j * d + k] && !live[i * d + k])
-                changed = live[i * d + k] = true;
-        }
-    }
+    bool *turned = find_turned(compiler);
+    while (spread_live(compiler, turned, live))
+        ;
+    mem_free(turned);
 }
 
 /* sum_j by_state[j] S_jk + by, over the sensitivities there are. */
@@ -596,6 +684,9 @@ static void find_sensitivities(struct compiler *compiler)
     for (size_t i = 0; i < roots->jumps * d && !dag->full; i++)
         roots->jump_by[i] = total(dag, roots->jump_by_state + i / d * n,
                                   roots->jump_by[i], live, n, d, i % d);
+    for (size_t i = 0; i < program->mode_count * d && !dag->full; i++)
+        roots->gap_by[i] = total(dag, roots->gap_by_state + i / d * n, roots->gap_by[i],
+                                 live, n, d, i % d);
     for (size_t i = 0; i < n * n; i++)
         if (roots->rate_by_state[i]) {
             roots->jacobian[program->jacobian_count] = roots->rate_by_state[i];
@@ -676,36 +767,40 @@ static void find_bends(struct compiler *compiler, size_t nodes_before)
     mem_free(places);
 }
 
-/* Rates by time, states and sensitivities held. */
-static void derive_by_time(struct compiler *compiler)
+/* These roots by time, states, sensitivities and modes held. */
+static void derive_by_time(struct compiler *compiler, const uint32_t *roots, size_t count,
+                           uint32_t *by_time)
 {
     struct dag *dag = compiler->dag;
-    struct roots *roots = &compiler->roots;
+    if (count == 0)
+        return;
     uint32_t time = dag_leaf(dag, OP_TIME, 0, 0);
-    size_t count = dag->count, sensitivities = compiler->program->sensitivity_count;
-    bool *varies = mem_new(count, sizeof *varies);
-    uint32_t *gains = nodes_new(count);
-    for (size_t i = 0; i < count; i++) {
+    size_t nodes = dag->count;
+    bool *varies = mem_new(nodes, sizeof *varies);
+    uint32_t *gains = nodes_new(nodes);
+    for (size_t i = 0; i < nodes; i++) {
         const struct node *node = &dag->nodes[i];
         const uint32_t arguments[] = {node->a, node->b, node->c};
         varies[i] = i == time;
         for (size_t k = 0; k < op_arity(node->op); k++)
             varies[i] |= varies[arguments[k]];
     }
-    for (size_t i = 0; i < roots->states + sensitivities && !dag->full; i++) {
-        bool state = i < roots->states;
-        uint32_t root =
-            state ? roots->rate[i] : roots->sensitivity_rate[i - roots->states];
-        if (!varies[root])
+    for (size_t i = 0; i < count && !dag->full; i++) {
+        if (!varies[roots[i]])
             continue;
-        derivative_of(dag, root, varies, gains);
-        if (state)
-            roots->rate_by_time[i] = gains[time];
-        else
-            roots->sensitivity_by_time[i - roots->states] = gains[time];
+        derivative_of(dag, roots[i], varies, gains);
+        by_time[i] = gains[time];
     }
     mem_free(varies);
     mem_free(gains);
+}
+
+static void derive_rates_by_time(struct compiler *compiler)
+{
+    struct roots *roots = &compiler->roots;
+    derive_by_time(compiler, roots->rate, roots->states, roots->rate_by_time);
+    derive_by_time(compiler, roots->sensitivity_rate,
+                   compiler->program->sensitivity_count, roots->sensitivity_by_time);
 }
 
 /* All of it, or nothing. */
@@ -713,7 +808,7 @@ static void find_linear(struct compiler *compiler)
 {
     size_t before = compiler->dag->count;
     if (!linear_is_too_much(compiler, before))
-        derive_by_time(compiler);
+        derive_rates_by_time(compiler);
     if (!linear_is_too_much(compiler, before))
         find_bends(compiler, before);
     compiler->linear = !linear_is_too_much(compiler, before);
@@ -742,6 +837,9 @@ static void need_all(struct compiler *compiler)
     dag_need(dag, roots->window, 2 * roots->outcomes, compiler->bare);
     dag_need(dag, roots->outcome, roots->outcomes, compiler->bare);
     dag_need(dag, roots->jacobian, program->jacobian_count, compiler->bare);
+    dag_need(dag, roots->gap_by_time, program->mode_count, compiler->bare);
+    dag_need(dag, roots->gap_by_state, program->mode_count * n, compiler->bare);
+    dag_need(dag, roots->gap_by, program->mode_count * d, compiler->sloped);
     if (compiler->linear) {
         dag_need(dag, roots->rate_by_time, n, compiler->bare);
         dag_need(dag, roots->sensitivity_by_time, program->sensitivity_count,
@@ -781,6 +879,8 @@ static uint32_t leaf_register(const struct program *program, const struct node *
         return program->dose;
     case OP_FUNCTIONAL:
         return program->functionals + node->a;
+    case OP_MODE:
+        return program->modes + node->a;
     default: /* OP_SENSITIVITY */
         return program->sensitivities + sensitivity[node->a * n_directions + node->b];
     }
@@ -809,7 +909,8 @@ static void place_leaves(struct compiler *compiler, const struct syntax *syntax)
     program->time = next += 1;
     program->dose = next += 1;
     program->functionals = next += compiler->roots.jumps > 0;
-    program->states = next += (uint32_t)compiler->roots.functionals;
+    program->modes = next += (uint32_t)compiler->roots.functionals;
+    program->states = next += (uint32_t)program->mode_count;
     program->sensitivities = next += (uint32_t)syntax->state_count;
     program->rest = next += (uint32_t)program->sensitivity_count;
     size_t d = program->direction_count;
@@ -1121,6 +1222,11 @@ static void place_streams(struct compiler *compiler)
     place_moving(compiler, roots->jump, roots->jumps, &program->jump);
     place_both(compiler, roots->jump, roots->jumps, roots->jump_by, roots->jumps * d,
                &program->jump_slopes);
+    size_t modes = program->mode_count;
+    place_moving(compiler, roots->gap, modes, &program->gap);
+    place_both(compiler, roots->gap_by_time, modes, roots->gap_by_state, modes * n,
+               &program->gap_by);
+    place_moving(compiler, roots->gap_by, modes * d, &program->gap_slopes);
     if (compiler->linear)
         place_linear(compiler);
 }
@@ -1191,10 +1297,13 @@ enum err program_new(const struct model *model, struct program **program)
     roots_init(&compiler, syntax);
     compile_all(&compiler, syntax);
     find_switchings(&compiler);
+    find_modes(&compiler);
     enum err err = compile_outcomes(&compiler, syntax);
     size_t formulas = dag.count;
     derive_all(&compiler);
     find_sensitivities(&compiler);
+    derive_by_time(&compiler, compiler.roots.gap, out->mode_count,
+                   compiler.roots.gap_by_time);
     find_linear(&compiler);
     bool fits = !dag.full && err == ERR_OK;
     if (fits) {
@@ -1254,6 +1363,9 @@ static const struct {
     STREAM(jump_slopes),
     STREAM(linear),
     STREAM(linear_slopes),
+    STREAM(gap),
+    STREAM(gap_by),
+    STREAM(gap_slopes),
 };
 
 struct stream *program_stream(struct program *program, size_t index)
@@ -1286,6 +1398,7 @@ void program_destroy(struct program **program)
     mem_free(gone->bend_entry);
     mem_free(gone->switchings);
     mem_free(gone->jump_states);
+    mem_free(gone->mode_counts);
     mem_free(gone);
     *program = NULL;
 }

@@ -1,7 +1,11 @@
-/* switching - conditions on time alone, which the solver stops at: where they switch, as
- * nodes of the dag. Called by program.c. */
+/* switching - conditions in the rates, which the solver stops at: those on time alone
+ * with where they switch, as nodes of the dag; in the place of all others modes, which
+ * rest until their gaps change sign. Called by program.c. */
 
 #include "dag.h"
+
+#include <math.h>
+#include <string.h>
 
 /* A condition on time alone has few operations; formulas that share parts could have more
  * ways through them than can be walked. */
@@ -164,4 +168,196 @@ size_t switching_find(struct dag *dag, const bool *needed, size_t count,
         (*conditions)[found++] = one;
     }
     return found;
+}
+
+/* --- conditions on states --------------------------------------------------------- */
+
+/* Nodes that may be looked at to show that no rate jumps. */
+#define PROOF_PATIENCE ((size_t)1 << 24)
+
+struct freezing {
+    struct dag *dag;
+    size_t count; /* of its nodes, all a text's own */
+    const uint32_t *roots;
+    size_t root_count;
+    bool *needed;
+    bool *rests;   /* changes at stops and turns of modes alone */
+    uint32_t *now; /* what a node has become */
+    struct gap *gaps;
+    size_t gap_count, capacity;
+    struct dag proofs;
+    uint32_t *shown; /* what a node is in a proof */
+    bool *part;      /* of the root that it is about */
+    size_t patience;
+};
+
+/* An operation on what its arguments have been shown to be. */
+static uint32_t proof_build(struct dag *proofs, const struct node *node,
+                            const uint32_t *shown)
+{
+    if (node->op == OP_NUMBER)
+        return dag_number(proofs, node->number);
+    if (op_arity(node->op) == 0)
+        return dag_leaf(proofs, node->op, node->a, node->b);
+    uint32_t a = shown[node->a], b = shown[node->b], c = shown[node->c];
+    bool nothing = (node->op == OP_SUBTRACT && a == b) ||
+                   (node->op == OP_DIVIDE && a == NODE_ZERO && b != NODE_ZERO);
+    return nothing ? NODE_ZERO : dag_build(proofs, node->op, a, b, c);
+}
+
+/* The root where both sides of comparison `at` are the same and it says `holds`;
+ * NODE_NONE where something in it is then not finite. */
+static uint32_t proof_side(struct freezing *freezing, uint32_t root, uint32_t at,
+                           double holds)
+{
+    const struct node *nodes = freezing->dag->nodes;
+    uint32_t a = nodes[at].a, b = nodes[at].b;
+    bool keep_b = nodes[b].op == OP_NUMBER || (nodes[a].op != OP_NUMBER && b < a);
+    uint32_t kept = keep_b ? b : a, gone = keep_b ? a : b;
+    for (uint32_t i = 0; i <= root; i++) {
+        if (!freezing->part[i])
+            continue;
+        const struct node *said =
+            &nodes[i == gone && nodes[kept].op == OP_NUMBER ? kept : i];
+        if (i == at)
+            freezing->shown[i] = dag_number(&freezing->proofs, holds);
+        else if (i == gone && kept < gone)
+            freezing->shown[i] = freezing->shown[kept];
+        else
+            freezing->shown[i] = proof_build(&freezing->proofs, said, freezing->shown);
+        const struct node *made = &freezing->proofs.nodes[freezing->shown[i]];
+        if (made->op == OP_NUMBER && !isfinite(made->number))
+            return NODE_NONE;
+    }
+    return freezing->shown[root];
+}
+
+/* What a root is made of; the graph has grown since these arrays were made. */
+static void find_part(struct freezing *freezing, uint32_t root)
+{
+    bool *part = freezing->part;
+    memset(part, 0, freezing->count * sizeof *part);
+    part[root] = true;
+    for (uint32_t i = root + 1; i-- > 0;) {
+        const struct node *node = &freezing->dag->nodes[i];
+        const uint32_t arguments[] = {node->a, node->b, node->c};
+        for (size_t k = 0; part[i] && k < op_arity(node->op); k++)
+            part[arguments[k]] = true;
+    }
+}
+
+/* Can a root jump where both sides of comparison `at` are the same? */
+static bool can_jump(struct freezing *freezing, uint32_t at)
+{
+    size_t count = freezing->count;
+    for (size_t r = 0; r < freezing->root_count; r++) {
+        uint32_t root = freezing->roots[r];
+        find_part(freezing, root);
+        if (!freezing->part[at])
+            continue;
+        if (freezing->patience < 3 * count || freezing->proofs.full)
+            return true;
+        freezing->patience -= 3 * count;
+        uint32_t side = proof_side(freezing, root, at, 1);
+        if (side == NODE_NONE || side != proof_side(freezing, root, at, 0))
+            return true;
+    }
+    return false;
+}
+
+/* The leaf for what has this gap. */
+static uint32_t mode_of(struct freezing *freezing, uint32_t gap, bool counts)
+{
+    size_t at = 0;
+    while (at < freezing->gap_count &&
+           (freezing->gaps[at].node != gap || freezing->gaps[at].counts != counts))
+        at++;
+    if (at == freezing->gap_count) {
+        MEM_GROW(freezing->gaps, at + 1, &freezing->capacity);
+        freezing->gaps[freezing->gap_count++] = (struct gap){gap, counts};
+    }
+    return dag_leaf(freezing->dag, OP_MODE, at, 0);
+}
+
+/* a < b, a <= b, floor(a), mod(a, b), of what their arguments have become. */
+static uint32_t frozen(struct freezing *freezing, enum op op, uint32_t a, uint32_t b)
+{
+    struct dag *dag = freezing->dag;
+    switch (op) {
+    case OP_LESS:
+        return mode_of(freezing, dag_build2(dag, OP_SUBTRACT, b, a), false);
+    case OP_LESS_EQUAL: /* not b < a */
+        return dag_build1(dag, OP_NOT,
+                          mode_of(freezing, dag_build2(dag, OP_SUBTRACT, a, b), false));
+    case OP_FLOOR:
+        return mode_of(freezing, a, true);
+    default: { /* OP_MOD */
+        uint32_t turns = mode_of(freezing, dag_build2(dag, OP_DIVIDE, a, b), true);
+        return dag_build2(dag, OP_SUBTRACT, a, dag_build2(dag, OP_MULTIPLY, b, turns));
+    }
+    }
+}
+
+/* Conditions on time alone switch at stops. */
+static bool is_timed(struct freezing *freezing, const struct node *node)
+{
+    struct search search = {freezing->dag, PATIENCE};
+    return node_switching(&search, node).slope != NODE_NONE;
+}
+
+static void freeze_node(struct freezing *freezing, uint32_t i)
+{
+    struct node node = freezing->dag->nodes[i];
+    const uint32_t arguments[] = {node.a, node.b, node.c};
+    uint32_t now[3] = {0};
+    bool rest = op_arity(node.op) > 0, same = true;
+    for (size_t k = 0; k < op_arity(node.op); k++) {
+        rest &= freezing->rests[arguments[k]];
+        now[k] = freezing->now[arguments[k]];
+        same &= now[k] == arguments[k];
+    }
+    bool compares = node.op == OP_LESS || node.op == OP_LESS_EQUAL;
+    bool steps = node.op == OP_FLOOR || (node.op >= OP_LESS && node.op <= OP_UNEQUAL);
+    freezing->rests[i] = node.class < CLASS_MOVING || rest;
+    freezing->now[i] =
+        same ? i : dag_build(freezing->dag, node.op, now[0], now[1], now[2]);
+    if (freezing->rests[i] || !(steps || node.op == OP_MOD))
+        return;
+    if (is_timed(freezing, &node)) {
+        freezing->rests[i] = steps;
+    } else if (compares ? can_jump(freezing, i)
+                        : node.op == OP_FLOOR || node.op == OP_MOD) {
+        freezing->now[i] = frozen(freezing, node.op, now[0], now[1]);
+        freezing->rests[i] = steps;
+    }
+}
+
+size_t switching_freeze(struct dag *dag, uint32_t *roots, size_t count, struct gap **gaps)
+{
+    size_t nodes = dag->count;
+    struct freezing freezing = {.dag = dag,
+                                .count = nodes,
+                                .roots = roots,
+                                .root_count = count,
+                                .needed = mem_new(nodes, sizeof(bool)),
+                                .rests = mem_new(nodes, sizeof(bool)),
+                                .now = mem_new(nodes, sizeof(uint32_t)),
+                                .shown = mem_new(nodes, sizeof(uint32_t)),
+                                .part = mem_new(nodes, sizeof(bool)),
+                                .patience = PROOF_PATIENCE};
+    dag_init(&freezing.proofs, dag->model);
+    dag_need(dag, roots, count, freezing.needed);
+    for (uint32_t i = 0; i < nodes; i++)
+        if (freezing.needed[i])
+            freeze_node(&freezing, i);
+    for (size_t r = 0; r < count; r++)
+        roots[r] = freezing.now[roots[r]];
+    dag_clear(&freezing.proofs);
+    mem_free(freezing.needed);
+    mem_free(freezing.rests);
+    mem_free(freezing.now);
+    mem_free(freezing.shown);
+    mem_free(freezing.part);
+    *gaps = freezing.gaps;
+    return freezing.gap_count;
 }

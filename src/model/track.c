@@ -31,6 +31,7 @@ struct filter {
     struct follow *follow;
     struct flow flow; /* of the followed model */
     struct ode *ode;  /* z and P; NULL where nothing moves */
+    struct watch watch;
     struct run run;
     size_t own, states, errors, width, packed; /* own: the model's, without drifts */
     size_t error_of[MODEL_PARAMETERS_MAX];     /* observation to error; SIZE_MAX: none */
@@ -133,24 +134,21 @@ static enum err restart(struct filter *filter, const struct belief *belief)
     rescale(filter, belief);
     memcpy(filter->y, belief->z, n * sizeof(double));
     pack(n, belief->p, filter->y + n);
+    watch_begin(&filter->watch, belief->t);
     return ode_restart(filter->ode, belief->t, filter->y, NULL);
 }
 
-static enum err advance(struct filter *filter, struct belief *belief, bool *settled)
+/* To `to`, or, before it, to where something turns. */
+static enum err carry_on(struct filter *filter, struct belief *belief, double to)
 {
     size_t n = filter->width;
-    double to = run_next(&filter->run);
-    if (!filter->ode || to <= belief->t) {
-        belief->t = fmax(to, belief->t);
-        return ERR_OK;
-    }
-    enum err err = *settled ? ERR_OK : restart(filter, belief);
+    double reached, wall = run_wall(&filter->run);
+    enum err err = watch_advance(&filter->watch, to, wall, &reached);
     if (err == ERR_OK)
-        err = ode_advance(filter->ode, to, run_wall(&filter->run), filter->y, NULL);
+        err = ode_advance(filter->ode, reached, wall, filter->y, NULL);
     if (err != ERR_OK)
         return err;
-    *settled = true;
-    belief->t = to;
+    belief->t = reached;
     memcpy(belief->z, filter->y, n * sizeof(double));
     unpack(n, filter->y + n, belief->p);
     return ERR_OK;
@@ -182,6 +180,41 @@ static void jump(struct filter *filter, double *p)
                                                             : 0;
     linalg_multiply(n, n, n, filter->a, p, filter->ap);
     linalg_multiply_nt(n, n, n, filter->ap, filter->a, p);
+}
+
+/* A condition of the rates turns, and states that are off find it do so at another time.
+ */
+static enum err turn(struct filter *filter, struct belief *belief)
+{
+    struct flow *flow = &filter->flow;
+    flow->t = belief->t;
+    memcpy(flow->x, belief->z, filter->states * sizeof(double));
+    unit_sensitivities(filter);
+    enum err err = run_turn(&filter->run, &filter->watch.next);
+    if (err == ERR_OK)
+        jump(filter, belief->p);
+    return err;
+}
+
+static enum err advance(struct filter *filter, struct belief *belief, bool *settled)
+{
+    double to = run_next(&filter->run);
+    const struct watch *watch = &filter->watch;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && filter->ode && belief->t < to) {
+        if (!*settled)
+            err = restart(filter, belief);
+        *settled = true;
+        if (err == ERR_OK)
+            err = carry_on(filter, belief, to);
+        if (err == ERR_OK && watch->turns && watch->ahead == belief->t) {
+            err = turn(filter, belief);
+            *settled = false;
+        }
+    }
+    if (err == ERR_OK)
+        belief->t = fmax(to, belief->t);
+    return err;
 }
 
 static enum err stop(struct filter *filter, struct belief *belief)
@@ -758,12 +791,17 @@ static enum err filter_open(struct filter *filter, double tolerance)
                                   .relative_tolerance = tolerance,
                                   .absolute_tolerance = tolerance * ABSOLUTE_FRACTION,
                                   .steps_max = STEPS_MAX};
-    return n ? ode_new(&system, &options, &filter->ode) : ERR_OK;
+    enum err err = n ? ode_new(&system, &options, &filter->ode) : ERR_OK;
+    filter->watch = (struct watch){.ode = filter->ode,
+                                   .evaluator = filter->flow.evaluator,
+                                   .x = mem_new(system.states, sizeof(double))};
+    return err;
 }
 
 static void filter_close(struct filter *filter)
 {
     ode_destroy(&filter->ode);
+    mem_free(filter->watch.x);
     if (filter->follow)
         flow_clear(&filter->flow);
     follow_destroy(&filter->follow);

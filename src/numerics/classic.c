@@ -77,6 +77,7 @@ LANES_INLINE void judge_rows(struct lanes *lanes)
         double next = fma(lanes->passed[l] + 1, step, lanes->origin[l]);
         double passes = end[l] >= next - END_SHARE * step ? stands : 0;
         lanes->passed[l] += passes;
+        lanes->passes[l] = passes;
         lanes->begun[l] = stands != 0 ? now : lanes->begun[l];
         lanes->taken[l] = stands != 0 ? h[l] : lanes->taken[l];
         lanes->t[l] = stands != 0 ? end[l] : now;

@@ -493,7 +493,7 @@ void lanes_begin(struct lanes *lanes, size_t lane, double t, const double *y,
     lanes->steps[lane] = 0;
     lanes->hits[lane] = 0;
     lanes->origin[lane] = t;
-    lanes->passed[lane] = 0;
+    lanes->passed[lane] = lanes->passes[lane] = 0;
     lanes->look_at[lane] = (double)lanes->system.stiff_after;
     lanes->sized &= ~LANE_BIT(lane);
     lanes->moves[lane] = 0;
@@ -515,6 +515,14 @@ void lanes_go(struct lanes *lanes, size_t lane, double wall)
     lanes->wall[lane] = wall;
     lanes->state[lane] = wall > lanes->t[lane] ? LANE_MOVING : LANE_ARRIVED;
     lanes->moves[lane] = lanes->state[lane] == LANE_MOVING;
+}
+
+void lanes_retreat(struct lanes *lanes, size_t lane, double wall)
+{
+    lanes->t[lane] = lanes->begun[lane];
+    lanes->stepped[lane] = 0;
+    lanes->passed[lane] -= lanes->passes[lane];
+    lanes_go(lanes, lane, wall);
 }
 
 void lanes_rest(struct lanes *lanes, size_t lane)

@@ -52,9 +52,9 @@ struct lanes {
     lane_set jumped;       /* whose first rate is not known */
     lane_set sized;        /* whose h means something */
     struct rosenbrock *rosenbrock; /* of that method */
-    /* Of steps of one length: where they are counted from, and how many have been passed.
-     */
-    double origin[LANES], passed[LANES];
+    /* Of steps of one length: where they are counted from, how many have been passed, and
+     * how many of them with the last one, 1 or 0. */
+    double origin[LANES], passed[LANES], passes[LANES];
 };
 
 /* --- sums -----------------------------------------------------------------------------

@@ -183,6 +183,79 @@ static void grammar__steady_starts_and_drifts_agree_with_differences(void **stat
     }
 }
 
+/* The difference of values along direction k: of order 4. */
+static void difference(struct course *course, struct engine *engine, const double *phi,
+                       size_t k, double h, double *out)
+{
+    static const double weights[] = {1, -8, 0, 8, -1};
+    double at[MODEL_PARAMETERS_MAX], f[2 * TIMES];
+    memcpy(at, phi, sizeof at);
+    memset(out, 0, 2 * TIMES * sizeof *out);
+    for (int side = -2; side <= 2; side++) {
+        at[k] = phi[k] + side * h;
+        if (side == 0)
+            continue;
+        if (twin_predict(engine, course->twin, at, NULL, f, NULL) != ERR_OK)
+            f[0] = NAN;
+        for (size_t i = 0; i < 2 * TIMES; i++)
+            out[i] += weights[side + 2] * f[i] / (12 * h);
+    }
+}
+
+/* Where differences of two sizes agree, nothing turns just at a reading, or only just. */
+static size_t agree_with_differences(uint64_t seed, struct course *course,
+                                     const double *phi, const double *slopes)
+{
+    struct engine_options options = {ENGINE_LANES, 1e-13};
+    struct engine *engine = engine_new(course->model, &course->layout, &options);
+    size_t p = course->layout.p, compared = 0;
+    double wide[2 * TIMES], narrow[2 * TIMES];
+    for (size_t k = 0; k < p; k++) {
+        difference(course, engine, phi, k, 1e-4, wide);
+        difference(course, engine, phi, k, 5e-5, narrow);
+        for (size_t i = 0; i < 2 * TIMES; i++) {
+            double expected = narrow[i], room = 1e-7 * (1 + fabs(expected));
+            if (!(fabs(wide[i] - expected) <= room))
+                continue;
+            compared++;
+            if (!(fabs(slopes[i * p + k] - expected) <= 10 * room))
+                fail_msg("seed %zu: d f[%zu] by p%zu is %.12g, differences say %.12g",
+                         (size_t)seed, i, k, slopes[i * p + k], expected);
+        }
+    }
+    engine_destroy(&engine);
+    return compared;
+}
+
+/* Rates that jump where states come to something; a few do so for ever. */
+static void grammar__rates_that_jump_agree_with_differences(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 1000 : 20, compared = 0, stuck = 0;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES], f[3][2 * TIMES], slopes[3][SLOPES];
+        double phi[MODEL_PARAMETERS_MAX] = {0};
+        struct course course;
+        open_course(&course, 9000 + seed, RANDOM_SMOOTH | RANDOM_JUMPS, 0, times);
+        course_transformed(&course, phi);
+        struct engine_options options = {ENGINE_LANES, 1e-11};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        if (twin_predict(engine, course.twin, phi, NULL, f[0], slopes[0]) == ERR_OK) {
+            predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
+            predict(&course, ENGINE_ROSENBROCK, 1e-10, f[2], slopes[2]);
+            agree(seed, course.layout.p, f[0], slopes[0], f[1], slopes[1]);
+            agree(seed, course.layout.p, f[2], slopes[2], f[1], slopes[1]);
+            compared += agree_with_differences(seed, &course, phi, slopes[0]);
+        } else {
+            assert_non_null(strstr(err_text(), "lead back"));
+            stuck++;
+        }
+        engine_destroy(&engine);
+        course_close(&course);
+    }
+    assert_true(compared > 25 * count && 5 * stuck < count);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +263,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(grammar__models_in_lanes_agree_with_cvodes),
         cmocka_unit_test(grammar__derivatives_are_those_of_extended_precision),
         cmocka_unit_test(grammar__steady_starts_and_drifts_agree_with_differences),
+        cmocka_unit_test(grammar__rates_that_jump_agree_with_differences),
     };
     nightly = count == 2 && strcmp(arguments[1], "nightly") == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,7 +167,7 @@ static void program__is_not_caught_in_shared_formulas(void **unused)
     }
     struct expr *far = two(OP_LESS, name(SYMBOL_QUANTITY, 299), num(1));
     const struct program *p = compiled(node(OP_SELECT, far, num(1), num(2)));
-    assert_in_range(p->rate.count, 600, 602);
+    assert_in_range(p->gap.count, 600, 602);
 }
 
 int main(void)

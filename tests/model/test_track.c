@@ -260,7 +260,8 @@ static const char stops_text[] =
     "hit Gy : b = b*exp(-k*dose/(1 [Gy/h])), a = a*0.9\n"
     "[equations]\n"
     "d/dt(a) = -k*W*a init 3 mg\n"
-    "d/dt(b) = k*W*a - S*b^2/(b + 1 mg)/(2 h) + if(mod(time, 5 h) < 2 h, k*(1 mg), 0)\n"
+    "d/dt(b) = k*W*a - S*b^2/(b + 1 mg)/(2 h) + if(mod(time, 5 h) < 2 h, k*(1 mg), 0)"
+    " + if(a > 1.1 mg, 0.4 [mg/h], 0)\n"
     "[observations]\ny : b^1.5/(1 [mg^1.5]) ~ combined2(add 0.2, prop 0.1)\n"
     "z : a ~ lognormal(0.3)\n";
 

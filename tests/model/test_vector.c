@@ -5,9 +5,11 @@
 #include "hand.h"
 #include "operation.h"
 
-static const struct stream *rate_of(struct expr *formula)
+/* Of an observation, where conditions are what they are. */
+static const struct stream *stream_of(struct expr *formula)
 {
-    return &compiled(formula)->rate;
+    model->syntax->observations[0].expr = formula;
+    return &compiled(num(0))->observe;
 }
 
 /* Registers of LANES individuals, lane by lane another x, y and p0. */
@@ -165,7 +167,7 @@ static void vector__does_every_operation_as_c_does(void **unused)
 /* A formula to the same bits as the evaluator's, on every kind of machine. */
 static void check(struct expr *formula)
 {
-    const struct stream *stream = rate_of(formula);
+    const struct stream *stream = stream_of(formula);
     const struct program *p = model->program;
     for (size_t round = 0; round < 20; round++) {
         double *base = filled(p, round);
@@ -176,12 +178,12 @@ static void check(struct expr *formula)
             const double *out = registers + stream->results[0] * (size_t)LANES;
             EACH_LANE
             {
-                double parameters[4] = {0.9, 0, 0, 0}, covariates[3] = {0}, dxdt[2];
+                double parameters[4] = {0.9, 0, 0, 0}, covariates[3] = {0}, f;
                 double x[2] = {base[p->states * LANES + l],
                                base[(p->states + 1) * LANES + l]};
                 evaluator_individual(evaluator, parameters, covariates);
-                evaluator_rate(evaluator, 0, x, dxdt);
-                assert_true(same(out[l], dxdt[0]));
+                evaluator_outputs(evaluator, 0, x, NULL, &f, NULL, NULL);
+                assert_true(same(out[l], f));
             }
             mem_free(registers);
         }

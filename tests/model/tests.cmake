@@ -25,6 +25,10 @@ sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_th
   BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
 sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
   BY "s/run->after.i. . d_lead.k./0/")
+sabotage(turn_without_a_jump src/model/flow.c model/crossing crossing__of_a_threshold_jumps_derivatives
+  BY "s/(run->before.i. - run->after.i.) . slopes.k. . speed/0/")
+sabotage(quotient_by_nothing src/model/switching.c model/switching switching__takes_no_quotient_by_nothing_for_nothing
+  BY "s/made->op == OP_NUMBER && .isfinite(made->number)/0/")
 sabotage(excursions_between_samples src/model/sight.c model/outcome outcome__of_formulas_of_time
   BY "s/know_dips(sight, functional, &known)/if (0) know_dips(sight, functional, \\&known)/")
 sabotage(extremes_at_samples src/model/sight.c model/outcome outcome__the_peak_lies_between_steps

@@ -43,8 +43,21 @@ static size_t times_of(const struct courses_one *one)
 /* --- differences ----------------------------------------------------------------------
  */
 
-/* Derivatives are held to 1e-6 of themselves, or, where they pass through zero, of a
- * thousandth of the prediction per unit of the parameter's logarithm. */
+/* Of models that begin in a steady state (qt), or have a turn or a bend at a state's
+ * threshold, where the oracle does not stop, its differences are rougher than the
+ * derivatives. */
+static double share_of(const struct model *model)
+{
+    static const char *const rough[] = {"qt", "cell", "glucose"};
+    for (size_t i = 0; i < sizeof rough / sizeof *rough; i++)
+        if (strcmp(model_name(model), rough[i]) == 0)
+            return 1e-6;
+    return 1e-8;
+}
+
+/* Derivatives in small steps are held to that share of themselves, or, where they pass
+ * through zero, of a thousandth of the prediction per unit of the parameter's logarithm.
+ */
 static void check_course(struct course *course, const double *times, size_t count)
 {
     size_t p = course->layout.p, d = p + course->layout.q;
@@ -55,7 +68,11 @@ static void check_course(struct course *course, const double *times, size_t coun
     course_transformed(course, phi);
     course_read_all(course, times, count);
     assert_int_equal(twin_measurements(course->twin), n);
-    assert_ok(twin_predict(course->engine, course->twin, phi, phi + p, f, jacobian));
+    const struct engine_options options = {ENGINE_LANES, 1e-12};
+    struct engine *engine = engine_new(course->model, &course->layout, &options);
+    assert_ok(twin_predict(engine, course->twin, phi, phi + p, f, jacobian));
+    engine_destroy(&engine);
+    double share = share_of(course->model);
     double largest = 0; /* below its twelfth decimal the oracle has noise of its own */
     for (size_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(f[i]));
@@ -64,7 +81,7 @@ static void check_course(struct course *course, const double *times, size_t coun
         for (size_t i = 0; i < n; i++) {
             double expected = (double)slope[i];
             double allowed =
-                1e-6 * (fabs(expected) + 1e-3 * fabs(f[i])) + 1e-12 * largest;
+                share * (fabs(expected) + 1e-3 * fabs(f[i])) + 1e-12 * largest;
             if (!(fabs(jacobian[i * d + a] - expected) <= allowed))
                 fail_msg("%s: d f[%zu] by %s is %.12g, differences say %.12g",
                          model_name(course->model), i,

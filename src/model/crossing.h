@@ -1,0 +1,55 @@
+#ifndef MODEL_CROSSING_H
+#define MODEL_CROSSING_H
+
+#include "model_impl.h"
+#include "numerics/ode.h"
+
+/* crossing - finds where a mode turns: where its gap leaves its span for the first time
+ * in a step that a solver has made with modes at rest, on that solver's own interpolant.
+ *
+ * A step is looked at in CROSSING_LOOKS places, and where a gap comes nearer to an end of
+ * its span than it bends between them, or than a cubic through them can say, in each half
+ * of it. Called by flow.c, feed.c, track.c and ensemble.c. */
+
+#define CROSSING_LOOKS 5
+/* As shares of the step: in no rhythm that a gap could have. */
+static const double crossing_places[CROSSING_LOOKS] = {0, 0.22, 0.47, 0.74, 1};
+
+struct crossing {
+    size_t mode;
+    bool up; /* its gap rises through the end of its span */
+    double time;
+};
+
+/* By what it is in these places, gaps[i * stride]: can it have left its span after the
+ * first? */
+bool crossing_may(const struct mode_span *span, const double *gaps, size_t stride);
+
+/* States x at a time within the step. */
+typedef void crossing_look(void *context, double t, double *x);
+
+/* In the step from `begun` on to `end`, of whose modes the evaluator knows; x [states] is
+ * room. A crossing is where the gap is no longer in its span, by as little as can be. */
+bool crossing_find(struct evaluator *evaluator, double begun, double end,
+                   crossing_look *look, void *context, double *x,
+                   struct crossing *crossing);
+
+/* A solver of its own steps that is watched. */
+struct watch {
+    struct ode *ode;
+    struct evaluator *evaluator;
+    double *x;    /* room for all that the solver carries */
+    double ahead; /* until when it can be asked, up to which nothing turns */
+    bool turns;   /* and there this does */
+    struct crossing next;
+};
+
+/* After a restart at t. */
+void watch_begin(struct watch *watch, double t);
+/* One step towards the wall. */
+enum err watch_step(struct watch *watch, double wall);
+/* Steps until the solver can be asked at `to`, or, before it, where something turns;
+ * `reached` is either. */
+enum err watch_advance(struct watch *watch, double to, double wall, double *reached);
+
+#endif
