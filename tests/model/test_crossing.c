@@ -282,6 +282,43 @@ static void crossing__that_cannot_go_on_is_refused(void **state)
     course_close(&course);
 }
 
+/* Thirteen of them beside each other, each with turns of its own, and alone; on this kind
+ * of machine and on the next narrower one: the same bits. */
+static void crossing__depends_on_nobody_else(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 13, READS = 9, MOST = 4 };
+    static const double times[READS] = {0, 0.3, 0.7, 1.1, 1.6, 2.3, 3.1, 4.2, 5.3};
+    double phi[PEOPLE][MOST], f[2][PEOPLE][READS], jacobian[2][PEOPLE][READS * MOST];
+    struct twin_point points[2][PEOPLE];
+    struct course course;
+    course_open_text(&course, bounces, "", "");
+    course_read_all(&course, times, READS);
+    for (size_t i = 0; i < PEOPLE; i++)
+        for (size_t k = 0; k < MOST; k++)
+            phi[i][k] = log(model_parameter(course.model, k)->typical) +
+                        0.1 * sin((double)(5 * i + 2 * k));
+    for (size_t way = 0; way < 2; way++)
+        for (size_t i = 0; i < PEOPLE; i++)
+            points[way][i] = (struct twin_point){
+                course.twin, phi[i], NULL, f[way][i], jacobian[way][i], NULL, ERR_OK};
+    for (size_t round = 0; round < 2; round++) {
+        struct engine_options options = {round ? ENGINE_NARROW : ENGINE_LANES, 1e-8};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        twin_predict_all(engine, points[round], PEOPLE, true);
+        for (size_t i = 0; i < PEOPLE && round; i++) {
+            assert_ok(points[0][i].err);
+            assert_memory_equal(f[0][i], f[1][i], sizeof f[0][i]);
+            assert_memory_equal(jacobian[0][i], jacobian[1][i], sizeof jacobian[0][i]);
+            twin_predict_all(engine, &points[1][i], 1, true);
+            assert_memory_equal(f[0][i], f[1][i], sizeof f[0][i]);
+            assert_memory_equal(jacobian[0][i], jacobian[1][i], sizeof jacobian[0][i]);
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +328,7 @@ int main(void)
         cmocka_unit_test(crossing__of_what_is_no_state),
         cmocka_unit_test(crossing__after_a_dose),
         cmocka_unit_test(crossing__that_cannot_go_on_is_refused),
+        cmocka_unit_test(crossing__depends_on_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
