@@ -457,7 +457,7 @@ double engine_coarse_tolerance(const struct engine *engine)
 {
     const struct mover *mover = &engine->movers[ENGINE_APPROACH];
     bool decides = model_states(engine->model) > 0 && model_step(engine->model) == 0 &&
-                   mover->step == 0;
+                   mover->step == 0 && !mover->by_cvodes;
     return decides ? mover->tolerance : engine->tolerance;
 }
 

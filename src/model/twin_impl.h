@@ -29,7 +29,8 @@ enum engine_want {
 };
 #define COARSE_TOLERANCE 1e-4
 
-/* Of an approach; the engine's where no tolerance decides its steps. */
+/* Of an approach; the engine's where no tolerance decides its steps, and with CVODES, by
+ * which lanes are judged: it goes the whole way as exactly as it ends. */
 double engine_coarse_tolerance(const struct engine *engine);
 
 /* Answers requests until there are none: in lanes where there are any, by another method
