@@ -239,14 +239,14 @@ void tally_look(struct tally *tally, lane_set takes, const size_t *index)
     lane_set censored = 0, fresh = 0;
     EACH_LANE
     {
-        bool take = takes >> l & 1;
+        size_t take = takes >> l & 1, own = index[l] & (0 - take);
         const struct tally_subject *subject = tally->subjects[l];
-        const struct twin_measurement *y = subject->measurements + index[l];
+        const struct twin_measurement *y = subject->measurements + own;
         const struct tally_error *error = subject->errors + y->observation;
         tally->measured[l] = y;
         tally->value[l] = y->value;
         censored |= (lane_set)(y->censoring != CENSORED_NOT) << l;
-        fresh |= (lane_set)(take & (error != tally->errors[l])) << l;
+        fresh |= (lane_set)(take & (size_t)(error != tally->errors[l])) << l;
     }
     EACH_OF(fresh)
     take_error(tally, l, tally->subjects[l]->errors + tally->measured[l]->observation);

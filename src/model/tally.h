@@ -28,8 +28,8 @@ struct tally_error {
 };
 void tally_error(const struct residual *residual, struct tally_error *error);
 
-/* One individual's measurements, behind the last of which there is one more that says
- * nothing, and the errors of all observations. */
+/* One individual's measurements, room for at least one of them, and the errors of all
+ * observations. */
 struct tally_subject {
     const struct twin_measurement *measurements;
     const struct tally_error *errors;
@@ -57,8 +57,8 @@ struct tally *tally_new(size_t directions, enum simd simd);
 void tally_destroy(struct tally **tally);
 void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject);
 
-/* One measurement, in order of time, in each lane of a set: first their indices [LANES]
- * (of the other lanes what comes next there), then, of these lanes or a part of them at a time, the predictions f [LANES] and slopes
+/* One measurement, in order of time, in each lane of a set: first their indices [LANES],
+ * then, of these lanes or a part of them at a time, the predictions f [LANES] and slopes
  * [directions] of [LANES]. */
 void tally_look(struct tally *tally, lane_set takes, const size_t *index);
 void tally_add(struct tally *tally, lane_set takes, const double *f,
