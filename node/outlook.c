@@ -342,11 +342,22 @@ struct plot *outlook_plot(const struct json *json, const char *quantity,
     return plot;
 }
 
+/* Of a column: the longest of these texts, or `least`. */
+static int width_of(const struct json *rows, const char *key, int least)
+{
+    for (size_t i = 0; i < json_count(rows); i++) {
+        int size = (int)strlen(json_get_text(json_at(rows, i), key));
+        least = size > least ? size : least;
+    }
+    return least;
+}
+
 static void print_table(const struct cli *cli, const struct json *json)
 {
     const struct json *rows = json_get(json, "forecast");
-    printf("%s%10s  %-12s %10s   %-23s %-23s %10s%s\n", cli_style(cli, CLI_BOLD), "time",
-           "quantity", "forecast", "80 % interval", "95 % interval", "measured",
+    int width = width_of(rows, "quantity", 12);
+    printf("%s%10s  %-*s %10s   %-23s %-23s %10s%s\n", cli_style(cli, CLI_BOLD), "time",
+           width, "quantity", "forecast", "80 % interval", "95 % interval", "measured",
            cli_style(cli, CLI_PLAIN));
     for (size_t i = 0; i < json_count(rows); i++) {
         const struct json *row = json_at(rows, i);
@@ -357,7 +368,7 @@ static void print_table(const struct cli *cli, const struct json *json)
                 snprintf(interval[l], sizeof interval[l], "%.4g to %.4g",
                          json_get_real(row, low_keys[l]),
                          json_get_real(row, high_keys[l]));
-        printf("%10.4g  %-12s %10.4g   %-23s ", json_get_real(row, "time"),
+        printf("%10.4g  %-*s %10.4g   %-23s ", json_get_real(row, "time"), width,
                json_get_text(row, "quantity"), json_get_real(row, "forecast"),
                interval[0]);
         if (isnan(measured))
@@ -376,8 +387,9 @@ static void print_outcomes(const struct cli *cli, const struct json *json)
         printf("no outcomes: %s\n", why);
     if (json_count(list) == 0)
         return;
-    printf("\n%s%-16s %10s %10s  %10s   %s%s\n", cli_style(cli, CLI_BOLD), "outcome",
-           "from", "to", "median", "90 % interval", cli_style(cli, CLI_PLAIN));
+    int width = width_of(list, "name", 16);
+    printf("\n%s%-*s %10s %10s  %10s   %s%s\n", cli_style(cli, CLI_BOLD), width,
+           "outcome", "from", "to", "median", "90 % interval", cli_style(cli, CLI_PLAIN));
     for (size_t i = 0; i < json_count(list); i++) {
         const struct json *one = json_at(list, i);
         size_t n;
@@ -385,7 +397,8 @@ static void print_outcomes(const struct cli *cli, const struct json *json)
                *low = column(one, "low_90", &n), *high = column(one, "high_90", &n),
                *median = column(one, "median", &n), *missing = column(one, "missing", &n);
         for (size_t w = 0; w < n; w++) {
-            printf("%-16s %10.4g %10.4g  ", json_get_text(one, "name"), from[w], to[w]);
+            printf("%-*s %10.4g %10.4g  ", width, json_get_text(one, "name"), from[w],
+                   to[w]);
             if (missing[w] == 1) {
                 printf("%10s\n", "none");
                 continue;
