@@ -46,7 +46,15 @@ static enum err open_twins(struct watching *w)
     enum err err = twin_new(q->model, q->layout, first, &w->known);
     record_destroy(&first);
     w->unread = q->record->measurement_count - twin_measurements(w->whole);
-    if (err == ERR_OK && twin_measurements(w->whole) == twin_measurements(w->known)) {
+    if (err == ERR_OK && twin_measurements(w->whole) == 0) {
+        err = err_set(ERR_USAGE,
+                      "nothing is measured of this patient that model %s observes: "
+                      "there is nothing to follow",
+                      model_name(q->model));
+        err_hint("`gemel-node forecast` says what the model expects; `gemel-node import` "
+                 "brings readings");
+    } else if (err == ERR_OK &&
+               twin_measurements(w->whole) == twin_measurements(w->known)) {
         err = err_set(ERR_USAGE,
                       "nothing is measured later that model %s observes: "
                       "there is nothing to follow",
