@@ -12,7 +12,8 @@ static const char text[] = "model m version 1\n"
                            "[observations]\n"
                            "o : a ~ add(0.1 mg)\n";
 
-/* Depth first; of a constant its value, of what is filled in its register. */
+/* Depth first; of a constant its value, of what is filled in its register, as of the mode
+ * that stands for a condition on a state. */
 static const char expected[] =
     "LANES_INLINE void rate_rows(const double *restrict r, const double *restrict more, "
     "double *restrict out, enum simd simd)\n"
@@ -21,16 +22,15 @@ static const char expected[] =
     "    (void)more;\n"
     "    ROW_LANES\n"
     "    {\n"
-    "        const double v3 = operation_MAX(r[8 * LANES + l], 0x1.4p+2, 0);\n"
-    "        const double v4 = operation_MULTIPLY(r[5 * LANES + l], v3, 0);\n"
-    "        const double v5 = operation_NEGATE(v4, 0, 0);\n"
-    "        out[0 * LANES + l] = v5 + 0;\n"
-    "        const double v2 = operation_LESS(r[8 * LANES + l], 0x1p+0, 0);\n"
-    "        const double v0 = operation_MULTIPLY(0x1p-1, r[9 * LANES + l], 0);\n"
-    "        const double v1 = operation_MULTIPLY(r[5 * LANES + l], r[9 * LANES + l], "
+    "        const double v2 = operation_MAX(r[10 * LANES + l], 0x1.4p+2, 0);\n"
+    "        const double v3 = operation_MULTIPLY(r[6 * LANES + l], v2, 0);\n"
+    "        const double v4 = operation_NEGATE(v3, 0, 0);\n"
+    "        out[0 * LANES + l] = v4 + 0;\n"
+    "        const double v0 = operation_MULTIPLY(0x1p-1, r[11 * LANES + l], 0);\n"
+    "        const double v1 = operation_MULTIPLY(r[6 * LANES + l], r[11 * LANES + l], "
     "0);\n"
-    "        const double v6 = operation_SELECT(v2, v0, v1);\n"
-    "        out[1 * LANES + l] = v6 + 0;\n"
+    "        const double v5 = operation_SELECT(r[9 * LANES + l], v0, v1);\n"
+    "        out[1 * LANES + l] = v5 + 0;\n"
     "    }\n"
     "}\n"
     "LANES_KINDS(rate, simd, (const double *restrict r, const double *restrict more, "
