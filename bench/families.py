@@ -28,12 +28,16 @@ MODELS = {
     "diabetes/glucose": (0.15, 0.15),
     "diabetes/minimal": (0.12, 0.30),
     "heart/coronary": (0.20, 0.20),
+    "heart/circulation": (0.08, 0.10),
     "oncology/tumour": (0.25, 0.15),
+    "oncology/neutropenia": (0.10, 0.08),
     "lungs/spirometry": (0.08, 0.08),
+    "lungs/asthma_diary": (0.25, 0.15),
     "joints/hip": (0.10, 0.15),
     "joints/knee": (0.12, 0.15),
     "prevention/blood_pressure": (0.15, 0.20),
     "genes/escitalopram_cyp2c19": (0.12, 0.08),
+    "genes/warfarin_inr": (0.12, 0.22),
     "hospital/length_of_stay": (0.08, 0.08),
 }
 HOSPITALS, ROUNDS, MULTIPLIER = 5, 8, 4.366
@@ -101,24 +105,12 @@ def distances(truth, result):
     return root_mean_square(shifts), root_mean_square(spreads)
 
 
-def split(table, path):
-    seen = {}
-    with open(table, encoding="ascii") as rows:
-        next(rows)
-        for row in rows:
-            seen.setdefault(row.split(",", 1)[0], len(seen) % HOSPITALS)
-    with open(path, "w", encoding="ascii") as out:
-        out.write("ID,HOSPITAL\n")
-        out.writelines(f"{one},H{hospital}\n" for one, hospital in seen.items())
-
-
 def drawn(options, seed, model, scratch):
-    """The patients' table and that of their hospitals."""
-    table, hospitals = os.path.join(scratch, "people.csv"), os.path.join(scratch, "hospitals.csv")
+    """The patients' table."""
+    table = os.path.join(scratch, "people.csv")
     subprocess.run([options.sim, "cohort", "--model", model, "--patients", str(options.patients),
                     "--seed", str(seed), "--out", table, "--quiet"], check=True)
-    split(table, hospitals)
-    return table, hospitals
+    return table
 
 
 def learned(sim, words, start, table):
@@ -134,11 +126,11 @@ def measure(options, seed, model):
                           stdout=subprocess.PIPE).stdout
     truth = drawn_from(text)
     with tempfile.TemporaryDirectory() as scratch:
-        table, hospitals = drawn(options, seed, model, scratch)
+        table = drawn(options, seed, model, scratch)
         start = os.path.join(scratch, "start.twin")
         with open(start, "w", encoding="utf-8") as out:
             out.write(off(text, truth))
-        ways = [["pooled"], ["federate", "--hospitals", hospitals, "--noise-multiplier",
+        ways = [["pooled"], ["federate", "--hospitals", str(HOSPITALS), "--noise-multiplier",
                              str(MULTIPLIER), "--rounds", str(ROUNDS), "--seed", str(seed)]]
         out = []
         for words in ways[1:] if options.check else ways:
