@@ -72,7 +72,9 @@ static double gap_at(const struct seen *seen, size_t mode, double t)
 }
 
 /* Between `in`, where the gap is in its span, and `out`, where it is not: by the false
- * position of which neither end stays for long (Illinois), and halves. */
+ * position of which neither end stays for long (Illinois), and halves. At the end of the
+ * span, if that lies in between, and not where the slack ends: of a gap that is flat
+ * there, as a third power, the two are far apart in time. */
 static double close_in(const struct seen *seen, size_t mode, double in, double out)
 {
     const struct mode_span *span = &seen->spans[mode];
@@ -87,7 +89,8 @@ static double close_in(const struct seen *seen, size_t mode, double in, double o
         bool halves = round % 3 == 2 || !(share > 0 && share < 1);
         double t = halves ? in + (out - in) / 2 : in + share * (out - in);
         double gap = gap_at(seen, mode, t);
-        if (span_holds(span, gap)) {
+        bool between = here * there < 0;
+        if (between ? (gap - level) * here > 0 : span_holds(span, gap)) {
             in = t;
             here = gap - level;
             there /= 2;

@@ -29,7 +29,7 @@ bool crossing_may(const struct mode_span *span, const double *gaps, size_t strid
 typedef void crossing_look(void *context, double t, double *x);
 
 /* In the step from `begun` on to `end`, of whose modes the evaluator knows; x [states] is
- * room. A crossing is where the gap is no longer in its span, by as little as can be. */
+ * room. A crossing is where the gap is at its span's end. */
 bool crossing_find(struct evaluator *evaluator, double begun, double end,
                    crossing_look *look, void *context, double *x,
                    struct crossing *crossing);
