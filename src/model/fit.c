@@ -314,7 +314,7 @@ static void admit(struct crowd *crowd)
         if (target_whiten(&seat->target, start) != ERR_OK)
             memset(start, 0, p * sizeof *start);
     }
-    search_begin(&seat->search, &seat->target.whole, start,
+    search_begin(&seat->search, &seat->target.whole, patient.start ? start : NULL,
                  engine_tolerance(crowd->engine), engine_coarse_tolerance(crowd->engine));
     ask(crowd, seat);
 }

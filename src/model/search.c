@@ -479,6 +479,10 @@ void search_begin(struct search *search, const struct prior *prior, const double
     way->step = mem_new(p, sizeof(double));
     way->moving = mem_new(p, sizeof(bool));
     way->beyond = mem_new((most + 1) * p, sizeof(double));
+    if (start) { /* and from nowhere else */
+        way->later = true;
+        way->shift = SHIFTS * p;
+    }
     settle_from(search, start ? start : way->z);
 }
 
