@@ -44,7 +44,7 @@ static const struct {
  * wanted to. */
 static const char *const hidden_from_coordinator[] = {
     "model/twin.h", "model/fit.h", "model/forecast.h", "model/update.h",
-    "model/outcome.h", "model/draw.h"};
+    "model/outcome.h", "model/draw.h", "model/posterior.h"};
 
 /* One door a dependency: a header beginning so is included by these files only. */
 static const struct {

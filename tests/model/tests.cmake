@@ -45,3 +45,11 @@ sabotage(reach_too_long src/model/statistic.c model/statistic statistic__scores_
   BY "s/length = fmin(REACH_MOST, sqrt(r2))/length = fmin(REACH_MOST, 1.02 * sqrt(r2))/")
 sabotage(kappa_of_nobody src/model/statistic.c model/statistic statistic__kappa_is_what_shortening_leaves
   BY "s/double m = mean + 2 . known.a., v = square + 2 . known/double m = mean + 0 * known[a], v = square + 0 * known/")
+sabotage(modes_from_one_place src/model/posterior.c model/posterior posterior__finds_what_is_not_normal
+  BY "s/e->start_count < STARTS/0/")
+sabotage(normal_whatever_it_is src/model/posterior.c model/posterior posterior__finds_what_is_not_normal
+  BY "s/shared += fmin(weights.i., e->weights.i.)/shared += weights[i]/")
+sabotage(moved_without_metropolis src/model/temper.c model/temper temper__draws_have_the_shape_of_the_posterior
+  BY "s/        if (!(log(proposal_uniform.*/        if (0)/")
+sabotage(nobody_drawn_by_weight src/model/temper.c model/temper temper__few_draws_are_not_off
+  BY "s/until < at && from + 1 < c->count/from < i/")

@@ -9,6 +9,7 @@
 #include "model/dataset.h"
 #include "model/fit.h"
 #include "model/learn.h"
+#include "model/posterior.h"
 #include "model/update.h"
 
 struct trial {
@@ -43,6 +44,15 @@ static inline void trial_read(struct trial *trial, const char *name, const char 
     mem_free(path);
     for (size_t i = 0; i < dataset_patients(trial->dataset); i++)
         trial_take(trial, dataset_record(trial->dataset, i));
+}
+
+/* What Laplace's approximation says of a twin, whatever that is worth. */
+static inline struct posterior *trial_normal(struct trial *trial, const struct twin *twin,
+                                             const struct prior *prior)
+{
+    struct fit *fit;
+    assert_ok(fit_new(trial->engine, twin, prior, &fit));
+    return posterior_new(trial->engine, twin, prior, fit, 0);
 }
 
 static inline void trial_clear(struct trial *trial)

@@ -1,0 +1,324 @@
+#include "model/posterior.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/normal.h"
+#include "numerics/linalg.h"
+#include "proposal.h"
+#include "temper.h"
+
+/* Draws of the prior, from the likeliest of which modes are looked for, and then places
+ * around modes, with a few more of the prior. */
+#define PRIOR_PLACES ((size_t)64)
+#define MODE_PLACES ((size_t)128)
+#define PLACES (PRIOR_PLACES + MODE_PLACES)
+#define STARTS ((size_t)4)
+#define STARTS_APART 1.0 /* in prior standard deviations */
+#define PRIOR_SHARE 0.1
+
+/* A mode around which Laplace finds less than this of what is around the best one does
+ * not count; one that does has this share of the places at least. */
+#define MODE_LEAST 1e-3
+#define MODE_SHARE 0.1
+/* Two that are no further apart than a posterior standard deviation are one. */
+#define MODES_APART 1.0
+
+struct exploring {
+    struct engine *engine;
+    const struct twin *twin;
+    const struct prior *prior;
+    struct places places;
+    struct posterior *out;
+    size_t p;
+    uint64_t numbers; /* where the patient's begin */
+
+    double starts[STARTS][MODEL_PARAMETERS_MAX]; /* phi */
+    struct fit *fits[1 + STARTS];                /* the first is the patient's */
+    size_t start_count, next;
+
+    double *z; /* [PLACES][p] */
+    double objective[PLACES], mixture[PLACES], weights[PLACES];
+};
+
+/* --- modes -------------------------------------------------------------------------- */
+
+/* A fit in whitened coordinates: its mode, and V. */
+static enum err whiten(const struct exploring *e, const struct fit *fit, double *centre,
+                       double *spread)
+{
+    size_t p = e->p;
+    const double *factor = e->places.target.whole.factor;
+    double half[MODEL_PARAMETERS_MAX * MODEL_PARAMETERS_MAX];
+    memcpy(centre, fit->phi, p * sizeof *centre);
+    memcpy(half, fit->covariance, p * p * sizeof *half);
+    enum err err = target_whiten(&e->places.target, centre);
+    if (err == ERR_OK)
+        err = linalg_solve(p, factor, p, half);
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            spread[a * p + b] = half[b * p + a];
+    return err == ERR_OK ? linalg_solve(p, factor, p, spread) : err;
+}
+
+static bool next_start(void *context, struct fit_patient *patient)
+{
+    struct exploring *e = context;
+    if (e->next == e->start_count)
+        return false;
+    *patient = (struct fit_patient){.twin = e->twin,
+                                    .start = e->starts[e->next],
+                                    .owner = &e->fits[1 + e->next]};
+    e->next++;
+    return true;
+}
+
+static bool take_fit(void *context, struct fit_patient *patient)
+{
+    (void)context;
+    *(struct fit **)patient->owner = patient->fit;
+    return true;
+}
+
+static double distance(const struct exploring *e, size_t i, size_t j)
+{
+    double square = 0;
+    for (size_t a = 0; a < e->p; a++)
+        square += pow(e->z[i * e->p + a] - e->z[j * e->p + a], 2);
+    return sqrt(square);
+}
+
+/* The search once more from the likeliest draws of the prior, no two near each other. */
+static void search_again(struct exploring *e)
+{
+    bool out[PRIOR_PLACES] = {false};
+    while (e->start_count < STARTS) {
+        size_t best = PRIOR_PLACES;
+        for (size_t i = 0; i < PRIOR_PLACES; i++)
+            if (!out[i] && isfinite(e->objective[i]) &&
+                (best == PRIOR_PLACES || e->objective[i] < e->objective[best]))
+                best = i;
+        if (best == PRIOR_PLACES)
+            break;
+        target_phi(&e->places.target, e->z + best * e->p, e->starts[e->start_count++]);
+        for (size_t i = 0; i < PRIOR_PLACES; i++)
+            out[i] |= distance(e, i, best) < STARTS_APART;
+    }
+    const struct fit_crowd crowd = {e->prior, false, next_start, take_fit, e};
+    fit_crowd(e->places.engine, &crowd);
+}
+
+/* The square of how far off, in posterior standard deviations of whichever is wider along
+ * the line between. */
+static double apart(const struct proposal_part *part, size_t p, const double *centre,
+                    const double *spread)
+{
+    double off[MODEL_PARAMETERS_MAX], own[MODEL_PARAMETERS_MAX], squares[2] = {0, 0};
+    for (size_t a = 0; a < p; a++)
+        own[a] = off[a] = centre[a] - part->centre[a];
+    linalg_lower_solve(p, part->root, 1, off);
+    bool solved = linalg_spd_solve(p, spread, 1, own) == ERR_OK;
+    for (size_t a = 0; a < p; a++) {
+        squares[0] += off[a] * off[a];
+        squares[1] += own[a] * (centre[a] - part->centre[a]);
+    }
+    return solved ? fmin(squares[0], squares[1]) : 0;
+}
+
+/* The prior, and a part for every mode by the probability around it. */
+static struct proposal *around_modes(struct exploring *e)
+{
+    size_t p = e->p;
+    double least = INFINITY, mass[1 + STARTS], sum = 0;
+    double *spread = mem_new(p * p, sizeof *spread), centre[MODEL_PARAMETERS_MAX];
+    struct proposal *out = proposal_new(p);
+    for (size_t i = 0; i <= e->start_count; i++)
+        if (e->fits[i]->converged)
+            least = fmin(least, e->fits[i]->minus2_log_likelihood);
+    for (size_t i = 0; i <= e->start_count; i++) {
+        const struct fit *fit = e->fits[i];
+        double own = exp(-0.5 * (fit->minus2_log_likelihood - least));
+        bool is = fit->converged && (i == 0 || own >= MODE_LEAST) &&
+                  whiten(e, fit, centre, spread) == ERR_OK;
+        for (size_t k = 1; is && k < out->count; k++)
+            is = apart(&out->parts[k], p, centre, spread) > MODES_APART * MODES_APART;
+        if (is && proposal_add(out, centre, spread) == ERR_OK)
+            sum += mass[out->count - 1] = fmax(own, MODE_SHARE);
+    }
+    e->out->modes = out->count - 1;
+    for (size_t k = 1; k < out->count; k++)
+        out->share[k] = (1 - PRIOR_SHARE) * mass[k] / sum;
+    out->share[0] = out->count > 1 ? PRIOR_SHARE : 1;
+    mem_free(spread);
+    return out;
+}
+
+/* --- is it normal? ------------------------------------------------------------------ */
+
+/* So many places of each part as its share says. */
+static void draw_places(struct exploring *e, const struct proposal *proposal,
+                        size_t first, size_t count)
+{
+    size_t part = 0;
+    double until = proposal->share[0];
+    for (size_t i = 0; i < count; i++) {
+        while (part + 1 < proposal->count && (double)i + 0.5 > until * (double)count)
+            until += proposal->share[++part];
+        proposal_draw(proposal, part, e->numbers + first + i, e->z + (first + i) * e->p);
+    }
+    places_look(&e->places, e->z + first * e->p, count, e->objective + first);
+}
+
+/* From logarithms to weights of sum 1; false: nowhere is anything. */
+static bool normalise(double *logs)
+{
+    double highest = -INFINITY, sum = 0;
+    for (size_t i = 0; i < PLACES; i++)
+        highest = fmax(highest, logs[i]);
+    if (!isfinite(highest))
+        return false;
+    for (size_t i = 0; i < PLACES; i++)
+        sum += logs[i] = exp(logs[i] - highest);
+    for (size_t i = 0; i < PLACES; i++)
+        logs[i] /= sum;
+    return true;
+}
+
+/* Every place counts as drawn from the mixture of both rounds. */
+static void weigh(struct exploring *e, const struct proposal *prior,
+                  const struct proposal *modes)
+{
+    double share = (double)PRIOR_PLACES / (double)PLACES;
+    for (size_t i = 0; i < PLACES; i++) {
+        double first = log(share) + proposal_density(prior, e->z + i * e->p),
+               second = log(1 - share) + proposal_density(modes, e->z + i * e->p),
+               high = fmax(first, second);
+        e->mixture[i] = high + log(exp(first - high) + exp(second - high));
+        e->weights[i] = -0.5 * e->objective[i] - e->mixture[i];
+    }
+}
+
+/* How much of the probability the fit's normal distribution has in common with the
+ * posterior: the lesser of both weights, summed over the places. */
+static double share_with_normal(struct exploring *e)
+{
+    size_t p = e->p;
+    double *spread = mem_new(p * p, sizeof *spread), centre[MODEL_PARAMETERS_MAX];
+    double weights[PLACES], shared = 0;
+    enum err err = whiten(e, e->fits[0], centre, spread);
+    if (err == ERR_OK)
+        err = linalg_cholesky(p, spread);
+    for (size_t i = 0; err == ERR_OK && i < PLACES; i++) {
+        double off[MODEL_PARAMETERS_MAX], square = 0;
+        for (size_t a = 0; a < p; a++)
+            off[a] = e->z[i * p + a] - centre[a];
+        linalg_lower_solve(p, spread, 1, off);
+        for (size_t a = 0; a < p; a++)
+            square += off[a] * off[a];
+        weights[i] = -0.5 * square - e->mixture[i];
+    }
+    if (err == ERR_OK && normalise(e->weights) && normalise(weights))
+        for (size_t i = 0; i < PLACES; i++)
+            shared += fmin(weights[i], e->weights[i]);
+    mem_free(spread);
+    return shared;
+}
+
+/* --- all of it ---------------------------------------------------------------------- */
+
+/* Every patient has numbers of their own, so that what is by chance in them is not in
+ * everybody's; the same whenever the record is. */
+static uint64_t numbers_of(const struct twin *twin)
+{
+    uint64_t mixed = 0;
+    for (size_t i = 0; i < twin_measurements(twin); i++) {
+        const struct twin_measurement *one = twin_measurement(twin, i);
+        const double values[2] = {one->time, one->value};
+        for (size_t k = 0; k < 2; k++) {
+            uint64_t bits;
+            memcpy(&bits, &values[k], sizeof bits);
+            mixed = proposal_mix(mixed ^ bits);
+        }
+    }
+    return mixed;
+}
+
+static void explore(struct exploring *e, size_t wanted)
+{
+    struct posterior *out = e->out;
+    size_t p = e->p, count = wanted > 4 * p ? wanted : 4 * p;
+    struct proposal *prior = proposal_new(p);
+    draw_places(e, prior, 0, PRIOR_PLACES);
+    search_again(e);
+    struct proposal *modes = around_modes(e);
+    draw_places(e, modes, PRIOR_PLACES, MODE_PLACES);
+    weigh(e, prior, modes);
+    proposal_destroy(&prior);
+    proposal_destroy(&modes);
+    out->shared = share_with_normal(e);
+    if (out->shared >= POSTERIOR_SHARED_ENOUGH)
+        return;
+    double *phi = mem_new(count * p, sizeof *phi);
+    out->effective = temper_draw(&e->places, e->numbers + PLACES, count, phi);
+    out->normal = !(out->effective > 0);
+    if (out->normal) {
+        mem_free(phi);
+        return;
+    }
+    out->count = count;
+    out->phi = mem_new(count * p, sizeof *phi);
+    for (size_t i = 0; i < count; i++)
+        target_phi(&e->places.target, phi + i * p, out->phi + i * p);
+    mem_free(phi);
+}
+
+struct posterior *posterior_new(struct engine *engine, const struct twin *twin,
+                                const struct prior *prior, struct fit *fit, size_t wanted)
+{
+    struct posterior *out = mem_new(1, sizeof *out);
+    *out = (struct posterior){
+        .fit = fit, .normal = true, .shared = 1, .modes = fit->converged};
+    if (!fit->converged || fit->n == 0 || fit->p == 0 || wanted == 0)
+        return out;
+    struct exploring *e = mem_new(1, sizeof *e);
+    *e = (struct exploring){.engine = engine,
+                            .twin = twin,
+                            .prior = prior,
+                            .out = out,
+                            .p = fit->p,
+                            .numbers = numbers_of(twin),
+                            .fits = {fit},
+                            .z = mem_new(PLACES * fit->p, sizeof(double))};
+    places_init(&e->places, engine, twin, prior);
+    explore(e, wanted < TEMPER_MOST ? wanted : TEMPER_MOST);
+    for (size_t i = 1; i <= STARTS; i++)
+        fit_destroy(&e->fits[i]);
+    mem_free(e->z);
+    places_clear(&e->places);
+    mem_free(e);
+    return out;
+}
+
+void posterior_destroy(struct posterior **posterior)
+{
+    struct posterior *gone = *posterior;
+    if (!gone)
+        return;
+    fit_destroy(&gone->fit);
+    mem_free(gone->phi);
+    mem_free(gone);
+    *posterior = NULL;
+}
+
+/* Of draws: the middle of the place between two of them. */
+double posterior_below(const struct posterior *posterior, size_t a, double phi)
+{
+    const struct fit *fit = posterior->fit;
+    size_t below = 0, p = fit->p;
+    if (posterior->normal)
+        return normal_cdf((phi - fit->phi[a]) / sqrt(fit->covariance[a * p + a]));
+    for (size_t i = 0; i < posterior->count; i++)
+        below += posterior->phi[i * p + a] < phi;
+    return ((double)below + 0.5) / (double)(posterior->count + 1);
+}
