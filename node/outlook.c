@@ -24,6 +24,7 @@ struct asking {
     double unit;       /* one of the record's units of time in the model's */
     size_t known;      /* measurements of the record */
     struct twin *twin; /* of what is known */
+    struct posterior *posterior;
 };
 
 /* What is known, and every quantity at these times; the values do not matter. */
@@ -46,7 +47,8 @@ static enum err look(const struct asking *a, const struct record *record,
 {
     enum err err = twin_new(a->q->model, a->q->layout, record, whole);
     if (err == ERR_OK)
-        err = forecast_new(a->engine, a->twin, *whole, a->q->prior, forecast);
+        err = forecast_new(a->engine, a->twin, a->posterior, *whole, a->q->prior,
+                           forecast);
     return err;
 }
 
@@ -120,10 +122,6 @@ static enum err add_forecasts(const struct asking *a, struct json *json)
         if (later && one->censoring == CENSORED_NOT)
             json_set_real(row, "measured", one->value);
         json_add(list, row);
-    }
-    if (err == ERR_OK) {
-        json_set_boolean(json, "converged", forecast->fit->converged);
-        json_set_text(json, "reason", forecast->fit->reason);
     }
     json_set(json, "forecast", list);
     forecast_destroy(&forecast);
@@ -207,7 +205,8 @@ static enum err add_outcomes(const struct asking *a, struct json *json)
                                              .until = a->q->until,
                                              .times = ends + from_last,
                                              .time_count = from_last ? 1 : 2,
-                                             .draws = OUTCOME_DRAWS};
+                                             .draws = OUTCOME_DRAWS,
+                                             .posterior = a->posterior};
     if (model_outcomes(a->q->model) == 0)
         return ERR_OK;
     enum err err = whatif_planned(&question, &outcomes);
@@ -228,6 +227,9 @@ static struct json *begin_json(const struct asking *a)
     size_t known = twin_measurements(a->twin);
     json_set_integer(json, "known", (int64_t)known);
     json_set_integer(json, "unknown", (int64_t)(a->known - known)); /* to the model */
+    json_set_boolean(json, "converged", a->posterior->fit->converged);
+    json_set_text(json, "reason", a->posterior->fit->reason);
+    json_set(json, "posterior", whatif_posterior(a->posterior));
     return json;
 }
 
@@ -250,9 +252,15 @@ enum err outlook_json(const struct outlook_question *question, struct json **jso
     record_destroy(&known);
     if (err != ERR_OK)
         return err;
+    struct fit *fit;
     a.engine = engine_new(question->model, question->layout, NULL);
-    *json = begin_json(&a);
-    err = add_measured(&a, *json);
+    err = fit_new(a.engine, a.twin, question->prior, &fit);
+    if (err == ERR_OK) {
+        a.posterior =
+            posterior_new(a.engine, a.twin, question->prior, fit, OUTCOME_DRAWS);
+        *json = begin_json(&a);
+        err = add_measured(&a, *json);
+    }
     if (err == ERR_OK)
         err = add_forecasts(&a, *json);
     if (err == ERR_OK)
@@ -261,6 +269,7 @@ enum err outlook_json(const struct outlook_question *question, struct json **jso
         err = add_outcomes(&a, *json);
     if (err != ERR_OK)
         json_destroy(json);
+    posterior_destroy(&a.posterior);
     engine_destroy(&a.engine);
     twin_destroy(&a.twin);
     return err;
@@ -431,6 +440,7 @@ void outlook_print(const struct cli *cli, const struct json *json)
                json_get_real(json, "unknown"), json_get_text(json, "model"));
     if (reason && *reason)
         printf("the twin stays on the prior: %s\n", reason);
+    whatif_print_posterior(json_get(json, "posterior"));
     print_table(cli, json);
     print_outcomes(cli, json);
     for (size_t i = 0; i < json_count(curves); i++) {

@@ -27,7 +27,8 @@ struct asking {
     struct model *wanted;     /* the model with what is wanted first under [plausible] */
     const struct model *seen; /* that, or the model */
     struct engine *engine;    /* of `seen` */
-    struct fit *fit;
+    const struct posterior *posterior;
+    struct posterior *own; /* or NULL: it was known */
     struct draws *draws;
     struct alternative *alternatives;
     size_t count, done;
@@ -109,16 +110,24 @@ static enum err find_now(struct asking *a)
 
 static enum err learn(struct asking *a)
 {
+    const struct whatif_question *q = a->q;
     struct twin *twin = NULL;
-    struct engine *engine = engine_new(a->q->model, a->q->layout, NULL);
-    enum err err = twin_new(a->q->model, a->q->layout, a->known, &twin);
-    if (err == ERR_OK)
-        err = fit_new(engine, twin, a->q->prior, &a->fit);
-    if (err == ERR_OK)
-        err = draws_new(a->q->model, a->q->layout, a->q->prior, a->fit, &a->draws);
-    twin_destroy(&twin);
-    engine_destroy(&engine);
-    return err;
+    struct fit *fit;
+    enum err err = ERR_OK;
+    a->posterior = q->posterior;
+    if (!a->posterior) {
+        struct engine *engine = engine_new(q->model, q->layout, NULL);
+        err = twin_new(q->model, q->layout, a->known, &twin);
+        if (err == ERR_OK)
+            err = fit_new(engine, twin, q->prior, &fit);
+        if (err == ERR_OK)
+            a->posterior = a->own = posterior_new(engine, twin, q->prior, fit, q->draws);
+        twin_destroy(&twin);
+        engine_destroy(&engine);
+    }
+    return err == ERR_OK
+               ? draws_new(q->model, q->layout, q->prior, a->posterior, &a->draws)
+               : err;
 }
 
 /* --- one alternative ---------------------------------------------------------------- */
@@ -382,6 +391,17 @@ static enum err try_one(struct asking *a, const struct alternative *one,
 
 /* --- the answer --------------------------------------------------------------------- */
 
+struct json *whatif_posterior(const struct posterior *posterior)
+{
+    struct json *json = json_new_object();
+    json_set_boolean(json, "normal", posterior->normal);
+    json_set_real(json, "shared", posterior->shared);
+    json_set_integer(json, "modes", (int64_t)posterior->modes);
+    json_set_integer(json, "draws", (int64_t)posterior->count);
+    json_set_real(json, "effective", posterior->normal ? NAN : posterior->effective);
+    return json;
+}
+
 static struct json *begin_json(const struct asking *a)
 {
     struct json *json = json_new_object(), *wants = json_new_array();
@@ -390,9 +410,10 @@ static struct json *begin_json(const struct asking *a)
     json_set_text(json, "time_unit", model_time_unit(a->q->model));
     json_set_real(json, "now", a->now);
     json_set_real(json, "until", a->until);
-    json_set_integer(json, "known", (int64_t)a->fit->n);
-    json_set_boolean(json, "converged", a->fit->converged);
-    json_set_text(json, "reason", a->fit->reason);
+    json_set_integer(json, "known", (int64_t)a->posterior->fit->n);
+    json_set_boolean(json, "converged", a->posterior->fit->converged);
+    json_set_text(json, "reason", a->posterior->fit->reason);
+    json_set(json, "posterior", whatif_posterior(a->posterior));
     json_set_integer(json, "draws", (int64_t)a->q->draws);
     for (size_t i = 0; i < a->q->want_count; i++)
         json_add(wants, json_new_text(a->q->wants[i]));
@@ -478,7 +499,7 @@ static void clear(struct asking *a)
 {
     engine_destroy(&a->engine);
     draws_destroy(&a->draws);
-    fit_destroy(&a->fit);
+    posterior_destroy(&a->own);
     alternatives_free(a->alternatives, a->count);
     model_destroy(&a->wanted);
     record_destroy(&a->known);

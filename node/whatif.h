@@ -3,7 +3,7 @@
 
 #include "front/cli.h"
 #include "front/plot.h"
-#include "model/fit.h"
+#include "model/posterior.h"
 
 /* whatif - what the plan on record, and others, would lead to for one patient, as
  * `gemel-node whatif --json` prints it (docs/formats.md, "What if"), and that object
@@ -35,6 +35,7 @@ struct whatif_question {
     const char *const *wants; /* [want_count] conditions, as under [plausible] */
     size_t want_count;
     size_t draws;
+    const struct posterior *posterior; /* of what is known; NULL: find out */
     bool (*progress)(void *context, size_t done, size_t total); /* false: stop */
     void *context;
 };
@@ -45,6 +46,11 @@ enum err whatif_json(const struct whatif_question *question, struct json **json)
 
 /* Of the plan on record alone, a list as the `outcomes` of an alternative. */
 enum err whatif_planned(const struct whatif_question *question, struct json **outcomes);
+
+/* What a posterior is like, as `posterior` of a forecast and of alternatives, and that in
+ * a line on stdout where it is not normal. */
+struct json *whatif_posterior(const struct posterior *posterior);
+void whatif_print_posterior(const struct json *json);
 
 /* Tables on stdout. */
 void whatif_print(const struct cli *cli, const struct json *json);

@@ -110,6 +110,19 @@ static void print_outcome(const struct cli *cli, const struct json *alternatives
     }
 }
 
+void whatif_print_posterior(const struct json *json)
+{
+    double modes = json_get_real(json, "modes");
+    if (json_get_real(json, "draws") == 0)
+        return;
+    printf("the posterior is not normal (a normal one has %.0f %% of it in common",
+           100 * json_get_real(json, "shared"));
+    if (modes > 1)
+        printf("; %.0f modes", modes);
+    printf("): intervals are of %.0f draws, worth %.0f independent ones\n",
+           json_get_real(json, "draws"), json_get_real(json, "effective"));
+}
+
 void whatif_print(const struct cli *cli, const struct json *json)
 {
     const struct json *alternatives = json_get(json, "alternatives");
@@ -122,6 +135,7 @@ void whatif_print(const struct cli *cli, const struct json *json)
         json_get_text(json, "time_unit"), json_get_real(json, "draws"));
     if (reason && *reason)
         printf("the twin stays on the prior: %s\n", reason);
+    whatif_print_posterior(json_get(json, "posterior"));
     print_wants(cli, json);
     const struct json *outcomes = json_get(json_at(alternatives, 0), "outcomes");
     for (size_t i = 0; i < json_count(outcomes); i++)

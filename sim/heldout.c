@@ -5,6 +5,9 @@
 #include "base/memory.h"
 #include "sim/hospitals.h"
 
+/* Of a person whose posterior is not normal. */
+#define DRAWS 100
+
 /* --- who --------------------------------------------------------------------------- */
 
 enum err heldout_choose(size_t *hospital, size_t patients, size_t hospitals,
@@ -50,10 +53,15 @@ static enum err judge_from(struct judging *j, const struct record *record,
     struct forecast_score *scores = j->out->scores + known * j->out->observations;
     struct twin *twin = NULL;
     struct forecast *forecast = NULL;
+    struct posterior *posterior = NULL;
+    struct fit *fit;
     size_t all = twin_measurements(whole);
     enum err err = twin_new(model, engine_layout(j->engine), first, &twin);
+    if (err == ERR_OK)
+        err = fit_new(j->engine, twin, j->prior, &fit);
     if (err == ERR_OK) {
-        err = forecast_new(j->engine, twin, whole, j->prior, &forecast);
+        posterior = posterior_new(j->engine, twin, j->prior, fit, DRAWS);
+        err = forecast_new(j->engine, twin, posterior, whole, j->prior, &forecast);
         if (err == ERR_NUMERIC) {
             if (j->out->failed++ == 0)
                 snprintf(j->out->reason, sizeof j->out->reason, "%s", err_text());
@@ -70,6 +78,7 @@ static enum err judge_from(struct judging *j, const struct record *record,
                            twin_measurement(whole, last - 1), &scores[o]);
     }
     forecast_destroy(&forecast);
+    posterior_destroy(&posterior);
     twin_destroy(&twin);
     record_destroy(&first);
     return err;

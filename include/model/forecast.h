@@ -1,17 +1,19 @@
 #ifndef MODEL_FORECAST_H
 #define MODEL_FORECAST_H
 
-#include "model/fit.h"
+#include "model/posterior.h"
 
 /* forecast - what a patient's next measurements will be, from those so far and a prior,
  * and how far such forecasts turn out to be off.
  *
- * The twin is fitted to what is known (model/fit: the mode phi_hat and its covariance V).
- * A new measurement then has the centre f(phi_hat) and the variance f' V f'^T + g^2: what
- * is not known of the patient, carried through the model's derivatives, and the residual
- * error; where errors are correlated in time (model/observe), the last one of the same
- * quantity goes on into it. In a linear model with a constant residual error this is
- * exact, the best linear unbiased prediction; otherwise it is linearised at the mode. The
+ * Where the posterior is normal (the mode phi_hat and its covariance V) a new measurement
+ * has the centre f(phi_hat) and the variance f' V f'^T + g^2: what is not known of the
+ * patient, carried through the model's derivatives, and the residual error; where errors
+ * are correlated in time (model/observe), the last one of the same quantity goes on into
+ * it. In a linear model with a constant residual error this is exact, the best linear
+ * unbiased prediction; otherwise it is linearised at the mode. Where the posterior is not
+ * normal it is one of its draws and the residual error: the mixture of as many normal
+ * distributions as there are draws, of which centre and interval are quantiles. The
  * prior's own standard errors are not in it: an interval from a prior that few patients
  * taught is too narrow, and its coverage shows it. It decides nothing and treats nobody.
  * Called by node/ and sim/. */
@@ -22,7 +24,7 @@ extern const double forecast_level[FORECAST_LEVELS]; /* 0.80 and 0.95 */
 struct forecast_point {
     double time;        /* model units */
     size_t observation; /* of the model */
-    double centre;      /* the median, in the observation's unit */
+    double centre;      /* the median, in the observation's unit; of a binary one the mean */
     double sd;          /* of a new measurement; of its logarithm for lognormal ones */
     /* A measurement falls in [low, high] with probability forecast_level; NaN for binary
      * ones, whose centre is a probability. */
@@ -30,19 +32,18 @@ struct forecast_point {
 };
 
 struct forecast {
-    struct fit *fit;
     size_t count;
     struct forecast_point *points; /* [count] */
 };
 
-/* `known` holds what the patient's twin is fitted to, `whole` the same record with
- * further measurements after them (record_known makes `known` of it). One point for each
- * of those further ones; their values are not read. ERR_RANGE for one earlier than what
- * is known, ERR_NUMERIC when the model has no prediction at one of them; a fit that fails
- * forecasts from the prior (`fit`). Caller destroys. */
+/* `posterior` is that of `known`, and `whole` the same record with further measurements
+ * after them (record_known makes `known` of it). One point for each of those further
+ * ones; their values are not read. ERR_RANGE for one earlier than what is known,
+ * ERR_NUMERIC when the model has no prediction at one of them; a fit that failed
+ * forecasts from the prior. Caller destroys. */
 enum err forecast_new(struct engine *engine, const struct twin *known,
-                      const struct twin *whole, const struct prior *prior,
-                      struct forecast **forecast);
+                      const struct posterior *posterior, const struct twin *whole,
+                      const struct prior *prior, struct forecast **forecast);
 void forecast_destroy(struct forecast **forecast);
 
 /* How forecasts of one observation turned out. Errors are on the scale of the residual

@@ -11,13 +11,15 @@ struct draws {
     const struct model *model;
     const struct prior_layout *layout;
     const struct prior *prior;
-    const struct fit *fit;
+    const struct posterior *posterior;
     double *root; /* [p][p] of V: eigenvectors times the roots of eigenvalues */
 };
 
 enum err draws_new(const struct model *model, const struct prior_layout *layout,
-                   const struct prior *prior, const struct fit *fit, struct draws **draws)
+                   const struct prior *prior, const struct posterior *posterior,
+                   struct draws **draws)
 {
+    const struct fit *fit = posterior->fit;
     size_t p = fit->p;
     double *value = mem_new(p, sizeof *value), *vector = mem_new(p * p, sizeof *vector);
     enum err err = p ? linalg_eigen(p, fit->covariance, value, vector) : ERR_OK;
@@ -30,7 +32,7 @@ enum err draws_new(const struct model *model, const struct prior_layout *layout,
         return err;
     }
     struct draws *out = mem_new(1, sizeof *out);
-    *out = (struct draws){model, layout, prior, fit, vector};
+    *out = (struct draws){model, layout, prior, posterior, vector};
     *draws = out;
     return ERR_OK;
 }
@@ -59,11 +61,14 @@ static double number(size_t index, size_t direction)
 
 void draws_at(const struct draws *draws, size_t index, double *parameters)
 {
-    size_t p = draws->fit->p;
+    const struct posterior *posterior = draws->posterior;
+    size_t p = posterior->fit->p;
     double phi[MODEL_PARAMETERS_MAX], side = index % 2 ? -1 : 1;
-    for (size_t a = 0; a < p; a++)
-        phi[a] = draws->fit->phi[a];
-    for (size_t i = 0; i < p; i++) {
+    const double *from = posterior->normal
+                             ? posterior->fit->phi
+                             : posterior->phi + index % posterior->count * p;
+    memcpy(phi, from, p * sizeof *phi);
+    for (size_t i = 0; posterior->normal && i < p; i++) {
         double z = side * number(index / 2, i);
         for (size_t a = 0; a < p; a++)
             phi[a] += draws->root[a * p + i] * z;
@@ -74,6 +79,6 @@ void draws_at(const struct draws *draws, size_t index, double *parameters)
 
 void draws_mode(const struct draws *draws, double *parameters)
 {
-    twin_parameters(draws->model, draws->layout, draws->fit->phi,
+    twin_parameters(draws->model, draws->layout, draws->posterior->fit->phi,
                     draws->prior->population, parameters);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "check.h"
 #include "course.h"
+#include "shapes.h"
 
 #define DRAWS 20000
 
@@ -23,6 +24,7 @@ static void draw__has_the_moments_of_the_fit(void **state)
     (void)state;
     struct course course;
     struct fit *fit;
+    struct posterior *posterior;
     struct draws *draws;
     struct prior *prior;
     course_open_text(&course, text, "", "oral 100 mg @ 0 h");
@@ -31,7 +33,8 @@ static void draw__has_the_moments_of_the_fit(void **state)
     /* As if something had been measured: correlated, of unlike sizes. */
     double v[9] = {0.04, 0.03, -0.1, 0.03, 0.09, 0.01, -0.1, 0.01, 1};
     memcpy(fit->covariance, v, sizeof v);
-    assert_ok(draws_new(course.model, &course.layout, prior, fit, &draws));
+    posterior = posterior_new(course.engine, course.twin, prior, fit, 0);
+    assert_ok(draws_new(course.model, &course.layout, prior, posterior, &draws));
     double mean[3] = {0}, square[9] = {0}, at[MODEL_PARAMETERS_MAX], phi[2][3];
     for (size_t i = 0; i < DRAWS; i++) {
         double *one = phi[i % 2];
@@ -59,7 +62,7 @@ static void draw__has_the_moments_of_the_fit(void **state)
     assert_near(at[0], 3, 1e-12);
     assert_near(at[1], 0.6, 1e-12);
     draws_destroy(&draws);
-    fit_destroy(&fit);
+    posterior_destroy(&posterior);
     prior_destroy(&prior);
     course_close(&course);
 }
@@ -73,12 +76,14 @@ static void draw__is_normal(void **state)
     static const double shares[] = {0.05, 0.25, 0.5, 0.75, 0.95};
     struct course course;
     struct fit *fit;
+    struct posterior *posterior;
     struct draws *draws;
     struct prior *prior;
     course_open_text(&course, text, "", "");
     assert_ok(prior_from_model(course.model, &prior));
     assert_ok(fit_new(course.engine, course.twin, prior, &fit));
-    assert_ok(draws_new(course.model, &course.layout, prior, fit, &draws));
+    posterior = posterior_new(course.engine, course.twin, prior, fit, 0);
+    assert_ok(draws_new(course.model, &course.layout, prior, posterior, &draws));
     for (size_t q = 0; q < 5; q++) {
         double below[2] = {0}, at[MODEL_PARAMETERS_MAX];
         for (size_t i = 0; i < DRAWS; i++) {
@@ -90,9 +95,34 @@ static void draw__is_normal(void **state)
             assert_near(below[k] / DRAWS, shares[q], 4 * 0.5 / sqrt(DRAWS));
     }
     draws_destroy(&draws);
-    fit_destroy(&fit);
+    posterior_destroy(&posterior);
     prior_destroy(&prior);
     course_close(&course);
+}
+
+/* Where it is not normal: the posterior's own, from the first again after the last. */
+static void draw__is_of_a_posterior_that_is_not_normal(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    struct draws *draws;
+    double at[MODEL_PARAMETERS_MAX];
+    shape_open(&trial, &shapes[0]);
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct posterior *posterior = shape_posterior(&trial, 50);
+    assert_ok(draws_new(trial.model, &trial.layout, prior, posterior, &draws));
+    for (size_t i = 0; i < 120; i++) {
+        draws_at(draws, i, at);
+        assert_near(at[0], posterior->phi[2 * (i % 50)], 1e-12);
+        assert_near(at[1], posterior->phi[2 * (i % 50) + 1], 1e-12);
+    }
+    draws_mode(draws, at);
+    assert_near(at[0], posterior->fit->phi[0], 1e-12);
+    draws_destroy(&draws);
+    posterior_destroy(&posterior);
+    prior_destroy(&prior);
+    trial_clear(&trial);
 }
 
 int main(void)
@@ -100,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draw__has_the_moments_of_the_fit),
         cmocka_unit_test(draw__is_normal),
+        cmocka_unit_test(draw__is_of_a_posterior_that_is_not_normal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include "shapes.h"
 #include "trial.h"
 
 #include "base/file.h"
@@ -33,7 +34,9 @@ static struct forecast *forecast_of(struct trial *trial, const struct record *re
     struct forecast *forecast;
     assert_ok(twin_new(trial->model, &trial->layout, first, &before));
     assert_ok(twin_new(trial->model, &trial->layout, record, whole));
-    assert_ok(forecast_new(trial->engine, before, *whole, prior, &forecast));
+    struct posterior *posterior = trial_normal(trial, before, prior);
+    assert_ok(forecast_new(trial->engine, before, posterior, *whole, prior, &forecast));
+    posterior_destroy(&posterior);
     twin_destroy(&before);
     record_destroy(&first);
     return forecast;
@@ -226,8 +229,15 @@ static void forecast__carries_what_is_remembered(void **state)
         assert_ok(prior_factor(prior, NULL));
         struct twin *whole;
         struct forecast *forecast = forecast_of(&trial, record, 1, prior, &whole);
-        double v = forecast->fit->covariance[0];
-        f = exp(forecast->fit->phi[0] - 0.6);
+        struct record *first = record_known(record, 1);
+        struct twin *known;
+        assert_ok(twin_new(trial.model, &trial.layout, first, &known));
+        struct posterior *posterior = trial_normal(&trial, known, prior);
+        double v = posterior->fit->covariance[0];
+        f = exp(posterior->fit->phi[0] - 0.6);
+        posterior_destroy(&posterior);
+        twin_destroy(&known);
+        record_destroy(&first);
         g = i ? 0.3 : sqrt(0.25 + 0.04 * f * f);
         double carried = i ? slope * slope / (centre * centre) : slope * slope;
         assert_relative(pow(forecast->points[0].sd, 2) - g * g * s2, carried * v, 2e-2);
@@ -370,11 +380,58 @@ static void forecast__looks_ahead_only(void **state)
     assert_ok(record_measurement(first, -2, "SBP", NULL, 120, CENSORED_NOT, 9));
     record_sort(first);
     assert_ok(twin_new(trial.model, &trial.layout, first, &whole));
+    struct posterior *posterior = trial_normal(&trial, known, prior);
     assert_refused(ERR_RANGE, "before what is known",
-                   forecast_new(trial.engine, known, whole, prior, &forecast));
+                   forecast_new(trial.engine, known, posterior, whole, prior, &forecast));
+    posterior_destroy(&posterior);
     twin_destroy(&whole);
     twin_destroy(&known);
     record_destroy(&first);
+    record_destroy(&record);
+    prior_destroy(&prior);
+    trial_clear(&trial);
+}
+
+/* --- where the posterior is not normal ---------------------------------------------- */
+
+/* Of a reading a + 10 with the error of the first one, 0.3. */
+static double reading_below(double a, double b, double x)
+{
+    (void)b;
+    return 0.5 * erfc((a + 10 - x) / (0.3 * sqrt(2.0)));
+}
+
+/* What is below the quantiles of a forecast, by the integral. */
+static void forecast__of_two_modes_is_a_mixture(void **state)
+{
+    (void)state;
+    struct trial trial;
+    struct prior *prior;
+    struct twin *whole;
+    struct forecast *forecast;
+    shape_open(&trial, &shapes[0]);
+    assert_ok(prior_from_model(trial.model, &prior));
+    struct record *record = record_new("1", "h");
+    assert_ok(record_measurement(record, 0, "level", NULL, shapes[0].value, CENSORED_NOT,
+                                 0));
+    assert_ok(record_measurement(record, 2, "level", NULL, 1, CENSORED_NOT, 1));
+    assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
+    struct posterior *posterior = shape_posterior(&trial, 1000);
+    assert_ok(forecast_new(trial.engine, trial.twins[0], posterior, whole, prior,
+                           &forecast));
+    assert_int_equal(forecast->count, 1);
+    const struct forecast_point *point = &forecast->points[0];
+    const double at[] = {point->low[1], point->low[0], point->centre, point->high[0],
+                         point->high[1]};
+    static const double below[] = {0.025, 0.1, 0.5, 0.9, 0.975};
+    for (size_t q = 0; q < 5; q++)
+        assert_near(shape_probability(&shapes[0], reading_below, at[q]), below[q],
+                    1.5 * shape_error(below[q], posterior->effective));
+    assert_true(point->low[0] < 9 && point->high[0] > 11); /* one on either side */
+    assert_true(point->sd > 1 && point->sd < 2);
+    forecast_destroy(&forecast);
+    posterior_destroy(&posterior);
+    twin_destroy(&whole);
     record_destroy(&record);
     prior_destroy(&prior);
     trial_clear(&trial);
@@ -390,6 +447,7 @@ int main(void)
         cmocka_unit_test(forecast__judges_on_the_scale_of_the_error),
         cmocka_unit_test(forecast__of_yes_or_no_is_a_probability),
         cmocka_unit_test(forecast__looks_ahead_only),
+        cmocka_unit_test(forecast__of_two_modes_is_a_mixture),
     };
     return cmocka_run_group_tests_name("forecast", tests, NULL, NULL);
 }

@@ -343,11 +343,14 @@ static void track__is_recursive_least_squares_without_drift(void **state)
                 struct forecast *forecast;
                 assert_ok(twin_new(trial.model, &trial.layout, first, &before));
                 assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
-                assert_ok(forecast_new(trial.engine, before, whole, prior, &forecast));
+                struct posterior *posterior = trial_normal(&trial, before, prior);
+    assert_ok(
+        forecast_new(trial.engine, before, posterior, whole, prior, &forecast));
                 const struct track_point *point = &track->points[i - known];
                 assert_near(point->predicted, forecast->points[0].centre, 1e-7);
                 assert_near(point->sd, forecast->points[0].sd, 1e-7);
                 forecast_destroy(&forecast);
+posterior_destroy(&posterior);
                 twin_destroy(&before);
                 twin_destroy(&whole);
                 record_destroy(&first);
@@ -395,12 +398,15 @@ static void track__begins_as_a_forecast(void **state)
         assert_ok(prior_from_model(trial.model, &prior));
         assert_ok(twin_new(trial.model, &trial.layout, first, &before));
         assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
-        assert_ok(forecast_new(trial.engine, before, whole, prior, &forecast));
+        struct posterior *posterior = trial_normal(&trial, before, prior);
+    assert_ok(
+        forecast_new(trial.engine, before, posterior, whole, prior, &forecast));
         struct track *track = follow(&trial, record, e % 6, &exactly);
         assert_relative(track->points[0].predicted, forecast->points[0].centre, 1e-7);
         assert_relative(track->points[0].sd, forecast->points[0].sd, 1e-7);
         track_destroy(&track);
         forecast_destroy(&forecast);
+posterior_destroy(&posterior);
         twin_destroy(&before);
         twin_destroy(&whole);
         prior_destroy(&prior);

@@ -69,6 +69,36 @@ static void outlook__forecasts_what_was_measured_later(void **state)
     assert_near(json_get_real(last, "forecast"), 100 + 10 * 64.0 / 73 + 6, 1e-6);
     assert_near(json_get_real(last, "sd"), sqrt(64 * 9 / 73.0 + 9 + 9), 1e-6);
     assert_int_equal(json_count(json_get(json, "measured")), 4);
+    const struct json *posterior = json_get(json, "posterior");
+    assert_near(json_get_real(posterior, "shared"), 1, 1e-6);
+    assert_near(json_get_real(posterior, "modes"), 1, 0);
+    assert_near(json_get_real(posterior, "draws"), 0, 0);
+    json_destroy(&json);
+    place_close(&place);
+}
+
+/* A level squared has two roots: a forecast of the level itself lies at neither side
+ * alone, and says so. */
+static void outlook__says_where_a_posterior_is_not_normal(void **state)
+{
+    (void)state;
+    static const char square[] = "model square version 1 \"t\"\ntime d\n"
+                                 "[parameters]\nlevel = 0.5 1 normal sd 8\n"
+                                 "[equations]\nf = if(time < 0.5 d, level*level, level)\n"
+                                 "[observations]\nseen : f ~ add(3)\n";
+    struct place place;
+    struct json *json;
+    place_open_text(&place, square);
+    struct outlook_question question = question_of(&place, 0.5);
+    assert_ok(outlook_json(&question, &json));
+    const struct json *posterior = json_get(json, "posterior"),
+                      *last = json_at(json_get(json, "forecast"), 2);
+    assert_near(json_get_real(posterior, "modes"), 2, 0);
+    assert_true(json_get_real(posterior, "shared") < 0.8);
+    assert_true(json_get_real(posterior, "draws") == 200);
+    assert_true(json_get_real(posterior, "effective") > 150);
+    assert_true(json_get_real(last, "low_95") < -10 &&
+                json_get_real(last, "high_95") > 10);
     json_destroy(&json);
     place_close(&place);
 }
@@ -147,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outlook__forecasts_what_was_measured_later),
+        cmocka_unit_test(outlook__says_where_a_posterior_is_not_normal),
         cmocka_unit_test(outlook__forecasts_when_it_is_told),
         cmocka_unit_test(outlook__says_what_the_course_ahead_comes_to),
     };
