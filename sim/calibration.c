@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "base/normal.h"
-#include "model/fit.h"
+#include "model/posterior.h"
 #include "model/statistic.h"
 
 /* Of the fits: whoever learned nothing is right as often as the prior. */
@@ -23,7 +23,7 @@ const double calibration_level[CALIBRATION_LEVELS] = {0.80, 0.90, 0.95};
 struct subject {
     struct twin *twin;
     double truth[MODEL_PARAMETERS_MAX]; /* phi */
-    struct fit *fit;
+    struct posterior *posterior;
 };
 
 struct trial {
@@ -32,7 +32,7 @@ struct trial {
     struct prior_layout layout;
     struct prior *prior;
     struct subject *subjects; /* [count] */
-    size_t count, drawn;
+    size_t count, drawn, draws;
 
     pthread_mutex_t lock; /* of what follows */
     size_t next, done;
@@ -65,9 +65,14 @@ static enum err keep_patient(void *context, const struct cohort_patient *patient
 
 /* --- fitting ------------------------------------------------------------------------ */
 
+struct worker {
+    struct trial *trial;
+    struct engine *engine;
+};
+
 static bool next_subject(void *context, struct fit_patient *patient)
 {
-    struct trial *trial = context;
+    struct trial *trial = ((const struct worker *)context)->trial;
     pthread_mutex_lock(&trial->lock);
     bool is = !trial->stopped && trial->next < trial->count;
     if (is) {
@@ -80,9 +85,11 @@ static bool next_subject(void *context, struct fit_patient *patient)
 
 static bool take_fit(void *context, struct fit_patient *patient)
 {
-    struct trial *trial = context;
+    const struct worker *worker = context;
+    struct trial *trial = worker->trial;
     struct subject *subject = patient->owner;
-    subject->fit = patient->fit;
+    subject->posterior = posterior_new(worker->engine, subject->twin, trial->prior,
+                                       patient->fit, trial->draws);
     pthread_mutex_lock(&trial->lock);
     tell(trial, "fitting patients", ++trial->done);
     trial->stopped = trial->stopped || interrupted(trial);
@@ -95,10 +102,10 @@ static void fit_subjects(void *context, size_t index)
 {
     (void)index; /* whoever is next is anybody's */
     struct trial *trial = context;
-    struct engine *engine = engine_new(trial->model, &trial->layout, NULL);
-    const struct fit_crowd crowd = {trial->prior, false, next_subject, take_fit, trial};
-    fit_crowd(engine, &crowd);
-    engine_destroy(&engine);
+    struct worker worker = {trial, engine_new(trial->model, &trial->layout, NULL)};
+    const struct fit_crowd crowd = {trial->prior, false, next_subject, take_fit, &worker};
+    fit_crowd(worker.engine, &crowd);
+    engine_destroy(&worker.engine);
 }
 
 static enum err fit_everybody(struct trial *trial, size_t threads)
@@ -115,21 +122,22 @@ static enum err fit_everybody(struct trial *trial, size_t threads)
 static void count_subject(const struct trial *trial, const struct subject *subject,
                           struct calibration *out)
 {
-    const struct fit *fit = subject->fit;
+    const struct fit *fit = subject->posterior->fit;
     size_t p = fit->p; /* effects of occasions stand behind */
+    out->not_normal += !subject->posterior->normal;
     if (!fit->converged && out->failed++ == 0)
         memcpy(out->reason, fit->reason, sizeof out->reason);
     for (size_t a = 0; a < out->p; a++) {
         struct calibration_parameter *one = &out->parameters[a];
         double variance = fit->covariance[a * p + a];
-        double off = (subject->truth[a] - fit->phi[a]) / sqrt(variance);
-        size_t bin = (size_t)(normal_cdf(off) * (double)out->bins);
+        double rank = posterior_below(subject->posterior, a, subject->truth[a]);
+        size_t bin = (size_t)(rank * (double)out->bins);
         one->ranks[bin < out->bins ? bin : out->bins - 1]++;
         one->known +=
             (1 - variance / trial->prior->omega[a * out->p + a]) / (double)trial->count;
         for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
             one->within[l] +=
-                fabs(off) <= normal_quantile(0.5 + calibration_level[l] / 2);
+                fabs(2 * rank - 1) <= calibration_level[l];
     }
 }
 
@@ -164,10 +172,12 @@ static void count_up(const struct trial *trial, struct calibration *out)
 /* --- from outside ------------------------------------------------------------------- */
 
 enum err calibration_run(const struct model *model, const struct cohort_design *design,
-                         size_t threads, const struct calibration_watch *watch,
+                         size_t draws, size_t threads,
+                         const struct calibration_watch *watch,
                          struct calibration *calibration)
 {
-    struct trial trial = {.model = model, .watch = watch, .count = design->patients};
+    struct trial trial = {
+        .model = model, .watch = watch, .count = design->patients, .draws = draws};
     if (design->patients < CALIBRATION_PATIENTS_MIN ||
         design->patients > CALIBRATION_PATIENTS_MAX)
         return err_set(ERR_RANGE, "%zu patients: it takes %d to %d", design->patients,
@@ -186,7 +196,7 @@ enum err calibration_run(const struct model *model, const struct cohort_design *
     if (err == ERR_OK)
         count_up(&trial, calibration);
     for (size_t i = 0; i < trial.count; i++) {
-        fit_destroy(&trial.subjects[i].fit);
+        posterior_destroy(&trial.subjects[i].posterior);
         twin_destroy(&trial.subjects[i].twin);
     }
     mem_free(trial.subjects);

@@ -4,12 +4,12 @@
 #include "sim/cohort.h"
 
 /* calibration - does a twin know how much it knows? Simulation-based calibration (Talts,
- * Betancourt, Simpson, Vehtari, Gelman 2018) of the Laplace posterior that a fit gives.
+ * Betancourt, Simpson, Vehtari, Gelman 2018) of a twin's posterior (model/posterior), or
+ * of Laplace's alone.
  *
- * Patients are drawn from the model's own prior and fitted under it. Where true parameter
- * lies in its posterior N(phi_hat, V), as a rank between 0 and 1, is then uniform over
- * patients, if the likelihood is right and Laplace's approximation good for this model
- * and design; and an interval of 90 % holds the truth for 90 % of them. A fit that failed
+ * Patients are drawn from the model's own prior and fitted under it. Where the true
+ * parameter lies in its posterior, as a rank between 0 and 1, is then uniform over
+ * patients, if the likelihood is right and the posterior is what it says; and an interval of 90 % holds the truth for 90 % of them. A fit that failed
  * counts with what the twin then claims, its prior. Parameters of which a design says
  * nothing are calibrated, too: `known` tells. It is no judgement of whether a model is
  * right for real people. Called by sim/command_calibration. */
@@ -31,6 +31,7 @@ struct calibration_parameter {
 
 struct calibration {
     size_t patients, bins, p;
+    size_t not_normal; /* posteriors, of which there are draws */
     size_t failed; /* fits that stayed on the prior, and why the first did */
     char reason[200];
     struct calibration_parameter parameters[MODEL_PARAMETERS_MAX]; /* [p] */
@@ -43,11 +44,13 @@ struct calibration_watch {
     void *context;
 };
 
-/* `threads` 0: one a processor; the result does not depend on how many. ERR_RANGE for too
+/* `draws` of a posterior that is not normal; 0: whatever it is, Laplace's counts.
+ * `threads` 0: one a processor; the result does not depend on how many. ERR_RANGE for too
  * few or too many patients or a model in which nothing differs between them, ERR_NUMERIC
  * when a drawn patient cannot be simulated, ERR_INTERRUPTED. */
 enum err calibration_run(const struct model *model, const struct cohort_design *design,
-                         size_t threads, const struct calibration_watch *watch,
+                         size_t draws, size_t threads,
+                         const struct calibration_watch *watch,
                          struct calibration *calibration);
 
 /* Is it calibrated: ranks uniform at p > 0.001, 85 to 95 % in the 90 % intervals, and one

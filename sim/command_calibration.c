@@ -5,6 +5,10 @@
 #include "sim/calibration.h"
 #include "sim/design.h"
 
+/* So that ranks fall equally often into each of 20 bins. */
+#define DRAWS 99
+#define DRAWS_MOST 4000
+
 static void show_progress(void *context, const char *what, size_t done, size_t total)
 {
     cli_progress(context, what, done, total);
@@ -50,6 +54,7 @@ static struct json *calibration_json(const struct model *model,
     json_set_integer(json, "patients", (int64_t)c->patients);
     json_set_integer(json, "seed", (int64_t)design->seed);
     json_set_integer(json, "failed", (int64_t)c->failed);
+    json_set_integer(json, "not_normal", (int64_t)c->not_normal);
     for (size_t a = 0; a < c->p; a++)
         json_set(parameters, model_parameter(model, c->parameters[a].parameter)->name,
                  parameter_json(c, &c->parameters[a]));
@@ -59,7 +64,10 @@ static struct json *calibration_json(const struct model *model,
 
 static void print(const struct model *model, const struct calibration *c)
 {
-    printf("%zu virtual patients of %s\n\n", c->patients, model_name(model));
+    printf("%zu virtual patients of %s", c->patients, model_name(model));
+    if (c->not_normal)
+        printf("; the posterior of %zu is not normal", c->not_normal);
+    printf("\n\n");
     printf("%-16s  %7s  %7s  %8s  %8s  %8s\n", "parameter", "known", "p", "80 % in",
            "90 % in", "95 % in");
     for (size_t a = 0; a < c->p; a++) {
@@ -77,9 +85,11 @@ static enum err calibrate(struct cli *cli, const struct model *model,
 {
     const struct calibration_watch watch = {show_progress, interrupted, cli};
     struct calibration calibration;
-    int64_t threads;
+    int64_t threads, draws;
     if (cli_integer(cli, "threads", 0, 0, 256, &threads) != ERR_OK ||
-        calibration_run(model, design, (size_t)threads, &watch, &calibration) != ERR_OK)
+        cli_integer(cli, "draws", DRAWS, 0, DRAWS_MOST, &draws) != ERR_OK ||
+        calibration_run(model, design, (size_t)draws, (size_t)threads, &watch,
+                        &calibration) != ERR_OK)
         return err_code();
     if (calibration.failed)
         cli_say(cli, "warning: %zu of %zu fits stayed on the prior: %s",

@@ -113,6 +113,9 @@ static const struct cli_option calibration_options[] = {
     {"model", 0, "MODEL", "the twin's model, with the prior to draw from", true, false},
     {"patients", 0, "N", "so many; 200 unless given", false, false},
     DESIGN_OPTIONS,
+    {"draws", 0, "N",
+     "of a posterior that is not normal; 99 unless given; 0: Laplace's counts", false,
+     false},
     {"threads", 0, "N", "0, the default: one a processor", false, false},
 };
 

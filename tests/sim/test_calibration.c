@@ -32,7 +32,7 @@ static const char same_text[] = "model same version 1 \"t\"\n"
                                 "[observations]\n"
                                 "level : f ~ add(1 mg/L)\n";
 
-static enum err calibrate(const char *text, size_t patients, size_t threads,
+static enum err calibrate(const char *text, size_t patients, size_t draws, size_t threads,
                           const struct calibration_watch *watch,
                           struct calibration *calibration)
 {
@@ -47,7 +47,7 @@ static enum err calibrate(const char *text, size_t patients, size_t threads,
                                          .time_count = 3,
                                          .observed = observed,
                                          .seed = 1};
-    enum err err = calibration_run(model, &design, threads, watch, calibration);
+    enum err err = calibration_run(model, &design, draws, threads, watch, calibration);
     record_destroy(&doses);
     model_destroy(&model);
     return err;
@@ -61,7 +61,7 @@ static void calibration__of_a_linear_model_is_exact(void **state)
     static const double level[] = {0.80, 0.90, 0.95};
     const size_t patients = 5000;
     struct calibration c;
-    assert_ok(calibrate(line_text, patients, 1, NULL, &c));
+    assert_ok(calibrate(line_text, patients, 0, 1, NULL, &c));
     assert_int_equal(c.patients, patients);
     assert_int_equal(c.failed, 0);
     assert_int_equal(c.bins, 20);
@@ -88,9 +88,22 @@ static void calibration__finds_where_laplace_fails(void **state)
 {
     (void)state;
     struct calibration c;
-    assert_ok(calibrate(binary_text, 2000, 1, NULL, &c));
+    assert_ok(calibrate(binary_text, 2000, 0, 1, NULL, &c));
     assert_true(c.parameters[0].p_value < 1e-6);
     assert_false(calibration_holds(&c, &c.parameters[0]));
+    assert_int_equal(c.not_normal, 0);
+}
+
+/* The same people by draws, where a normal distribution will not do. */
+static void calibration__holds_by_draws_where_laplace_fails(void **state)
+{
+    (void)state;
+    struct calibration c;
+    assert_ok(calibrate(binary_text, 2000, 99, 1, NULL, &c));
+    assert_true(c.not_normal > 1000);
+    for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
+        assert_near((double)c.parameters[0].within[l] / 2000, calibration_level[l],
+                    0.02);
 }
 
 static void calibration__holds_by_p_and_by_coverage(void **state)
@@ -122,8 +135,8 @@ static void calibration__does_not_depend_on_threads(void **state)
     (void)state;
     struct calibration c[2];
     memset(c, 0, sizeof c);
-    assert_ok(calibrate(binary_text, 500, 1, NULL, &c[0]));
-    assert_ok(calibrate(binary_text, 500, 4, NULL, &c[1]));
+    assert_ok(calibrate(binary_text, 500, 19, 1, NULL, &c[0]));
+    assert_ok(calibrate(binary_text, 500, 19, 4, NULL, &c[1]));
     assert_memory_equal(c[0].parameters, c[1].parameters, sizeof c[0].parameters);
 }
 
@@ -138,9 +151,9 @@ static void calibration__refuses_and_stops(void **state)
     (void)state;
     struct calibration c;
     const struct calibration_watch watch = {NULL, at_once, NULL};
-    assert_refused(ERR_RANGE, "19 patients", calibrate(line_text, 19, 1, NULL, &c));
-    assert_refused(ERR_RANGE, "nothing differs", calibrate(same_text, 20, 1, NULL, &c));
-    assert_refused(ERR_INTERRUPTED, "stopped", calibrate(line_text, 20, 1, &watch, &c));
+    assert_refused(ERR_RANGE, "19 patients", calibrate(line_text, 19, 0, 1, NULL, &c));
+    assert_refused(ERR_RANGE, "nothing differs", calibrate(same_text, 20, 0, 1, NULL, &c));
+    assert_refused(ERR_INTERRUPTED, "stopped", calibrate(line_text, 20, 0, 1, &watch, &c));
 }
 
 int main(void)
@@ -148,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calibration__of_a_linear_model_is_exact),
         cmocka_unit_test(calibration__finds_where_laplace_fails),
+        cmocka_unit_test(calibration__holds_by_draws_where_laplace_fails),
         cmocka_unit_test(calibration__holds_by_p_and_by_coverage),
         cmocka_unit_test(calibration__does_not_depend_on_threads),
         cmocka_unit_test(calibration__refuses_and_stops),

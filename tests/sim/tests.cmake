@@ -12,6 +12,8 @@ script(sim/drawn sim/drawn.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 script(sim/reference sim/reference.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 script(sim/reference_long sim/reference.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR} long)
 script(sim/studies sim/studies.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+script(nightly/studies sim/studies.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR} draws)
+set_tests_properties(nightly/studies PROPERTIES TIMEOUT 20000 LABELS nightly)
 
 # What families of twins learn at epsilon 3: no worse than bench/families.py says.
 if(PYTHON3)
