@@ -9,13 +9,13 @@
 #include "base/err.h"
 #include "model/unit.h"
 
-/* model - a loaded .twin file: parameters, covariates, inputs, states, derived quantities,
- * observations, and the compiled program that evaluates them.
+/* model - a loaded .twin file: parameters, covariates, inputs, states, derived
+ * quantities, observations, and the compiled program that evaluates them.
  *
  * Structure only: it holds no patient and no learned value but the file's own starting
- * prior. The language is defined in models/README.md. Compilation goes through the private
- * stages token to program (src/model/model_impl.h). Immutable once loaded,
- * so that any number of evaluators may share it. Called by model/, node/, coordinator/ and
+ * prior. The language is defined in models/README.md. Compilation goes through the
+ * private stages token to program (src/model/model_impl.h). Immutable once loaded, so
+ * that any number of evaluators may share it. Called by model/, node/, coordinator/ and
  * sim/. */
 
 struct model;
@@ -47,8 +47,9 @@ const char *model_source(const struct model *model, size_t index);
 const char *model_canonical(const struct model *model);
 void model_hash(const struct model *model, uint8_t hash[HASH_BYTES]);
 
-/* What runs its program in lanes: C that the build made of it, for the models that came with
- * this one, or the interpreter, for all others. The results are the same to every bit. */
+/* What runs its program in lanes: C that the build made of it, for the models that came
+ * with this one, or the interpreter, for all others. The results are the same to every
+ * bit. */
 enum execution { EXECUTION_INTERPRETER, EXECUTION_GENERATED };
 enum execution model_execution(const struct model *model);
 const char *execution_name(enum execution execution); /* "interpreter", "generated" */
@@ -57,13 +58,15 @@ void model_interpret(struct model *model); /* from now on; for measurements and 
 /* The page of a numbered error: "E2003" to a paragraph; NULL for an unknown one. */
 const char *model_explain(const char *number);
 
-/* --- parameters, in file order ------------------------------------------------------- */
+/* --- parameters, in file order -------------------------------------------------------
+ */
 
 enum transform { TRANSFORM_IDENTITY, TRANSFORM_LOG, TRANSFORM_LOGIT };
 
 enum parameter_kind {
     PARAMETER_FIXED,      /* the file's number, the same for everybody, never learned */
-    PARAMETER_POPULATION, /* learned, the same for every patient (no between-patient sd) */
+    PARAMETER_POPULATION, /* learned, the same for every patient (no between-patient sd)
+                           */
     PARAMETER_INDIVIDUAL, /* learned, and differs between patients */
     PARAMETER_OCCASION,   /* how far an individual one is off on one occasion, on its
                              transformed scale: named "SI.3", behind all others */
@@ -91,8 +94,8 @@ struct model_parameter {
      * deviations: */
     size_t occasions;   /* how many there are */
     double occasion_sd; /* between them, of the transformed parameter */
-    double period;      /* of the clock, in model time: occasion i begins at (i - 1) period,
-                           the first before that, too; 0: covariate `by` counts them from 1 */
+    double period; /* of the clock, in model time: occasion i begins at (i - 1) period,
+                      the first before that, too; 0: covariate `by` counts them from 1 */
     size_t by;
     size_t owner, occasion; /* of a deviation: its parameter, and from 1 which it is */
     /* While a twin is followed (model/track), and at no other time, an individual one is
@@ -118,7 +121,8 @@ size_t model_direction(const struct model *model, size_t index); /* its paramete
  * `correlated`); all others have covariance zero. `correlation` is the file's start. */
 bool model_correlated(const struct model *model, size_t a, size_t b, double *correlation);
 
-/* --- covariates ------------------------------------------------------------------------ */
+/* --- covariates ------------------------------------------------------------------------
+ */
 
 enum covariate_hold { COVARIATE_CONSTANT, COVARIATE_LOCF, COVARIATE_LINEAR };
 
@@ -144,7 +148,8 @@ bool model_covariate_admits(const struct model_covariate *covariate, double valu
 size_t model_covariates(const struct model *model);
 const struct model_covariate *model_covariate(const struct model *model, size_t index);
 
-/* --- inputs, states, outputs ------------------------------------------------------------ */
+/* --- inputs, states, outputs
+ * ------------------------------------------------------------ */
 
 struct model_input {
     const char *name, *unit, *label; /* the state's unit, in which amounts enter it */
@@ -154,7 +159,7 @@ struct model_input {
     const char *accepted_unit; /* the unit a record's amount is written in */
     double accepted_factor;    /* amount in `unit` = fraction * factor * amount in
                                   `accepted_unit` */
-    double default_duration;   /* model time; 0: a bolus, or one that the evaluator knows */
+    double default_duration; /* model time; 0: a bolus, or one that the evaluator knows */
 };
 
 size_t model_inputs(const struct model *model);
@@ -166,9 +171,9 @@ struct model_output { /* states, then derived quantities, then observations */
 
 size_t model_states(const struct model *model);
 const struct model_output *model_state(const struct model *model, size_t index);
-/* What a state gains in uncertainty while a twin is followed: the standard deviation after
- * one of model time, in its unit, growing with the root of time; 0: none. `positive`: what
- * is learned never moves it below 0. */
+/* What a state gains in uncertainty while a twin is followed: the standard deviation
+ * after one of model time, in its unit, growing with the root of time; 0: none.
+ * `positive`: what is learned never moves it below 0. */
 double model_noise(const struct model *model, size_t state, bool *positive);
 /* Does anything drift, or has noise? */
 bool model_drifts(const struct model *model);
@@ -200,7 +205,10 @@ struct model_observation {
 };
 
 size_t model_observations(const struct model *model);
-const struct model_observation *model_observation(const struct model *model, size_t index);
+const struct model_observation *model_observation(const struct model *model,
+                                                  size_t index);
+/* Is it of a window that ends with the reading, as a beat's highest pressure is? */
+bool model_looks_back(const struct model *model, size_t observation);
 
 /* --- what a course comes to (model/outcome), in file order
  * ------------------------------- */
@@ -220,7 +228,8 @@ struct model_plausible { /* a condition that every patient has to meet */
 size_t model_plausibles(const struct model *model);
 const struct model_plausible *model_plausible(const struct model *model, size_t index);
 
-/* --- what may be tried on a twin, in file order ------------------------------------------ */
+/* --- what may be tried on a twin, in file order
+ * ------------------------------------------ */
 
 enum range_of { RANGE_OF_INPUT, RANGE_OF_PARAMETER, RANGE_OF_COVARIATE };
 
@@ -238,7 +247,8 @@ const struct model_range *model_range(const struct model *model, size_t index);
 /* Human listing of units, inserted factors and (program true) the compiled program. */
 char *model_describe(const struct model *model, bool program); /* caller frees */
 
-/* --- evaluation --------------------------------------------------------------------------
+/* --- evaluation
+ * --------------------------------------------------------------------------
  *
  * An evaluator holds the registers of one patient. Derivatives are exact, compiled from
  * the formulas, along all directions of the model at once: every d-array is
@@ -260,12 +270,12 @@ void evaluator_individual(struct evaluator *evaluator, const double *parameters,
 void evaluator_covariates(struct evaluator *evaluator, double t, const double *covariates,
                           const double *slopes);
 
-/* The times strictly between `from` and `to` at which the rate switches by itself, because
- * of a condition, min, max, abs, floor or mod on time and on parameters and constant
- * covariates, ascending, with their derivatives [count][directions] (NULL in an evaluation
- * of values only). The integration stops at each of them; where d_time is not 0, S jumps by
- * (f- - f+) d_time. Both arrays live until the next call. ERR_RANGE for a period so short
- * that the breaks are more than anybody could mean. */
+/* The times strictly between `from` and `to` at which the rate switches by itself,
+ * because of a condition, min, max, abs, floor or mod on time and on parameters and
+ * constant covariates, ascending, with their derivatives [count][directions] (NULL in an
+ * evaluation of values only). The integration stops at each of them; where d_time is not
+ * 0, S jumps by (f- - f+) d_time. Both arrays live until the next call. ERR_RANGE for a
+ * period so short that the breaks are more than anybody could mean. */
 enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
                           size_t *count, const double **times, const double **d_times);
 
@@ -274,8 +284,8 @@ enum err evaluator_breaks(struct evaluator *evaluator, double from, double to,
  * Infinite ends until said; a new individual makes them infinite again. */
 void evaluator_between(struct evaluator *evaluator, double from, double to);
 
-/* Initial states x [states] and dx [states][directions] at `t`; steady states are solved by
- * Newton, their derivatives by the implicit function theorem. ERR_NUMERIC when Newton
+/* Initial states x [states] and dx [states][directions] at `t`; steady states are solved
+ * by Newton, their derivatives by the implicit function theorem. ERR_NUMERIC when Newton
  * fails. dx may be NULL. */
 enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, double *dx);
 
@@ -285,8 +295,8 @@ enum err evaluator_initial(struct evaluator *evaluator, double t, double *x, dou
 enum err evaluator_lead(struct evaluator *evaluator, double *lead, double *d_lead);
 
 /* dx/dt without the inputs' contributions. Return 1 when a value is not finite. The
- * directional form takes s [direction][state] (CVODES' layout, as numerics/ode has it) and
- * writes ds/dt likewise. */
+ * directional form takes s [direction][state] (CVODES' layout, as numerics/ode has it)
+ * and writes ds/dt likewise. */
 int evaluator_rate(struct evaluator *evaluator, double t, const double *x, double *dxdt);
 int evaluator_rate_directions(struct evaluator *evaluator, double t, const double *x,
                               const double *s, double *dxdt, double *dsdt);
@@ -308,8 +318,8 @@ void evaluator_input(struct evaluator *evaluator, size_t input,
 int evaluator_jump(struct evaluator *evaluator, size_t input, double t, double amount,
                    double *x, double *s);
 
-/* Predictions of all observations f [observations], d_f [observations][directions], and of
- * all derived quantities (may be NULL) at (t, x, s). Return 1 when not finite. */
+/* Predictions of all observations f [observations], d_f [observations][directions], and
+ * of all derived quantities (may be NULL) at (t, x, s). Return 1 when not finite. */
 int evaluator_outputs(struct evaluator *evaluator, double t, const double *x,
                       const double *s, double *f, double *d_f, double *derived);
 

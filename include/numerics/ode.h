@@ -58,8 +58,9 @@ enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double
 /* For whoever looks at all of a solution: one step of the solver's own towards `t_stop`,
  * which it never passes; `reached` is where it ends. ERR_NUMERIC as of ode_advance. */
 enum err ode_step(struct ode *ode, double t_stop, double *reached);
-/* Values x anywhere in that step, by the solver's own interpolant. */
-void ode_within(const struct ode *ode, double t, double *x);
+/* Values x, and s (may be NULL), anywhere in that step, by the solver's own interpolant.
+ */
+void ode_within(const struct ode *ode, double t, double *x, double *s);
 
 /* Other typical sizes of the states ([states], positive, copied), from the next restart
  * on. */

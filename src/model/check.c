@@ -644,11 +644,29 @@ static enum err observed_unit(struct model *model, struct observation_line *line
     return measure_convert(model, line->expr, unit, E3001, line->name);
 }
 
+/* What a reading can be of: that, its derivatives have to be known. */
+static enum err check_functionals(struct model *model, const struct expr *expr)
+{
+    if (expr->op == OP_FUNCTIONAL && expr->functional != FUNCTIONAL_MIN &&
+        expr->functional != FUNCTIONAL_MAX && expr->functional != FUNCTIONAL_MEAN &&
+        expr->functional != FUNCTIONAL_AUC) {
+        refuse(model, expr->at, E4017, "%s is for outcomes",
+               functional_name(expr->functional));
+        return err_hint("observations are made of min, max, mean and auc");
+    }
+    for (size_t i = 0; i < expr->count; i++)
+        if (check_functionals(model, expr->arguments[i]) != ERR_OK)
+            return err_code();
+    return ERR_OK;
+}
+
 static enum err check_observation(struct model *model, size_t index)
 {
     struct observation_line *line = &model->syntax->observations[index];
     struct unit unit;
-    if (observed_unit(model, line, &unit) != ERR_OK)
+    if (check_functionals(model, line->expr) != ERR_OK ||
+        check_time_modifier(model, line->over, "a window") != ERR_OK ||
+        observed_unit(model, line, &unit) != ERR_OK)
         return err_code();
     struct model_observation out = {
         .name = line->name,

@@ -179,7 +179,7 @@ void watch_begin(struct watch *watch, double t)
 
 static void look_within(void *context, double t, double *x)
 {
-    ode_within(context, t, x);
+    ode_within(context, t, x, NULL);
 }
 
 enum err watch_step(struct watch *watch, double wall)

@@ -10,8 +10,9 @@
 #include "vector.h"
 #include "feed.h"
 
-/* Of one individual. After so many it is asked whether it is stiff: a step of the method for
- * stiff ones costs about ten of these, so that what fewer suffice for is through sooner. */
+/* Of one individual. After so many it is asked whether it is stiff: a step of the method
+ * for stiff ones costs about ten of these, so that what fewer suffice for is through
+ * sooner. */
 #define LANE_STEPS_MAX 200000
 #define STIFF_AFTER 3000
 /* Steps that a text gives a length. */
@@ -52,12 +53,15 @@ struct ensemble {
     double next[LANES];              /* when its next stop or reading is */
     size_t read[LANES];              /* which reading is being taken */
     lane_set whole, summed;          /* whose requests want everything; want sums */
-    struct scan *scans[LANES];       /* NULL: nobody looks at all of the course */
-    lane_set scanned;
-    struct feed *feed; /* NULL: nobody has yet */
+    struct scan *scans[LANES];       /* NULL: nobody looks at the course */
+    struct scan *readings[LANES];    /* the ensemble's own, for those; NULL: not yet */
+    lane_set scanned, watched; /* all of it is looked at; some of it, for readings */
+    double quiet[LANES];       /* of the watched: until when nobody looks */
+    double *values, *came_to;  /* of functionals, and of the watched [directions] */
+    struct feed *feed;         /* NULL: nobody has yet */
     struct landing landings[LANES];
-    size_t *watched; /* [watched_count] rows that gaps look at */
-    size_t watched_count;
+    size_t *gap_rows; /* [gap_row_count] rows that gaps look at */
+    size_t gap_row_count;
     double *gaps; /* [CROSSING_LOOKS][modes][LANES] */
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
@@ -178,14 +182,14 @@ static void find_reads(struct ensemble *ensemble)
 }
 
 /* And gaps. */
-static void find_watched(struct ensemble *ensemble)
+static void find_gap_rows(struct ensemble *ensemble)
 {
     const struct program *program = ensemble->program;
     bool *read = registers_read(program, &program->gap);
-    ensemble->watched = mem_new(ensemble->states, sizeof(size_t));
+    ensemble->gap_rows = mem_new(ensemble->states, sizeof(size_t));
     for (size_t r = 0; r < ensemble->states; r++)
         if (read[program->states + r])
-            ensemble->watched[ensemble->watched_count++] = r;
+            ensemble->gap_rows[ensemble->gap_row_count++] = r;
     ensemble->timed |= read[program->time];
     ensemble->gaps = lanes_rows_new(CROSSING_LOOKS * program->mode_count);
     mem_free(read);
@@ -326,13 +330,15 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     find_places(out);
     find_everything(out);
     find_reads(out);
-    find_watched(out);
+    find_gap_rows(out);
     find_slopes(out);
     bool *read = registers_read(program, rates_of(out));
     out->timed |= read[program->time];
     mem_free(read);
     count_flops(out);
     out->tally = tally_new(out->directions, simd);
+    out->values = mem_new(model->syntax->functional_count, sizeof(double));
+    out->came_to = mem_new(program->watched_count * out->directions, sizeof(double));
     EACH_LANE flow_init(&out->flows[l], model, derivatives);
     return out;
 }
@@ -373,11 +379,14 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->all_states);
     mem_free(gone->everything);
     mem_free(gone->observed);
-    mem_free(gone->watched);
+    mem_free(gone->gap_rows);
     lanes_rows_free(gone->gaps);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
     feed_destroy(&gone->feed);
+    EACH_LANE scan_destroy(&gone->readings[l]);
+    mem_free(gone->values);
+    mem_free(gone->came_to);
     mem_free(gone);
     *ensemble = NULL;
 }
@@ -468,6 +477,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     ensemble->whole &= ~LANE_BIT(lane);
     ensemble->summed &= ~LANE_BIT(lane);
     ensemble->scanned &= ~LANE_BIT(lane);
+    ensemble->watched &= ~LANE_BIT(lane);
     ensemble->scans[lane] = NULL;
     ensemble->landings[lane] = (struct landing){0};
     lanes_rest(ensemble->lanes, lane);
@@ -476,14 +486,35 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     ensemble->dry = false;
 }
 
+static void need_feed(struct ensemble *ensemble)
+{
+    if (!ensemble->feed)
+        ensemble->feed =
+            feed_new(ensemble->model, ensemble->directions > 0, ensemble->simd);
+}
+
 /* Somebody wants to look at all of a course. */
 static void begin_scan(struct ensemble *ensemble, size_t lane)
 {
-    if (!ensemble->feed)
-        ensemble->feed = feed_new(ensemble->model, ensemble->simd);
+    need_feed(ensemble);
     ensemble->scans[lane] = ensemble->requests[lane]->scan;
     ensemble->scanned |= LANE_BIT(lane);
     scan_begin(ensemble->scans[lane]);
+}
+
+/* Readings look back. */
+static enum err begin_readings(struct ensemble *ensemble, size_t lane)
+{
+    struct scan **scan = &ensemble->readings[lane];
+    need_feed(ensemble);
+    if (!*scan)
+        *scan = scan_of_readings(ensemble->model, ensemble->directions);
+    ensemble->scans[lane] = *scan;
+    ensemble->watched |= LANE_BIT(lane);
+    enum err err =
+        feed_plan(&ensemble->runs[lane], ensemble->requests[lane]->observation, *scan);
+    ensemble->quiet[lane] = scan_quiet(*scan);
+    return err;
 }
 
 /* The next request that can begin, if there is one. */
@@ -503,6 +534,9 @@ static void take_next(struct ensemble *ensemble, size_t lane)
             begin_scan(ensemble, lane);
         if (err == ERR_OK)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
+        if (err == ERR_OK && !request->scan &&
+            feed_looks_back(ensemble->model, request->observation, request->read_count))
+            err = begin_readings(ensemble, lane);
         if (request->sums)
             tally_begin(ensemble->tally, lane, request->subject);
         ensemble->summed |= (lane_set)(request->sums != NULL) << lane;
@@ -542,7 +576,10 @@ static enum err turn(struct ensemble *ensemble, size_t lane)
     struct crossing on = ensemble->landings[lane].on;
     ensemble->landings[lane] = (struct landing){0};
     take_from_lane(ensemble, lane);
-    return run_turn(&ensemble->runs[lane], &on);
+    enum err err = run_turn(&ensemble->runs[lane], &on);
+    if (ensemble->watched >> lane & 1)
+        feed_turned(&ensemble->runs[lane], ensemble->scans[lane]);
+    return err;
 }
 
 /* Everything that happens now, up to the next reading. */
@@ -556,7 +593,9 @@ static enum err happen(struct ensemble *ensemble, size_t lane)
         if (!happened)
             take_from_lane(ensemble, lane);
         happened = true;
-        err = run_stop(run);
+        err = ensemble->watched >> lane & 1
+                  ? feed_stop(ensemble->feed, run, ensemble->scans[lane])
+                  : run_stop(run);
     }
     if (happened && err == ERR_OK) {
         give_to_lane(ensemble, lane);
@@ -650,6 +689,37 @@ static void read_observations(struct ensemble *ensemble, lane_set wants)
     }
 }
 
+/* What an observation's functionals have come to, for a lane that reads it. */
+static void read_back(struct ensemble *ensemble, size_t lane, size_t observation)
+{
+    const struct program *program = ensemble->program;
+    const size_t *first = &program->watched_first[observation];
+    size_t d = ensemble->directions;
+    if (first[0] == first[1])
+        return;
+    scan_read(ensemble->scans[lane], observation, ensemble->values, ensemble->came_to);
+    for (size_t i = first[0]; i < first[1]; i++) {
+        uint32_t functional = (uint32_t)program->watched[i];
+        row(ensemble, program->functionals + functional)[lane] =
+            ensemble->values[functional];
+        for (size_t k = 0; k < d; k++)
+            row(ensemble, program->functional_slopes + (uint32_t)(i * d + k))[lane] =
+                ensemble->came_to[i * d + k];
+    }
+}
+
+static void read_all_back(struct ensemble *ensemble, lane_set wants)
+{
+    EACH_OF(wants)
+    {
+        const size_t *observation = ensemble->requests[l]->observation;
+        if (observation)
+            read_back(ensemble, l, observation[ensemble->read[l]]);
+        for (size_t o = 0; !observation && o < model_observations(ensemble->model); o++)
+            read_back(ensemble, l, o);
+    }
+}
+
 /* The lanes that want a reading go on to what comes next of theirs. Which lanes do is as
  * good as random: a branch on it would be mistaken half of the time. Returns who then
  * wants another one. */
@@ -684,6 +754,8 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
     again = turn_over(ensemble, wants);
     if (summed)
         tally_look(ensemble->tally, summed, ensemble->read);
+    if (wants & ensemble->watched)
+        read_all_back(ensemble, wants & ensemble->watched);
     if (wants & ensemble->whole) {
         lanes_between(ensemble->lanes, at, ensemble->all_states, ensemble->states);
         read_everything(ensemble, wants);
@@ -710,7 +782,7 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
 static void look_at_gaps(struct ensemble *ensemble, const double *t, double *out)
 {
     const struct stream *stream = &ensemble->program->gap;
-    lanes_between(ensemble->lanes, t, ensemble->watched, ensemble->watched_count);
+    lanes_between(ensemble->lanes, t, ensemble->gap_rows, ensemble->gap_row_count);
     set_time(ensemble, t);
     vector_run(stream, ensemble->registers, ensemble->simd);
     for (size_t m = 0; m < stream->result_count; m++)
@@ -750,11 +822,11 @@ static void look_into_lane(void *context, double t, double *x)
     struct ensemble *ensemble = spot->ensemble;
     double times[LANES];
     EACH_LANE times[l] = t;
-    lanes_between(ensemble->lanes, times, ensemble->watched, ensemble->watched_count);
-    for (size_t n = 0; n < ensemble->watched_count; n++)
-        x[ensemble->watched[n]] =
+    lanes_between(ensemble->lanes, times, ensemble->gap_rows, ensemble->gap_row_count);
+    for (size_t n = 0; n < ensemble->gap_row_count; n++)
+        x[ensemble->gap_rows[n]] =
             row(ensemble,
-                ensemble->program->states)[ensemble->watched[n] * LANES + spot->lane];
+                ensemble->program->states)[ensemble->gap_rows[n] * LANES + spot->lane];
 }
 
 /* The lane is where it was to land: is the gap at the end of its span here? */
@@ -817,15 +889,24 @@ static void watch_modes(struct ensemble *ensemble)
     }
 }
 
-/* The step just made, to whoever looks at all of them. */
+/* The step just made, to whoever looks at it. */
 static void show_step(struct ensemble *ensemble)
 {
     const struct feed_lanes of = {ensemble->lanes, ensemble->flows, ensemble->registers,
-                                   ensemble->from, ensemble->to};
-    feed_step(ensemble->feed, &of, ensemble->scans);
-    EACH_OF(ensemble->scanned)
+                                  ensemble->from, ensemble->to};
+    const double *now = lanes_times(ensemble->lanes);
+    struct scan *scans[LANES] = {NULL};
+    lane_set looks = ensemble->scanned;
+    EACH_OF(ensemble->watched)
+    looks |= (lane_set)(now[l] > ensemble->quiet[l]) << l;
+    if (!looks)
+        return;
+    EACH_OF(looks) scans[l] = ensemble->scans[l];
+    feed_step(ensemble->feed, &of, scans);
+    EACH_OF(looks & ensemble->watched) ensemble->quiet[l] = scan_quiet(scans[l]);
+    EACH_OF(looks)
     {
-        enum err err = scan_refuses(ensemble->scans[l]);
+        enum err err = scan_refuses(scans[l]);
         if (err != ERR_OK)
             leave(ensemble, l, err);
     }
@@ -879,7 +960,7 @@ void ensemble_run(struct ensemble *ensemble, const struct supply *supply)
         lanes_step(ensemble->lanes);
         if (ensemble->program->mode_count)
             watch_modes(ensemble);
-        if (ensemble->scanned)
+        if (ensemble->scanned | ensemble->watched)
             show_step(ensemble);
     }
 }

@@ -721,6 +721,69 @@ void evaluator_course(struct evaluator *evaluator, double t, const double *x,
     read_results(evaluator, stream, values);
 }
 
+void evaluator_watch(struct evaluator *evaluator, double t, const double *x,
+                     double *values)
+{
+    const struct program *program = evaluator->program;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, &program->watch);
+    for (size_t i = 0; i < program->watched_count; i++)
+        values[program->watched[i]] = result(evaluator, &program->watch, i);
+}
+
+void evaluator_course_slopes(struct evaluator *evaluator, double t, const double *x,
+                             const double *s, double *slopes)
+{
+    const struct stream *stream = &evaluator->program->course_slopes;
+    set_states(evaluator, inside(evaluator, t), x);
+    if (evaluator->states)
+        set_sensitivities(evaluator, s);
+    run(evaluator, stream);
+    read_results(evaluator, stream, slopes);
+}
+
+void evaluator_course_trends(struct evaluator *evaluator, double t, const double *x,
+                             const double *dxdt, double *trends)
+{
+    const struct stream *stream = &evaluator->program->course_trends;
+    size_t count = evaluator->program->watched_count, states = evaluator->states;
+    set_states(evaluator, inside(evaluator, t), x);
+    run(evaluator, stream);
+    for (size_t i = 0; i < count; i++) {
+        trends[i] = result(evaluator, stream, i);
+        for (size_t j = 0; j < states; j++)
+            trends[i] += result(evaluator, stream, count + i * states + j) * dxdt[j];
+    }
+}
+
+void evaluator_reach(struct evaluator *evaluator, double t, double *reach, double *slopes)
+{
+    const struct program *program = evaluator->program;
+    size_t count = evaluator->model->syntax->observation_count;
+    const struct stream *stream =
+        evaluator->directions ? &program->reach_slopes : &program->reach;
+    set_states(evaluator, t, NULL);
+    run(evaluator, stream);
+    for (size_t o = 0; o < count; o++) {
+        reach[o] = result(evaluator, stream, o);
+        copy_slopes(evaluator, stream, count, o, slopes + o * evaluator->directions);
+    }
+}
+
+void evaluator_functionals(struct evaluator *evaluator, const double *values,
+                           const double *slopes)
+{
+    const struct program *program = evaluator->program;
+    size_t count = evaluator->model->syntax->functional_count,
+           sloped = program->watched_count * evaluator->directions;
+    if (count)
+        memcpy(evaluator->registers + program->functionals, values,
+               count * sizeof(double));
+    if (sloped)
+        memcpy(evaluator->registers + program->functional_slopes, slopes,
+               sloped * sizeof(double));
+}
+
 void evaluator_windows(struct evaluator *evaluator, double *bounds)
 {
     run(evaluator, &evaluator->program->window);

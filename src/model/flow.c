@@ -15,14 +15,18 @@
 /* --- between stops -------------------------------------------------------------------
  */
 
-static int flow_rate(void *context, double t, const double *x, double *dxdt)
+int flow_rate(struct flow *flow, double t, const double *x, double *dxdt)
 {
-    struct flow *flow = context;
     if (evaluator_rate(flow->evaluator, t, x, dxdt))
         return 1;
     for (size_t i = 0; i < model_states(flow->model); i++)
         dxdt[i] += flow->inflow[i];
     return 0;
+}
+
+static int rate_of(void *context, double t, const double *x, double *dxdt)
+{
+    return flow_rate(context, t, x, dxdt);
 }
 
 static int flow_rate_directions(void *context, double t, const double *x, const double *s,
@@ -62,7 +66,7 @@ void flow_init(struct flow *flow, const struct model *model, bool derivatives)
 
 void flow_solver(struct flow *flow, enum ode_method method, double tolerance)
 {
-    struct ode_system system = {model_states(flow->model), flow->directions, flow_rate,
+    struct ode_system system = {model_states(flow->model), flow->directions, rate_of,
                                 flow_rate_directions,      flow_jacobian,    flow};
     struct ode_options options = {
         .method = method,
@@ -396,16 +400,18 @@ enum err run_turn(struct run *run, const struct crossing *crossing)
         then = evaluator_gap_rate(evaluator, mode, flow->t, flow->x, run->after);
     if (sign * speed > 0 && sign * then < -LEADS_BACK * fabs(speed))
         err = refuse_slide(flow);
-    for (size_t k = 0; err == ERR_OK && speed != 0 && k < d; k++)
-        for (size_t i = 0; i < states; i++)
+    for (size_t k = 0; err == ERR_OK && k < d; k++) {
+        run->d_turn[k] = speed != 0 ? -slopes[k] / speed : 0;
+        for (size_t i = 0; speed != 0 && i < states; i++)
             flow->s[k * states + i] -=
                 (run->before[i] - run->after[i]) * slopes[k] / speed;
+    }
     flow->settled = false;
     mem_free(room);
     return err;
 }
 
-static void change_covariate(struct run *run, size_t index)
+static void take_change(struct run *run, size_t index)
 {
     const struct change *change = &run->schedule->changes[index];
     for (size_t c = 0; c < model_covariates(run->schedule->model); c++) {
@@ -417,7 +423,48 @@ static void change_covariate(struct run *run, size_t index)
     evaluator_covariates(run->flow->evaluator, change->time, run->covariates,
                          run->slopes);
     run->flow->changed = true;
+}
+
+static void change_covariate(struct run *run, size_t index)
+{
+    take_change(run, index);
     settle(run->flow);
+}
+
+void run_look_forward(struct run *run, double time, size_t *change)
+{
+    const struct schedule *schedule = run->schedule;
+    while (*change < schedule->change_count && schedule->changes[*change].time < time)
+        take_change(run, (*change)++);
+}
+
+void run_look_back(struct run *run)
+{
+    size_t count = model_covariates(run->schedule->model);
+    for (size_t c = 0; c < count; c++) {
+        run->covariates[c] = run->schedule->covariates[c];
+        run->slopes[c] = 0;
+        run->since[c] = run->start;
+    }
+    evaluator_covariates(run->flow->evaluator, run->start, run->covariates, run->slopes);
+    run->flow->changed = true;
+}
+
+bool run_stop_moves(const struct run *run, double *d_time)
+{
+    const struct stop *stop = &run->stops[run->stop];
+    size_t d = run->flow->directions;
+    bool moves = false, dosed = stop->kind == STOP_DOSE || stop->kind == STOP_END;
+    const struct delivery *delivery = dosed ? &run->deliveries[stop->index] : NULL;
+    for (size_t k = 0; k < d; k++) {
+        d_time[k] = dosed ? delivery->d_start[k] : 0;
+        if (stop->kind == STOP_END)
+            d_time[k] += delivery->d_duration[k];
+        if (stop->kind == STOP_BREAK)
+            d_time[k] = run->d_breaks[stop->index * d + k];
+        moves |= d_time[k] != 0;
+    }
+    return moves;
 }
 
 enum err run_stop(struct run *run)
@@ -544,7 +591,7 @@ static void run_room(struct run *run)
     size_t states = model_states(schedule->model), d = flow->directions;
     size_t covariates = model_covariates(schedule->model), doses = schedule->dose_count;
     size_t each = sizeof(struct delivery) / sizeof(double);
-    size_t wanted = doses * (each + 3 * d) + 3 * covariates + 2 * states;
+    size_t wanted = doses * (each + 3 * d) + 3 * covariates + 2 * states + d;
     MEM_GROW(flow->room, wanted, &flow->room_size);
     run->deliveries = (struct delivery *)(void *)flow->room;
     run->derivatives = flow->room + doses * each;
@@ -553,6 +600,7 @@ static void run_room(struct run *run)
     run->since = run->slopes + covariates;
     run->before = run->since + covariates;
     run->after = run->before + states;
+    run->d_turn = run->after + states;
 }
 _Static_assert(sizeof(struct delivery) % sizeof(double) == 0, "in a room of doubles");
 

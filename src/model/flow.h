@@ -44,12 +44,13 @@ struct flow {
     const struct model *model;
     double *inflow;   /* [states] sum of running infusions; behind it */
     double *d_inflow; /* [directions][states] */
-    double *x, *s;    /* the present state: [states], and behind it [directions][states] */
-    double *scale;    /* [states] sizes, for absolute tolerances */
+    double *x, *s; /* the present state: [states], and behind it [directions][states] */
+    double *scale; /* [states] sizes, for absolute tolerances */
     double t;
     bool *moving; /* [directions] some stop of this run moves along them */
     bool settled; /* the solver knows the present state */
-    bool changed; /* what rests between stops (evaluator_rest) has, since this was cleared */
+    bool changed; /* what rests between stops (evaluator_rest) has, since this was cleared
+                   */
 
     double *room; /* of the present run */
     size_t room_size;
@@ -67,6 +68,8 @@ void flow_init(struct flow *flow, const struct model *model, bool derivatives);
 /* CVODES for it; needs states. */
 void flow_solver(struct flow *flow, enum ode_method method, double tolerance);
 void flow_clear(struct flow *flow);
+/* dx/dt at t and x, with what runs in; returns 1 when it is not finite. */
+int flow_rate(struct flow *flow, double t, const double *x, double *dxdt);
 
 /* --- one run
  * ---------------------------------------------------------------------------- */
@@ -105,6 +108,7 @@ struct run {
     size_t break_count;
     double *covariates, *slopes, *since; /* value and slope of each from `since` on */
     double *before, *after;              /* [states] rates on both sides of a jump */
+    double *d_turn;                      /* [directions] of the time of the last turn */
 };
 
 /* From `start` with these parameters, natural scale. A flow has one run at a time.
@@ -142,6 +146,13 @@ static inline double run_next(const struct run *run)
 
 /* What the next stop does to the flow, which is at its time. */
 enum err run_stop(struct run *run);
+/* How the time of that depends on the directions, d_time [directions]; does it? */
+bool run_stop_moves(const struct run *run, double *d_time);
+
+/* Before the run: covariates as they will be just before a time, the first time from
+ * `change` 0 on, then further; and back to the beginning. */
+void run_look_forward(struct run *run, double time, size_t *change);
+void run_look_back(struct run *run);
 /* How much later than the present a mode turns, by its gap and how fast that changes. */
 double run_early(struct run *run, const struct crossing *crossing);
 /* It turns, now. ERR_NUMERIC where the rates then lead back to where it was. */

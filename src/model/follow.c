@@ -168,6 +168,28 @@ static void hold_parameters(struct syntax *s)
     s->correlated_count = 0;
 }
 
+/* What looks back has no reading here; it stays as what it looks at now. */
+static struct expr *present(struct change *c, struct expr *expr, struct expr *over)
+{
+    for (size_t i = 0; i < expr->count; i++)
+        expr->arguments[i] = present(c, expr->arguments[i], over);
+    if (expr->op != OP_FUNCTIONAL)
+        return expr;
+    return expr->functional == FUNCTIONAL_AUC
+               ? expr_of(c, OP_MULTIPLY, expr->arguments[0], over)
+               : expr->arguments[0];
+}
+
+static void hold_windows(struct change *c)
+{
+    for (size_t o = 0; o < c->syntax->observation_count; o++) {
+        struct observation_line *line = &c->syntax->observations[o];
+        line->expr = present(c, line->expr, line->over);
+        line->over = NULL;
+        line->functional_count = 0;
+    }
+}
+
 static void drop_what_nobody_asks(struct syntax *s)
 {
     s->outcome_count = s->plausible_count = s->functional_count = s->range_count = 0;
@@ -228,6 +250,7 @@ static enum err choose(const struct model *model, const struct syntax *s,
 static enum err change(const struct model *model, struct change *c, struct follow *follow)
 {
     struct syntax *s = c->syntax;
+    hold_windows(c);
     drop_what_nobody_asks(s);
     follow->written = s->parameter_count;
     enum err err = choose(model, s, follow);

@@ -195,11 +195,12 @@ static enum err functional(struct parser *parser, size_t at, enum functional whi
 static enum err no_functional(struct parser *parser, size_t at, const char *name,
                               size_t count)
 {
-    if (parser->outcomes)
+    if (parser->functionals)
         return source_refuse(parser_source(parser), at, E2007, "%s with %zu arguments",
                              name, count);
     source_refuse(parser_source(parser), at, E2006, "there is no function %s", name);
-    return err_hint("%s looks at a whole course; it stands under [outcomes]", name);
+    return err_hint("%s looks at a course; it stands under [outcomes] and [observations]",
+                    name);
 }
 
 static enum err unknown_function(struct parser *parser, size_t at, const char *name)
@@ -261,7 +262,7 @@ static enum err call(struct parser *parser, size_t at, const char *name,
     }
     if (parser_advance(parser) != ERR_OK)
         return err_code();
-    if (of_course && parser->outcomes && count == 1)
+    if (of_course && parser->functionals && count == 1)
         return functional(parser, at, whole, arguments[0], expr);
     if (function == FUNCTION_COUNT)
         return no_functional(parser, at, name, count);

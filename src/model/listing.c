@@ -37,6 +37,13 @@ static void say_register(const struct model *model, uint32_t at, struct bytes *l
         listing_add(listing, "drift(%s)", model->covariates[at - program->drifts].name);
     } else if (at == program->since || at == program->time) {
         listing_add(listing, at == program->time ? "time" : "since");
+    } else if (at >= program->functionals && at < program->functional_slopes) {
+        listing_add(listing, "functional %u", (unsigned)(at - program->functionals + 1));
+    } else if (at >= program->functional_slopes && at < program->modes) {
+        uint32_t place = at - program->functional_slopes;
+        size_t d = program->direction_count;
+        listing_add(listing, "d(functional %zu; %s)", program->watched[place / d] + 1,
+                    direction_name(model, place % d));
     } else if (at >= program->modes && at < program->states) {
         listing_add(listing, "mode%u", (unsigned)(at - program->modes + 1));
     } else if (at >= program->states && at < program->states + syntax->state_count) {
@@ -195,6 +202,30 @@ static void say_slopes(const struct model *model, const struct stream *stream,
     }
 }
 
+static void say_window(const struct model *model, size_t index, struct bytes *listing)
+{
+    listing_add(listing, "window of %s", model->observations[index].name);
+}
+
+/* What observations look back at, where any does. */
+static void say_watched(const struct model *model, struct bytes *listing)
+{
+    const struct program *p = model->program;
+    size_t d = p->direction_count;
+    if (p->watched_count == 0)
+        return;
+    say_stream(model, "windows of observations, with derivatives", &p->reach_slopes,
+               listing);
+    say_slopes(model, &p->reach_slopes, model->syntax->observation_count, say_window,
+               listing);
+    say_stream(model, "what they look back at, derivatives", &p->course_slopes, listing);
+    for (size_t i = 0; i < p->course_slopes.result_count; i++) {
+        listing_add(listing, "  functional %zu by %s", p->watched[i / d] + 1,
+                    direction_name(model, i % d));
+        say_result(model, &p->course_slopes, i, listing);
+    }
+}
+
 void program_print(const struct model *model, struct bytes *listing)
 {
     const struct program *p = model->program;
@@ -216,6 +247,7 @@ void program_print(const struct model *model, struct bytes *listing)
     say_values(model, &p->rate, n, say_rate, listing);
     say_stream(model, "rates, with derivatives", &p->rate_slopes, listing);
     say_slopes(model, &p->rate_slopes, n, say_rate, listing);
+    say_watched(model, listing);
     say_stream(model, "observations, with derivatives", &p->observe_slopes, listing);
     say_slopes(model, &p->observe_slopes, syntax->observation_count, say_observation,
                listing);

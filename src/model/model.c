@@ -205,8 +205,14 @@ bool model_moves(const struct model *model)
     for (size_t i = 0; i < model->syntax->quantity_count; i++)
         moves = moves || model->syntax->quantities[i].uses_time;
     for (size_t o = 0; o < model_observations(model); o++)
-        moves = moves || model->observations[o].correlation_time > 0;
+        moves = moves || model->observations[o].correlation_time > 0 ||
+                model_looks_back(model, o);
     return moves;
+}
+
+bool model_looks_back(const struct model *model, size_t observation)
+{
+    return model->syntax->observations[observation].over != NULL;
 }
 
 size_t model_observations(const struct model *model)
@@ -378,20 +384,27 @@ static void say_covariates(struct bytes *listing, const struct model *model)
     }
 }
 
-/* With the codes under which records have it. */
+/* With how far it looks back, and the codes under which records have it. */
 static void say_observations(struct bytes *listing, const struct model *model)
 {
     if (model_observations(model))
         listing_add(listing, "observations\n");
     for (size_t i = 0; i < model_observations(model); i++) {
         const struct model_observation *one = &model->observations[i];
-        bool coded = one->loinc && *one->loinc;
-        listing_add(listing, "  %-20s %-16s %s%s%s\n", one->name, one->unit,
-                    one->label ? one->label : "",
-                    !coded       ? ""
-                    : one->label ? ", LOINC "
-                                 : "LOINC ",
-                    coded ? one->loinc : "");
+        const char *between = "";
+        listing_add(listing, "  %-20s %-16s ", one->name, one->unit);
+        if (one->label) {
+            listing_add(listing, "%s", one->label);
+            between = ", ";
+        }
+        if (model_looks_back(model, i)) {
+            listing_add(listing, "%sover last ", between);
+            expr_print(model->syntax->observations[i].over, listing);
+            between = ", ";
+        }
+        if (one->loinc && *one->loinc)
+            listing_add(listing, "%sLOINC %s", between, one->loinc);
+        listing_add(listing, "\n");
     }
 }
 

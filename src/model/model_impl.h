@@ -193,7 +193,13 @@ struct source {
     X(E4016,                                                                             \
       "d/dt(X) = ... noise 1 mg per 5 min: while a twin is followed, X gains so much "   \
       "more uncertainty in that time. Amount and time are positive, the unit is that "   \
-      "of the state.")
+      "of the state.")                                                                   \
+    X(E4017,                                                                             \
+      "An observation of what went before it, as a cuff's highest pressure of a beat, "  \
+      "is made of min(X), max(X), mean(X) and auc(X) and says how far it looks back: "   \
+      "max(P) over last 1/HR. The window ends with the reading and is a time of "        \
+      "parameters and covariates; around functionals stand parameters, covariates and "  \
+      "quantities without states and time.")
 
 enum model_error {
 #define MODEL_ERROR_NUMBER(number, paragraph) number,
@@ -482,6 +488,9 @@ struct observation_line {
     const char *name, *label, *loinc;
     size_t at, residual_at, loinc_at, limit_at;
     struct expr *expr;
+    struct expr *over; /* how far its functionals look back; NULL: it has none */
+    size_t over_at;
+    size_t functional, functional_count; /* its first among the syntax' */
     struct unit_text unit;
     enum residual_kind residual;
     bool has_additive, has_proportional, additive_fixed, proportional_fixed;
@@ -741,13 +750,23 @@ struct program {
     struct stream derive;                  /* quantities; then observations */
     struct stream jump, jump_slopes;       /* jumps; then each [directions] */
     struct stream period, period_slopes;   /* none or one; then [directions] */
-    struct stream course;  /* what functionals look at, then the sides of comparisons */
+    struct stream reach, reach_slopes;     /* observations; then each [directions] */
+    struct stream course; /* what functionals look at, then the sides of comparisons */
+    struct stream watch;  /* the watched of the course */
+    struct stream course_slopes; /* of these, each [directions] */
+    struct stream course_trends; /* of the same, by time; then each by [states] */
     struct stream window;  /* from and to of each outcome, then of each plausible line */
     struct stream outcome; /* outcomes, then what is plausible; of functionals */
     /* Of modes: gaps; the gaps by time, then each by [states]; each along [directions] */
     struct stream gap, gap_by, gap_slopes;
 
-    uint32_t functionals;    /* registers of what they come to */
+    uint32_t functionals; /* registers of what they come to */
+    /* And of the derivatives of those that observations are made of, each [directions];
+     * which these are. */
+    uint32_t functional_slopes;
+    size_t watched_count, watched[MODEL_FUNCTIONALS_MAX];
+    /* An observation's among these: [watched_first[o]] to the next one's. */
+    size_t watched_first[MODEL_OBSERVATIONS_MAX + 1];
     size_t comparison_count; /* in the conditions that functionals look at */
     size_t comparison_of[MODEL_COMPARISONS_MAX]; /* its functional */
 
@@ -761,7 +780,7 @@ struct program {
     size_t switching_count;
 };
 
-#define PROGRAM_STREAMS 26
+#define PROGRAM_STREAMS 31
 
 enum err program_new(const struct model *model, struct program **program);
 void program_destroy(struct program **program);
@@ -811,6 +830,23 @@ void evaluator_gap_slopes(struct evaluator *evaluator, size_t mode, double t,
  * in their conditions: values [functionals + 2 comparisons]. */
 void evaluator_course(struct evaluator *evaluator, double t, const double *x,
                       double *values);
+/* Of these only what the watched look at: the other values stay. */
+void evaluator_watch(struct evaluator *evaluator, double t, const double *x,
+                     double *values);
+/* Derivatives of what the watched look at, each [directions]. */
+void evaluator_course_slopes(struct evaluator *evaluator, double t, const double *x,
+                             const double *s, double *slopes);
+/* How fast it changes in time where states do by dxdt: [watched]. */
+void evaluator_course_trends(struct evaluator *evaluator, double t, const double *x,
+                             const double *dxdt, double *trends);
+/* How far back each observation looks at t [observations], and with derivatives each
+ * [directions]; 0 where it sees one moment. */
+void evaluator_reach(struct evaluator *evaluator, double t, double *reach,
+                     double *slopes);
+/* What all functionals have come to, and with derivatives the watched, each
+ * [directions]: observations are made of that from now on. */
+void evaluator_functionals(struct evaluator *evaluator, const double *values,
+                           const double *slopes);
 /* From and to of every outcome's window, then of every plausible line's. */
 void evaluator_windows(struct evaluator *evaluator, double *bounds);
 /* Outcomes and plausible conditions of what the functionals came to. */

@@ -131,7 +131,7 @@ enum scope {
     SCOPE_INIT,       /* no states */
     SCOPE_INDIVIDUAL, /* no states, no time */
     SCOPE_ONCE,       /* likewise, and nothing that drifts */
-    SCOPE_OUTCOME,    /* likewise, but inside functionals everything */
+    SCOPE_COURSE,     /* likewise, but inside functionals everything */
 };
 
 #define NO_DOSE SIZE_MAX
@@ -142,6 +142,7 @@ struct formula {
     enum scope scope;
     size_t dose;     /* the input whose amount it sees, or NO_DOSE */
     size_t outcomes; /* so many, the first ones */
+    bool observed;   /* an observation's */
 };
 
 /* The `position`-th formula of those that are doses'. */
@@ -169,7 +170,7 @@ static bool outcome_formula(const struct syntax *s, size_t position, struct form
     const struct outcome_line *line = &(named ? s->outcomes : s->plausible)[position / 3];
     struct expr *const parts[] = {line->expr, line->from, line->to};
     out->expr = parts[position % 3];
-    out->scope = position % 3 ? SCOPE_INDIVIDUAL : SCOPE_OUTCOME;
+    out->scope = position % 3 ? SCOPE_INDIVIDUAL : SCOPE_COURSE;
     if (position % 3 == 0)
         out->outcomes = named ? position / 3 : s->outcome_count;
     return true;
@@ -202,11 +203,17 @@ static bool formula(const struct syntax *s, size_t position, struct formula *out
         return true;
     }
     position -= 3 * s->input_count;
-    if (position < s->observation_count) {
-        out->expr = s->observations[position].expr;
+    if (position < 2 * s->observation_count) {
+        const struct observation_line *line = &s->observations[position / 2];
+        out->expr = position % 2 ? line->over : line->expr;
+        if (position % 2)
+            out->scope = SCOPE_INDIVIDUAL;
+        else if (line->functional_count)
+            out->scope = SCOPE_COURSE;
+        out->observed = true;
         return true;
     }
-    position -= s->observation_count;
+    position -= 2 * s->observation_count;
     if (position-- == 0) {
         out->expr = s->period;
         out->scope = SCOPE_ONCE;
@@ -220,7 +227,7 @@ static bool formula(const struct syntax *s, size_t position, struct formula *out
 static enum err refuse_outcome(const struct syntax *syntax, const struct expr *expr,
                                const struct formula *in)
 {
-    if (in->scope != SCOPE_OUTCOME)
+    if (in->scope != SCOPE_COURSE || in->observed)
         return source_refuse(&syntax->source, expr->at, E2005,
                              "%s is an outcome: it has no value before the end",
                              expr->name);
@@ -339,7 +346,7 @@ static enum err bind(struct syntax *syntax, struct expr *expr, const struct form
     struct formula inside = *in;
     if (expr->op == OP_NAME)
         return bind_name(syntax, expr, in);
-    if (expr->op == OP_FUNCTIONAL && in->scope != SCOPE_OUTCOME)
+    if (expr->op == OP_FUNCTIONAL && in->scope != SCOPE_COURSE)
         return source_refuse(&syntax->source, expr->at, E4014,
                              "%s stands inside another functional",
                              functional_name(expr->functional));

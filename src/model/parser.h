@@ -16,7 +16,7 @@ struct parser {
     struct lexer lexer;
     struct token token; /* the next one, not yet taken */
     size_t nesting;
-    bool outcomes; /* functionals may stand here */
+    bool functionals; /* may stand here */
 };
 
 const struct source *parser_source(const struct parser *parser);

@@ -516,6 +516,10 @@ static void put_observation(struct bytes *out, const struct observation_line *li
     put_cell(out);
     put_text(out, ": ");
     put_expr(out, line->expr, 0);
+    if (line->over) {
+        put_text(out, " over last ");
+        put_expr(out, line->over, 0);
+    }
     put_cell(out);
     put_residual(out, line);
     if (line->correlated)

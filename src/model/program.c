@@ -19,15 +19,19 @@ struct roots {
         jumps, functionals, outcomes;
     uint32_t course[MODEL_FUNCTIONALS_MAX + 2 * MODEL_COMPARISONS_MAX];
     uint32_t window[4 * MODEL_OUTCOMES_MAX], outcome[2 * MODEL_OUTCOMES_MAX];
-    size_t periods;                           /* none or one */
-    uint32_t period[1], *period_by;           /* [periods], [directions] */
+    uint32_t watched[MODEL_FUNCTIONALS_MAX]; /* of the course, what observations */
+    uint32_t *watched_by_state, *watched_by; /* are made of: [states], [directions] */
+    uint32_t watched_by_time[MODEL_FUNCTIONALS_MAX];
+    uint32_t reach[MODEL_OBSERVATIONS_MAX], *reach_by; /* [observations][directions] */
+    size_t periods;                                    /* none or one */
+    uint32_t period[1], *period_by;                    /* [periods], [directions] */
     uint32_t *jump, *jump_by_state, *jump_by; /* [jumps], [states], [directions] */
     uint32_t *rate, *init, *observe, *input, *derive;
-    uint32_t *rate_by_state;                       /* [states][states] */
-    uint32_t *observe_by_state;                    /* [observations][states] */
-    uint32_t *rate_by, *init_by;                   /* [states][directions] */
-    uint32_t *observe_by, *input_by;               /* likewise */
-    uint32_t *switch_slope_by, *switch_offset_by;  /* [switchings][directions] */
+    uint32_t *rate_by_state;                      /* [states][states] */
+    uint32_t *observe_by_state;                   /* [observations][states] */
+    uint32_t *rate_by, *init_by;                  /* [states][directions] */
+    uint32_t *observe_by, *input_by;              /* likewise */
+    uint32_t *switch_slope_by, *switch_offset_by; /* [switchings][directions] */
     uint32_t *gap, *gap_by_time, *gap_by_state,
         *gap_by;                                   /* [modes], [states], [directions] */
     uint32_t *sensitivity_rate, *sensitivity_init; /* [sensitivities] */
@@ -268,6 +272,9 @@ static void roots_init(struct compiler *compiler, const struct syntax *syntax)
     roots->jump_by = nodes_new(roots->jumps * d);
     roots->rate_by_time = nodes_new(n);
     roots->sensitivity_by_time = nodes_new(n * d);
+    roots->reach_by = nodes_new(o * d);
+    roots->watched_by_state = nodes_new(compiler->program->watched_count * n);
+    roots->watched_by = nodes_new(compiler->program->watched_count * d);
 }
 
 static void roots_clear(struct roots *roots)
@@ -299,6 +306,9 @@ static void roots_clear(struct roots *roots)
     mem_free(roots->jump);
     mem_free(roots->jump_by_state);
     mem_free(roots->jump_by);
+    mem_free(roots->reach_by);
+    mem_free(roots->watched_by_state);
+    mem_free(roots->watched_by);
 }
 
 static void compile_jumps(struct compiler *compiler, const struct syntax *syntax)
@@ -315,6 +325,18 @@ static void compile_jumps(struct compiler *compiler, const struct syntax *syntax
         }
     }
     program->jump_first[syntax->input_count] = at;
+}
+
+/* What observations are made of that look back: they have the leaves of functionals, and
+ * are derived by these. */
+static void compile_watched(struct compiler *compiler, const struct syntax *syntax)
+{
+    struct roots *roots = &compiler->roots;
+    const struct program *program = compiler->program;
+    for (size_t i = 0; i < program->watched_count; i++)
+        roots->watched[i] = compile(compiler, syntax->functionals[program->watched[i]]);
+    for (size_t o = 0; o < syntax->observation_count; o++)
+        roots->reach[o] = compile_or(compiler, syntax->observations[o].over, 0);
 }
 
 /* Both sides of every comparison in a condition, through the quantities that it names. */
@@ -385,6 +407,7 @@ static void compile_all(struct compiler *compiler, const struct syntax *syntax)
     }
     for (size_t i = 0; i < syntax->observation_count; i++)
         roots->observe[i] = compile(compiler, syntax->observations[i].expr);
+    compile_watched(compiler, syntax);
     for (size_t i = 0; i < syntax->input_count; i++) {
         const struct input_line *line = &syntax->inputs[i];
         uint32_t *input = roots->input + i * MODIFIERS;
@@ -403,6 +426,7 @@ static void find_switchings(struct compiler *compiler)
     size_t count = dag->count;
     bool *needed = mem_new(count, sizeof *needed);
     dag_need(dag, compiler->roots.rate, compiler->roots.states, needed);
+    dag_need(dag, compiler->roots.watched, compiler->program->watched_count, needed);
     compiler->program->switching_count =
         switching_find(dag, needed, count, &compiler->conditions);
     mem_free(needed);
@@ -441,6 +465,7 @@ static void need_values(struct compiler *compiler, bool *needed)
     dag_need(dag, roots->jump, roots->jumps, needed);
     dag_need(dag, roots->period, roots->periods, needed);
     dag_need(dag, roots->gap, compiler->program->mode_count, needed);
+    dag_need(dag, roots->reach, roots->observations, needed);
     for (size_t i = 0; i < compiler->program->switching_count; i++) {
         dag_need(dag, &compiler->conditions[i].slope, 1, needed);
         dag_need(dag, &compiler->conditions[i].offset, 1, needed);
@@ -472,7 +497,7 @@ static void partials_init(struct partials *partials, struct compiler *compiler)
     for (size_t i = 0; i < dag->count; i++) {
         const struct node *node = &dag->nodes[i];
         const uint32_t arguments[] = {node->a, node->b, node->c};
-        partials->varies[i] |= node->op == OP_STATE;
+        partials->varies[i] |= node->op == OP_STATE || node->op == OP_FUNCTIONAL;
         for (size_t k = 0; k < op_arity(node->op); k++)
             partials->varies[i] |= partials->varies[arguments[k]];
     }
@@ -504,6 +529,31 @@ static void derive_roots(struct compiler *compiler, struct partials *partials,
     }
 }
 
+/* What an observation owes to what its functionals come to, whose derivatives somebody
+ * fills in. */
+static void derive_functionals(struct compiler *compiler, struct partials *partials)
+{
+    struct dag *dag = compiler->dag;
+    struct roots *roots = &compiler->roots;
+    const struct program *program = compiler->program;
+    size_t d = roots->directions;
+    for (size_t o = 0; o < roots->observations && !dag->full; o++) {
+        size_t end = program->watched_first[o + 1];
+        if (program->watched_first[o] == end)
+            continue;
+        derivative_of(dag, roots->observe[o], partials->varies, partials->gains);
+        for (size_t i = program->watched_first[o]; i < end; i++) {
+            size_t functional = program->watched[i];
+            uint32_t gain = partials->gains[dag_leaf(dag, OP_FUNCTIONAL, functional, 0)];
+            for (size_t k = 0; k < d; k++) {
+                uint32_t slope = dag_leaf(dag, OP_FUNCTIONAL, functional, 1 + k);
+                uint32_t *by = &roots->observe_by[o * d + k];
+                *by = dag_build2(dag, OP_ADD, *by, derivative_scaled(dag, gain, slope));
+            }
+        }
+    }
+}
+
 static void derive_all(struct compiler *compiler)
 {
     struct roots *roots = &compiler->roots;
@@ -518,6 +568,11 @@ static void derive_all(struct compiler *compiler)
                  roots->gap_by_state, roots->gap_by);
     derive_roots(compiler, &partials, roots->observe, roots->observations,
                  roots->observe_by_state, roots->observe_by);
+    derive_functionals(compiler, &partials);
+    derive_roots(compiler, &partials, roots->watched, compiler->program->watched_count,
+                 roots->watched_by_state, roots->watched_by);
+    derive_roots(compiler, &partials, roots->reach, roots->observations, NULL,
+                 roots->reach_by);
     derive_roots(compiler, &partials, roots->period, roots->periods, NULL,
                  roots->period_by);
     derive_roots(compiler, &partials, roots->jump, roots->jumps, roots->jump_by_state,
@@ -687,6 +742,9 @@ static void find_sensitivities(struct compiler *compiler)
     for (size_t i = 0; i < program->mode_count * d && !dag->full; i++)
         roots->gap_by[i] = total(dag, roots->gap_by_state + i / d * n, roots->gap_by[i],
                                  live, n, d, i % d);
+    for (size_t i = 0; i < program->watched_count * d && !dag->full; i++)
+        roots->watched_by[i] = total(dag, roots->watched_by_state + i / d * n,
+                                     roots->watched_by[i], live, n, d, i % d);
     for (size_t i = 0; i < n * n; i++)
         if (roots->rate_by_state[i]) {
             roots->jacobian[program->jacobian_count] = roots->rate_by_state[i];
@@ -853,9 +911,23 @@ static void need_all(struct compiler *compiler)
     dag_need(dag, roots->input_by, roots->inputs * d, compiler->sloped);
     dag_need(dag, roots->jump_by, roots->jumps * d, compiler->sloped);
     dag_need(dag, roots->period_by, roots->periods * d, compiler->sloped);
+    dag_need(dag, roots->reach_by, roots->observations * d, compiler->sloped);
+    dag_need(dag, roots->watched_by, program->watched_count * d, compiler->sloped);
+    dag_need(dag, roots->watched_by_time, program->watched_count, compiler->sloped);
+    dag_need(dag, roots->watched_by_state, program->watched_count * n, compiler->sloped);
     dag_need(dag, roots->switch_slope_by, program->switching_count * d, compiler->sloped);
     dag_need(dag, roots->switch_offset_by, program->switching_count * d,
              compiler->sloped);
+}
+
+/* Of the derivative of a functional, along direction b - 1. */
+static uint32_t slope_register(const struct program *program, const struct node *node)
+{
+    size_t i = 0;
+    while (program->watched[i] != node->a)
+        i++;
+    return program->functional_slopes + (uint32_t)(i * program->direction_count) +
+           node->b - 1;
 }
 
 static uint32_t leaf_register(const struct program *program, const struct node *node,
@@ -878,7 +950,8 @@ static uint32_t leaf_register(const struct program *program, const struct node *
     case OP_DOSE:
         return program->dose;
     case OP_FUNCTIONAL:
-        return program->functionals + node->a;
+        return node->b == 0 ? program->functionals + node->a
+                            : slope_register(program, node);
     case OP_MODE:
         return program->modes + node->a;
     default: /* OP_SENSITIVITY */
@@ -909,7 +982,9 @@ static void place_leaves(struct compiler *compiler, const struct syntax *syntax)
     program->time = next += 1;
     program->dose = next += 1;
     program->functionals = next += compiler->roots.jumps > 0;
-    program->modes = next += (uint32_t)compiler->roots.functionals;
+    program->functional_slopes = next += (uint32_t)compiler->roots.functionals;
+    program->modes = next +=
+        (uint32_t)(program->watched_count * program->direction_count);
     program->states = next += (uint32_t)program->mode_count;
     program->sensitivities = next += (uint32_t)syntax->state_count;
     program->rest = next += (uint32_t)program->sensitivity_count;
@@ -1216,7 +1291,16 @@ static void place_streams(struct compiler *compiler)
     place_moving(compiler, roots->period, roots->periods, &program->period);
     place_both(compiler, roots->period, roots->periods, roots->period_by,
                roots->periods * d, &program->period_slopes);
+    place_moving(compiler, roots->reach, roots->observations, &program->reach);
+    place_both(compiler, roots->reach, roots->observations, roots->reach_by,
+               roots->observations * d, &program->reach_slopes);
     place_moving(compiler, roots->course, course_count(compiler), &program->course);
+    place_moving(compiler, roots->watched, program->watched_count, &program->watch);
+    place_moving(compiler, roots->watched_by, program->watched_count * d,
+                 &program->course_slopes);
+    place_both(compiler, roots->watched_by_time, program->watched_count,
+               roots->watched_by_state, program->watched_count * n,
+               &program->course_trends);
     place_moving(compiler, roots->window, 2 * roots->outcomes, &program->window);
     place_moving(compiler, roots->outcome, roots->outcomes, &program->outcome);
     place_moving(compiler, roots->jump, roots->jumps, &program->jump);
@@ -1273,6 +1357,17 @@ static void place_all(struct compiler *compiler, const struct syntax *syntax)
 
 /* --- the whole ------------------------------------------------------------------ */
 
+static void find_watched(const struct syntax *syntax, struct program *program)
+{
+    for (size_t o = 0; o < syntax->observation_count; o++) {
+        const struct observation_line *line = &syntax->observations[o];
+        program->watched_first[o] = program->watched_count;
+        for (size_t i = 0; i < line->functional_count; i++)
+            program->watched[program->watched_count++] = line->functional + i;
+    }
+    program->watched_first[syntax->observation_count] = program->watched_count;
+}
+
 /* As prior_layout counts: what differs between patients, then between occasions, then the
  * population's. */
 static void find_directions(const struct model *model, struct program *program)
@@ -1293,6 +1388,7 @@ enum err program_new(const struct model *model, struct program **program)
     struct compiler compiler = {.dag = &dag, .program = out};
     dag_init(&dag, model);
     find_directions(model, out);
+    find_watched(syntax, out);
     compiler.quantities = nodes_new(syntax->quantity_count);
     roots_init(&compiler, syntax);
     compile_all(&compiler, syntax);
@@ -1304,6 +1400,8 @@ enum err program_new(const struct model *model, struct program **program)
     find_sensitivities(&compiler);
     derive_by_time(&compiler, compiler.roots.gap, out->mode_count,
                    compiler.roots.gap_by_time);
+    derive_by_time(&compiler, compiler.roots.watched, out->watched_count,
+                   compiler.roots.watched_by_time);
     find_linear(&compiler);
     bool fits = !dag.full && err == ERR_OK;
     if (fits) {
@@ -1356,7 +1454,12 @@ static const struct {
     STREAM(derive),
     STREAM(period),
     STREAM(period_slopes),
+    STREAM(reach),
+    STREAM(reach_slopes),
     STREAM(course),
+    STREAM(watch),
+    STREAM(course_slopes),
+    STREAM(course_trends),
     STREAM(window),
     STREAM(outcome),
     STREAM(jump),

@@ -11,8 +11,8 @@
 #define PIECE_TOLERANCE 1e-11
 #define PIECE_DEPTH_MAX 40
 /* What looks rough everywhere is rounding, as a difference of two equal quantities is, or
- * noise: a step of the solver is not cut more often than this for it. A jump takes as many
- * cuts as a piece is deep. */
+ * noise: a step of the solver is not cut more often than this for it. A jump takes as
+ * many cuts as a piece is deep. */
 #define STEP_CUTS_MAX 2000
 #define WINDOWS_MAX ((size_t)1000000)
 
@@ -24,14 +24,22 @@ struct span {
     struct lowest lowest;            /* of the value, or of its negative */
     double start, end;
     double duration, first, last; /* of the condition */
+    /* Of readings: where the window begins by the directions; what it comes to, or the
+     * integral so far; and how fast what is looked at changes where it is extreme. */
+    double *d_from, *slopes; /* [directions]; NULL: without */
+    double trend;
+    double opens; /* the first of all windows from here on */
 };
 
-/* A functional's windows, one after the other. */
+/* A functional's windows in order of their ends. Those of readings may overlap. */
 struct view {
     enum functional functional;
-    size_t outcome; /* counting plausible lines after the outcomes */
+    const char *name; /* of whose it is */
+    size_t outcome;   /* counting plausible lines after the outcomes */
+    size_t watched;   /* its place among these, if it is one */
     struct span *spans;
-    size_t count, now; /* now == count: past the last */
+    size_t count, room, now; /* now == count: past the last */
+    size_t read;             /* the next reading's */
     bool active;
     double size; /* of what it looks at */
 };
@@ -46,7 +54,14 @@ struct scan {
     const struct model *model;
     const struct program *program;
     size_t functionals;
+    bool of_readings;
+    size_t directions;      /* of readings; 0: without derivatives */
+    double *row;            /* [watched][directions] room */
+    double *sums;           /* likewise, of a piece */
+    double *trends;         /* [watched] room */
+    double moved, *d_moved; /* the last moving thing that happened; [directions] */
     double start, until;
+    double length;                    /* of the whole course, or of the shortest window */
     struct view *views;               /* [functionals] */
     double *sizes;                    /* [comparisons] */
     struct series *series;            /* [outcomes + plausible lines] */
@@ -56,7 +71,7 @@ struct scan {
     double now, to;                   /* seen so far; smooth until */
     double ends[PIECE_DEPTH_MAX + 1]; /* of the pieces to look at, the next one's last */
     size_t pieces;
-    size_t cuts; /* since the step was opened */
+    size_t cuts;  /* since the step was opened */
     enum err err; /* and why */
     char why[200];
 };
@@ -77,29 +92,58 @@ static size_t lines_of(const struct model *model)
 }
 
 /* Which outcome each functional belongs to, and what it asks for. */
-static void find_functionals(struct scan *scan, size_t outcome, const struct expr *expr)
+static void find_functionals(struct scan *scan, const char *name, size_t outcome,
+                             const struct expr *expr)
 {
     if (expr->op == OP_FUNCTIONAL) {
         scan->views[expr->index].functional = expr->functional;
+        scan->views[expr->index].name = name;
         scan->views[expr->index].outcome = outcome;
         return;
     }
     for (size_t i = 0; i < expr->count; i++)
-        find_functionals(scan, outcome, expr->arguments[i]);
+        find_functionals(scan, name, outcome, expr->arguments[i]);
 }
 
-struct scan *scan_new(const struct model *model, double start, double until)
+static struct scan *empty_new(const struct model *model)
 {
     struct scan *scan = mem_new(1, sizeof *scan);
     scan->model = model;
     scan->program = model->program;
     scan->functionals = model->syntax->functional_count;
-    scan->start = start;
-    scan->until = until;
     scan->views = mem_new(scan->functionals, sizeof *scan->views);
     scan->sizes = mem_new(model->program->comparison_count, sizeof(double));
-    for (size_t i = 0; i < lines_of(model); i++)
-        find_functionals(scan, i, line_of(model, i)->expr);
+    return scan;
+}
+
+struct scan *scan_new(const struct model *model, double start, double until)
+{
+    struct scan *scan = empty_new(model);
+    scan->start = start;
+    scan->until = until;
+    scan->length = until - start;
+    for (size_t i = 0; i < lines_of(model); i++) {
+        const char *name = line_of(model, i)->name;
+        find_functionals(scan, name ? name : "[plausible]", i, line_of(model, i)->expr);
+    }
+    return scan;
+}
+
+struct scan *scan_of_readings(const struct model *model, size_t directions)
+{
+    struct scan *scan = empty_new(model);
+    size_t watched = model->program->watched_count;
+    scan->of_readings = true;
+    scan->directions = directions;
+    scan->row = mem_new(watched * directions, sizeof(double));
+    scan->sums = mem_new(watched * directions, sizeof(double));
+    scan->trends = mem_new(watched, sizeof(double));
+    scan->d_moved = mem_new(directions, sizeof(double));
+    for (size_t o = 0; o < model_observations(model); o++)
+        find_functionals(scan, model_observation(model, o)->name, 0,
+                         model->syntax->observations[o].expr);
+    for (size_t i = 0; i < watched; i++)
+        scan->views[model->program->watched[i]].watched = i;
     return scan;
 }
 
@@ -118,9 +162,13 @@ static void series_free(struct scan *scan)
 static void forget(struct scan *scan)
 {
     for (size_t i = 0; i < scan->functionals; i++) {
-        mem_free(scan->views[i].spans);
-        scan->views[i].spans = NULL;
-        scan->views[i].count = scan->views[i].now = 0;
+        struct view *view = &scan->views[i];
+        for (size_t w = 0; scan->directions && w < view->count; w++)
+            mem_free(view->spans[w].d_from);
+        mem_free(view->spans);
+        view->spans = NULL;
+        view->count = view->room = view->now = view->read = 0;
+        view->size = 0;
     }
     series_free(scan);
     mem_free(scan->plausible);
@@ -139,6 +187,10 @@ void scan_destroy(struct scan **scan)
     forget(gone);
     mem_free(gone->views);
     mem_free(gone->sizes);
+    mem_free(gone->row);
+    mem_free(gone->sums);
+    mem_free(gone->trends);
+    mem_free(gone->d_moved);
     mem_free(gone);
     *scan = NULL;
 }
@@ -196,7 +248,7 @@ static void spans_new(struct scan *scan, const struct series *series)
         view->now = 0;
         view->size = 0;
         for (size_t i = 0; i < one->count; i++) {
-            view->spans[i].from = one->from[i];
+            view->spans[i].from = view->spans[i].opens = one->from[i];
             view->spans[i].to = one->to[i];
         }
     }
@@ -261,6 +313,50 @@ static void find_windows(struct scan *scan, struct evaluator *evaluator)
     find_bounds(scan);
 }
 
+/* --- readings ----------------------------------------------------------------------- */
+
+void scan_readings(struct scan *scan, double start, double until)
+{
+    forget(scan);
+    scan->start = scan->now = scan->to = start;
+    scan->until = until;
+    scan->moved = NAN;
+}
+
+void scan_reading(struct scan *scan, size_t observation, double from, double to,
+                  const double *d_from)
+{
+    const size_t *first = &scan->program->watched_first[observation];
+    for (size_t i = first[0]; i < first[1]; i++) {
+        struct view *view = &scan->views[scan->program->watched[i]];
+        MEM_GROW(view->spans, view->count + 1, &view->room);
+        struct span *span = &view->spans[view->count++];
+        *span = (struct span){.from = from, .to = to};
+        if (!scan->directions)
+            continue;
+        span->d_from = mem_new(2 * scan->directions, sizeof(double));
+        span->slopes = span->d_from + scan->directions;
+        memcpy(span->d_from, d_from, scan->directions * sizeof(double));
+    }
+}
+
+void scan_ready(struct scan *scan)
+{
+    scan->length = scan->until - scan->start;
+    for (size_t f = 0; f < scan->functionals; f++) {
+        double opens = INFINITY;
+        for (size_t i = scan->views[f].count; i-- > 0;) {
+            struct span *span = &scan->views[f].spans[i];
+            span->opens = opens = fmin(opens, span->from);
+            if (within(scan, span))
+                scan->length = fmin(scan->length, span->to - span->from);
+        }
+    }
+    for (size_t c = 0; c < scan->program->comparison_count; c++)
+        scan->sizes[c] = 0;
+    find_bounds(scan);
+}
+
 /* --- what is shown ------------------------------------------------------------------ */
 
 enum err scan_refuses(const struct scan *scan)
@@ -273,14 +369,13 @@ static bool all_finite(struct scan *scan, const struct sight *sight)
     for (size_t f = 0; f < scan->functionals; f++) {
         if (!scan->views[f].active || sight_rule(sight, f, RULE_SIZE) < INFINITY)
             continue;
-        const struct outcome_line *line = line_of(scan->model, scan->views[f].outcome);
         double when = sight->t[0];
         for (size_t i = SIGHT_SAMPLES; i-- > 0;)
             when = isfinite(sight_value(sight, f, i)) ? when : sight->t[i];
         scan->err = ERR_NUMERIC;
         snprintf(scan->why, sizeof scan->why,
-                 "what '%s' looks at is not finite at time %g",
-                 line->name ? line->name : "[plausible]", when);
+                 "what '%s' looks at is not finite at time %g", scan->views[f].name,
+                 when);
         return false;
     }
     return true;
@@ -292,7 +387,7 @@ static bool agree(const struct scan *scan, const struct sight *sight, size_t rul
 {
     double off =
         sight_rule(sight, ruled, RULE_GAUSS) - sight_rule(sight, ruled, RULE_KRONROD);
-    return fabs(off) <= PIECE_TOLERANCE * size * (scan->until - scan->start);
+    return fabs(off) <= PIECE_TOLERANCE * size * scan->length;
 }
 
 /* Is everything that somebody looks at? */
@@ -334,10 +429,39 @@ static void hold(struct span *span, const struct sight *sight, size_t functional
     }
 }
 
-static void take_piece(struct scan *scan, const struct sight *sight, size_t functional)
+static void add(const struct scan *scan, double factor, const double *d_t, double *slopes)
 {
-    struct view *view = &scan->views[functional];
-    struct span *span = &view->spans[view->now];
+    for (size_t k = 0; k < scan->directions; k++)
+        slopes[k] += factor * d_t[k];
+}
+
+/* With its derivative, where it is lower than before: time holds still by the envelope
+ * theorem, unless it is a window's moving beginning, or when something that moves has
+ * just happened. */
+static void take_least(struct scan *scan, const struct sight *sight, size_t functional,
+                       double sign, struct span *span)
+{
+    double before = span->lowest.value;
+    sight_least(sight, functional, sign, &span->lowest);
+    if (!span->slopes || !(span->lowest.value < before))
+        return;
+    double t = span->lowest.time;
+    size_t watched = scan->views[functional].watched;
+    sight->slopes(sight->context, t, scan->row);
+    sight->trends(sight->context, t, scan->trends);
+    memcpy(span->slopes, scan->row + watched * scan->directions,
+           scan->directions * sizeof(double));
+    if (t == sight->t[0] && t == span->from)
+        add(scan, scan->trends[watched], span->d_from, span->slopes);
+    else if (t == sight->t[0] && t == scan->moved)
+        add(scan, scan->trends[watched], scan->d_moved, span->slopes);
+    span->trend = scan->trends[watched];
+}
+
+static void take_piece(struct scan *scan, const struct sight *sight, size_t functional,
+                       struct span *span)
+{
+    const struct view *view = &scan->views[functional];
     if (!span->begun) {
         span->start = span->shift = sight_value(sight, functional, 0);
         span->lowest.value = INFINITY;
@@ -347,11 +471,11 @@ static void take_piece(struct scan *scan, const struct sight *sight, size_t func
     switch (view->functional) {
     case FUNCTIONAL_MIN:
     case FUNCTIONAL_TIME_OF_MIN:
-        sight_least(sight, functional, 1, &span->lowest);
+        take_least(scan, sight, functional, 1, span);
         break;
     case FUNCTIONAL_MAX:
     case FUNCTIONAL_TIME_OF_MAX:
-        sight_least(sight, functional, -1, &span->lowest);
+        take_least(scan, sight, functional, -1, span);
         break;
     case FUNCTIONAL_MEAN:
     case FUNCTIONAL_AUC:
@@ -360,6 +484,8 @@ static void take_piece(struct scan *scan, const struct sight *sight, size_t func
                           span->shift * (sight->t[SIGHT_SAMPLES - 1] - sight->t[0]);
         if (view->functional == FUNCTIONAL_SD)
             span->squares += sight_squares(sight, functional, span->shift);
+        if (span->slopes)
+            add(scan, 1, scan->sums + view->watched * scan->directions, span->slopes);
         break;
     case FUNCTIONAL_FRACTION:
     case FUNCTIONAL_DURATION:
@@ -372,6 +498,30 @@ static void take_piece(struct scan *scan, const struct sight *sight, size_t func
     }
 }
 
+static bool is_integral(enum functional functional)
+{
+    return functional == FUNCTIONAL_MEAN || functional == FUNCTIONAL_AUC;
+}
+
+/* Integrals of derivatives over the piece, if anybody wants one. */
+static void sum_slopes(struct scan *scan, const struct sight *sight)
+{
+    size_t count = scan->program->watched_count * scan->directions;
+    bool wanted = false;
+    for (size_t f = 0; scan->directions && f < scan->functionals; f++)
+        wanted |= scan->views[f].active && is_integral(scan->views[f].functional);
+    if (!wanted)
+        return;
+    memset(scan->sums, 0, count * sizeof(double));
+    sight_add_slopes(sight, count, scan->row, scan->sums);
+}
+
+/* Has its window begun before `t` and does it go on? */
+static bool is_open(const struct scan *scan, const struct span *span, double t)
+{
+    return span->from <= t && span->to > t && within(scan, span);
+}
+
 /* Whoever has a window that begins at or before `now` and goes on. */
 static bool find_active(struct scan *scan)
 {
@@ -381,8 +531,10 @@ static bool find_active(struct scan *scan)
         while (view->now < view->count && (view->spans[view->now].to <= scan->now ||
                                            !within(scan, &view->spans[view->now])))
             view->now++;
-        view->active =
-            view->now < view->count && view->spans[view->now].from <= scan->now;
+        view->active = false;
+        for (size_t i = view->now;
+             !view->active && i < view->count && view->spans[i].opens <= scan->now; i++)
+            view->active = is_open(scan, &view->spans[i], scan->now);
         any |= view->active;
     }
     return any;
@@ -416,6 +568,17 @@ bool scan_asks(struct scan *scan, double *t)
     return true;
 }
 
+void scan_wants(const struct scan *scan, bool *wanted)
+{
+    for (size_t f = 0; f < scan->functionals; f++)
+        wanted[f] |= scan->views[f].active;
+}
+
+bool scan_is_of_readings(const struct scan *scan)
+{
+    return scan->of_readings;
+}
+
 void scan_see(struct scan *scan, const struct sight *sight)
 {
     double a = scan->now, b = scan->ends[scan->pieces - 1];
@@ -431,11 +594,46 @@ void scan_see(struct scan *scan, const struct sight *sight)
         scan->cuts++;
         return;
     }
-    for (size_t f = 0; f < scan->functionals; f++)
-        if (scan->views[f].active)
-            take_piece(scan, sight, f);
+    sum_slopes(scan, sight);
+    for (size_t f = 0; f < scan->functionals; f++) {
+        struct view *view = &scan->views[f];
+        for (size_t i = view->now;
+             view->active && i < view->count && view->spans[i].opens <= a; i++)
+            if (is_open(scan, &view->spans[i], a))
+                take_piece(scan, sight, f, &view->spans[i]);
+    }
     scan->now = b;
     scan->pieces--;
+}
+
+double scan_quiet(struct scan *scan)
+{
+    double quiet = INFINITY;
+    if (find_active(scan))
+        return -INFINITY;
+    for (size_t f = 0; f < scan->functionals; f++)
+        if (scan->views[f].now < scan->views[f].count)
+            quiet = fmin(quiet, scan->views[f].spans[scan->views[f].now].opens);
+    return quiet;
+}
+
+void scan_moves(struct scan *scan, double t, const double *d_t, const double *before,
+                const double *after)
+{
+    for (size_t f = 0; f < scan->functionals; f++) {
+        struct view *view = &scan->views[f];
+        for (size_t i = view->now; i < view->count && view->spans[i].opens < t; i++) {
+            struct span *span = &view->spans[i];
+            if (!(span->from < t) || !is_open(scan, span, t))
+                continue;
+            if (is_integral(view->functional))
+                add(scan, before ? before[f] - after[f] : 0, d_t, span->slopes);
+            else if (span->lowest.time == t && scan->moved != t)
+                add(scan, span->trend, d_t, span->slopes);
+        }
+    }
+    scan->moved = t;
+    memcpy(scan->d_moved, d_t, scan->directions * sizeof(double));
 }
 
 /* --- what it comes to --------------------------------------------------------------- */
@@ -506,6 +704,31 @@ void scan_end(struct scan *scan, struct evaluator *evaluator)
         }
     mem_free(functionals);
     mem_free(results);
+}
+
+/* An integral's window begins at `from`, and a mean is over its length. */
+static void conclude_slopes(const struct scan *scan, const struct view *view,
+                            const struct span *span, double *slopes)
+{
+    bool mean = view->functional == FUNCTIONAL_MEAN;
+    double length = span->to - span->from, value = worth(view, span);
+    memcpy(slopes, span->slopes, scan->directions * sizeof(double));
+    if (is_integral(view->functional))
+        add(scan, (mean ? value : 0) - span->start, span->d_from, slopes);
+    for (size_t k = 0; mean && k < scan->directions; k++)
+        slopes[k] /= length;
+}
+
+void scan_read(struct scan *scan, size_t observation, double *values, double *slopes)
+{
+    const size_t *first = &scan->program->watched_first[observation];
+    for (size_t i = first[0]; i < first[1]; i++) {
+        struct view *view = &scan->views[scan->program->watched[i]];
+        const struct span *span = &view->spans[view->read++];
+        values[scan->program->watched[i]] = worth(view, span);
+        if (scan->directions)
+            conclude_slopes(scan, view, span, slopes + i * scan->directions);
+    }
 }
 
 size_t scan_windows(const struct scan *scan, size_t outcome)

@@ -11,13 +11,40 @@
  * Kronrod's 15 points and its ends, and takes it, or, where what is looked at is not
  * smooth enough for the rule to be right, asks for its halves. Extremes and the moments
  * at which conditions turn are searched for inside a piece, by looks at times of their
- * own. Called by feed.c, which shows eight courses at once, and outcome.c. */
+ * own.
+ *
+ * Or it looks for readings that are made of functionals, each of a window of its own, and
+ * with derivatives along directions. An extreme's is that of what is looked at where it
+ * is (at a time that moves: and the trend there times that), an integral's the integral
+ * of the derivative, and what a moving end or jump adds.
+ *
+ * Called by feed.c, which shows eight courses at once, ensemble.c and outcome.c. */
 
 struct scan;
 
 /* Of a course from `start` until `until`. */
 struct scan *scan_new(const struct model *model, double start, double until);
 void scan_destroy(struct scan **scan);
+
+/* Of readings, with derivatives along so many directions. For any number of runs. */
+struct scan *scan_of_readings(const struct model *model, size_t directions);
+/* A run from `start` until its last reading; then the windows of each observation, in
+ * order of its readings; then it is ready. `d_from` [directions]. */
+void scan_readings(struct scan *scan, double start, double until);
+void scan_reading(struct scan *scan, size_t observation, double from, double to,
+                  const double *d_from);
+void scan_ready(struct scan *scan);
+/* Nobody looks at anything before this; -inf: scan_open with what comes next. */
+double scan_quiet(struct scan *scan);
+/* At time t, until which all has been seen, something happens that moves with the
+ * directions, d_t, and makes what is looked at `after` of `before` [sight_width]; NULL,
+ * both, where it makes nothing jump. */
+void scan_moves(struct scan *scan, double t, const double *d_t, const double *before,
+                const double *after);
+/* What the functionals of an observation have come to at its next reading (NaN: its
+ * window was not all within the course), and with derivatives: values of all functionals,
+ * slopes of the watched, each [directions], of which it sets its own. */
+void scan_read(struct scan *scan, size_t observation, double *values, double *slopes);
 
 /* A run begins, maybe anew by another method. */
 void scan_begin(struct scan *scan);
@@ -26,6 +53,10 @@ void scan_begin(struct scan *scan);
 void scan_open(struct scan *scan, struct evaluator *evaluator, double to);
 /* The times at which to show it next; false: nobody looks at the rest of what is open. */
 bool scan_asks(struct scan *scan, double *t /* [SIGHT_SAMPLES] */);
+/* The functionals that look at this, onto wanted [functionals]: of others it wants no
+ * rules, and of all but the watched no values if it is of readings. */
+void scan_wants(const struct scan *scan, bool *wanted);
+bool scan_is_of_readings(const struct scan *scan);
 void scan_see(struct scan *scan, const struct sight *sight);
 /* ERR_NUMERIC when what it looks at was not finite somewhere, ERR_RANGE for windows that
  * make no sense: the run may end. */

@@ -85,14 +85,17 @@ LANES_KINDS(rule_of, simd,
              enum simd simd),
             t, values, difference, out, simd)
 
-void sight_rules(const struct model *model, const double *t, const double *values,
-                 double *rules, enum simd simd)
+void sight_rules(const struct model *model, const bool *wanted, const double *t,
+                 const double *values, double *rules, enum simd simd)
 {
     size_t functionals = model->syntax->functional_count;
     for (size_t i = 0; i < sight_ruled(model); i++) {
         size_t value = i < functionals ? i : 2 * i - functionals;
-        rule_of(t, values + value * SAMPLES * LANES, i >= functionals,
-                rules + i * RULES * LANES, simd);
+        size_t of =
+            i < functionals ? i : model->program->comparison_of[i - functionals];
+        if (wanted[of])
+            rule_of(t, values + value * SAMPLES * LANES, i >= functionals,
+                    rules + i * RULES * LANES, simd);
     }
 }
 
@@ -114,6 +117,17 @@ double sight_squares(const struct sight *sight, size_t value, double shift)
         sum += kronrod_weights[i < 7 ? i : 14 - i] * one * one;
     }
     return half * sum;
+}
+
+void sight_add_slopes(const struct sight *sight, size_t count, double *room, double *sums)
+{
+    double half = (sight->t[SAMPLES - 1] - sight->t[0]) / 2;
+    for (size_t i = 0; i < 15; i++) {
+        double weight = half * kronrod_weights[i < 7 ? i : 14 - i];
+        sight->slopes(sight->context, sight->t[i + 1], room);
+        for (size_t k = 0; k < count; k++)
+            sums[k] += weight * room[k];
+    }
 }
 
 static size_t functionals_of(const struct sight *sight)

@@ -26,6 +26,10 @@ struct sight {
     void (*look)(void *context, double t, double *values);
     void *context;
     double *probe; /* [sight_width] room */
+    /* Derivatives of what the watched look at, each [directions], at any time of it, and
+     * how fast it changes in time [watched]; NULL: nobody asks. */
+    void (*slopes)(void *context, double t, double *slopes);
+    void (*trends)(void *context, double t, double *trends);
 };
 
 /* What functionals look at, then the two sides of every comparison. */
@@ -36,15 +40,19 @@ size_t sight_ruled(const struct model *model);
 
 /* When to look at a piece: t [SIGHT_SAMPLES]. */
 void sight_times(double a, double b, double *t);
-/* Of all lanes at once: t [SIGHT_SAMPLES][LANES], values and rules as above. */
-void sight_rules(const struct model *model, const double *t, const double *values,
-                 double *rules, enum simd simd);
+/* Of all lanes at once: t [SIGHT_SAMPLES][LANES], values and rules as above, of those
+ * functionals alone that are wanted [functionals] and their comparisons. */
+void sight_rules(const struct model *model, const bool *wanted, const double *t,
+                 const double *values, double *rules, enum simd simd);
 
 double sight_value(const struct sight *sight, size_t value, size_t sample);
 double sight_rule(const struct sight *sight, size_t ruled, enum sight_rule rule);
 /* Integral of (value - shift)^2, by Kronrod's rule. */
 double sight_squares(const struct sight *sight, size_t value, double shift);
 
+/* The same of all derivatives [count], which `slopes` gives, onto sums; room [count]. */
+void sight_add_slopes(const struct sight *sight, size_t count, double *room,
+                      double *sums);
 /* The least of sign * what a functional looks at, if it is less than what is there. */
 struct lowest {
     double value, time;

@@ -828,6 +828,43 @@ static enum err observation_tail(struct parser *parser, struct observation_line 
     return err == ERR_OK ? parser_take_line_end(parser) : err;
 }
 
+/* `over last T`, behind functionals and nowhere else. */
+static enum err take_reach(struct parser *parser, struct observation_line *line)
+{
+    bool over = parser_at_word(parser, "over"), looks = line->functional_count > 0;
+    line->over_at = parser->token.at;
+    if (!over && !looks)
+        return ERR_OK;
+    if (!over && !parser_at_word(parser, "per")) {
+        source_refuse(parser_source(parser), line->at, E4017,
+                      "%s does not say how far it looks back", line->name);
+        return err_hint("write over last T before the ~, as in over last 1 h");
+    }
+    if (!looks)
+        return source_refuse(parser_source(parser), line->over_at, E4017,
+                             "%s is seen at one moment and has no window", line->name);
+    enum err err = over ? parser_advance(parser) : ERR_OK;
+    if (err == ERR_OK && (!over || !parser_at_word(parser, "last"))) {
+        source_refuse(parser_source(parser), line->over_at, E4017,
+                      "the window of %s ends with the reading", line->name);
+        return err_hint("write over last T");
+    }
+    if (err == ERR_OK)
+        err = parser_advance(parser);
+    return err == ERR_OK ? formula_parse(parser, &line->over) : err;
+}
+
+/* Windows hold no functionals. */
+static enum err take_observed(struct parser *parser, struct observation_line *line)
+{
+    line->functional = parser->syntax->functional_count;
+    parser->functionals = true;
+    enum err err = formula_parse(parser, &line->expr);
+    parser->functionals = false;
+    line->functional_count = parser->syntax->functional_count - line->functional;
+    return err == ERR_OK ? take_reach(parser, line) : err;
+}
+
 enum err statement_observation(struct parser *parser)
 {
     struct syntax *s = parser->syntax;
@@ -839,7 +876,7 @@ enum err statement_observation(struct parser *parser)
     if (err == ERR_OK)
         err = parser_take_sign(parser, ":", "':'");
     if (err == ERR_OK)
-        err = formula_parse(parser, &line->expr);
+        err = take_observed(parser, line);
     if (err == ERR_OK)
         err = parser_take_sign(parser, "~", "'~' and an error model");
     if (err == ERR_OK)
@@ -929,9 +966,9 @@ static enum err outcome_tail(struct parser *parser, struct outcome_line *line)
 static enum err outcome_formula(struct parser *parser, struct outcome_line *line)
 {
     line->functional = parser->syntax->functional_count;
-    parser->outcomes = true;
+    parser->functionals = true;
     enum err err = formula_parse(parser, &line->expr);
-    parser->outcomes = false;
+    parser->functionals = false;
     line->functional_count = parser->syntax->functional_count - line->functional;
     return err == ERR_OK ? outcome_tail(parser, line) : err;
 }

@@ -704,8 +704,13 @@ static enum err take_all(struct filter *filter, struct belief *belief, double ah
 static enum err check_readings(const struct filter *filter, size_t known)
 {
     for (size_t i = known; i < twin_measurements(filter->whole); i++) {
-        const struct model_observation *one = model_observation(
-            filter->model, twin_measurement(filter->whole, i)->observation);
+        size_t o = twin_measurement(filter->whole, i)->observation;
+        const struct model_observation *one = model_observation(filter->model, o);
+        if (model_looks_back(filter->model, o))
+            return err_set(ERR_RANGE,
+                           "%s looks back over a window, and who follows reading by "
+                           "reading knows the present alone",
+                           one->name);
         if (one->residual != RESIDUAL_BERNOULLI)
             continue;
         err_set(ERR_RANGE, "%s is yes or no: what it says is not followed", one->name);

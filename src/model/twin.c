@@ -468,12 +468,24 @@ struct reader {
     const struct request *request;
     double *f, *d_f; /* of every observation at one time */
     struct serial *serial;
+    struct scan *scan;       /* of what looks back; NULL: nothing does */
+    double *values, *slopes; /* of functionals, and of the watched [directions] */
 };
+
+/* What an observation's functionals have come to now. */
+static void read_back(const struct run *run, size_t observation, const struct reader *out)
+{
+    if (!out->scan || !model_looks_back(run->flow->model, observation))
+        return;
+    scan_read(out->scan, observation, out->values, out->slopes);
+    evaluator_functionals(run->flow->evaluator, out->values, out->slopes);
+}
 
 /* Every observation now; which of them is asked for. */
 static size_t look(const struct run *run, size_t index, const struct reader *out)
 {
     const struct flow *flow = run->flow;
+    read_back(run, out->request->observation[index], out);
     evaluator_outputs(flow->evaluator, flow->t, flow->x, flow->s, out->f,
                       flow->directions ? out->d_f : NULL, NULL);
     return out->request->observation[index];
@@ -505,6 +517,8 @@ static enum err read_everything(struct run *run, size_t index, void *context)
     double *row = out->request->f + index * (states + derived + observations);
     if (states)
         memcpy(row, flow->x, states * sizeof(double));
+    for (size_t o = 0; o < observations; o++)
+        read_back(run, o, out);
     evaluator_outputs(flow->evaluator, flow->t, flow->x, NULL, row + states + derived,
                       NULL, row + states);
     return ERR_OK;
@@ -531,24 +545,62 @@ static read_function *reading(const struct request *request)
     return request->observation ? read_observation : read_everything;
 }
 
+/* The end of a course of which all is looked at. */
+static enum err read_nothing(struct run *run, size_t index, void *context)
+{
+    (void)run, (void)index, (void)context;
+    return ERR_OK;
+}
+
 /* All of a course. */
 static enum err follow_scan(struct run *run, struct scan *scan)
 {
-    struct feed *feed = feed_new(run->flow->model, SIMD_SCALAR);
+    struct feed *feed = feed_new(run->flow->model, false, SIMD_SCALAR);
     scan_begin(scan);
-    enum err err = feed_alone(feed, run, scan);
+    enum err err = feed_alone(feed, run, scan, read_nothing, NULL);
     if (err == ERR_OK)
         scan_end(scan, run->flow->evaluator);
     feed_destroy(&feed);
     return err;
 }
 
+/* Readings, some of which look back. */
+static enum err follow_readings(struct run *run, struct reader *reader)
+{
+    const struct model *model = run->flow->model;
+    size_t d = run->flow->directions;
+    struct feed *feed = feed_new(model, d > 0, SIMD_SCALAR);
+    reader->scan = scan_of_readings(model, d);
+    reader->values = mem_new(model->syntax->functional_count, sizeof(double));
+    reader->slopes = mem_new(model->program->watched_count * d, sizeof(double));
+    enum err err = feed_plan(run, reader->request->observation, reader->scan);
+    if (err == ERR_OK)
+        err = feed_alone(feed, run, reader->scan, reading(reader->request), reader);
+    feed_destroy(&feed);
+    scan_destroy(&reader->scan);
+    mem_free(reader->values);
+    mem_free(reader->slopes);
+    return err;
+}
+
+static enum err follow_all(struct run *run, const struct request *request,
+                           struct reader *reader)
+{
+    if (request->scan)
+        return follow_scan(run, request->scan);
+    if (feed_looks_back(run->flow->model, request->observation, request->read_count))
+        return follow_readings(run, reader);
+    return run_all(run, reading(request), reader);
+}
+
 static enum err mover_follow(struct mover *mover, const struct request *request)
 {
     struct flow *flow = &mover->flow;
     size_t observations = model_observations(flow->model), d = flow->directions;
-    struct reader reader = {request, mem_new(observations, sizeof(double)),
-                            mem_new(observations * d, sizeof(double)), serial_new(d)};
+    struct reader reader = {.request = request,
+                            .f = mem_new(observations, sizeof(double)),
+                            .d_f = mem_new(observations * d, sizeof(double)),
+                            .serial = serial_new(d)};
     struct run run;
     serial_begin(reader.serial, observations);
     if (request->sums)
@@ -558,8 +610,7 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     if (err == ERR_OK)
         err = run_plan(&run, request->reads, request->read_order, request->read_count);
     if (err == ERR_OK)
-        err = request->scan ? follow_scan(&run, request->scan)
-                            : run_all(&run, reading(request), &reader);
+        err = follow_all(&run, request, &reader);
     if (request->moving)
         memcpy(request->moving, flow->moving, d * sizeof(bool));
     run_clear(&run);

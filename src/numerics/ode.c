@@ -34,7 +34,7 @@ struct ode {
     SUNContext sundials;
     void *cvodes;
     N_Vector y, absolute, dense; /* dense: ode_within's room */
-    SUNMatrix matrix; /* of one block */
+    SUNMatrix matrix;            /* of one block */
     SUNLinearSolver linear;
     SUNNonlinearSolver nonlinear;
     sunindextype *pivots; /* [states] */
@@ -385,12 +385,15 @@ enum err ode_step(struct ode *ode, double t_stop, double *reached)
     return flag < 0 ? refuse(ode, flag, t_stop) : ERR_OK;
 }
 
-void ode_within(const struct ode *ode, double t, double *x)
+void ode_within(const struct ode *ode, double t, double *x, double *s)
 {
+    size_t n = ode->system.states;
     const double *y = NV_DATA_S(ode->y);
     if (steps_since_restart(ode) && CVodeGetDky(ode->cvodes, t, 0, ode->dense) == 0)
         y = NV_DATA_S(ode->dense);
-    memcpy(x, y, ode->system.states * sizeof(double));
+    memcpy(x, y, n * sizeof(double));
+    if (s && ode->length > n)
+        memcpy(s, y + n, (ode->length - n) * sizeof(double));
 }
 
 size_t ode_steps(const struct ode *ode)

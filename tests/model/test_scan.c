@@ -25,6 +25,8 @@ static void show(struct shown *shown, const struct model *model, struct scan *sc
                  double to)
 {
     double t[SIGHT_SAMPLES];
+    bool all[MODEL_FUNCTIONALS_MAX];
+    memset(all, true, sizeof all);
     size_t width = sight_width(model);
     double *row = mem_new(width, sizeof *row);
     double *values = lanes_rows_new(width * SIGHT_SAMPLES);
@@ -45,8 +47,14 @@ static void show(struct shown *shown, const struct model *model, struct scan *sc
         shown->last = t[SIGHT_SAMPLES - 1];
         for (size_t i = 0; i < SIGHT_SAMPLES * LANES; i++)
             times[i] = t[i / LANES];
-        sight_rules(model, times, values, rules, SIMD_SCALAR);
-        const struct sight sight = {model, t, values, rules, look, shown, row};
+        sight_rules(model, all, times, values, rules, SIMD_SCALAR);
+        const struct sight sight = {.model = model,
+                                    .t = t,
+                                    .values = values,
+                                    .rules = rules,
+                                    .look = look,
+                                    .context = shown,
+                                    .probe = row};
         scan_see(scan, &sight);
     }
     mem_free(row);

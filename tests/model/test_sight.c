@@ -27,6 +27,7 @@ static void piece_open(struct piece *piece, const char *formula, const char *out
                        double a, double b)
 {
     double times[SIGHT_SAMPLES * LANES], none = 0;
+    const bool all[MODEL_FUNCTIONALS_MAX] = {true, true};
     char *text = mem_format("model m version 1\ntime h\n[equations]\nx = time/(1 h)\n%s\n"
                             "[observations]\no : q ~ add(1)\n[outcomes]\n%s\n",
                             formula, outcome);
@@ -45,9 +46,14 @@ static void piece_open(struct piece *piece, const char *formula, const char *out
             piece->values[(v * SIGHT_SAMPLES + i) * LANES] = piece->probe[v];
         EACH_LANE times[i * LANES + l] = piece->t[i];
     }
-    sight_rules(piece->model, times, piece->values, piece->rules, simd_best());
-    piece->sight = (struct sight){piece->model, piece->t, piece->values, piece->rules,
-                                  look,         piece,    piece->probe};
+    sight_rules(piece->model, all, times, piece->values, piece->rules, simd_best());
+    piece->sight = (struct sight){.model = piece->model,
+                                  .t = piece->t,
+                                  .values = piece->values,
+                                  .rules = piece->rules,
+                                  .look = look,
+                                  .context = piece,
+                                  .probe = piece->probe};
     mem_free(text);
 }
 

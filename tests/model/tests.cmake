@@ -14,6 +14,8 @@ set_source_files_properties(${random} PROPERTIES COMPILE_OPTIONS "${AS_GENERATED
 test_program(test_grammar model/grammar SEES src/model LINK floor_model)
 target_sources(test_grammar PRIVATE ${random})
 target_compile_definitions(test_grammar PRIVATE RANDOM_COMPILED=${RANDOM_COMPILED})
+# What is predicted of readings that look back, from text to twin.
+test_program(test_readings model/readings SEES src/model LINK floor_model)
 nightly(test_grammar test_fit test_track)
 
 # Builds that must go red.
@@ -37,6 +39,14 @@ sabotage(jumps_seen_from_one_side src/model/scan.c model/outcome outcome__of_a_c
   BY "s/span->start = span->shift = sight_value(sight, functional, 0)/span->start = span->shift = sight_value(sight, functional, SIGHT_SAMPLES - 1)/")
 sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formulas_of_time
   BY "s/if (!resolved(scan, sight) .. !whole)/if (0 \\&\\& !resolved(scan, sight) \\&\\& !whole)/")
+sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
+  BY "s/add(scan, scan->trends.watched., span->d_from, span->slopes)/(void)0/")
+sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
+  BY "s/add(scan, span->trend, d_t, span->slopes)/(void)0/")
+sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
+  BY "s/add(scan, before.f. - after.f., d_t, span->slopes)/(void)0/")
+sabotage(windows_of_the_beginning src/model/feed.c model/readings readings__look_back_as_covariates_were
+  BY "s/run_look_forward(run, run->reads.i., &change)/(void)change/")
 sabotage(a_neighbours_step src/model/feed.c model/feed feed__courses_do_not_feel_each_other_or_the_machine
   BY "s/feed->taken.spot->lane./feed->taken[0]/")
 sabotage(generated_of_another_program src/model/generated.c model/generated generated__is_not_run_for_another_program

@@ -125,14 +125,14 @@ static void ode__shows_what_lies_within_its_steps(void **state)
         double start[2] = {1, 0}, s[4] = {0}, x[2], expected[3], t = 0, reached;
         size_t steps = 0;
         assert_ok(ode_restart(ode, 0, start, s));
-        ode_within(ode, 0, x);
+        ode_within(ode, 0, x, NULL);
         assert_near(x[0], 1, 0);
         for (; t < 10; steps++, t = reached) {
             assert_ok(ode_step(ode, 10, &reached));
             assert_true(reached > t && reached <= 10 && chain.latest <= 10);
             for (int i = 0; i <= 8; i++) {
                 double at = t + (reached - t) * i / 8;
-                ode_within(ode, at, x);
+                ode_within(ode, at, x, NULL);
                 chain_exact(&chain, at, expected);
                 assert_near(x[0], exp(-1.5 * at), 1e-8);
                 assert_near(x[1], expected[0], 1e-8);
@@ -143,7 +143,7 @@ static void ode__shows_what_lies_within_its_steps(void **state)
         assert_ok(ode_restart(ode, 10, x, s));
         assert_ok(ode_step(ode, 10, &reached)); /* of no length */
         assert_near(reached, 10, 0);
-        ode_within(ode, 10, expected);
+        ode_within(ode, 10, expected, NULL);
         assert_near(expected[1], x[1], 0);
         ode_destroy(&ode);
     }

@@ -1,0 +1,367 @@
+/* Readings that look back: predictions and derivatives beside closed forms, differences,
+ * outcomes and CVODES. */
+
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "course.h"
+#include "model/outcome.h"
+#include "model/track.h"
+
+/* --- closed forms ------------------------------------------------------------------- */
+
+#define FORMULAS                                                                         \
+    "model m version 1\ntime h\n[parameters]\n"                                          \
+    "a = 3 1 (0.01, 99) lognormal sd 0.3\nk = 0.4 1/h (0.01, 9) lognormal sd 0.3\n"      \
+    "tl = 4.3 h (0.01, 99) lognormal sd 0.3\nT = 2 h (0.01, 99) lognormal sd 0.3\n"      \
+    "[covariates]\nX 1 locf default 1\n[equations]\nfalls = a*exp(-k*time)*X\n"          \
+    "tent = if(time < tl, a*time/tl, a*exp(-k*(time - tl)))\n"                           \
+    "step = if(time < tl, a, 2*a)\n[observations]\n"                                     \
+    "top : max(falls) over last T ~ add(1)\nlow : min(falls) over last T ~ add(1)\n"     \
+    "peak : max(tent) over last T ~ add(1)\n"                                            \
+    "average : mean(falls) over last T ~ add(1)\n"                                       \
+    "area : auc(step) over last T ~ add(1 h)\n"                                          \
+    "share : (max(falls) - min(falls))/max(falls) over last T ~ add(1 %) unit %\n"       \
+    "through : k*auc(falls) over last T ~ add(1)\nnow : falls ~ add(1)\n"                \
+    "most : max(step) over last T ~ add(1)\n"
+
+/* What a reading at t comes to, and its derivatives by a, k, tl and T; tl is in the
+ * window. */
+static double expected(size_t observation, const double *theta, double t, double *by)
+{
+    double a = theta[0], k = theta[1], tl = theta[2], T = theta[3];
+    double high = a * exp(-k * (t - T)), low = a * exp(-k * t), area = (high - low) / k;
+    double area_k = (-(t - T) * high + t * low) / k - area / k;
+    memset(by, 0, 4 * sizeof *by);
+    switch (observation) {
+    case 0:
+        by[0] = high / a, by[1] = -(t - T) * high, by[3] = k * high;
+        return high;
+    case 1:
+        by[0] = low / a, by[1] = -t * low;
+        return low;
+    case 2:
+        by[0] = 1;
+        return a;
+    case 3:
+        by[0] = area / T / a, by[1] = area_k / T, by[3] = high / T - area / (T * T);
+        return area / T;
+    case 4:
+        by[0] = (tl - (t - T)) + 2 * (t - tl), by[2] = -a, by[3] = a;
+        return a * by[0];
+    case 5:
+        by[1] = 100 * T * low / high, by[3] = 100 * k * low / high;
+        return 100 * (1 - low / high);
+    case 6:
+        by[0] = (high - low) / a, by[1] = -(t - T) * high + t * low, by[3] = k * high;
+        return high - low;
+    case 7:
+        by[0] = low / a, by[1] = -t * low;
+        return low;
+    default:
+        by[0] = 2;
+        return 2 * a;
+    }
+}
+
+static void measured(struct course *course, const char *observation, double t)
+{
+    assert_ok(record_measurement(course->record, t, observation, NULL, 1, CENSORED_NOT,
+                                 10000 + course->record->measurement_count));
+}
+
+/* The twin again, with what was measured. */
+static void renew(struct course *course)
+{
+    twin_destroy(&course->twin);
+    record_sort(course->record);
+    assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));
+}
+
+static void readings__of_formulas_are_their_closed_forms(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[4], f[18], jacobian[18][4];
+    course_open_text(&course, FORMULAS, "X=1@0", "");
+    size_t observations = model_observations(course.model);
+    for (size_t i = 0; i < 18; i++)
+        measured(&course, model_observation(course.model, i % observations)->name,
+                 i < observations ? 5 : 5.5);
+    renew(&course);
+    for (size_t k = 0; k < 4; k++)
+        phi[k] = log(course.parameters[k]);
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF};
+    for (size_t s = 0; s < 2; s++) {
+        const struct engine_options options = {solvers[s], 0};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+        for (size_t i = 0; i < 18; i++) {
+            const struct twin_measurement *one = twin_measurement(course.twin, i);
+            double by[4],
+                value = expected(one->observation, course.parameters, one->time, by);
+            assert_near(f[i], value, 1e-11 * value);
+            for (size_t k = 0; k < 4; k++)
+                assert_near(jacobian[i][k], by[k] * course.parameters[k],
+                            2e-10 * fabs(value));
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
+/* --- courses ------------------------------------------------------------------------ */
+
+/* Doses that come late, run for a while that is a parameter, jump at times that move; a
+ * window of its own length, rates that switch, a covariate that changes. */
+#define COURSES                                                                          \
+    "model m version 1\ntime h\n[parameters]\n"                                          \
+    "ka = 1.5 1/h (0.1, 20) lognormal sd 0.3\nCL = 2.8 L/h (0.1, 50) lognormal sd 0.3\n" \
+    "V = 32 L (1, 500) lognormal sd 0.2\nlag = 0.7 h (0.01, 3) lognormal sd 0.3\n"       \
+    "run = 1.3 h (0.1, 9) lognormal sd 0.2\nT = 3 h (0.1, 99) lognormal sd 0.2\n"        \
+    "night = 5 h (1, 20) lognormal sd 0.1\n"                                             \
+    "[covariates]\nWT 1 locf default 1\n[doses]\noral -> D mg lag lag\n"                 \
+    "iv -> C mg lag lag\ndrip -> C mg over run\n"                                        \
+    "[equations]\nd/dt(D) = -ka*D\n"                                                     \
+    "d/dt(C) = ka*D - CL*WT*if(mod(time, 8 h) < night, 0.5, 1)/V*C unit mg\n"            \
+    "level = C/V\n[observations]\n"                                                      \
+    "top : max(level) over last T*WT ~ add(1 mg/L)\n"                                    \
+    "low : min(level) over last T*WT ~ add(1 mg/L)\n"                                    \
+    "average : mean(level) over last T*WT ~ add(1 mg/L)\n"                               \
+    "area : auc(level^2) over last T ~ add(1 mg^2*h/L^2)\n"                              \
+    "swing : (max(level) - min(level))/mean(level) over last 3 h ~ add(1)\n"             \
+    "now : level ~ add(1 mg/L)\n"
+
+#define DIRECTIONS 7
+#define PLACES 60
+
+static void open_course(struct course *course)
+{
+    course_open_text(course, COURSES, "WT=1@0 WT=1.3@9",
+                     "oral 320 mg @ 0 h every 7 h 4 times;iv 90 mg @ 11 h;"
+                     "drip 120 mg @ 16.2 h");
+    for (size_t i = 0; i < PLACES; i++)
+        measured(course, model_observation(course->model, i % 6)->name,
+                 4.9 + 0.34 * (double)i);
+    renew(course);
+}
+
+static void predict(struct engine *engine, const struct course *course, const double *phi,
+                    double *f, double *jacobian)
+{
+    assert_ok(twin_predict(engine, course->twin, phi, NULL, f, jacobian));
+}
+
+/* By differences of values, along direction k. */
+static void differences(struct engine *engine, const struct course *course,
+                        const double *phi, size_t k, double *out)
+{
+    static const double weights[] = {1. / 12, -2. / 3, 0, 2. / 3, -1. / 12};
+    double h = 1e-3, f[PLACES], moved[DIRECTIONS];
+    memset(out, 0, PLACES * sizeof *out);
+    for (int step = -2; step <= 2; step++) {
+        memcpy(moved, phi, sizeof moved);
+        moved[k] += step * h;
+        predict(engine, course, moved, f, NULL);
+        for (size_t i = 0; i < PLACES; i++)
+            out[i] += weights[step + 2] * f[i] / h;
+    }
+}
+
+static void readings__have_the_derivatives_that_differences_show(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[DIRECTIONS], f[PLACES], jacobian[PLACES][DIRECTIONS], shown[PLACES];
+    open_course(&course);
+    course_transformed(&course, phi);
+    const struct engine_options tight = {ENGINE_LANES, 1e-12};
+    struct engine *engine = engine_new(course.model, &course.layout, &tight);
+    predict(engine, &course, phi, f, jacobian[0]);
+    for (size_t k = 0; k < DIRECTIONS; k++) {
+        differences(engine, &course, phi, k, shown);
+        for (size_t i = 0; i < PLACES; i++)
+            assert_near(jacobian[i][k], shown[i], 3e-8 * (1 + fabs(f[i])));
+    }
+    engine_destroy(&engine);
+    course_close(&course);
+}
+
+static void readings__are_the_same_by_every_method(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[DIRECTIONS], f[PLACES], jacobian[PLACES][DIRECTIONS], other[PLACES],
+        slopes[PLACES][DIRECTIONS];
+    open_course(&course);
+    course_transformed(&course, phi);
+    predict(course.engine, &course, phi, f, jacobian[0]);
+    const struct engine_options methods[] = {
+        {ENGINE_BDF, 1e-13}, {ENGINE_ADAMS, 1e-13}, {ENGINE_ROSENBROCK, 0}};
+    for (size_t m = 0; m < 4; m++) {
+        struct engine *engine =
+            m < 3 ? engine_new(course.model, &course.layout, &methods[m])
+                  : engine_new_equal(course.model, &course.layout, 0.01);
+        predict(engine, &course, phi, other, slopes[0]);
+        for (size_t i = 0; i < PLACES; i++) {
+            assert_near(other[i], f[i], 1e-7 * fabs(f[i]));
+            for (size_t k = 0; k < DIRECTIONS; k++)
+                assert_near(slopes[i][k], jacobian[i][k], 1e-6 * (1 + fabs(f[i])));
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
+/* Many in lanes at once, all at other places: the bits of each alone. */
+static void readings__do_not_feel_each_other_or_the_machine(void **state)
+{
+    (void)state;
+    static double phi[16][DIRECTIONS], f[16][PLACES], jacobian[16][PLACES * DIRECTIONS];
+    double alone[PLACES], slopes[PLACES * DIRECTIONS];
+    struct twin_point points[16];
+    struct course course;
+    open_course(&course);
+    for (size_t i = 0; i < 16; i++) {
+        course_transformed(&course, phi[i]);
+        for (size_t k = 0; k < DIRECTIONS; k++)
+            phi[i][k] += 0.1 * sin((double)(5 * i + 3 * k));
+        points[i] = (struct twin_point){course.twin, phi[i], NULL,  f[i],
+                                        jacobian[i], NULL,   ERR_OK};
+    }
+    twin_predict_all(course.engine, points, 16, true);
+    const struct engine_options narrow = {ENGINE_NARROW, 0};
+    struct engine *other = engine_new(course.model, &course.layout, &narrow);
+    for (size_t i = 0; i < 16; i++) {
+        assert_ok(points[i].err);
+        predict(i % 2 ? other : course.engine, &course, phi[i], alone, slopes);
+        assert_memory_equal(alone, f[i], sizeof alone);
+        assert_memory_equal(slopes, jacobian[i], sizeof slopes);
+    }
+    engine_destroy(&other);
+    course_close(&course);
+}
+
+/* A course has to be as long as what is read of it. */
+static void readings__before_there_is_a_window(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[4], f;
+    course_open_text(&course, FORMULAS, "X=1@0", "");
+    for (size_t k = 0; k < 4; k++)
+        phi[k] = log(course.parameters[k]);
+    double *rows = course_run(&course, "top", 0, 0.5, 8);
+    for (size_t i = 0; i < 8; i++) /* T is 2 h */
+        assert_true(isnan(rows[i]) == (i < 4));
+    assert_near(rows[5], 3 * exp(-0.4 * 0.5), 1e-12);
+    mem_free(rows);
+    measured(&course, "top", 1.9);
+    renew(&course);
+    assert_int_equal(twin_predict(course.engine, course.twin, phi, NULL, &f, NULL),
+                     ERR_RANGE);
+    assert_string_equal(
+        err_text(), "'top' is measured before the course is as long as it looks back");
+    phi[3] = log(1.8);
+    assert_ok(twin_predict(course.engine, course.twin, phi, NULL, &f, NULL));
+    assert_near(f, 3 * exp(-0.4 * 0.1), 1e-12);
+    course_close(&course);
+}
+
+#define BEATS                                                                            \
+    "model beats version 1\ntime s\n[parameters]\nHR = 70 1/min (30, 220) lognormal sd " \
+    "0.15\nR = 1 mmHg*s/mL (0.1, 10) lognormal sd 0.3\n"                                 \
+    "C = 1.5 mL/mmHg (0.1, 10) lognormal sd 0.3\nSV = 70 mL (10, 200) lognormal sd "     \
+    "0.2\n[individual]\nbeat = 1/HR\n[equations]\nphase = mod(time, beat)\n"             \
+    "Q = if(phase < 0.35*beat, SV/(0.35*beat)*pi/2*sin(pi*phase/(0.35*beat)), 0)\n"      \
+    "d/dt(P) = (Q - P/R)/C init SV*HR*R\nperiodic beat after 20 periods\n"               \
+    "[observations]\nsystolic : max(P) over last beat ~ add(5 mmHg)\n"                   \
+    "diastolic : min(P) over last beat ~ add(5 mmHg)\n"                                  \
+    "mean : mean(P) over last beat ~ add(5 mmHg)\nnow : P ~ add(5 mmHg)\n"               \
+    "[outcomes]\nSBP = max(P) over last beat\nDBP = min(P) over last beat\n"             \
+    "MAP = mean(P) over last beat\n"
+
+/* Two searches of one course, and a beat that is there before the first row. */
+static void readings__are_what_outcomes_are(void **state)
+{
+    (void)state;
+    struct course course;
+    struct outcomes *outcomes;
+    course_open_text(&course, BEATS, "HR=82", "");
+    const char *const names[] = {"systolic", "diastolic", "mean"};
+    assert_ok(
+        outcomes_new(course.engine, course.twin, course.parameters, 0, 4.321, &outcomes));
+    for (size_t i = 0; i < 3; i++) {
+        double *seen = course_run(&course, names[i], 0, 4.321, 2);
+        assert_near(seen[1], outcomes->of[i].values[0], 1e-9 * seen[1]);
+        assert_near(seen[0], seen[1], 1e-4 * seen[1]);
+        mem_free(seen);
+    }
+    outcomes_destroy(course.model, &outcomes);
+    course_close(&course);
+}
+
+/* Who follows reading by reading has no past; such a text is followed all the same. */
+static void readings__of_windows_are_not_followed(void **state)
+{
+    (void)state;
+    struct course course;
+    struct record *first = record_new("1", "s");
+    struct twin *known;
+    struct prior *prior;
+    struct track *track;
+    course_open_text(&course, BEATS, "HR=82", "");
+    for (size_t i = 0; i < 4; i++)
+        measured(&course, i < 3 ? "now" : "systolic", (double)i);
+    renew(&course);
+    assert_ok(record_measurement(first, 0, "now", NULL, 1, CENSORED_NOT, 0));
+    assert_ok(twin_new(course.model, &course.layout, first, &known));
+    assert_ok(prior_from_model(course.model, &prior));
+    assert_int_equal(track_new(course.engine, known, course.twin, prior, NULL, &track),
+                     ERR_RANGE);
+    assert_non_null(strstr(err_text(), "systolic looks back over a window"));
+    prior_destroy(&prior);
+    twin_destroy(&known);
+    record_destroy(&first);
+    course_close(&course);
+}
+
+/* A covariate decides how far, as it is before the reading. */
+static void readings__look_back_as_covariates_were(void **state)
+{
+    (void)state;
+    struct course course;
+    static const char text[] =
+        "model m version 1\ntime h\n[parameters]\na = 1 1 (0.1, 9) lognormal sd 0.1\n"
+        "[covariates]\nT h locf\nU h linear\n[equations]\nx = a*time/(1 h)\n"
+        "[observations]\nlow : min(x) over last T ~ add(1)\n"
+        "least : min(x) over last U ~ add(1)\n";
+    course_open_text(&course, text, "T=1@0 T=2@6 T=1.5@7 U=1@0 U=2@10", "");
+    double *low = course_run(&course, "low", 5, 1, 4);
+    double *least = course_run(&course, "least", 5, 1, 4);
+    static const double back[] = {1, 1, 2, 1.5};
+    for (size_t i = 0; i < 4; i++) {
+        double t = 5 + (double)i;
+        assert_near(low[i], t - back[i], 1e-12);
+        assert_near(least[i], t - (1 + t / 10), 1e-12);
+    }
+    mem_free(low);
+    mem_free(least);
+    course_close(&course);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readings__of_formulas_are_their_closed_forms),
+        cmocka_unit_test(readings__have_the_derivatives_that_differences_show),
+        cmocka_unit_test(readings__are_the_same_by_every_method),
+        cmocka_unit_test(readings__do_not_feel_each_other_or_the_machine),
+        cmocka_unit_test(readings__before_there_is_a_window),
+        cmocka_unit_test(readings__are_what_outcomes_are),
+        cmocka_unit_test(readings__look_back_as_covariates_were),
+        cmocka_unit_test(readings__of_windows_are_not_followed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
