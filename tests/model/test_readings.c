@@ -243,6 +243,47 @@ static void readings__do_not_feel_each_other_or_the_machine(void **state)
     course_close(&course);
 }
 
+/* What rises until something turns at a time that parameters decide: no wave's top, but a
+ * kink that moves. */
+static void readings__peak_where_rates_turn(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "model m version 1\ntime h\n[parameters]\na = 5 1 (0.01, 99) lognormal sd 0.3\n"
+        "k = 0.4 1/h (0.01, 9) lognormal sd 0.3\nr = 3 1/h (0.01, 99) lognormal sd 0.3\n"
+        "[covariates]\nX 1 locf default 1\n[equations]\nd/dt(A) = -k*A*X init a\n"
+        "d/dt(C) = if(A > 2, r, -r) init 0\n"
+        "[observations]\ntop : max(C) over last 3 h ~ add(1)\n"
+        "area : auc(C) over last 3 h ~ add(1 h)\n";
+    struct course course;
+    double phi[3], f[2], jacobian[2][3];
+    course_open_text(&course, text, "X=1@0", "");
+    measured(&course, "top", 3.5);
+    measured(&course, "area", 3.5);
+    renew(&course);
+    for (size_t k = 0; k < 3; k++)
+        phi[k] = log(course.parameters[k]);
+    double t = log(2.5) / 0.4, high = 3 * t;
+    double area =
+        3 * (t * t - 0.25) / 2 + (3.5 - t) * high - 3 * (3.5 - t) * (3.5 - t) / 2;
+    double by_t = 3 * (2 * (3.5 - t)); /* of the area */
+    const double slopes[2][3] = {{3 / 0.4, -high, high}, {by_t / 0.4, -by_t * t, area}};
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF,
+                                                 ENGINE_ROSENBROCK};
+    for (size_t s = 0; s < 3; s++) {
+        const struct engine_options options = {solvers[s], 1e-11};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+        for (size_t i = 0; i < 2; i++) {
+            assert_near(f[i], i ? area : high, 1e-8);
+            for (size_t k = 0; k < 3; k++)
+                assert_near(jacobian[i][k], slopes[i][k], 1e-7);
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
 /* A course has to be as long as what is read of it. */
 static void readings__before_there_is_a_window(void **state)
 {
@@ -358,6 +399,7 @@ int main(void)
         cmocka_unit_test(readings__have_the_derivatives_that_differences_show),
         cmocka_unit_test(readings__are_the_same_by_every_method),
         cmocka_unit_test(readings__do_not_feel_each_other_or_the_machine),
+        cmocka_unit_test(readings__peak_where_rates_turn),
         cmocka_unit_test(readings__before_there_is_a_window),
         cmocka_unit_test(readings__are_what_outcomes_are),
         cmocka_unit_test(readings__look_back_as_covariates_were),
