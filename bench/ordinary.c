@@ -223,9 +223,9 @@ enum err ode_step(struct ode *ode, double t_stop, double *reached)
     abort();
 }
 
-void ode_within(const struct ode *ode, double t, double *x)
+void ode_within(const struct ode *ode, double t, double *x, double *s)
 {
-    (void)ode, (void)t, (void)x;
+    (void)ode, (void)t, (void)x, (void)s;
     abort();
 }
 
