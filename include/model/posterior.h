@@ -20,7 +20,7 @@
  * contributes is the Laplace likelihood's. Called by model/draw, model/forecast, node/
  * and sim/. */
 
-#define POSTERIOR_SHARED_ENOUGH 0.85
+#define POSTERIOR_SHARED_ENOUGH 0.90
 
 struct posterior {
     struct fit *fit; /* mode and covariance; all there is to know where `normal` */
