@@ -81,6 +81,8 @@ static void door__is_missed_by_the_self_test(void **state)
     end_context(bare.context);
 }
 
+#define KNOCKS 4
+
 /* After its loss, which in the program ends the process, nothing comes through any more.
  */
 static void door__gone_lets_nobody_through(void **state)
@@ -98,17 +100,23 @@ static void door__gone_lets_nobody_through(void **state)
     server->door.open = false;
     zmq_close(server->door.questions);
     server->door.questions = NULL;
-    void *stranger = knock(context, server->endpoint, c, c->stranger);
-    void *another = knock(context, server->endpoint, c, c->hospitals[1]);
-    assert_int_equal(transport_server_receive(server, 1000, -1, &peer, &frame), ERR_GONE);
+    /* Who knocks while the library takes the doorkeeper's socket down may hear nothing. */
+    void *strangers[KNOCKS][2];
+    size_t knocks = 0;
+    do {
+        strangers[knocks][0] = knock(context, server->endpoint, c, c->stranger);
+        strangers[knocks][1] = knock(context, server->endpoint, c, c->hospitals[1]);
+        assert_int_equal(transport_server_receive(server, 1000, -1, &peer, &frame),
+                         ERR_GONE);
+    } while (++knocks < KNOCKS && transport_server_dropped(server) == 0);
     print_message("%d messages without a User-Id were dropped\n",
                   (int)transport_server_dropped(server));
     assert_int_equal(zmq_send(member, "again", 5, 0),
                      5); /* it was asked about: it stays */
     assert_ok(transport_server_receive(server, 5000, -1, &peer, &frame));
     assert_memory_equal(peer.curve, c->curves[0], KEY_BYTES);
-    zmq_close(stranger);
-    zmq_close(another);
+    for (size_t i = 0; i < 2 * knocks; i++)
+        zmq_close(strangers[i / 2][i % 2]);
     zmq_close(member);
     zmq_ctx_term(context);
     bytes_free(&frame);
