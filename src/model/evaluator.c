@@ -784,13 +784,14 @@ void evaluator_functionals(struct evaluator *evaluator, const double *values,
                sloped * sizeof(double));
 }
 
-void evaluator_windows(struct evaluator *evaluator, double *bounds)
+void evaluator_windows(struct evaluator *evaluator, double t, double *bounds)
 {
+    set_states(evaluator, t, NULL);
     run(evaluator, &evaluator->program->window);
     read_results(evaluator, &evaluator->program->window, bounds);
 }
 
-void evaluator_conclude(struct evaluator *evaluator, const double *functionals,
+void evaluator_conclude(struct evaluator *evaluator, double t, const double *functionals,
                         double *outcomes)
 {
     const struct program *program = evaluator->program;
@@ -798,6 +799,7 @@ void evaluator_conclude(struct evaluator *evaluator, const double *functionals,
     if (count)
         memcpy(evaluator->registers + program->functionals, functionals,
                count * sizeof(double));
+    set_states(evaluator, t, NULL);
     run(evaluator, &program->outcome);
     read_results(evaluator, &program->outcome, outcomes);
 }

@@ -847,10 +847,11 @@ void evaluator_reach(struct evaluator *evaluator, double t, double *reach,
  * [directions]: observations are made of that from now on. */
 void evaluator_functionals(struct evaluator *evaluator, const double *values,
                            const double *slopes);
-/* From and to of every outcome's window, then of every plausible line's. */
-void evaluator_windows(struct evaluator *evaluator, double *bounds);
-/* Outcomes and plausible conditions of what the functionals came to. */
-void evaluator_conclude(struct evaluator *evaluator, const double *functionals,
+/* From and to of every outcome's window, then of every plausible line's, by covariates as
+ * they are at t. */
+void evaluator_windows(struct evaluator *evaluator, double t, double *bounds);
+/* Outcomes and plausible conditions of what the functionals came to, likewise. */
+void evaluator_conclude(struct evaluator *evaluator, double t, const double *functionals,
                         double *outcomes);
 
 void listing_add(struct bytes *listing, const char *format, ...)

@@ -301,7 +301,7 @@ static void find_windows(struct scan *scan, struct evaluator *evaluator)
 {
     size_t lines = lines_of(scan->model);
     double *windows = mem_new(2 * lines, sizeof *windows);
-    evaluator_windows(evaluator, windows);
+    evaluator_windows(evaluator, scan->start, windows);
     for (size_t i = 0; scan->err == ERR_OK && i < lines; i++)
         scan->err = series_new(scan, i, windows + 2 * i, &scan->series[i]);
     mem_free(windows);
@@ -686,7 +686,7 @@ void scan_end(struct scan *scan, struct evaluator *evaluator)
         functionals[f] = scan->views[f].count == 1
                              ? worth(&scan->views[f], &scan->views[f].spans[0])
                              : NAN;
-    evaluator_conclude(evaluator, functionals, results);
+    evaluator_conclude(evaluator, scan->until, functionals, results);
     for (size_t i = 0; i < lines; i++) {
         if (i >= named)
             scan->plausible[i - named] = results[i] != 0;
@@ -699,7 +699,7 @@ void scan_end(struct scan *scan, struct evaluator *evaluator)
             for (size_t f = 0; f < scan->functionals; f++)
                 if (scan->views[f].outcome == i)
                     functionals[f] = worth(&scan->views[f], &scan->views[f].spans[w]);
-            evaluator_conclude(evaluator, functionals, results);
+            evaluator_conclude(evaluator, scan->until, functionals, results);
             series[i].values[w] = results[i];
         }
     mem_free(functionals);

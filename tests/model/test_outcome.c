@@ -247,12 +247,42 @@ static void outcome__what_makes_no_sense_is_refused(void **state)
     }
 }
 
+/* L moves from 2 h at 0 to 4 h at 10 h. Windows are of what it is where the course begins
+ * to count, at 5 h; around functionals it is as at its end. */
+static const char moving_text[] =
+    "model m version 1\ntime h\n[parameters]\nk = 1 mg/h fixed\n"
+    "[covariates]\nL h linear\n[equations]\nd/dt(a) = k init 0 mg\n"
+    "[outcomes]\nheld = max(a) - min(a) over last L\npace = end(a)/L\n"
+    "paces = end(a)/L per 1 h\n";
+
+static void outcome__of_covariates_that_move(void **state)
+{
+    (void)state;
+    struct course course;
+    struct outcomes *out;
+    course_open_text(&course, moving_text, "L=2@0 L=4@10", "");
+    struct outcome_course from_5 = {.twin = course.twin,
+                                    .parameters = course.parameters,
+                                    .from = 5,
+                                    .until = 10};
+    outcomes_all(course.engine, &from_5, 1);
+    assert_ok(from_5.err);
+    out = from_5.outcomes;
+    static const struct expected rows[] = {{"held", 3, 1e-9}, {"pace", 2.5, 1e-9}};
+    compare(&course, out, rows, COUNT(rows));
+    size_t paces = outcome_index(course.model, "paces");
+    assert_int_equal(out->of[paces].count, 5);
+    assert_near(out->of[paces].values[0], 1.5, 1e-9);
+    done(&course, &out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outcome__of_a_course_that_jumps),
         cmocka_unit_test(outcome__the_peak_lies_between_steps),
         cmocka_unit_test(outcome__of_formulas_of_time),
+        cmocka_unit_test(outcome__of_covariates_that_move),
         cmocka_unit_test(outcome__short_excursions_are_found),
         cmocka_unit_test(outcome__what_makes_no_sense_is_refused),
     };
