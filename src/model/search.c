@@ -352,8 +352,8 @@ static bool take_start(struct search *search)
     return descent_step(search);
 }
 
-/* Where coarse answers end a descent fine ones begin it, with all that was learned on the
- * way. */
+/* Where coarse answers end a descent fine ones begin it, with the secants learned on the
+ * way, but not with a radius that coarse answers may have made nothing. */
 static bool take_near(struct search *search)
 {
     struct way *way = search->way;
@@ -361,6 +361,7 @@ static bool take_near(struct search *search)
         return settle_ended(search, false);
     memcpy(way->z, search->z, way->p * sizeof *way->z);
     swap_points(&way->here, &search->answer);
+    way->radius = RADIUS_START;
     way->limit = search->evaluations + EVALUATIONS_MAX;
     return descent_step(search);
 }

@@ -10,7 +10,10 @@ struct hill {
     /* One residual r(z) with its slopes; O = z'z + r^2. False: nothing is there. */
     bool (*residual)(const double *z, double *r, double *slope);
     bool moving;
-    size_t asked, values; /* places asked for, with derivatives and without */
+    double off;              /* so far beside it coarse answers look */
+    double coarse_tolerance; /* 0: there are none */
+    size_t coarse;           /* of `asked` */
+    size_t asked, values;    /* places asked for, with derivatives and without */
 };
 
 static double objective_at(const struct hill *hill, const double *z)
@@ -21,12 +24,13 @@ static double objective_at(const struct hill *hill, const double *z)
 
 static void answer_point(const struct hill *hill, struct search *search)
 {
-    double r, slope[P];
+    double r, slope[P], by = search->coarse ? hill->off : 0,
+                        z[P] = {search->z[0] + by, search->z[1] - by};
     struct point *point = &search->answer;
-    point->err = hill->residual(search->z, &r, slope) ? ERR_OK : ERR_NUMERIC;
-    point->objective = objective_at(hill, search->z);
+    point->err = hill->residual(z, &r, slope) ? ERR_OK : ERR_NUMERIC;
+    point->objective = objective_at(hill, z);
     for (size_t a = 0; a < P; a++) {
-        point->gradient[a] = search->z[a] + r * slope[a];
+        point->gradient[a] = z[a] + r * slope[a];
         for (size_t b = 0; b < P; b++)
             point->curvature[a * P + b] = (a == b) + slope[a] * slope[b];
     }
@@ -36,10 +40,12 @@ static void climb(struct hill *hill, double tolerance, struct search *search)
 {
     double omega[] = {1, 0, 0, 1};
     struct prior prior = {.p = P, .omega = omega, .factor = omega};
-    search_begin(search, &prior, NULL, tolerance, tolerance);
+    search_begin(search, &prior, NULL, tolerance,
+                 fmax(tolerance, hill->coarse_tolerance));
     do {
         for (size_t a = 0; a < P; a++)
             search->moving[a] = hill->moving;
+        hill->coarse += search->derivatives && search->coarse;
         if (search->derivatives)
             hill->asked++, answer_point(hill, search);
         else
@@ -77,6 +83,26 @@ static void search__ends_where_the_slope_is_zero(void **state)
         before = search.evaluations;
         search_clear(&search);
     }
+}
+
+/* It goes most of the way by coarse answers, which are of a place beside it, and ends where
+ * fine ones say. */
+static void search__approaches_by_coarse_answers(void **state)
+{
+    (void)state;
+    struct hill hill = {.residual = valley, .off = 0.02, .coarse_tolerance = 1e-4};
+    struct search search;
+    climb(&hill, 1e-9, &search);
+    assert_true(search.found);
+    assert_true(hill.coarse >= 2);
+    assert_in_range(hill.asked - hill.coarse, 2, hill.asked - 2);
+    assert_near(search.mode[0], 0, 1e-6);
+    assert_near(search.mode[1], 1 / 1.01, 1e-6);
+    search_clear(&search);
+    hill = (struct hill){.residual = valley};
+    climb(&hill, 1e-9, &search);
+    assert_int_equal(hill.coarse, 0);
+    search_clear(&search);
 }
 
 /* A pit beside where the descent ends, sqrt 3 posterior standard deviations away. */
@@ -159,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search__ends_where_the_slope_is_zero),
+        cmocka_unit_test(search__approaches_by_coarse_answers),
         cmocka_unit_test(search__looks_around),
         cmocka_unit_test(search__begins_again_where_doses_move),
         cmocka_unit_test(search__lives_with_places_where_nothing_is),
