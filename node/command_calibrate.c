@@ -4,44 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "model/fit.h"
 #include "node/basis.h"
 #include "node/patients.h"
-
-static enum err store_twin(struct node *node, int64_t patient, const struct basis *basis,
-                           const struct fit *fit)
-{
-    struct query *query;
-    struct bytes phi = {0}, covariance = {0};
-    uint8_t hash[HASH_BYTES];
-    model_hash(basis->model, hash);
-    for (size_t i = 0; i < fit->p; i++)
-        bytes_f64(&phi, fit->phi[i]);
-    for (size_t i = 0; i < fit->p * fit->p; i++)
-        bytes_f64(&covariance, fit->covariance[i]);
-    enum err result = store_query(
-        node->store,
-        "REPLACE INTO twins (patient, model, prior, fitted, converged,"
-        " minus2_log_likelihood, phi, covariance) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        &query);
-    if (result == ERR_OK) {
-        query_int(query, 1, patient);
-        query_blob(query, 2, hash, HASH_BYTES);
-        query_blob(query, 3, basis->prior_hash, HASH_BYTES);
-        query_int(query, 4, (int64_t)clock_wall(&clock_machine));
-        query_int(query, 5, fit->converged);
-        query_real(query, 6, fit->minus2_log_likelihood);
-        query_blob(query, 7, phi.data, phi.size);
-        query_blob(query, 8, covariance.data, covariance.size);
-        result = query_run(query);
-    }
-    bytes_free(&phi);
-    bytes_free(&covariance);
-    return result;
-}
 
 struct tally {
     size_t fitted, stayed, skipped;
@@ -106,7 +73,7 @@ static enum err note_calibration(struct node *node, const struct basis *basis,
                        tally->fitted, model_name(basis->model), tally->stayed);
 }
 
-/* So many twins are fitted before they are stored, in the order of patients, by as many
+/* So many twins are fitted before they are told of, in the order of patients, by as many
  * threads as there are cores. Who fits a twin makes no difference in any bit. */
 #define BATCH 1000
 
@@ -138,7 +105,7 @@ static void stop_batch(struct batch *batch, enum err err)
 static void stop_if_interrupted(struct batch *batch)
 {
     if (batch->result == ERR_OK && cli_interrupted())
-        stop_batch(batch, err_set(ERR_INTERRUPTED, "stopped; no twin was changed"));
+        stop_batch(batch, err_set(ERR_INTERRUPTED, "stopped"));
 }
 
 /* The twin of the next patient; none where the model cannot use the record, which is no
@@ -223,8 +190,6 @@ static enum err calibrate_batch(struct batch *batch)
     for (size_t i = batch->first; i < batch->end; i++) {
         const struct patient *patient = &batch->patients[i];
         struct fit **fit = &batch->fits[i - batch->first];
-        if (batch->result == ERR_OK && *fit)
-            batch->result = store_twin(batch->node, patient->id, batch->basis, *fit);
         if (batch->result == ERR_OK && *fit) {
             tally->fitted += (*fit)->converged;
             tally->stayed += !(*fit)->converged;

@@ -154,7 +154,6 @@ static void report_erased(struct cli *cli, const struct node *node,
     bytes_to_hex(erased->pseudonym, LEDGER_PSEUDONYM_BYTES, pseudonym);
     json_set_text(json, "pseudonym", pseudonym);
     json_set_integer(json, "rows_erased", (int64_t)erased->rows);
-    json_set_integer(json, "twins_erased", (int64_t)erased->twins);
     json_set_integer(json, "releases", (int64_t)erased->releases);
     json_set_text(json, "backups", backups);
     json_set_real(json, "mu_spent", loss->mu);
@@ -165,7 +164,7 @@ static void report_erased(struct cli *cli, const struct node *node,
     cli_result(cli, json);
     if (cli_is_json(cli))
         return;
-    printf("erased     %zu rows, %zu twins and the name\n", erased->rows, erased->twins);
+    printf("erased     %zu rows and the name\n", erased->rows);
     printf("stays      pseudonym %s, charged for %llu releases\n", pseudonym,
            (unsigned long long)erased->releases);
     if (erased->releases == 0)

@@ -252,10 +252,7 @@ static enum err decide_one(struct node *node, const char *name, enum consent sta
     if (before == state)
         return ERR_OK;
     ++*changed;
-    if (state == CONSENT_WITHDRAWN)
-        result = delete_of(node, "twins", id, NULL);
-    if (result == ERR_OK)
-        result = keep(node, &person, state, decision);
+    result = keep(node, &person, state, decision);
     const struct audit_entry entry = {.kind = AUDIT_CONSENT,
                                       .wall = decision->wall,
                                       .patient = person.pseudonym,
@@ -299,9 +296,7 @@ static enum err delete_all(struct node *node, int64_t id, struct consent_erased 
         size_t count = 0;
         if (delete_of(node, *table, id, &count) != ERR_OK)
             return err_code();
-        if (strcmp(*table, "twins") == 0)
-            erased->twins += count;
-        else if (strcmp(*table, "signals") != 0 && strcmp(*table, "patient_keys") != 0)
+        if (strcmp(*table, "signals") != 0 && strcmp(*table, "patient_keys") != 0)
             erased->rows += count;
     }
     struct query *query;
@@ -350,10 +345,9 @@ static enum err erase_inside(struct node *node, const char *name,
                                       .wall = decision->wall,
                                       .patient = person.pseudonym,
                                       .user = &decision->user};
-    return result == ERR_OK
-               ? audit_write(node->store, &entry, "%zu rows and %zu twins erased: %s",
-                             erased->rows, erased->twins, decision->reason)
-               : result;
+    return result == ERR_OK ? audit_write(node->store, &entry, "%zu rows erased: %s",
+                                          erased->rows, decision->reason)
+                            : result;
 }
 
 enum err consent_erase(struct node *node, const char *name,

@@ -50,16 +50,16 @@ struct consent_decision {
 };
 
 /* Put `count` patients, by name, into CONSENT_IN or CONSENT_WITHDRAWN: all or none.
- * Withdrawing deletes their twins. An erased person can only be put in: they are accepted
- * by the next import. `changed`: how many were in another state. ERR_NOT_FOUND gives the
- * place in the list of the first name that is not known, never the name. */
+ * An erased person can only be put in: they are accepted by the next import. `changed`:
+ * how many were in another state. ERR_NOT_FOUND gives the place in the list of the first
+ * name that is not known, never the name. */
 enum err consent_decide(struct node *node, const char *const *names, size_t count,
                         enum consent state, const struct consent_decision *decision,
                         size_t *changed);
 
 /* What was erased, and what stays of it. */
 struct consent_erased {
-    size_t rows, twins; /* doses, covariates and measurements; fitted twins */
+    size_t rows; /* doses, covariates and measurements */
     uint8_t pseudonym[LEDGER_PSEUDONYM_BYTES];
     uint64_t releases;        /* sums the patient was in */
     struct privacy_loss loss; /* what those can have told, at the setting `delta` */

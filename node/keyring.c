@@ -479,11 +479,6 @@ enum err keyring_restore(struct home *home, const struct keyring *keyring,
     }
     for (size_t i = 0; result == ERR_OK && i < keyring->decision_count; i++)
         result = restore_decision(store, &keyring->decisions[i]);
-    if (result == ERR_OK)
-        result =
-            store_execute(store, "DELETE FROM twins WHERE patient IN"
-                                 " (SELECT p.id FROM patients p JOIN consents c"
-                                 " ON c.pseudonym = p.pseudonym WHERE c.state <> 'in')");
     if (result == ERR_OK) {
         bytes_u64(&body, keyring->policy);
         result = home_set(home, POLICY_NAME, body.data, body.size);

@@ -58,10 +58,9 @@ const uint8_t *keyring_find(const struct keyring *keyring,
 enum err keyring_policy_least(struct node *node, uint64_t *version);
 
 /* Into a restored store, inside the caller's transaction, after the records: the
- * patients' keys, and everybody's consent in place of what the backup held; who has
- * withdrawn since loses their twins. `strangers`: keys of patients who are not in the
- * backup because they came after it; the next version of the keyring will not have them.
- */
+ * patients' keys, and everybody's consent in place of what the backup held.
+ * `strangers`: keys of patients who are not in the backup because they came after it; the
+ * next version of the keyring will not have them. */
 enum err keyring_restore(struct home *home, const struct keyring *keyring,
                          size_t *strangers);
 

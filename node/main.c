@@ -240,13 +240,13 @@ static const struct cli_command commands[] = {
      command_patients_show},
     {"patients consent", "[ID]...", "record that patients withdraw consent, or give it",
      "Withdrawn: the record stays, can be shown, and is used for nothing from the next "
-     "round on; its twins are deleted. A person who was erased can be put in again and "
-     "comes back with the next import.",
+     "round on. A person who was erased can be put in again and comes back with the next "
+     "import.",
      "gemel-node patients consent 16 --state withdrawn --reason patient -C st-anna",
      COUNT(consent_options), command_patients_consent},
     {"patients erase", "ID", "erase a patient's record for good",
-     "Deletes the record, its twins and the name. What was charged to the patient stays "
-     "under the pseudonym. Says what the published priors can tell about the patient.",
+     "Deletes the record and the name. What was charged to the patient stays under the "
+     "pseudonym. Says what the published priors can tell about the patient.",
      "gemel-node patients erase 16 --reason patient -C st-anna", COUNT(erase_options),
      command_patients_erase},
     {"patients repack", "", "make what the engine reads of records anew from their rows",

@@ -93,11 +93,15 @@ static const char schema_attempts[] =
  * (node/sums). */
 static const char schema_sums[] = "ALTER TABLE attempts ADD COLUMN summed BLOB;";
 
+/* A twin is fitted when it is asked for: one of an older record or prior is nobody's. */
+static const char schema_twins[] = "DROP TABLE twins;";
+
 static const char *const migrations[] = {
     schema_first,   LEDGER_SCHEMA,       schema_attempts,
     CONSENT_SCHEMA, AUDIT_SCHEMA,        POLICIES_SCHEMA,
     KEYRING_SCHEMA, NODE_HEADS_SCHEMA,   LEDGER_SCHEMA_REANCHORS,
-    schema_sums,    NODE_EXCHANGE_SCHEMA,   SIGNALS_SCHEMA};
+    schema_sums,    NODE_EXCHANGE_SCHEMA, SIGNALS_SCHEMA,
+    schema_twins};
 static const struct store_schema schema = {"gemel-node", migrations,
                                            sizeof migrations / sizeof *migrations};
 static const struct home_kind kind = {"gemel-node", settings,

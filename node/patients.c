@@ -10,8 +10,8 @@
 #include "node/signals.h"
 #include "privacy/random.h"
 
-const char *const patients_tables[] = {
-    "doses", "covariates", "measurements", "signals", "twins", "patient_keys", NULL};
+const char *const patients_tables[] = {"doses",   "covariates",   "measurements",
+                                       "signals", "patient_keys", NULL};
 
 /* --- in
  * ---------------------------------------------------------------------------------- */

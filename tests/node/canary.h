@@ -94,20 +94,6 @@ static inline int64_t canary_id(struct canary *h, const char *name)
     return id;
 }
 
-/* A twin as calibrate keeps it. */
-static inline void canary_twin(struct canary *h, const char *name, const char *phi)
-{
-    struct query *query;
-    assert_ok(store_query(h->node->store,
-                          "INSERT INTO twins (patient, model, prior, fitted, converged,"
-                          " minus2_log_likelihood, phi, covariance)"
-                          " VALUES (?, x'00', x'00', 1, 1, 2.5, ?, x'00')",
-                          &query));
-    query_int(query, 1, canary_id(h, name));
-    query_blob(query, 2, phi, strlen(phi));
-    assert_ok(query_run(query));
-}
-
 /* Charge a release to everybody who may be used, as node/part does. */
 static inline void canary_charge(struct node *node, uint64_t round)
 {
@@ -157,8 +143,7 @@ static inline void canary_pages(struct canary *h, struct bytes *plain)
 static inline size_t canary_count(const struct bytes *bytes)
 {
     static const double reals[] = {CANARY_TIME, CANARY_VALUE, CANARY_DOSE, CANARY_WEIGHT};
-    size_t found =
-        pages_hold(bytes, CANARY, strlen(CANARY)) + pages_hold(bytes, "canary-phi", 10);
+    size_t found = pages_hold(bytes, CANARY, strlen(CANARY));
     for (size_t i = 0; i < 4; i++) {
         uint8_t little[8];
         memcpy(little, &reals[i], sizeof little);

@@ -68,9 +68,9 @@ static struct node *opened(struct canary *h, const char *name)
 static void dump(struct node *node, struct bytes *text)
 {
     static const char *const tables[] = {
-        "patients", "doses",    "covariates", "measurements", "signals",
-        "imports",  "studies",  "links",      "twins",        "attempts",
-        "ledger",   "consents", "named",      "patient_keys", "ledger_patients"};
+        "patients", "doses",   "covariates",   "measurements",   "signals",
+        "imports",  "studies", "links",        "attempts",       "ledger",
+        "consents", "named",   "patient_keys", "ledger_patients"};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         struct query *query;
         bool row;
@@ -105,7 +105,6 @@ static void backup__a_restored_home_holds_every_row(void **state)
     uint8_t key[KEY_BYTES], head[HASH_BYTES];
     size_t patients;
     canary_import_table(h);
-    canary_twin(h, "anna", "phi");
     canary_charge(h->node, 1);
     create(h, "a.backup", &about);
     assert_int_equal(about.patients, 3);
@@ -150,7 +149,6 @@ static void backup__nothing_of_it_is_in_the_clear(void **state)
     struct backup_about about;
     struct bytes file = {0};
     canary_import_table(h);
-    canary_twin(h, CANARY, "canary-phi");
     create(h, "a.backup", &about);
     const char *const files[] = {"a.backup", "home/patients.keyring"};
     for (size_t i = 0; i < 2; i++) {
@@ -244,7 +242,6 @@ static void backup__who_was_erased_since_does_not_come_back(void **state)
     struct bytes before = {0};
     int64_t id;
     canary_import_table(h);
-    canary_twin(h, CANARY, "canary-phi");
     create(h, "a.backup", &about);
     read_file(h, "home/patients.keyring", &before);
     assert_ok(consent_erase(h->node, CANARY, &patient_asks, &erased));
@@ -305,12 +302,9 @@ static void backup__who_has_withdrawn_since_stays_withdrawn(void **state)
     struct canary *h = *state;
     struct backup_about about;
     struct patient *patients;
-    struct query *query;
-    bool row;
     size_t changed, count;
     const char *name = "anna";
     canary_import_table(h);
-    canary_twin(h, "anna", "phi");
     create(h, "a.backup", &about);
     assert_ok(
         consent_decide(h->node, &name, 1, CONSENT_WITHDRAWN, &patient_asks, &changed));
@@ -322,9 +316,6 @@ static void backup__who_has_withdrawn_since_stays_withdrawn(void **state)
     assert_ok(patients_list(node, &patients, &count));
     assert_int_equal(count, 2);
     patients_free(patients, count);
-    assert_ok(store_query(node->store, "SELECT count(*) FROM twins", &query));
-    assert_ok(query_step(query, &row));
-    assert_int_equal(query_get_int(query, 0), 0);
     node_destroy(&node);
 }
 

@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "node/packed.h"
 #include "node/patients.h"
+#include "older.h"
 #include "scratch.h"
 
 struct place {
@@ -507,30 +508,6 @@ static void signals__that_rows_have_left_are_found(void **state)
 /* --- stores of before
  * ------------------------------------------------------------------------- */
 
-/* A home as the program made it that had rows only: the schema up to then. */
-static void make_old_home(const char *folder, void (*fill)(struct node *node))
-{
-    const struct home_kind *now = node_kind();
-    const struct store_schema before = {now->schema->application, now->schema->migrations,
-                                        now->schema->migration_count - 1};
-    const struct home_kind kind = {now->program, now->settings, now->setting_count,
-                                   &before};
-    const char *values[64] = {"St Anna"};
-    struct identity *identity;
-    struct node node = {0};
-    assert_true(strstr(before.migrations[before.migration_count], "signals"));
-    assert_ok(home_create(folder, &kind, values, &node.home));
-    node.store = home_store(node.home);
-    assert_ok(identity_new(&identity));
-    assert_ok(home_set(node.home, "identity", identity_secret(identity),
-                       IDENTITY_SECRET_BYTES));
-    identity_destroy(&identity);
-    assert_ok(store_begin(node.store));
-    fill(&node);
-    assert_ok(store_commit(node.store));
-    home_destroy(&node.home);
-}
-
 static void fill_old_home(struct node *node)
 {
     for (int64_t id = 1; id <= 4; id++) {
@@ -559,7 +536,7 @@ static void signals__are_packed_when_an_old_store_is_opened(void **state)
     size_t patients;
     char *folder = scratch_path(p->directory, "old");
     node_destroy(&p->node);
-    make_old_home(folder, fill_old_home);
+    older_home(folder, "signals", fill_old_home);
     for (int opened = 0; opened < 2; opened++) {
         assert_ok(node_open(folder, &p->node));
         assert_true(check_same(p->node, 1) > 0);
@@ -591,7 +568,7 @@ static void signals__of_an_old_store_survive_a_bad_disk(void **state)
     char *path = file_join(folder, "gemel-node.db");
     int status = 1, at = 0, refused = 0;
     node_destroy(&p->node);
-    make_old_home(folder, fill_old_home);
+    older_home(folder, "signals", fill_old_home);
     assert_ok(file_read(path, (size_t)1 << 26, &before));
     for (; status != 0; at++) {
         assert_ok(file_write(path, before.data, before.size, 0600));
