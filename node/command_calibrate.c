@@ -1,42 +1,93 @@
 #include "node/commands.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/normal.h"
 #include "base/threads.h"
 #include "model/fit.h"
 #include "node/basis.h"
 #include "node/patients.h"
 
+/* So many people who need a look are named where all are fitted and nobody asked. */
+#define NAMED_MOST 10
+
 struct tally {
     size_t fitted, stayed, skipped;
-    struct json *twins;
+    struct json *twins, *skips;
 };
+
+/* On the natural scale: of what is normal on the transformed one. */
+struct estimate {
+    double mode, low, high;
+};
+
+static struct estimate estimate_of(const struct model_parameter *parameter,
+                                   const struct fit *fit, size_t a)
+{
+    double half = normal_quantile(0.975) * sqrt(fit->covariance[a * fit->p + a]);
+    return (struct estimate){transform_back(parameter, fit->phi[a]),
+                             transform_back(parameter, fit->phi[a] - half),
+                             transform_back(parameter, fit->phi[a] + half)};
+}
+
+static void name_patient(struct cli *cli, const char *patient, const char *what,
+                         const char *reason, size_t before)
+{
+    if (cli_is_json(cli))
+        return;
+    if (cli_given(cli, "patient") || before < NAMED_MOST)
+        printf("%s: %s: %s\n", patient, what, reason);
+    else if (before == NAMED_MOST)
+        printf("and more, with their reasons in --json\n");
+}
 
 static void report_twin(struct cli *cli, const struct basis *basis, const char *patient,
                         const struct fit *fit, struct tally *tally)
 {
-    double values[MODEL_PARAMETERS_MAX];
-    struct json *json = json_new_object(), *parameters = json_new_object();
-    twin_parameters(basis->model, basis->layout, fit->phi, basis->prior->population,
-                    values);
+    struct json *json = json_new_object(), *parameters = json_new_object(),
+                *low = json_new_object(), *high = json_new_object();
+    bool shown = !cli_is_json(cli) && cli_given(cli, "patient");
     json_set_text(json, "patient", patient);
+    json_set_integer(json, "measurements", (int64_t)fit->n);
     json_set_boolean(json, "converged", fit->converged);
-    if (!cli_is_json(cli) && cli_given(cli, "patient"))
-        printf("%s%s%s\n", patient, fit->converged ? "" : ": stays on the prior: ",
-               fit->converged ? "" : fit->reason);
+    json_set_text(json, "reason", fit->converged ? NULL : fit->reason);
+    if (!fit->converged)
+        name_patient(cli, patient, "stays on the prior", fit->reason,
+                     tally->stayed + tally->skipped);
+    if (shown)
+        printf("%s, of %zu measurements\n  %-16s %12s  %-25s unit\n", patient, fit->n,
+               "parameter", "most likely", "95 % interval");
     for (size_t a = 0; a < basis->layout->p; a++) {
         const struct model_parameter *p =
             model_parameter(basis->model, basis->layout->individual[a]);
-        json_set_real(parameters, p->name, values[basis->layout->individual[a]]);
-        if (!cli_is_json(cli) && cli_given(cli, "patient"))
-            printf("  %-16s %12.5g %s\n", p->name, values[basis->layout->individual[a]],
-                   p->unit);
+        struct estimate e = estimate_of(p, fit, a);
+        char range[64];
+        json_set_real(parameters, p->name, e.mode);
+        json_set_real(low, p->name, e.low);
+        json_set_real(high, p->name, e.high);
+        snprintf(range, sizeof range, "%.4g to %.4g", e.low, e.high);
+        if (shown)
+            printf("  %-16s %12.5g  %-25s %s\n", p->name, e.mode, range, p->unit);
     }
     json_set(json, "parameters", parameters);
+    json_set(json, "low_95", low);
+    json_set(json, "high_95", high);
     json_add(tally->twins, json);
+}
+
+static void report_skipped(struct cli *cli, const char *patient, const char *reason,
+                           struct tally *tally)
+{
+    struct json *json = json_new_object();
+    json_set_text(json, "patient", patient);
+    json_set_text(json, "reason", reason);
+    json_add(tally->skips, json);
+    name_patient(cli, patient, "the model cannot use the record", reason,
+                 tally->stayed + tally->skipped);
 }
 
 static bool wanted(struct cli *cli, const struct patient *patient)
@@ -92,6 +143,7 @@ struct batch {
     size_t first, end;        /* of this batch */
     struct twin *twins[BATCH];
     struct fit *fits[BATCH];
+    char *skipped[BATCH]; /* why */
     enum err result;
     char reason[400]; /* said by whichever thread */
 };
@@ -121,8 +173,10 @@ static struct twin *read_twin(struct batch *batch)
     enum err err = patients_record(batch->node, patient->id, &record);
     if (err == ERR_OK) {
         err = twin_new(basis->model, basis->layout, record, &twin);
-        batch->tally->skipped += err != ERR_OK;
-        err = err == ERR_STORAGE ? err : ERR_OK;
+        if (err != ERR_OK && err != ERR_STORAGE) {
+            batch->skipped[batch->next - batch->first] = mem_text(err_text());
+            err = ERR_OK;
+        }
     }
     if (err != ERR_OK)
         stop_batch(batch, err);
@@ -190,11 +244,18 @@ static enum err calibrate_batch(struct batch *batch)
     for (size_t i = batch->first; i < batch->end; i++) {
         const struct patient *patient = &batch->patients[i];
         struct fit **fit = &batch->fits[i - batch->first];
+        char **skipped = &batch->skipped[i - batch->first];
         if (batch->result == ERR_OK && *fit) {
+            report_twin(batch->cli, batch->basis, patient->name, *fit, tally);
             tally->fitted += (*fit)->converged;
             tally->stayed += !(*fit)->converged;
-            report_twin(batch->cli, batch->basis, patient->name, *fit, tally);
         }
+        if (batch->result == ERR_OK && *skipped) {
+            report_skipped(batch->cli, patient->name, *skipped, tally);
+            tally->skipped++;
+        }
+        mem_free(*skipped);
+        *skipped = NULL;
         fit_destroy(fit);
         twin_destroy(&batch->twins[i - batch->first]);
     }
@@ -243,37 +304,47 @@ static enum err calibrate_all(struct cli *cli, struct node *node,
     return result;
 }
 
+static void report_all(struct cli *cli, const struct basis *basis,
+                       const struct tally *tally)
+{
+    struct json *json = json_new_object();
+    json_set_text(json, "model", model_name(basis->model));
+    json_set_text(json, "prior", basis->source);
+    json_set_integer(json, "fitted", (int64_t)tally->fitted);
+    json_set_integer(json, "stayed_on_prior", (int64_t)tally->stayed);
+    json_set_integer(json, "skipped", (int64_t)tally->skipped);
+    json_set(json, "twins", tally->twins);
+    json_set(json, "skips", tally->skips);
+    cli_result(cli, json);
+    if (!cli_is_json(cli))
+        printf("%zu twins fitted, %zu stayed on the prior, %zu records the model cannot "
+               "use\nresearch use only; not a medical device\n",
+               tally->fitted, tally->stayed, tally->skipped);
+    if (tally->fitted + tally->stayed + tally->skipped == 0)
+        cli_say(cli, "no patients yet: gemel-node import");
+    else if (!cli_given(cli, "patient"))
+        cli_say(cli, "their parameters: --patient ID for one, --json for all");
+    if (tally->skipped)
+        cli_partial(cli);
+}
+
 enum err command_calibrate(struct cli *cli)
 {
     struct node *node;
     struct basis *basis = mem_new(1, sizeof *basis);
-    struct tally tally = {.twins = json_new_array()};
+    struct tally tally = {.twins = json_new_array(), .skips = json_new_array()};
     enum err result = node_open(cli_directory(cli), &node);
     if (result == ERR_OK) {
-        result = basis_open(cli, node, NULL, basis);
+        result = basis_open(cli, node, cli_text(cli, "prior", NULL), basis);
         if (result == ERR_OK)
             result = calibrate_all(cli, node, basis, &tally);
         node_destroy(&node);
     }
     if (result == ERR_OK) {
-        struct json *json = json_new_object();
-        json_set_text(json, "model", model_name(basis->model));
-        json_set_integer(json, "fitted", (int64_t)tally.fitted);
-        json_set_integer(json, "stayed_on_prior", (int64_t)tally.stayed);
-        json_set_integer(json, "skipped", (int64_t)tally.skipped);
-        json_set(json, "twins", tally.twins);
-        cli_result(cli, json);
-        if (!cli_is_json(cli))
-            printf(
-                "%zu twins fitted, %zu stayed on the prior, %zu records the model cannot "
-                "use\nresearch use only; not a medical device\n",
-                tally.fitted, tally.stayed, tally.skipped);
-        if (!cli_given(cli, "patient"))
-            cli_say(cli, "their parameters: --patient ID for one, --json for all");
-        if (tally.skipped)
-            cli_partial(cli);
+        report_all(cli, basis, &tally);
     } else {
         json_destroy(&tally.twins);
+        json_destroy(&tally.skips);
     }
     basis_clear(basis);
     mem_free(basis);

@@ -72,6 +72,8 @@ static const struct cli_option plot_options[] = {
 };
 static const struct cli_option calibrate_options[] = {
     {"model", 0, "MODEL", "the twin's model; with the file's own prior", false, false},
+    {"prior", 0, "FILE", "a prior of that model instead, as `prior show -o` writes it",
+     false, false},
     {"study", 0, "NAME", "model and newest prior of a study instead", false, false},
     {"patient", 0, "ID", "only this patient; all otherwise", false, true},
 };
@@ -251,7 +253,8 @@ static const struct cli_command commands[] = {
      command_patients_erase},
     {"patients repack", "", "make what the engine reads of records anew from their rows",
      "Beside its rows every record is kept packed, by signal and day, which is what fits "
-     "read. Both are written together, and `audit verify` compares them. Where they differ "
+     "read. Both are written together, and `audit verify` compares them. Where they "
+     "differ "
      "the rows are right.",
      "gemel-node patients repack -C st-anna", NULL, 0, command_patients_repack},
     {"model list", "", "list the models that come with the program",
@@ -274,8 +277,10 @@ static const struct cli_command commands[] = {
     {"model explain", "NUMBER", "explain a numbered error of the language", "",
      "gemel-node model explain E3001", NULL, 0, command_model_explain},
     {"calibrate", "", "fit the twins of the patients under a population prior",
-     "The most probable parameters of every patient and their spread (Laplace). A fit "
-     "that fails says so and stays on the prior. Research use only.",
+     "The most likely parameters of every patient, and the intervals in which they are "
+     "with a probability of 95 % (Laplace). A fit that fails says so and stays on the "
+     "prior. Nothing is stored but that it was done, in the audit record. Research use "
+     "only.",
      "gemel-node calibrate --study sbp -C st-anna", COUNT(calibrate_options),
      command_calibrate},
     {"forecast", "PATIENT", "what a patient's next measurements will be",
@@ -283,7 +288,8 @@ static const struct cli_command commands[] = {
      "ones, "
      "each with the interval in which a measurement falls with a probability of 80 and "
      "of 95 %: what is not known of the patient, and the residual error. Doses and "
-     "covariates count whenever they are. Of a model with [outcomes], what the course ahead "
+     "covariates count whenever they are. Of a model with [outcomes], what the course "
+     "ahead "
      "comes to, with 90 % intervals. Times are in the model's unit. Nothing is stored.",
      "gemel-node forecast 48 --study sbp --until 2 -C st-anna", COUNT(forecast_options),
      command_forecast},
@@ -297,13 +303,18 @@ static const struct cli_command commands[] = {
      command_watch},
     {"whatif", "PATIENT", "what other doses, or other settings, would lead to",
      "Fits the patient's twin as forecast does, and carries the plan on record and the "
-     "alternatives through the same draws of what is not known of the patient. Prints what "
-     "the model declares under [outcomes] (else the highest and lowest of what is observed) "
+     "alternatives through the same draws of what is not known of the patient. Prints "
+     "what "
+     "the model declares under [outcomes] (else the highest and lowest of what is "
+     "observed) "
      "with 90 % intervals, and how likely it is that what is wanted holds. Only what the "
-     "model lists under [what-if] may be tried, within its range. Times are in the model's "
+     "model lists under [what-if] may be tried, within its range. Times are in the "
+     "model's "
      "unit. Nothing is stored, and nothing decided.",
-     "gemel-node whatif 2 --model theophylline --at 24.5:0.5:96 --dose 'oral 300 mg @ 25 h "
-     "every 12 h 6 times' --sweep oral=300..400 --want 'min(Cp) > 4 [mg/L] over 61 h .. 96 "
+     "gemel-node whatif 2 --model theophylline --at 24.5:0.5:96 --dose 'oral 300 mg @ 25 "
+     "h "
+     "every 12 h 6 times' --sweep oral=300..400 --want 'min(Cp) > 4 [mg/L] over 61 h .. "
+     "96 "
      "h' -C ward",
      COUNT(whatif_options), command_whatif},
     {"policy key", "FILE", "make an officer's key, in a file of its own",
