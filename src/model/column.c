@@ -65,6 +65,9 @@ static char *why_ignored(const struct model *model, const char *name)
             near = model_observation(model, i)->name;
     if (near)
         return mem_format("the model names no such thing, but %s", near);
+    if (strcasecmp(name, "unit") == 0 || strcasecmp(name, "units") == 0)
+        return mem_text("units are not read from rows: values are in the model's, or in "
+                        "those that a spec names");
     return mem_text(model ? "the model names no such thing"
                           : "the spec does not name it");
 }

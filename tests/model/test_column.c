@@ -75,17 +75,19 @@ static void column__knows_the_usual_names_and_the_models(void **state)
 {
     (void)state;
     struct columns *c;
-    assert_ok(assign(oral, "id,TIME,Amt,DV,WT,level,iv,CL,wt,C,NOTE", NULL, &c));
+    assert_ok(assign(oral, "id,TIME,Amt,DV,WT,level,iv,CL,wt,C,NOTE,Unit", NULL, &c));
     static const enum role expected[] = {ROLE_ID,      ROLE_TIME,      ROLE_AMOUNT,
                                          ROLE_DV,      ROLE_COVARIATE, ROLE_MEASUREMENT,
                                          ROLE_INPUT,   ROLE_IGNORED,   ROLE_IGNORED,
-                                         ROLE_COMMENT, ROLE_IGNORED};
+                                         ROLE_COMMENT, ROLE_IGNORED,   ROLE_IGNORED};
     for (size_t i = 0; i < c->count; i++)
         assert_int_equal(c->list[i].role, expected[i]);
     assert_string_equal(c->list[4].covariate->name, "WT");
     assert_string_equal(c->list[7].public.name,
                         "a parameter of the model, which is learned, not read");
     assert_string_equal(c->list[8].public.name, "the model names no such thing, but WT");
+    assert_string_equal(c->list[10].public.name, "the model names no such thing");
+    assert_true(strstr(c->list[11].public.name, "units are not read from rows"));
     assert_string_equal(c->time_unit, "h");
     columns_destroy(&c);
     assert_null(c);
