@@ -218,7 +218,8 @@ static enum err identify(struct node *node, const char *name, int64_t *id,
         result = read_pseudonym(query, 1, person->pseudonym);
         query_reset(query);
     } else if (person->never_seen) {
-        result = err_set(ERR_NOT_FOUND, "there is no patient of that name");
+        err_set(ERR_NOT_FOUND, "there is no patient of that name");
+        result = err_hint("`gemel-node patients list` names those who are here");
     }
     return result;
 }

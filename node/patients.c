@@ -39,8 +39,10 @@ enum err patients_find(struct node *node, const char *name, int64_t *id)
     query_text(query, 1, name);
     if (query_step(query, &row) != ERR_OK)
         return err_code();
-    if (!row)
-        return err_set(ERR_NOT_FOUND, "there is no patient of that name");
+    if (!row) {
+        err_set(ERR_NOT_FOUND, "there is no patient of that name");
+        return err_hint("`gemel-node patients list` names those who are here");
+    }
     *id = query_get_int(query, 0);
     query_reset(query);
     return ERR_OK;

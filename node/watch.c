@@ -51,8 +51,8 @@ static enum err open_twins(struct watching *w)
                       "nothing is measured of this patient that model %s observes: "
                       "there is nothing to follow",
                       model_name(q->model));
-        err_hint("`gemel-node forecast` says what the model expects; `gemel-node import` "
-                 "brings readings");
+        err_hint("`gemel-node forecast PATIENT --at FROM:STEP:TO` says what the model "
+                 "expects; `gemel-node import` brings readings");
     } else if (err == ERR_OK &&
                twin_measurements(w->whole) == twin_measurements(w->known)) {
         err = err_set(ERR_USAGE,
