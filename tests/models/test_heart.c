@@ -385,6 +385,10 @@ static const struct figure figures[] = {
      77, 30, 0.5, 0, SOTALOL ", to 30 of which it is calibrated"},
     {"heart/qt", "HR=100", "oral 160 mg @ 5 h every 12 h 6 times", "QT", RANGE, 5, 0.1,
      77, 20, 2, 0, "reverse use dependence: two thirds of what it does at 60"},
+    {"heart/qt", "", "oral 160 mg @ 0 h", "Cp", HALF_LIFE, 24, 24, 48, 12, 0.5, 0,
+     "label of sotalol: about 12 h"},
+    {"heart/qt", "", "oral 160 mg @ 0 h", "Cp", TIME_OF_LARGEST, 0, 0.05, 12, 3.25, 0.75,
+     0, "label of sotalol: peak after 2.5 to 4 h"},
     /* Bazett's correction is the same at 60 and more at 100 a minute. */
     {"heart/qt", "HR=60", "", "QTcB", VALUE, 1, 1, 1, 400, 0.5, 0, BAZETT},
     {"heart/qt", "HR=100", "", "QTcB", VALUE, 1, 1, 1, 337.37 / 0.7745967, 9, 0, BAZETT},
