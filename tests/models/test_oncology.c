@@ -34,7 +34,7 @@
 #define BARKER "Barker et al. 2004: 1.8 % a treatment day, about 70 % at the end"
 #define FOWLER "Fowler 1989: formula of the effective dose"
 #define THAMES "Thames 1985: closed form of incomplete repair"
-#define QUANTEC "QUANTEC, Marks et al. 2010: 30.8 Gy, m 0.37; the normal integral"
+#define SEPPENWOOLDE "Seppenwoolde et al. 2003: 30.8 Gy, m 0.37; the normal integral"
 #define SIMEONI "Simeoni et al. 2004 by its open port, run independently"
 #define GENG "Geng et al. 2017, medians of the cut distributions: closed form of Gompertz"
 
@@ -187,15 +187,15 @@ static const struct figure figures[] = {
     {"oncology/radiotherapy", "", "radiation 1.2 Gy @ 0 d; radiation 1.2 Gy @ 0.25 d",
      "BED", VALUE, 10, 1, 10, 2.4 + 2 * 1.44 * (1 + 0.0625) / 10, 1e-6, 0, THAMES},
     {"oncology/radiotherapy", "LUNG=1", "radiation 10 Gy @ 0 d", "NTCP", VALUE, 1, 1, 1,
-     0.034, 7e-4, 0, QUANTEC},
+     0.034, 7e-4, 0, SEPPENWOOLDE},
     {"oncology/radiotherapy", "LUNG=1", "radiation 13 Gy @ 0 d", "NTCP", VALUE, 1, 1, 1,
-     0.059, 7e-4, 0, QUANTEC},
+     0.059, 7e-4, 0, SEPPENWOOLDE},
     {"oncology/radiotherapy", "LUNG=1", "radiation 20 Gy @ 0 d", "NTCP", VALUE, 1, 1, 1,
-     0.172, 7e-4, 0, QUANTEC},
+     0.172, 7e-4, 0, SEPPENWOOLDE},
     {"oncology/radiotherapy", "LUNG=1", "radiation 24 Gy @ 0 d", "NTCP", VALUE, 1, 1, 1,
-     0.275, 7e-4, 0, QUANTEC},
+     0.275, 7e-4, 0, SEPPENWOOLDE},
     {"oncology/radiotherapy", "LUNG=1", "radiation 30 Gy @ 0 d", "NTCP", VALUE, 1, 1, 1,
-     0.472, 7e-4, 0, QUANTEC},
+     0.472, 7e-4, 0, SEPPENWOOLDE},
     /* What the courses come to, as outcomes. */
     {"oncology/radiotherapy", "", "radiation 2 Gy @ 0 d every 1.35294118 d 35 times",
      "effective", OUTCOME, 0, 1, 80, 70.1, 0.06, 0, FOWLER},
@@ -211,7 +211,7 @@ static const struct figure figures[] = {
     {"oncology/radiotherapy", "", "radiation 2 Gy @ 0 d every 1.35294118 d 35 times",
      "control", OUTCOME, 0, 1, 80, 69.5, 0.2, 0, "Poisson: no clonogen left of 5e8"},
     {"oncology/radiotherapy", "LUNG=1", "radiation 20 Gy @ 0 d", "pneumonitis", OUTCOME,
-     0, 1, 5, 17.2, 0.07, 0, QUANTEC},
+     0, 1, 5, 17.2, 0.07, 0, SEPPENWOOLDE},
     {"oncology/radiotherapy", "Tr=1e-6", "radiation 12 Gy @ 0 d every 2 d 4 times",
      "effective", OUTCOME, 0, 1, 20, 105.6, 0.001, 0, FOWLER ", 48 Gy in 4"},
     {"oncology/radiotherapy", "Tr=1e-6", "radiation 10 Gy @ 0 d every 2 d 5 times",
@@ -319,6 +319,17 @@ static const struct figure figures[] = {
      0, 1, 5, 30, 5, 0, MARKS},
     {"oncology/radiotherapy", "LUNG=1", "radiation 27 Gy @ 0 d", "pneumonitis", OUTCOME,
      0, 1, 5, 40, 5, 0, MARKS},
+    /* Its own regression. */
+    {"oncology/radiotherapy", "LUNG=1 TD50=31.4 mLKB=0.45", "radiation 7 Gy @ 0 d",
+     "pneumonitis", OUTCOME, 0, 1, 5, 5, 2.5, 0, MARKS},
+    {"oncology/radiotherapy", "LUNG=1 TD50=31.4 mLKB=0.45", "radiation 13 Gy @ 0 d",
+     "pneumonitis", OUTCOME, 0, 1, 5, 10, 2.5, 0, MARKS},
+    {"oncology/radiotherapy", "LUNG=1 TD50=31.4 mLKB=0.45", "radiation 20 Gy @ 0 d",
+     "pneumonitis", OUTCOME, 0, 1, 5, 20, 2.5, 0, MARKS},
+    {"oncology/radiotherapy", "LUNG=1 TD50=31.4 mLKB=0.45", "radiation 24 Gy @ 0 d",
+     "pneumonitis", OUTCOME, 0, 1, 5, 30, 2.5, 0, MARKS},
+    {"oncology/radiotherapy", "LUNG=1 TD50=31.4 mLKB=0.45", "radiation 27 Gy @ 0 d",
+     "pneumonitis", OUTCOME, 0, 1, 5, 40, 2.5, 0, MARKS},
     /* Growth as it is quoted, before the cut of the distribution: doubling in 1600 days
        at 3 cm. */
     {"oncology/chemoradiation", "V0=14.1371669 growth=7e-5", "", "doubled", OUTCOME, 0, 1,
