@@ -22,6 +22,10 @@
 #define IWPC                                                                             \
     "International Warfarin Pharmacogenetics Consortium, N Engl J Med 360:753, 2009"
 #define HALF_LIFE_OF_S "warfarin 10 mg @ 0 h", "Cs", HALF_LIFE, 100, 100, 200
+#define GAGE                                                                             \
+    "Gage et al., Clin Pharmacol Ther 84:326, 2008, of which the head says a quarter "   \
+    "less"
+#define TWICE "two structures, fitted to two groups, come to the same doses"
 /* mg a week, as seven times the label's daily doses. */
 #define LABEL(low, high)                                                                 \
     "", "weekly", OUTCOME, 0, 1, 1, ((low)*0.9 + (high)*1.2) / 2,                        \
@@ -184,6 +188,26 @@ static const struct figure figures[] = {
      4, 0, IWPC},
     {"genes/warfarin_inr", "VKA=1", "", "weekly", OUTCOME, 0, 1, 1, 27.90 / 0.7, 0.5, 0,
      IWPC ", of which the head says 30 % less"},
+    /* And Gage's: exp(1.7348), exp(1.4110) and exp(1.0872) mg a day at 71 years, 170 cm,
+       70 kg and an INR of 2.5. */
+    {"genes/warfarin_inr", "VKA=0", "", "weekly", OUTCOME, 0, 1, 1, 39.68 / 0.74, 0.5, 0,
+     GAGE},
+    {"genes/warfarin_inr", "VKA=1", "", "weekly", OUTCOME, 0, 1, 1, 28.70 / 0.74, 1, 0,
+     GAGE},
+    {"genes/warfarin_inr", "VKA=2", "", "weekly", OUTCOME, 0, 1, 1, 20.76 / 0.74, 3, 0,
+     GAGE},
+    {EARLIER, "VKA=0", "", "weekly", OUTCOME, 0, 1, 1, 53.9, 1.5, 0, TWICE},
+    {EARLIER, "VKA=1", "", "weekly", OUTCOME, 0, 1, 1, 39.6, 4, 0, TWICE},
+    {EARLIER, "VKA=2", "", "weekly", OUTCOME, 0, 1, 1, 25.3, 1.5, 0, TWICE},
+    {"genes/warfarin_inr", "", HALF_LIFE_OF_S, 32, 11, 0,
+     "label of warfarin: S-warfarin 21 to 43 h"},
+    /* Peaks, and the first day beside the last: it accumulates 2.2- to 2.5-fold. */
+    {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h", "Cp", TIME_OF_LARGEST, 0, 0.05,
+     12, 5, 1, 0, "label of escitalopram: about 5 h"},
+    {"genes/escitalopram_cyp2c19", "", "oral 10 mg @ 0 h", "usual", OUTCOME, 0, 1, 24,
+     10e3 / 26 / 24 / 2.35, 0.45, 0, "label of escitalopram: 2.2 to 2.5-fold"},
+    {"genes/metoprolol_cyp2d6", "", "oral 100 mg @ 0 h", "peak_at", OUTCOME, 0, 1, 24,
+     1.75, 0.35, 0, "label of metoprolol: 1.5 to 2 h"},
 };
 
 static const struct courses_one courses[] = {
