@@ -47,6 +47,7 @@
 
 #define RIDDLE                                                                           \
     "Riddle, Rosenstock and Gerich, Diabetes Care 26:3080, 2003: 198 to 117 mg/dL"
+#define LOOK "Look AHEAD, Diabetes Care 30:1374, 2007: 8.6 % of weight, 7.3 to 6.6 %"
 #define KOVATCHEV "Kovatchev et al. 1997: 10 (1.509 (ln(G)^1.084 - 5.381))^2"
 #define BERGMAN "Bergman et al. 1979: closed form"
 
@@ -221,6 +222,12 @@ static const struct figure figures[] = {
      7.5555013, 1e-5, 0, "three transits summed: three months see 98.8 % of a step"},
     /* Indices of glucose as published: 22.5 at 50 and at 250 mg/dL, and alike at 70 and
        180. */
+    {"diabetes/type2", "b0=0.62 W0=100.5 GOAL=-9.3", "", "A1c", VALUE, 0, 1, 0, 7.3, 0.05,
+     0, LOOK},
+    {"diabetes/type2", "b0=0.62 W0=100.5 GOAL=-9.3", "", "lost", OUTCOME, 0, 1, 365, 8.6,
+     0.05, 0, LOOK},
+    {"diabetes/type2", "b0=0.62 W0=100.5 GOAL=-9.3", "", "gain", OUTCOME, 0, 1, 365, 0.4,
+     0.05, 0, LOOK ", of which the head says two thirds"},
     {"diabetes/glucose", "Gb=150", "", "GMI", OUTCOME, 0, 1, 1440, 6.9, 0.005, 0,
      "Bergenstal et al. 2018, table: 150 mg/dL are 6.9 %"},
     {"diabetes/glucose", "Gb=200", "", "GMI", OUTCOME, 0, 1, 1440, 8.1, 0.01, 0,

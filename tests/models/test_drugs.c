@@ -155,6 +155,13 @@ static const struct figure figures[] = {
      1.55, 0.45, 0, "label of carboplatin: 1.1 to 2 h"},
     {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", HALF_LIFE, 5, 15,
      20, 6.5, 3.5, 0, "label of remifentanil: effective half-life 3 to 10 min"},
+    {"drugs/remifentanil", "", "infusion 2400 ug @ 0 min for 180 min", "Cp", HALF_LIFE,
+     180, 2.5, 182.5, 3.2, 1.8, 0,
+     "Kapila et al., Anesthesiology 83:968, 1995: half in 3.2 min (sd 0.9) after 3 h"},
+    {"drugs/warfarin", "", "oral 100 mg @ 0 h", "peak_at", OUTCOME, 0, 1, 144, 3, 1.1, 0,
+     "label of warfarin: within 4 h"},
+    {RENAL, "", "iv 100 mg @ 0 h", "Cp", HALF_LIFE, 4, 4, 8, 2.5, 0.5, 0,
+     "label of gentamicin: 2 to 3 h"},
 };
 
 static const struct courses_one courses[] = {
