@@ -41,7 +41,9 @@ struct view {
     size_t count, room, now; /* now == count: past the last */
     size_t read;             /* the next reading's */
     bool active;
-    double size; /* of what it looks at */
+    double size;         /* of what it looks at */
+    struct lowest least; /* of an extreme: in the piece that is being taken */
+    bool sloped;         /* whose slopes there are in the scan's row */
 };
 
 /* An outcome's windows, and its value in each. */
@@ -435,33 +437,74 @@ static void add(const struct scan *scan, double factor, const double *d_t, doubl
         slopes[k] += factor * d_t[k];
 }
 
+/* Has its window begun before `t` and does it go on? */
+static bool is_open(const struct scan *scan, const struct span *span, double t)
+{
+    return span->from <= t && span->to > t && within(scan, span);
+}
+
+/* 1: it asks for the least; -1: for the greatest, which is the least of the negative; 0:
+ * for something else. */
+static double sign_of(enum functional functional)
+{
+    if (functional == FUNCTIONAL_MIN || functional == FUNCTIONAL_TIME_OF_MIN)
+        return 1;
+    return functional == FUNCTIONAL_MAX || functional == FUNCTIONAL_TIME_OF_MAX ? -1 : 0;
+}
+
+/* The extreme of a piece, if it is one for any window that lies over it: searched for
+ * once, however many those are. */
+static void find_least(struct scan *scan, const struct sight *sight, size_t functional)
+{
+    struct view *view = &scan->views[functional];
+    double sign = sign_of(view->functional), most = -INFINITY;
+    if (sign == 0)
+        return;
+    for (size_t i = view->now; i < view->count && view->spans[i].opens <= scan->now; i++)
+        if (is_open(scan, &view->spans[i], scan->now))
+            most =
+                fmax(most, view->spans[i].begun ? view->spans[i].lowest.value : INFINITY);
+    view->least = (struct lowest){most, NAN};
+    view->sloped = false;
+    sight_least(sight, functional, sign, &view->least);
+}
+
+/* Of what is looked at where that is, and how fast it changes there. */
+static void slope_least(struct scan *scan, const struct sight *sight, struct view *view)
+{
+    if (!view->sloped) {
+        sight->slopes(sight->context, view->least.time, scan->row);
+        sight->trends(sight->context, view->least.time, scan->trends);
+    }
+    view->sloped = true;
+}
+
 /* With its derivative, where it is lower than before: time holds still by the envelope
  * theorem, unless it is a window's moving beginning, or when something that moves has
  * just happened. */
-static void take_least(struct scan *scan, const struct sight *sight, size_t functional,
-                       double sign, struct span *span)
+static void take_least(struct scan *scan, const struct sight *sight, struct view *view,
+                       struct span *span)
 {
-    double before = span->lowest.value;
-    sight_least(sight, functional, sign, &span->lowest);
-    if (!span->slopes || !(span->lowest.value < before))
+    double t = view->least.time;
+    if (!(view->least.value < span->lowest.value))
         return;
-    double t = span->lowest.time;
-    size_t watched = scan->views[functional].watched;
-    sight->slopes(sight->context, t, scan->row);
-    sight->trends(sight->context, t, scan->trends);
-    memcpy(span->slopes, scan->row + watched * scan->directions,
+    span->lowest = view->least;
+    if (!span->slopes)
+        return;
+    slope_least(scan, sight, view);
+    span->trend = scan->trends[view->watched];
+    memcpy(span->slopes, scan->row + view->watched * scan->directions,
            scan->directions * sizeof(double));
     if (t == sight->t[0] && t == span->from)
-        add(scan, scan->trends[watched], span->d_from, span->slopes);
+        add(scan, span->trend, span->d_from, span->slopes);
     else if (t == sight->t[0] && t == scan->moved)
-        add(scan, scan->trends[watched], scan->d_moved, span->slopes);
-    span->trend = scan->trends[watched];
+        add(scan, span->trend, scan->d_moved, span->slopes);
 }
 
 static void take_piece(struct scan *scan, const struct sight *sight, size_t functional,
                        struct span *span)
 {
-    const struct view *view = &scan->views[functional];
+    struct view *view = &scan->views[functional];
     if (!span->begun) {
         span->start = span->shift = sight_value(sight, functional, 0);
         span->lowest.value = INFINITY;
@@ -471,11 +514,9 @@ static void take_piece(struct scan *scan, const struct sight *sight, size_t func
     switch (view->functional) {
     case FUNCTIONAL_MIN:
     case FUNCTIONAL_TIME_OF_MIN:
-        take_least(scan, sight, functional, 1, span);
-        break;
     case FUNCTIONAL_MAX:
     case FUNCTIONAL_TIME_OF_MAX:
-        take_least(scan, sight, functional, -1, span);
+        take_least(scan, sight, view, span);
         break;
     case FUNCTIONAL_MEAN:
     case FUNCTIONAL_AUC:
@@ -514,12 +555,6 @@ static void sum_slopes(struct scan *scan, const struct sight *sight)
         return;
     memset(scan->sums, 0, count * sizeof(double));
     sight_add_slopes(sight, count, scan->row, scan->sums);
-}
-
-/* Has its window begun before `t` and does it go on? */
-static bool is_open(const struct scan *scan, const struct span *span, double t)
-{
-    return span->from <= t && span->to > t && within(scan, span);
 }
 
 /* Whoever has a window that begins at or before `now` and goes on. */
@@ -597,6 +632,8 @@ void scan_see(struct scan *scan, const struct sight *sight)
     sum_slopes(scan, sight);
     for (size_t f = 0; f < scan->functionals; f++) {
         struct view *view = &scan->views[f];
+        if (view->active)
+            find_least(scan, sight, f);
         for (size_t i = view->now;
              view->active && i < view->count && view->spans[i].opens <= a; i++)
             if (is_open(scan, &view->spans[i], a))

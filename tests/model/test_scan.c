@@ -9,14 +9,15 @@
 
 struct shown {
     struct evaluator *evaluator;
-    size_t pieces;
+    size_t pieces, looks; /* inside pieces, at times of their own */
     double first, begun, last;
     const double *bounds; /* that no piece may cross, ending with INFINITY */
 };
 
 static void look(void *context, double t, double *values)
 {
-    const struct shown *shown = context;
+    struct shown *shown = context;
+    shown->looks++;
     evaluator_course(shown->evaluator, t, NULL, values);
 }
 
@@ -203,12 +204,51 @@ static void scan__of_rounding_comes_to_an_end(void **state)
     model_destroy(&model);
 }
 
+/* A reading every hundredth of an hour, each of the two hours before it: what each says
+ * alone, and a piece is searched once for all two hundred windows that lie over it. */
+static void scan__searches_a_piece_once_for_all_its_windows(void **state)
+{
+    (void)state;
+    static const double none[] = {INFINITY};
+    struct model *model =
+        model_of("model m version 1\ntime h\n[equations]\nq = sin(time/(1 h)) + "
+                 "0.5*sin(3*time/(1 h)) + 0.01*time/(1 h)\n"
+                 "[observations]\no : max(q) over last 2 h ~ add(1)\n");
+    struct shown shown = {evaluator_of(model), .bounds = none};
+    struct scan *many = scan_of_readings(model, 0), *one = scan_of_readings(model, 0);
+    double highest, alone;
+    scan_readings(many, 0, 10);
+    for (int i = 200; i <= 1000; i++)
+        scan_reading(many, 0, (i - 200) / 100.0, i / 100.0, NULL);
+    scan_ready(many);
+    show(&shown, model, many, 10);
+    assert_in_range(shown.pieces, 1000, 1100);
+    assert_true(shown.looks < 4 * shown.pieces);
+    for (int i = 200; i <= 1000; i++) {
+        scan_read(many, 0, &highest, NULL);
+        if (i % 50 != 0)
+            continue;
+        scan_readings(one, 0, 10);
+        scan_reading(one, 0, (i - 200) / 100.0, i / 100.0, NULL);
+        scan_ready(one);
+        shown.pieces = 0;
+        show(&shown, model, one, 10);
+        scan_read(one, 0, &alone, NULL);
+        assert_near(highest, alone, 1e-13);
+    }
+    scan_destroy(&many);
+    scan_destroy(&one);
+    evaluator_destroy(&shown.evaluator);
+    model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scan__sees_what_there_is_however_it_is_cut),
         cmocka_unit_test(scan__begins_anew),
         cmocka_unit_test(scan__of_rounding_comes_to_an_end),
+        cmocka_unit_test(scan__searches_a_piece_once_for_all_its_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
