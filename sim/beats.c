@@ -111,7 +111,7 @@ static enum err follow(const struct running *r, struct engine *engine, size_t fi
                                           rows + i * time_count * r->width, ERR_NUMERIC};
     }
     if (err == ERR_OK)
-        twin_simulate_all(engine, courses, count, times, time_count);
+        twin_simulate_present(engine, courses, count, times, time_count);
     for (size_t i = 0; err == ERR_OK && i < count; i++)
         err = courses[i].err;
     for (size_t i = 0; i < count; i++)
@@ -186,6 +186,8 @@ static void add_patient(struct beats *beats, const struct running *r, size_t loo
     beats->equal.beats += floor(rows[(looks - 1) * r->width + r->plan->counter]);
     for (size_t o = 0; o < observations; o++) {
         struct beats_view now = {INFINITY, 0, -INFINITY};
+        if (model_looks_back(r->model, o))
+            now = (struct beats_view){NAN, NAN, NAN};
         for (size_t k = 0; k + 1 < looks; k++) {
             double y = rows[k * r->width + at + o];
             now.least = fmin(now.least, y);

@@ -34,7 +34,7 @@ struct beats_side {
 };
 
 /* What an observation was in the last beat: its least, mean and greatest value, averaged
- * over patients. */
+ * over patients. Of one that looks back, which says such things itself: no number. */
 struct beats_view {
     double least, mean, greatest;
 };

@@ -67,6 +67,8 @@ static struct json *beats_json(const struct model *model, const struct beats_pla
     if (plan->beside)
         json_set(json, "cvodes", side_json(&beats->beside));
     for (size_t o = 0; o < model_observations(model); o++) {
+        if (model_looks_back(model, o))
+            continue;
         struct json *one = json_new_object();
         json_set_real(one, "least", beats->views[o].least);
         json_set_real(one, "mean", beats->views[o].mean);
@@ -97,9 +99,10 @@ static void print(const struct model *model, const struct beats_plan *plan,
         print_side("CVODES", &beats->beside, true);
     printf("\n%-14s %12s %12s %12s\n", "last beat", "least", "mean", "greatest");
     for (size_t o = 0; o < model_observations(model); o++)
-        printf("%-14s %12.4g %12.4g %12.4g   %s\n", model_observation(model, o)->name,
-               beats->views[o].least, beats->views[o].mean, beats->views[o].greatest,
-               model_observation(model, o)->unit);
+        if (!model_looks_back(model, o))
+            printf("%-14s %12.4g %12.4g %12.4g   %s\n", model_observation(model, o)->name,
+                   beats->views[o].least, beats->views[o].mean, beats->views[o].greatest,
+                   model_observation(model, o)->unit);
 }
 
 enum err command_beats(struct cli *cli)

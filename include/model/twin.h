@@ -116,6 +116,10 @@ struct twin_course {
 };
 void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
                        const double *times, size_t time_count);
+/* The same, for whoever wants no readings that look back: these have no value (NaN), and
+ * nobody searches the course for them. */
+void twin_simulate_present(struct engine *engine, struct twin_course *courses,
+                           size_t count, const double *times, size_t time_count);
 
 /* Natural-scale parameters [model parameters] of phi, gamma. */
 void twin_parameters(const struct model *model, const struct prior_layout *layout,

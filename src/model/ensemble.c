@@ -534,8 +534,11 @@ static void take_next(struct ensemble *ensemble, size_t lane)
             begin_scan(ensemble, lane);
         if (err == ERR_OK)
             err = run_plan(run, request->reads, request->read_order, request->read_count);
-        if (err == ERR_OK && !request->scan &&
-            feed_looks_back(ensemble->model, request->observation, request->read_count))
+        if (request->present)
+            feed_nothing_back(&ensemble->flows[lane]);
+        else if (err == ERR_OK && !request->scan &&
+                 feed_looks_back(ensemble->model, request->observation,
+                                 request->read_count))
             err = begin_readings(ensemble, lane);
         if (request->sums)
             tally_begin(ensemble->tally, lane, request->subject);

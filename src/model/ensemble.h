@@ -24,6 +24,7 @@ struct request {
     const size_t *read_order;
     size_t read_count;
     const size_t *observation; /* [read_count] which at each; NULL: everything there is */
+    bool present; /* of everything: but what looks back, which has no value (NaN) */
 
     /* The answer is one of these. Of one observation at each time: f [read_count], and
      * with derivatives d_f [read_count][d]. Everything: f [read_count][states + derived +

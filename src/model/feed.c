@@ -386,6 +386,18 @@ bool feed_looks_back(const struct model *model, const size_t *observation, size_
     return looks || !observation;
 }
 
+void feed_nothing_back(struct flow *flow)
+{
+    const struct program *program = flow->model->program;
+    size_t count = flow->model->syntax->functional_count,
+           slopes = program->watched_count * flow->directions;
+    double *nothing = mem_new(count + slopes, sizeof *nothing);
+    for (size_t i = 0; i < count; i++)
+        nothing[i] = NAN;
+    evaluator_functionals(flow->evaluator, nothing, nothing + count);
+    mem_free(nothing);
+}
+
 /* The window of one observation that ends with a reading. */
 static enum err plan_one(const struct run *run, size_t observation, bool measured,
                          double to, const double *reach, struct scan *scan)

@@ -35,6 +35,8 @@ enum err feed_alone(struct feed *feed, struct run *run, struct scan *scan,
 
 /* Is any of these [count] (NULL: all there are) of a window? */
 bool feed_looks_back(const struct model *model, const size_t *observation, size_t count);
+/* Nobody wants those that are: they have no value (NaN). */
+void feed_nothing_back(struct flow *flow);
 /* The windows of a run's readings, of these observations (NULL: each time of all), before
  * it begins. ERR_RANGE where a window of one that was measured begins before the run, or
  * is none. */

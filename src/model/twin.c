@@ -588,7 +588,9 @@ static enum err follow_all(struct run *run, const struct request *request,
 {
     if (request->scan)
         return follow_scan(run, request->scan);
-    if (feed_looks_back(run->flow->model, request->observation, request->read_count))
+    if (request->present)
+        feed_nothing_back(run->flow);
+    else if (feed_looks_back(run->flow->model, request->observation, request->read_count))
         return follow_readings(run, reader);
     return run_all(run, reading(request), reader);
 }
@@ -811,8 +813,8 @@ static size_t refuse_all(struct twin_course *courses, size_t count, enum err err
     return 0;
 }
 
-void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
-                       const double *times, size_t time_count)
+static void simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
+                         const double *times, size_t time_count, bool present)
 {
     struct request *requests = mem_new(count, sizeof *requests);
     enum err beyond =
@@ -827,6 +829,7 @@ void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_
             .start = time_count ? fmin(start, times[0]) : start,
             .reads = times,
             .read_count = time_count,
+            .present = present,
             .f = courses[i].out,
         };
     }
@@ -834,6 +837,18 @@ void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_
     for (size_t i = 0; i < count; i++)
         courses[i].err = requests[i].err;
     mem_free(requests);
+}
+
+void twin_simulate_all(struct engine *engine, struct twin_course *courses, size_t count,
+                       const double *times, size_t time_count)
+{
+    simulate_all(engine, courses, count, times, time_count, false);
+}
+
+void twin_simulate_present(struct engine *engine, struct twin_course *courses,
+                           size_t count, const double *times, size_t time_count)
+{
+    simulate_all(engine, courses, count, times, time_count, true);
 }
 
 enum err twin_simulate(struct engine *engine, const struct twin *twin,

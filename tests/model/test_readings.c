@@ -343,6 +343,42 @@ static void readings__are_what_outcomes_are(void **state)
     course_close(&course);
 }
 
+/* Everything else is the same, in lanes to the bit; also in those that had values for
+ * such readings before. */
+static void readings__that_nobody_wants_have_no_value(void **state)
+{
+    (void)state;
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF};
+    static const double times[] = {0, 0.3, 2.5};
+    enum { ROW = 8, LOOK_BACK = 4 };
+    struct course course;
+    course_open_text(&course, BEATS, "HR=82", "");
+    assert_int_equal(course_column(&course, "systolic"), LOOK_BACK);
+    assert_int_equal(course_column(&course, "now"), ROW - 1);
+    for (size_t s = 0; s < 2; s++) {
+        const struct engine_options options = {solvers[s], 0};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        double all[3][ROW], present[3][ROW];
+        struct twin_course one = {course.twin, course.parameters, all[0], ERR_NUMERIC};
+        twin_simulate_all(engine, &one, 1, times, 3);
+        assert_ok(one.err);
+        one.out = present[0];
+        twin_simulate_present(engine, &one, 1, times, 3);
+        assert_ok(one.err);
+        for (size_t i = 0; i < 3; i++)
+            for (size_t c = 0; c < ROW; c++) {
+                bool looks_back = c >= LOOK_BACK && c < ROW - 1;
+                assert_true(isfinite(all[i][c]));
+                if (looks_back)
+                    assert_true(isnan(present[i][c]));
+                else
+                    assert_near(present[i][c], all[i][c], s ? 1e-7 : 0);
+            }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
 /* Who follows reading by reading has no past; such a text is followed all the same. */
 static void readings__of_windows_are_not_followed(void **state)
 {
@@ -402,6 +438,7 @@ int main(void)
         cmocka_unit_test(readings__peak_where_rates_turn),
         cmocka_unit_test(readings__before_there_is_a_window),
         cmocka_unit_test(readings__are_what_outcomes_are),
+        cmocka_unit_test(readings__that_nobody_wants_have_no_value),
         cmocka_unit_test(readings__look_back_as_covariates_were),
         cmocka_unit_test(readings__of_windows_are_not_followed),
     };
