@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "numerics/elementary.h"
 
 /* A crossing is known to this share of the step, or to the last bits of time. */
 #define KNOWN_SHARE 1e-13
@@ -16,41 +17,74 @@
  */
 #define PLAIN_SHARE 0.1
 
-/* How far the gap in the middle place is from where the others would have it. */
-static double missed(const double *gaps, size_t stride)
+/* How far the gap in the middle place is from where the others would have it: by
+ * Lagrange's weights. (Here and below the places are written out, so that what is made
+ * of them is a constant.) */
+#define AWAY(i, j, k, l)                                                                 \
+    ((0.47 - (j)) * (0.47 - (k)) * (0.47 - (l)) /                                        \
+     (((i) - (j)) * ((i) - (k)) * ((i) - (l))))
+LANES_INLINE double missed(const double *gaps, size_t stride)
 {
-    const double *at = crossing_places;
-    size_t middle = CROSSING_LOOKS / 2;
-    double miss = gaps[middle * stride];
-    for (size_t i = 0; i < CROSSING_LOOKS; i++) {
-        double weight = i != middle;
-        for (size_t j = 0; j < CROSSING_LOOKS; j++)
-            if (j != i && j != middle)
-                weight *= (at[middle] - at[j]) / (at[i] - at[j]);
-        miss -= weight * gaps[i * stride];
-    }
-    return fabs(miss);
+    double others = AWAY(0, 0.22, 0.74, 1) * gaps[0];
+    others = fma(AWAY(0.22, 0, 0.74, 1), gaps[stride], others);
+    others = fma(AWAY(0.74, 0, 0.22, 1), gaps[3 * stride], others);
+    others = fma(AWAY(1, 0, 0.22, 0.74), gaps[4 * stride], others);
+    return fabs(gaps[2 * stride] - others);
 }
 
-/* And how far each is from the line through those beside it. */
-static double bent(const double *gaps, size_t stride, size_t i)
+/* And how far the next one is from the line through this and the one behind it. */
+LANES_INLINE double bent(const double *gaps, size_t stride, double share)
 {
-    const double *at = crossing_places;
-    double before = gaps[(i - 1) * stride], after = gaps[(i + 1) * stride];
-    double share = (at[i] - at[i - 1]) / (at[i + 1] - at[i - 1]);
-    return fabs(gaps[i * stride] - before - share * (after - before));
+    double before = gaps[0], after = gaps[2 * stride];
+    return fabs(gaps[stride] - before - share * (after - before));
+}
+
+/* 1 where it is in its span so that nothing near it is out of it. */
+LANES_INLINE double stays(double from, double to, double gap, double near)
+{
+    return elementary_if((gap - near >= from) & (gap + near <= to), 1, 0);
+}
+
+/* Is it in all places? */
+LANES_INLINE double stays_in(double from, double to, const double *gaps, size_t stride)
+{
+    const double miss = 2 * missed(gaps, stride);
+    const double first = miss + bent(gaps, stride, 0.22 / 0.47),
+                 second =
+                     miss + bent(gaps + stride, stride, (0.47 - 0.22) / (0.74 - 0.22)),
+                 third =
+                     miss + bent(gaps + 2 * stride, stride, (0.74 - 0.47) / (1 - 0.47));
+    return stays(from, to, gaps[stride], first) *
+           stays(from, to, gaps[2 * stride], second) *
+           stays(from, to, gaps[3 * stride], third) *
+           stays(from, to, gaps[4 * stride], third);
 }
 
 bool crossing_may(const struct mode_span *span, const double *gaps, size_t stride)
 {
-    double miss = 2 * missed(gaps, stride);
-    bool may = false;
-    for (size_t i = 1; i < CROSSING_LOOKS; i++) {
-        size_t inner = i + 1 < CROSSING_LOOKS ? i : i - 1;
-        double gap = gaps[i * stride], near = miss + bent(gaps, stride, inner);
-        may |= !(span_holds(span, gap - near) && span_holds(span, gap + near));
-    }
-    return may;
+    return stays_in(span->from - span->slack, span->to + span->slack, gaps, stride) == 0;
+}
+
+LANES_INLINE void stay_rows(const double *from, const double *to, const double *gaps,
+                            size_t stride, double *out, enum simd simd)
+{
+    (void)simd;
+    ROW_LANES out[l] = stays_in(from[l], to[l], gaps + l, stride);
+}
+
+LANES_KINDS(stay, simd,
+            (const double *from, const double *to, const double *gaps, size_t stride,
+             double *out, enum simd simd),
+            from, to, gaps, stride, out, simd)
+
+lane_set crossing_may_in(const double *from, const double *to, const double *gaps,
+                         size_t stride, enum simd simd)
+{
+    LANES_ALIGNED double out[LANES];
+    lane_set set = 0;
+    stay(from, to, gaps, stride, out, simd);
+    EACH_LANE set |= (lane_set)(out[l] == 0) << l;
+    return set;
 }
 
 /* --- one step, by itself ------------------------------------------------------------ */
@@ -72,13 +106,14 @@ static double gap_at(const struct seen *seen, size_t mode, double t)
 }
 
 /* Between `in`, where the gap is in its span, and `out`, where it is not: by the false
- * position of which neither end stays for long (Illinois), and halves. At the end of the
- * span, if that lies in between, and not where the slack ends: of a gap that is flat
- * there, as a third power, the two are far apart in time. */
-static double close_in(const struct seen *seen, size_t mode, double in, double out)
+ * position of which neither end stays for long (Illinois), and halves; no nearer to
+ * either end than a quarter of what is known, so that the other comes as near. At the end
+ * of the span, if that lies in between, and not where the slack ends: of a gap that is
+ * flat there, as a third power, the two are far apart in time. */
+static double close_in(const struct seen *seen, size_t mode, double in, double here,
+                       double out, double there)
 {
     const struct mode_span *span = &seen->spans[mode];
-    double there = gap_at(seen, mode, out), here = gap_at(seen, mode, in);
     double level = there > span->to ? span->to : span->from;
     double known = KNOWN_SHARE * (seen->end - seen->begun) +
                    KNOWN_ULPS * DBL_EPSILON * fmax(fabs(in), fabs(out));
@@ -87,7 +122,8 @@ static double close_in(const struct seen *seen, size_t mode, double in, double o
     for (int round = 0; round < ROUNDS_MAX && out - in > known; round++) {
         double share = here / (here - there);
         bool halves = round % 3 == 2 || !(share > 0 && share < 1);
-        double t = halves ? in + (out - in) / 2 : in + share * (out - in);
+        double t = in + (halves ? 0.5 : share) * (out - in);
+        t = fmin(fmax(t, in + known / 4), out - known / 4);
         double gap = gap_at(seen, mode, t);
         bool between = here * there < 0;
         if (between ? (gap - level) * here > 0 : span_holds(span, gap)) {
@@ -128,27 +164,48 @@ static bool is_plain(const double *gaps)
     return plain;
 }
 
-/* The first of this mode between two times. */
+/* All gaps, in all places [CROSSING_LOOKS][modes]. */
+static void look_at_all(const struct seen *seen, double from, double to, double *gaps)
+{
+    size_t modes = evaluator_modes(seen->evaluator);
+    for (size_t i = 0; i < CROSSING_LOOKS; i++) {
+        double t = place_in(from, to, i);
+        seen->look(seen->context, t, seen->x);
+        evaluator_gaps(seen->evaluator, t, seen->x, gaps + i * modes);
+    }
+}
+
+static bool find_half(const struct seen *seen, size_t mode, double from, double to,
+                      int halves, struct crossing *crossing);
+
+/* The first of this mode between two times, its gap in all places known. */
 static bool find_of(const struct seen *seen, size_t mode, double from, double to,
-                    int halves, struct crossing *crossing)
+                    const double *gaps, int halves, struct crossing *crossing)
 {
     const struct mode_span *span = &seen->spans[mode];
-    double gaps[CROSSING_LOOKS], middle = from + (to - from) / 2;
-    for (size_t i = 0; i < CROSSING_LOOKS; i++)
-        gaps[i] = gap_at(seen, mode, place_in(from, to, i));
+    double middle = from + (to - from) / 2;
     if (!crossing_may(span, gaps, 1))
         return false;
     size_t out = first_out(span, gaps);
     if (halves < HALVES_MAX && !(out < CROSSING_LOOKS && is_plain(gaps)))
-        return find_of(seen, mode, from, middle, halves + 1, crossing) ||
-               find_of(seen, mode, middle, to, halves + 1, crossing);
+        return find_half(seen, mode, from, middle, halves + 1, crossing) ||
+               find_half(seen, mode, middle, to, halves + 1, crossing);
     if (out == CROSSING_LOOKS)
         return false;
-    double in = place_in(from, to, out - 1), beyond = place_in(from, to, out);
-    double time = close_in(seen, mode, in, beyond);
+    double time = close_in(seen, mode, place_in(from, to, out - 1), gaps[out - 1],
+                           place_in(from, to, out), gaps[out]);
     if (time < crossing->time)
         *crossing = (struct crossing){mode, gaps[out] > span->to, time};
     return true;
+}
+
+static bool find_half(const struct seen *seen, size_t mode, double from, double to,
+                      int halves, struct crossing *crossing)
+{
+    double gaps[CROSSING_LOOKS];
+    for (size_t i = 0; i < CROSSING_LOOKS; i++)
+        gaps[i] = gap_at(seen, mode, place_in(from, to, i));
+    return find_of(seen, mode, from, to, gaps, halves, crossing);
 }
 
 bool crossing_find(struct evaluator *evaluator, double begun, double end,
@@ -159,12 +216,17 @@ bool crossing_find(struct evaluator *evaluator, double begun, double end,
     *crossing = (struct crossing){.time = INFINITY};
     if (modes == 0 || !(end > begun))
         return false;
-    double *gaps = mem_new(modes, sizeof *gaps);
+    double *room = mem_new((CROSSING_LOOKS + 1) * modes, sizeof *room);
+    double *all = room + modes, gaps[CROSSING_LOOKS];
     const struct seen seen = {
-        evaluator, evaluator_spans(evaluator), begun, end, look, context, x, gaps};
-    for (size_t m = 0; m < modes; m++)
-        find_of(&seen, m, begun, end, 0, crossing);
-    mem_free(gaps);
+        evaluator, evaluator_spans(evaluator), begun, end, look, context, x, room};
+    look_at_all(&seen, begun, end, all);
+    for (size_t m = 0; m < modes; m++) {
+        for (size_t i = 0; i < CROSSING_LOOKS; i++)
+            gaps[i] = all[i * modes + m];
+        find_of(&seen, m, begun, end, gaps, 0, crossing);
+    }
+    mem_free(room);
     return crossing->time <= end;
 }
 

@@ -2,6 +2,7 @@
 #define MODEL_CROSSING_H
 
 #include "model_impl.h"
+#include "numerics/lanes.h"
 #include "numerics/ode.h"
 
 /* crossing - finds where a mode turns: where its gap leaves its span for the first time
@@ -24,6 +25,10 @@ struct crossing {
 /* By what it is in these places, gaps[i * stride]: can it have left its span after the
  * first? */
 bool crossing_may(const struct mode_span *span, const double *gaps, size_t stride);
+/* The same of one mode in all lanes, gaps[i * stride + lane], whose spans end at from and
+ * to [LANES], slack included: which of them. */
+lane_set crossing_may_in(const double *from, const double *to, const double *gaps,
+                         size_t stride, enum simd simd);
 
 /* States x at a time within the step. */
 typedef void crossing_look(void *context, double t, double *x);

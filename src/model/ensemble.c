@@ -62,7 +62,8 @@ struct ensemble {
     struct landing landings[LANES];
     size_t *gap_rows; /* [gap_row_count] rows that gaps look at */
     size_t gap_row_count;
-    double *gaps; /* [CROSSING_LOOKS][modes][LANES] */
+    double *gaps;                /* [CROSSING_LOOKS][modes][LANES] */
+    double *span_from, *span_to; /* [modes][LANES] where gaps may be, slack included */
     struct tally *tally;
     const double **slopes; /* [observations][directions] of what observations result in */
     const struct supply *supply;
@@ -192,6 +193,8 @@ static void find_gap_rows(struct ensemble *ensemble)
             ensemble->gap_rows[ensemble->gap_row_count++] = r;
     ensemble->timed |= read[program->time];
     ensemble->gaps = lanes_rows_new(CROSSING_LOOKS * program->mode_count);
+    ensemble->span_from = lanes_rows_new(program->mode_count);
+    ensemble->span_to = lanes_rows_new(program->mode_count);
     mem_free(read);
 }
 
@@ -381,6 +384,8 @@ void ensemble_destroy(struct ensemble **ensemble)
     mem_free(gone->observed);
     mem_free(gone->gap_rows);
     lanes_rows_free(gone->gaps);
+    lanes_rows_free(gone->span_from);
+    lanes_rows_free(gone->span_to);
     mem_free(gone->slopes);
     tally_destroy(&gone->tally);
     feed_destroy(&gone->feed);
@@ -411,6 +416,11 @@ static void give_to_lane(struct ensemble *ensemble, size_t lane)
         evaluator_rest(flow->evaluator, ensemble->registers + lane, LANES,
                        &ensemble->from[lane], &ensemble->to[lane]);
     flow->changed = false;
+    for (size_t m = 0; m < ensemble->program->mode_count; m++) {
+        const struct mode_span *span = &evaluator_spans(flow->evaluator)[m];
+        ensemble->span_from[m * LANES + lane] = span->from - span->slack;
+        ensemble->span_to[m * LANES + lane] = span->to + span->slack;
+    }
     for (size_t r = 0; r < ensemble->rows; r++) {
         ensemble->column[r] = flow->x[ensemble->places[r]];
         ensemble->inflow[r * LANES + lane] = flow->inflow[ensemble->places[r]];
@@ -804,14 +814,11 @@ static lane_set find_leaving(struct ensemble *ensemble, const double *begun,
         EACH_LANE t[l] = share < 1 ? begun[l] + share * (now[l] - begun[l]) : now[l];
         look_at_gaps(ensemble, t, ensemble->gaps + i * modes * LANES);
     }
-    EACH_OF(among)
-    {
-        const struct mode_span *spans = evaluator_spans(ensemble->flows[l].evaluator);
-        for (size_t m = 0; m < modes && !(leaving & LANE_BIT(l)); m++)
-            if (crossing_may(&spans[m], ensemble->gaps + m * LANES + l, modes * LANES))
-                leaving |= LANE_BIT(l);
-    }
-    return leaving;
+    for (size_t m = 0; m < modes; m++)
+        leaving |= crossing_may_in(
+            ensemble->span_from + m * LANES, ensemble->span_to + m * LANES,
+            ensemble->gaps + m * LANES, modes * LANES, ensemble->simd);
+    return leaving & among;
 }
 
 struct spot {

@@ -319,6 +319,62 @@ static void crossing__depends_on_nobody_else(void **state)
     course_close(&course);
 }
 
+/* What a gap does in a step, by its share, and whether it may leave 0 .. 1 there. */
+static double far_off(double s)
+{
+    return 0.5 + 0.1 * s;
+}
+static double goes_out(double s)
+{
+    return 0.9 + 0.2 * s;
+}
+static double dips_between(double s)
+{
+    return 0.5 * (s - 0.6) * (s - 0.6) - 1e-6;
+}
+static double wiggles(double s)
+{
+    return 0.03 + 0.02 * cos(12 * s);
+}
+static double comes_near(double s)
+{
+    return 0.3 - 0.28 * s;
+}
+static double begins_on_the_end(double s)
+{
+    return s / 2;
+}
+static double is_nothing(double s)
+{
+    return s > 0.7 ? NAN : 0.5;
+}
+
+/* Of eight lanes with other gaps, each by itself; places are shares of the step. */
+static void crossing__is_seen_in_all_lanes_alike(void **state)
+{
+    (void)state;
+    static const struct {
+        double (*gap)(double s);
+        bool may;
+    } lanes[LANES] = {{far_off, false},   {goes_out, true},    {dips_between, true},
+                      {wiggles, true},    {comes_near, false}, {begins_on_the_end, false},
+                      {is_nothing, true}, {far_off, false}};
+    double from[LANES], to[LANES], gaps[CROSSING_LOOKS * LANES];
+    lane_set expected = 0;
+    EACH_LANE
+    {
+        struct mode_span span = {1e-3, 1 - 1e-3, 1e-3};
+        from[l] = span.from - span.slack;
+        to[l] = span.to + span.slack;
+        for (size_t i = 0; i < CROSSING_LOOKS; i++)
+            gaps[i * LANES + l] = lanes[l].gap(crossing_places[i]);
+        expected |= (lane_set)lanes[l].may << l;
+        assert_int_equal(crossing_may(&span, gaps + l, LANES), lanes[l].may);
+    }
+    for (enum simd simd = SIMD_SCALAR; simd <= simd_best(); simd++)
+        assert_int_equal(crossing_may_in(from, to, gaps, LANES, simd), expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +385,7 @@ int main(void)
         cmocka_unit_test(crossing__after_a_dose),
         cmocka_unit_test(crossing__that_cannot_go_on_is_refused),
         cmocka_unit_test(crossing__depends_on_nobody_else),
+        cmocka_unit_test(crossing__is_seen_in_all_lanes_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
