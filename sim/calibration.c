@@ -119,25 +119,49 @@ static enum err fit_everybody(struct trial *trial, size_t threads)
 
 /* --- counting ----------------------------------------------------------------------- */
 
-static void count_subject(const struct trial *trial, const struct subject *subject,
+/* The row of phi that a patient gives a rank of: of occasions' effects one, in turn. */
+static size_t row_of(const struct trial *trial, const struct calibration_parameter *one,
+                     size_t row, size_t patient)
+{
+    const struct prior_layout *layout = &trial->layout;
+    size_t first = 0;
+    if (!one->occasions)
+        return row;
+    while (model_parameter(trial->model, layout->occasional[first])->owner !=
+           one->parameter)
+        first++;
+    return layout->p + first +
+           patient % model_parameter(trial->model, one->parameter)->occasions;
+}
+
+/* Before anything was measured. */
+static double prior_variance(const struct trial *trial, size_t row)
+{
+    const struct prior_layout *layout = &trial->layout;
+    return row < layout->p
+               ? trial->prior->omega[row * layout->p + row]
+               : exp(2 * trial->prior->residual[layout->between[row - layout->p]]);
+}
+
+static void count_subject(const struct trial *trial, size_t index,
                           struct calibration *out)
 {
+    const struct subject *subject = &trial->subjects[index];
     const struct fit *fit = subject->posterior->fit;
-    size_t p = fit->p; /* effects of occasions stand behind */
+    size_t p = fit->p;
     out->not_normal += !subject->posterior->normal;
     if (!fit->converged && out->failed++ == 0)
         memcpy(out->reason, fit->reason, sizeof out->reason);
-    for (size_t a = 0; a < out->p; a++) {
-        struct calibration_parameter *one = &out->parameters[a];
+    for (size_t i = 0; i < out->count; i++) {
+        struct calibration_parameter *one = &out->parameters[i];
+        size_t a = row_of(trial, one, i, index);
         double variance = fit->covariance[a * p + a];
         double rank = posterior_below(subject->posterior, a, subject->truth[a]);
         size_t bin = (size_t)(rank * (double)out->bins);
         one->ranks[bin < out->bins ? bin : out->bins - 1]++;
-        one->known +=
-            (1 - variance / trial->prior->omega[a * out->p + a]) / (double)trial->count;
+        one->known += (1 - variance / prior_variance(trial, a)) / (double)trial->count;
         for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
-            one->within[l] +=
-                fabs(2 * rank - 1) <= calibration_level[l];
+            one->within[l] += fabs(2 * rank - 1) <= calibration_level[l];
     }
 }
 
@@ -154,19 +178,26 @@ static double uniform_p_value(const size_t *ranks, size_t bins, size_t count)
 
 static void count_up(const struct trial *trial, struct calibration *out)
 {
+    const struct prior_layout *layout = &trial->layout;
     size_t bins = trial->count / 10;
     *out = (struct calibration){
         .patients = trial->count,
         .bins = bins < CALIBRATION_BINS_MAX ? bins : CALIBRATION_BINS_MAX,
-        .p = trial->layout.p,
     };
-    for (size_t a = 0; a < out->p; a++)
-        out->parameters[a].parameter = trial->layout.individual[a];
+    for (size_t a = 0; a < layout->p; a++)
+        out->parameters[out->count++].parameter = layout->individual[a];
+    for (size_t i = 0; i < layout->r; i++) {
+        const struct model_parameter *one =
+            model_parameter(trial->model, layout->occasional[i]);
+        if (one->occasion == 1)
+            out->parameters[out->count++] = (struct calibration_parameter){
+                .parameter = one->owner, .occasions = true};
+    }
     for (size_t i = 0; i < trial->count; i++)
-        count_subject(trial, &trial->subjects[i], out);
-    for (size_t a = 0; a < out->p; a++)
-        out->parameters[a].p_value =
-            uniform_p_value(out->parameters[a].ranks, out->bins, out->patients);
+        count_subject(trial, i, out);
+    for (size_t i = 0; i < out->count; i++)
+        out->parameters[i].p_value =
+            uniform_p_value(out->parameters[i].ranks, out->bins, out->patients);
 }
 
 /* --- from outside ------------------------------------------------------------------- */

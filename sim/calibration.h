@@ -9,10 +9,13 @@
  *
  * Patients are drawn from the model's own prior and fitted under it. Where the true
  * parameter lies in its posterior, as a rank between 0 and 1, is then uniform over
- * patients, if the likelihood is right and the posterior is what it says; and an interval of 90 % holds the truth for 90 % of them. A fit that failed
- * counts with what the twin then claims, its prior. Parameters of which a design says
- * nothing are calibrated, too: `known` tells. It is no judgement of whether a model is
- * right for real people. Called by sim/command_calibration. */
+ * patients, if the likelihood is right and the posterior is what it says; and an interval
+ * of 90 % holds the truth for 90 % of them. A fit that failed counts with what the twin
+ * then claims, its prior. Parameters of which a design says nothing are calibrated, too:
+ * `known` tells. Of the effects that a parameter has on its occasions each patient gives
+ * the rank of one, in turn: ranks of one patient's depend on each other. It is no
+ * judgement of whether a model is right for real people. Called by
+ * sim/command_calibration. */
 
 #define CALIBRATION_PATIENTS_MIN 20
 #define CALIBRATION_PATIENTS_MAX 100000
@@ -23,6 +26,7 @@ extern const double calibration_level[CALIBRATION_LEVELS]; /* 0.80, 0.90 and 0.9
 
 struct calibration_parameter {
     size_t parameter; /* of the model */
+    bool occasions;   /* of its effects on them */
     double known;     /* 1 - V / Omega, mean over patients: 0 nothing, 1 everything */
     size_t ranks[CALIBRATION_BINS_MAX];
     double p_value; /* of a uniform histogram, by chi-square */
@@ -30,11 +34,12 @@ struct calibration_parameter {
 };
 
 struct calibration {
-    size_t patients, bins, p;
+    size_t patients, bins;
+    size_t count; /* individual parameters; behind them what varies between occasions */
     size_t not_normal; /* posteriors, of which there are draws */
-    size_t failed; /* fits that stayed on the prior, and why the first did */
+    size_t failed;     /* fits that stayed on the prior, and why the first did */
     char reason[200];
-    struct calibration_parameter parameters[MODEL_PARAMETERS_MAX]; /* [p] */
+    struct calibration_parameter parameters[MODEL_PARAMETERS_MAX]; /* [count] */
 };
 
 /* Called under a lock, by any thread. */

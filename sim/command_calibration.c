@@ -8,6 +8,7 @@
 /* So that ranks fall equally often into each of 20 bins. */
 #define DRAWS 99
 #define DRAWS_MOST 4000
+#define NAME_BYTES (MODEL_NAME_MAX + 16)
 
 static void show_progress(void *context, const char *what, size_t done, size_t total)
 {
@@ -23,6 +24,14 @@ static bool interrupted(void *context)
 static double share(const struct calibration *c, size_t count)
 {
     return (double)count / (double)c->patients;
+}
+
+static const char *name_of(const struct model *model,
+                           const struct calibration_parameter *one, char *name)
+{
+    snprintf(name, NAME_BYTES, "%s%s", model_parameter(model, one->parameter)->name,
+             one->occasions ? ", occasions" : "");
+    return name;
 }
 
 static struct json *parameter_json(const struct calibration *c,
@@ -55,9 +64,11 @@ static struct json *calibration_json(const struct model *model,
     json_set_integer(json, "seed", (int64_t)design->seed);
     json_set_integer(json, "failed", (int64_t)c->failed);
     json_set_integer(json, "not_normal", (int64_t)c->not_normal);
-    for (size_t a = 0; a < c->p; a++)
-        json_set(parameters, model_parameter(model, c->parameters[a].parameter)->name,
-                 parameter_json(c, &c->parameters[a]));
+    for (size_t i = 0; i < c->count; i++) {
+        char name[NAME_BYTES];
+        json_set(parameters, name_of(model, &c->parameters[i], name),
+                 parameter_json(c, &c->parameters[i]));
+    }
     json_set(json, "parameters", parameters);
     return json;
 }
@@ -70,10 +81,11 @@ static void print(const struct model *model, const struct calibration *c)
     printf("\n\n");
     printf("%-16s  %7s  %7s  %8s  %8s  %8s\n", "parameter", "known", "p", "80 % in",
            "90 % in", "95 % in");
-    for (size_t a = 0; a < c->p; a++) {
-        const struct calibration_parameter *one = &c->parameters[a];
-        printf("%-16s  %5.1f %%  %7.4f", model_parameter(model, one->parameter)->name,
-               100 * one->known, one->p_value);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct calibration_parameter *one = &c->parameters[i];
+        char name[NAME_BYTES];
+        printf("%-16s  %5.1f %%  %7.4f", name_of(model, one, name), 100 * one->known,
+               one->p_value);
         for (size_t l = 0; l < CALIBRATION_LEVELS; l++)
             printf("  %6.1f %%", 100 * share(c, one->within[l]));
         printf("  %s\n", calibration_holds(c, one) ? "calibrated" : "NOT CALIBRATED");
@@ -94,8 +106,8 @@ static enum err calibrate(struct cli *cli, const struct model *model,
     if (calibration.failed)
         cli_say(cli, "warning: %zu of %zu fits stayed on the prior: %s",
                 calibration.failed, calibration.patients, calibration.reason);
-    for (size_t a = 0; a < calibration.p; a++)
-        if (!calibration_holds(&calibration, &calibration.parameters[a]))
+    for (size_t i = 0; i < calibration.count; i++)
+        if (!calibration_holds(&calibration, &calibration.parameters[i]))
             cli_problems(cli);
     cli_result(cli, calibration_json(model, design, &calibration));
     if (!cli_is_json(cli))

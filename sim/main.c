@@ -204,7 +204,7 @@ static const struct cli_command commands[] = {
      "by cohort, and fitted under it. Where the truth lies in a twin's posterior, as a "
      "rank, is then uniform over patients, and 90 % of the 90 % intervals hold it. "
      "'known' is what the measurements say of a parameter: 0 nothing, 1 everything. "
-     "Effects of occasions have no rank. "
+     "Of effects of occasions each patient gives the rank of one, in turn. "
      "Calibrated means: ranks uniform at p > 0.001 (chi-square) and 85 to 95 % of the "
      "truths in the 90 % intervals; exit code 8 where one is not.",
      "gemel-sim calibration --model theophylline --at "

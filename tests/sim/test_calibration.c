@@ -13,6 +13,15 @@ static const char line_text[] = "model line version 1 \"t\"\n"
                                 "[observations]\n"
                                 "level : f ~ add(1 mg/L)\n";
 
+static const char days_text[] = "model days version 1 \"t\"\n"
+                                "time h\n"
+                                "[parameters]\n"
+                                "a = 10 mg/L normal sd 2 occasions 2 per 1.5 h sd 2\n"
+                                "[equations]\n"
+                                "f = a\n"
+                                "[observations]\n"
+                                "level : f ~ add(1 mg/L)\n";
+
 /* Where Laplace's approximation fails: three answers, yes or no, of people who differ. */
 static const char binary_text[] = "model binary version 1 \"t\"\n"
                                   "time h\n"
@@ -53,35 +62,60 @@ static enum err calibrate(const char *text, size_t patients, size_t draws, size_
     return err;
 }
 
-/* V = 1 / (1/4 + 3) of the first, nothing known of the second; both exact, so that 5,000
- * patients find no fault: counts within four sds of what they should be. */
+/* Of 5,000 patients every count is within four sds of what it should be. */
+static void assert_exact(const struct calibration *c,
+                         const struct calibration_parameter *one)
+{
+    size_t sum = 0;
+    double patients = (double)c->patients, each = patients / (double)c->bins;
+    assert_int_equal(c->bins, 20);
+    assert_true(one->p_value > 0.01 && one->p_value < 0.999);
+    assert_true(calibration_holds(c, one));
+    for (size_t i = 0; i < c->bins; i++) {
+        sum += one->ranks[i];
+        assert_near((double)one->ranks[i], each, 4 * sqrt(each));
+    }
+    assert_int_equal(sum, c->patients);
+    for (size_t l = 0; l < CALIBRATION_LEVELS; l++) {
+        double level = calibration_level[l];
+        assert_near((double)one->within[l], level * patients,
+                    4 * sqrt(level * (1 - level) * patients));
+    }
+}
+
+/* V = 1 / (1/4 + 3) of the first, nothing known of the second; both exact. */
 static void calibration__of_a_linear_model_is_exact(void **state)
 {
     (void)state;
-    static const double level[] = {0.80, 0.90, 0.95};
-    const size_t patients = 5000;
     struct calibration c;
-    assert_ok(calibrate(line_text, patients, 0, 1, NULL, &c));
-    assert_int_equal(c.patients, patients);
+    assert_ok(calibrate(line_text, 5000, 0, 1, NULL, &c));
+    assert_int_equal(c.patients, 5000);
     assert_int_equal(c.failed, 0);
-    assert_int_equal(c.bins, 20);
-    assert_int_equal(c.p, 2);
+    assert_int_equal(c.count, 2);
     assert_near(c.parameters[0].known, 12.0 / 13, 1e-9);
     assert_near(c.parameters[1].known, 0, 1e-9);
-    for (size_t a = 0; a < 2; a++) {
-        const struct calibration_parameter *one = &c.parameters[a];
-        size_t sum = 0;
-        assert_true(one->p_value > 0.01 && one->p_value < 0.999);
-        assert_true(calibration_holds(&c, one));
-        for (size_t i = 0; i < c.bins; i++) {
-            sum += one->ranks[i];
-            assert_near((double)one->ranks[i], 250, 4 * sqrt(250));
-        }
-        assert_int_equal(sum, patients);
-        for (size_t l = 0; l < 3; l++)
-            assert_near((double)one->within[l], level[l] * (double)patients,
-                        4 * sqrt(level[l] * (1 - level[l]) * (double)patients));
-    }
+    for (size_t i = 0; i < 2; i++)
+        assert_exact(&c, &c.parameters[i]);
+}
+
+/* A level a + kappa, read twice on the first of two occasions and once on the second. The
+ * first two have the mean u, with var u = 4 + 4 + 1/2, var y = 4 + 4 + 1, cov(u, y) = 4: what
+ * is known of a is 9.5 / det times 4, of the kappas 9 / det and 8.5 / det times 4. Posteriors
+ * of one patient's kappas are correlated; one of them, in turn, is as exact as the rest. */
+static void calibration__ranks_one_occasion_of_each_patient(void **state)
+{
+    (void)state;
+    struct calibration c;
+    assert_ok(calibrate(days_text, 5000, 0, 1, NULL, &c));
+    assert_int_equal(c.failed, 0);
+    assert_int_equal(c.count, 2);
+    assert_true(!c.parameters[0].occasions && c.parameters[1].occasions);
+    assert_int_equal(c.parameters[1].parameter, c.parameters[0].parameter);
+    const double det = 8.5 * 9 - 4 * 4;
+    assert_near(c.parameters[0].known, 4 * 9.5 / det, 1e-9);
+    assert_near(c.parameters[1].known, 4 * (9 + 8.5) / 2 / det, 1e-9);
+    for (size_t i = 0; i < 2; i++)
+        assert_exact(&c, &c.parameters[i]);
 }
 
 static void calibration__finds_where_laplace_fails(void **state)
@@ -160,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calibration__of_a_linear_model_is_exact),
+        cmocka_unit_test(calibration__ranks_one_occasion_of_each_patient),
         cmocka_unit_test(calibration__finds_where_laplace_fails),
         cmocka_unit_test(calibration__holds_by_draws_where_laplace_fails),
         cmocka_unit_test(calibration__holds_by_p_and_by_coverage),
