@@ -28,9 +28,11 @@
 
 #define CURVATURE_LEAST 0.05
 
-/* A mode is found when Newton's step promises less of O than this: the square of its
- * length in posterior standard deviations. Coarser answers cannot tell as much: at a
- * tolerance of 1e-4 the solver itself moves a mode by 0.007 of them. */
+/* A mode is found when what Newton's step leaves to another is less of O than this: the
+ * square of that one's length in posterior standard deviations. Coarser answers cannot
+ * tell as much: at a tolerance of 1e-4 the solver itself moves a mode by 0.007 of them.
+ */
+
 #define PROMISE_DONE 1e-12
 #define PROMISE_COARSE(tolerance)                                                        \
     fmin(fmax(1e-6, 0.3 * (tolerance)), 1e6 * (tolerance) * (tolerance))
@@ -39,11 +41,12 @@
 #define PROMISE_NOISY(tolerance) (1e3 * (tolerance))
 /* So much more may the expected curvature alone promise, or secants are not believed. */
 #define PROMISE_TRUST 4
+/* However much of its promise the last step kept, the next one is not trusted to leave
+ * less than this of its own. */
+#define LEFT_LEAST 0.1
 /* Where rounding in the solver stops progress earlier, this still counts as found. */
 #define PROMISE_ENOUGH 1e-6
-/* By coarse answers a descent comes so near (a thirtieth of a posterior standard
- * deviation).
- */
+/* By coarse answers a descent comes so near: a thirtieth of a posterior sd. */
 #define PROMISE_NEAR 1e-3
 
 /* Where a parameter moves doses or switches in time, once more from one and two prior
@@ -66,6 +69,9 @@ struct way {
     struct point here;
     double *lack, *step; /* B [p][p]; the step being tried [p] */
     double radius, promise, length;
+    bool secants, whole; /* B counts; the step being tried is Newton's */
+    double promised;     /* by that step, if it was and led here; else 0 */
+    double left;         /* so much of what a step promises it leaves to the next one */
     size_t limit, restarts;
 
     bool *moving;          /* of the first descent */
@@ -77,12 +83,19 @@ struct way {
 /* --- the quadratic model -----------------------------------------------------------
  *
  * Around a point, with the Hessian H = A + B, where B is what secants have shown A to
- * lack (Dennis, Gay, Welsch 1981: NL2SOL). */
+ * lack, or H = A, whichever has better foreseen where the last step led (Dennis, Gay,
+ * Welsch 1981: NL2SOL). Secants of long steps mislead. */
+
+static void forget_secants(struct way *way)
+{
+    memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
+    way->secants = false;
+}
 
 static void hessian_at(const struct way *way, double *hessian)
 {
     for (size_t i = 0; i < way->p * way->p; i++)
-        hessian[i] = way->here.curvature[i] + way->lack[i];
+        hessian[i] = way->here.curvature[i] + (way->secants ? way->lack[i] : 0);
 }
 
 /* The whole step to the quadratic's minimum and what it promises; false: it has none. */
@@ -120,7 +133,7 @@ static enum err bowl_init(struct bowl *bowl, struct way *way)
     enum err err = linalg_eigen(p, hessian, bowl->value, bowl->vector);
     /* A is at least the identity; a sum that is not even near it is not to be trusted. */
     if (err == ERR_OK && bowl->value[0] < CURVATURE_LEAST) {
-        memset(way->lack, 0, p * p * sizeof *way->lack);
+        forget_secants(way);
         err = linalg_eigen(p, way->here.curvature, bowl->value, bowl->vector);
     }
     if (err == ERR_OK)
@@ -288,22 +301,30 @@ static double promise_done(const struct way *way)
                        : fmax(PROMISE_DONE, PROMISE_COARSE(way->tolerance));
 }
 
-/* What Newton's step would promise, by the expected curvature. */
-static double decrement(size_t p, const struct point *point)
+/* slope' A^-1 slope: what Newton's step would promise, by the expected curvature. */
+static double decrement(size_t p, const struct point *point, const double *slope)
 {
     double step[MODEL_PARAMETERS_MAX], out = 0;
-    memcpy(step, point->gradient, p * sizeof *step);
+    memcpy(step, slope, p * sizeof *step);
     if (linalg_spd_solve(p, point->curvature, 1, step) != ERR_OK)
         return INFINITY;
     for (size_t a = 0; a < p; a++)
-        out += point->gradient[a] * step[a];
+        out += slope[a] * step[a];
     return out;
 }
 
-/* The next trial of the trust-region search. It came to rest where the promise vanishes,
- * at a smooth minimum, whose last step is taken on trust, or where the radius does, at a
- * kink (a lag time crossing a measurement). It ends early, without a find, on the way
- * into a mode that is known. */
+/* Of what Newton's step promised, the share that the step after it promises: so much is
+ * the next one taken to leave as well. */
+static double left_over(const struct way *way)
+{
+    double share = way->promised > 0 ? way->promise / way->promised : 1;
+    return fmin(fmax(share, LEFT_LEAST), 1);
+}
+
+/* The next trial of the trust-region search. It came to rest where a step, the last,
+ * which is taken on trust, leaves next to nothing, at a smooth minimum, or where the
+ * radius does, at a kink (a lag time crossing a measurement). It ends early, without a
+ * find, on the way into a mode that is known. */
 static bool descent_step(struct search *search)
 {
     struct way *way = search->way;
@@ -313,20 +334,23 @@ static bool descent_step(struct search *search)
         return descent_ended(search, true);
     if (search->evaluations >= way->limit)
         return descent_ended(search, false);
-    double done = promise_done(way);
     bool whole = newton_step(way);
-    if (whole && way->promise < done &&
-        !(decrement(p, &way->here) < PROMISE_TRUST * done)) {
-        memset(way->lack, 0, p * p * sizeof *way->lack);
+    if (way->asked == ASKED_TRIAL)
+        way->left = left_over(way);
+    double enough = promise_done(way) / way->left;
+    if (whole && way->promise < enough &&
+        !(decrement(p, &way->here, way->here.gradient) < PROMISE_TRUST * enough)) {
+        forget_secants(way);
         whole = newton_step(way);
     }
-    if (whole && way->promise < done) {
+    if (whole && way->promise < enough) {
         for (size_t a = 0; a < p; a++)
             way->z[a] += way->step[a];
         way->here.objective -= way->promise;
         return descent_ended(search, true);
     }
-    if (!(whole && way->length <= way->radius) && bowl_step(way) != ERR_OK)
+    way->whole = whole && way->length <= way->radius;
+    if (!way->whole && bowl_step(way) != ERR_OK)
         return descent_ended(search, false);
     if (is_known(search, way->z))
         return descent_ended(search, false);
@@ -346,7 +370,8 @@ static bool take_start(struct search *search)
         return settle_ended(search, true);
     memcpy(way->z, search->z, way->p * sizeof *way->z);
     swap_points(&way->here, &search->answer);
-    memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
+    forget_secants(way);
+    way->left = 1;
     way->radius = RADIUS_START;
     way->limit = search->evaluations + EVALUATIONS_MAX;
     return descent_step(search);
@@ -364,6 +389,22 @@ static bool take_near(struct search *search)
     way->radius = RADIUS_START;
     way->limit = search->evaluations + EVALUATIONS_MAX;
     return descent_step(search);
+}
+
+/* Which model has foreseen the slope better where the last step led. */
+static void choose_model(struct way *way, const struct point *after)
+{
+    size_t p = way->p;
+    double with[MODEL_PARAMETERS_MAX], without[MODEL_PARAMETERS_MAX];
+    for (size_t a = 0; a < p; a++) {
+        without[a] = after->gradient[a] - way->here.gradient[a];
+        for (size_t b = 0; b < p; b++)
+            without[a] -= way->here.curvature[a * p + b] * way->step[b];
+        with[a] = without[a];
+        for (size_t b = 0; b < p; b++)
+            with[a] -= way->lack[a * p + b] * way->step[b];
+    }
+    way->secants = decrement(p, after, with) < decrement(p, after, without);
 }
 
 /* Symmetric rank one: B (new) s = y - A (new) s. */
@@ -397,9 +438,13 @@ static bool take_trial(struct search *search)
     double noisy = PROMISE_NOISY(way->coarse ? way->coarse_tolerance : way->tolerance);
     bool flatter = known && !lower && !way->coarse && way->promise < noisy &&
                    way->promise > PROMISE_ENOUGH &&
-                   decrement(way->p, &search->answer) < decrement(way->p, &way->here);
-    if (known && isfinite(ratio))
+                   decrement(way->p, &search->answer, search->answer.gradient) <
+                       decrement(way->p, &way->here, way->here.gradient);
+    way->promised = way->whole && (lower || flatter) ? way->promise : 0;
+    if (known && isfinite(ratio)) {
+        choose_model(way, &search->answer);
         learn_lack(way, &search->answer);
+    }
     if (lower || flatter) {
         memcpy(way->z, search->z, way->p * sizeof *way->z);
         swap_points(&way->here, &search->answer);

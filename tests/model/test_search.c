@@ -85,8 +85,8 @@ static void search__ends_where_the_slope_is_zero(void **state)
     }
 }
 
-/* It goes most of the way by coarse answers, which are of a place beside it, and ends where
- * fine ones say. */
+/* It goes most of the way by coarse answers, which are of a place beside it, and ends
+ * where fine ones say. */
 static void search__approaches_by_coarse_answers(void **state)
 {
     (void)state;
@@ -103,6 +103,45 @@ static void search__approaches_by_coarse_answers(void **state)
     climb(&hill, 1e-9, &search);
     assert_int_equal(hill.coarse, 0);
     search_clear(&search);
+}
+
+/* All but linear where it ends, and steep on the way there: a secant of the first step
+ * speaks of a bend that is behind it. */
+static bool slide(const double *z, double *r, double *slope)
+{
+    double rise = exp(1.5 * z[0] - 0.5 * z[1]);
+    *r = 40 * (rise - 8);
+    slope[0] = 60 * rise;
+    slope[1] = -20 * rise;
+    return true;
+}
+
+/* So bent where it ends that the expected curvature is half of what is there. */
+static bool bow(const double *z, double *r, double *slope)
+{
+    *r = 3 - z[0] + 0.25 * z[0] * z[0] + 0.3 * z[1] + 0.1 * z[1] * z[1];
+    slope[0] = -1 + 0.5 * z[0];
+    slope[1] = 0.3 + 0.2 * z[1];
+    return true;
+}
+
+/* Always with them the slide takes eleven questions, always without the bow 28. */
+static void search__follows_secants_where_they_foresee(void **state)
+{
+    (void)state;
+    static const struct hill hills[] = {{.residual = slide}, {.residual = bow}};
+    for (size_t i = 0; i < 2; i++) {
+        struct hill hill = hills[i];
+        struct search search;
+        double r, slope[P];
+        climb(&hill, 1e-9, &search);
+        assert_true(search.found);
+        assert_in_range(search.evaluations, 4, 9);
+        hill.residual(search.mode, &r, slope);
+        for (size_t a = 0; a < P; a++)
+            assert_near(search.mode[a] + r * slope[a], 0, 1e-4);
+        search_clear(&search);
+    }
 }
 
 /* A pit beside where the descent ends, sqrt 3 posterior standard deviations away. */
@@ -186,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search__ends_where_the_slope_is_zero),
         cmocka_unit_test(search__approaches_by_coarse_answers),
+        cmocka_unit_test(search__follows_secants_where_they_foresee),
         cmocka_unit_test(search__looks_around),
         cmocka_unit_test(search__begins_again_where_doses_move),
         cmocka_unit_test(search__lives_with_places_where_nothing_is),

@@ -25,6 +25,10 @@ sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_w
   BY "s/bool admits = covariate->level_count == 0/bool admits = true/")
 sabotage(mode_of_coarse_answers src/model/search.c model/search search__approaches_by_coarse_answers
   BY "s/    if (search->way->coarse)/    if (0)/")
+sabotage(secants_that_mislead src/model/search.c model/search search__follows_secants_where_they_foresee
+  BY "s/decrement.p, after, with. < decrement.p, after, without./true/")
+sabotage(secants_not_followed src/model/search.c model/search search__follows_secants_where_they_foresee
+  BY "s/decrement.p, after, with. < decrement.p, after, without./false/")
 sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_that_move_what_is_there
   BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
 sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
