@@ -46,7 +46,7 @@ sabotage(jumps_seen_from_one_side src/model/scan.c model/outcome outcome__of_a_c
 sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formulas_of_time
   BY "s/if (!resolved(scan, sight) .. !whole)/if (0 \\&\\& !resolved(scan, sight) \\&\\& !whole)/")
 sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
-  BY "s/add(scan, scan->trends.watched., span->d_from, span->slopes)/(void)0/")
+  BY "s/add(scan, span->trend, span->d_from, span->slopes)/(void)0/")
 sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
   BY "s/add(scan, span->trend, d_t, span->slopes)/(void)0/")
 sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms

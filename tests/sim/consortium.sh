@@ -267,7 +267,7 @@ learned() { # STUDY ROUNDS FEWEST-HOSPITALS
         json=$(gemel-node study show "$1" -C "$h" --json)
         same "rounds of $1 that $h has" "$(value rounds_published <<<"$json")" "$2"
         held=$(gemel-node calibrate --study "$1" --patient low --patient high -C "$h" --json |
-            grep -E '"(level|slope)"' | sed 's/.*: //; s/,//')
+            sed -n '/"parameters"/,/}/p' | grep -E '"(level|slope)"' | sed 's/.*: //; s/,//')
         first=${first:-$held}
         same "what $h holds of $1, beside ${hospitals[0]}" "$held" "$first"
         printf '%s\n' "$held" "$expected" | awk '
