@@ -105,30 +105,19 @@ enum err command_study_list(struct cli *cli)
     return result;
 }
 
-/* The answer of a daemon, if there is one, is the caller's to show. */
-static enum err open_or_ask(struct cli *cli, struct node **node,
-                            struct node_study **study, struct json **answer)
+enum err command_study_open(struct cli *cli, struct node **node,
+                            struct node_study **study)
 {
     uint8_t number[STUDY_BYTES];
     *node = NULL;
     if (node_open(cli_directory(cli), node) != ERR_OK)
-        return control_ask(cli, answer);
+        return control_elsewhere(cli, NULL);
     if (node_studies_find(*node, cli_argument(cli, 0), number) == ERR_OK &&
         node_studies_open(*node, number, study) == ERR_OK)
         return ERR_OK;
     enum err result = err_code();
     node_destroy(node);
     *node = NULL;
-    return result;
-}
-
-enum err command_study_open(struct cli *cli, struct node **node,
-                            struct node_study **study)
-{
-    struct json *answer = NULL;
-    enum err result = open_or_ask(cli, node, study, &answer);
-    if (answer)
-        cli_show(cli, answer);
     return result;
 }
 
@@ -189,16 +178,14 @@ enum err command_study_entry(struct cli *cli)
     struct node *node;
     struct node_study *study;
     struct json *json = NULL;
-    enum err result = open_or_ask(cli, &node, &study, &json);
+    enum err result = command_study_open(cli, &node, &study);
     if (node) {
         result = make_entry(cli, study, &json);
+        cli_result(cli, json);
         node_study_destroy(&study);
         node_destroy(&node);
     }
-    if (result == ERR_OK)
-        result = cli_write_files(cli);
-    cli_result(cli, json);
-    return result;
+    return result == ERR_OK ? cli_write_files(cli) : result;
 }
 
 enum err command_study_decide(struct cli *cli, struct node *node,

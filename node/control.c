@@ -444,8 +444,13 @@ static enum err ask(struct cli *cli, int fd, const char *more, struct json **jso
     char *const *words;
     size_t count = cli_line(cli, &words);
     uint64_t now = clock_steady_ms(&clock_machine);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (more && strcmp(words[i], "--") == 0) {
+            bytes_text(&line, more);
+            more = NULL;
+        }
         bytes_text(&line, words[i]);
+    }
     if (more)
         bytes_text(&line, more);
     enum err result = ERR_OK;
@@ -482,14 +487,14 @@ static enum err find_and_ask(struct cli *cli, const char *more, struct json **an
 
 enum err control_ask(struct cli *cli, struct json **result)
 {
-    return find_and_ask(cli, NULL, result);
+    return find_and_ask(cli, cli_is_json(cli) ? NULL : "--json", result);
 }
 
 enum err control_elsewhere(struct cli *cli, const char *more)
 {
     struct json *answer;
     enum err result = find_and_ask(cli, more, &answer);
-    if (result == ERR_OK)
-        cli_show(cli, answer);
+    if (result == ERR_OK && answer)
+        cli_result(cli, answer);
     return result;
 }

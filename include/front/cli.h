@@ -67,13 +67,14 @@ typedef enum err cli_permit(void *context, const char *words, const char *option
                             uint32_t user);
 
 /* While a command of the same program runs: run another one, of this line, for somebody
- * else, with --json whatever the line says and without talk. Gives one JSON object,
- * {"exit", "result", "files", "error"}; caller frees. */
+ * else. Gives one JSON object, {"exit", "result", "files", "error"} where the line has
+ * --json, else with what the command printed and said, {"exit", "text", "said", "files",
+ * "error"}; caller frees. */
 char *cli_answer(const struct cli *running, char *const *words, size_t count,
                  uint32_t user, cli_permit *permit, void *context);
 
-/* Take such an answer as one's own: error, exit code, and files for cli_write_files. The
- * caller shows the result, as its own or with cli_show. */
+/* Take such an answer as one's own: what was printed and said, error, exit code, and files
+ * for cli_write_files. The result, if there is one, is the caller's to show. */
 enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
                          struct json **result);
 bool cli_is_json(const struct cli *cli);
@@ -90,9 +91,6 @@ enum err cli_ask(struct cli *cli, const char *question, const char *expected);
  * that sets none has an empty object; whatever else it prints is dropped. In text mode
  * the object is dropped: print with printf. */
 void cli_result(struct cli *cli, struct json *result);
-
-/* The same; and in text mode its names and values are printed. */
-void cli_show(struct cli *cli, struct json *result);
 
 /* A file that the command makes: under the name given with `option`, and this ending of
  * it ("" or as ".sig"). Takes the bytes. At most CLI_FILES_MAX. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -33,7 +34,7 @@ struct cli {
     struct progress progress; /* its stream and terminal are those of all talk */
     bool json, silent;
     bool partial, problems;
-    bool answering; /* another process */
+    FILE *said; /* where talk goes while another process is answered; else NULL */
     struct cli_made {
         char *option, *ending;
         struct bytes bytes;
@@ -237,14 +238,15 @@ void cli_result(struct cli *cli, struct json *result)
 
 void cli_say(struct cli *cli, const char *format, ...)
 {
-    if (cli->silent)
+    FILE *talk = cli->said ? cli->said : stderr;
+    if (cli->silent && !cli->said)
         return;
     progress_clear(&cli->progress);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vfprintf(talk, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    fputc('\n', talk);
 }
 
 void cli_partial(struct cli *cli)
@@ -445,16 +447,45 @@ static enum err run(struct cli *cli, int argc, char **argv)
                                                : arguments->command->run(cli);
 }
 
+/* What is printed from now on goes to `instead`, which is closed, until show_stdout. */
+static int turn_stdout(int instead)
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    fflush(stdout);
+    if (kept < 0 || instead < 0 || dup2(instead, STDOUT_FILENO) < 0)
+        abort(); /* not two descriptors left */
+    close(instead);
+    return kept;
+}
+
 /* While a command runs with --json, what it prints goes nowhere: stdout has the object
  * and nothing else, whatever a command forgets. */
 static int hide_stdout(void)
 {
-    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1),
-        nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (kept < 0 || nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0)
-        abort(); /* not two descriptors left at the start of a process */
-    close(nowhere);
-    return kept;
+    return turn_stdout(open("/dev/null", O_WRONLY | O_CLOEXEC));
+}
+
+/* Into memory: to be read from the descriptor. */
+static int catch_stdout(int *caught)
+{
+    int memory = memfd_create("stdout", MFD_CLOEXEC);
+    *caught = memory < 0 ? -1 : fcntl(memory, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return turn_stdout(memory);
+}
+
+static void read_caught(int caught, struct bytes *text)
+{
+    off_t size = lseek(caught, 0, SEEK_END);
+    for (off_t at = 0; at < size;) {
+        uint8_t some[65536];
+        ssize_t got = pread(caught, some, sizeof some, at);
+        if (got <= 0)
+            break;
+        bytes_append(text, some, (size_t)got);
+        at += got;
+    }
+    bytes_u8(text, '\0');
+    close(caught);
 }
 
 static void show_stdout(int kept)
@@ -532,7 +563,7 @@ enum err cli_write_files(struct cli *cli)
     struct cli_made named[CLI_FILES_MAX];
     char *paths[CLI_FILES_MAX];
     size_t count = 0;
-    if (cli->answering)
+    if (cli->said)
         return ERR_OK;
     for (size_t i = 0; i < cli->file_count; i++) {
         const struct cli_made *file = &cli->files[i];
@@ -642,59 +673,62 @@ static enum err run_for(struct cli *cli, char **argv, cli_permit *permit, void *
     return err ? err : arguments->command->run(cli);
 }
 
+/* What came of it: with --json the object, else what was printed and said. */
+static struct json *answer_of(struct cli *cli, enum err err, const char *printed,
+                              const char *said)
+{
+    struct json *answer = json_new_object();
+    json_set_integer(answer, "exit", code_of(cli, err));
+    if (err)
+        json_set(answer, "error", error_json(err));
+    if (!cli->json) {
+        json_set_text(answer, "text", printed);
+        json_set_text(answer, "said", said);
+    } else if (!err) {
+        json_set(answer, "result", cli->result ? cli->result : json_new_object());
+        cli->result = NULL;
+    }
+    if (!err && cli->file_count)
+        json_set(answer, "files", files_json(cli));
+    return answer;
+}
+
 char *cli_answer(const struct cli *running, char *const *words, size_t count,
                  uint32_t user, cli_permit *permit, void *context)
 {
+    char **argv = mem_new(count + 2, sizeof *argv);
+    struct bytes printed = {0};
+    char *said;
+    size_t said_size;
+    int caught;
+    argv[0] = (char *)running->program->name;
+    for (size_t i = 0; i < count; i++)
+        argv[i + 1] = words[i];
     struct cli cli = {.program = running->program,
                       .line = words,
                       .line_count = count,
                       .user = user,
-                      .json = true,
+                      .json = asks_for_json((int)count + 1, argv),
                       .silent = true,
-                      .answering = true,
-                      .out = running->out};
-    char **argv = mem_new(count + 2, sizeof *argv);
+                      .said = open_memstream(&said, &said_size),
+                      .out = {.width = running->out.width}};
     cli.progress.stream = stderr;
-    argv[0] = (char *)running->program->name;
-    for (size_t i = 0; i < count; i++)
-        argv[i + 1] = words[i];
-    int kept = hide_stdout();
+    int kept = catch_stdout(&caught);
     enum err err = run_for(&cli, argv, permit, context);
     show_stdout(kept);
-    struct json *answer = json_new_object();
-    json_set_integer(answer, "exit", code_of(&cli, err));
-    if (err)
-        json_set(answer, "error", error_json(err));
-    else
-        json_set(answer, "result", cli.result ? cli.result : json_new_object());
-    if (!err && cli.file_count)
-        json_set(answer, "files", files_json(&cli));
-    if (err)
-        json_destroy(&cli.result);
-    free_files(&cli);
+    read_caught(caught, &printed);
+    fclose(cli.said);
+    struct json *answer = answer_of(&cli, err, (const char *)printed.data, said);
     char *text = json_format(answer);
     json_destroy(&answer);
+    json_destroy(&cli.result);
+    free_files(&cli);
+    bytes_wipe(printed.data, printed.size);
+    bytes_free(&printed);
+    free(said);
     arguments_free(&cli.arguments);
     mem_free(argv);
     return text;
-}
-
-/* Text of an answer: its names and values, a line each, and what is inside them further
- * in. */
-static void print_value(const char *name, const struct json *value, int depth)
-{
-    char *text = json_format(value);
-    const char *plain = json_as_text(value);
-    bool inside = *text == '[' || *text == '{';
-    printf("%*s%s%s%s\n", 2 * depth, "", name, *name ? "  " : "",
-           plain    ? plain
-           : inside ? ""
-                    : text);
-    for (size_t i = 0; inside && *text == '[' && i < json_count(value); i++)
-        print_value("-", json_at(value, i), depth + 1);
-    for (size_t i = 0; inside && *text == '{' && i < json_count(value); i++)
-        print_value(json_key(value, i), json_get(value, json_key(value, i)), depth + 1);
-    free(text);
 }
 
 static enum err take_error(const struct json *error)
@@ -709,11 +743,15 @@ static enum err take_error(const struct json *error)
     return hint ? err_hint("%s", hint) : err;
 }
 
-void cli_show(struct cli *cli, struct json *result)
+/* What the command printed and said, as if it had done so here. */
+static void take_text(struct cli *cli, const struct json *answer)
 {
-    for (size_t i = 0; !cli->json && i < json_count(result); i++)
-        print_value(json_key(result, i), json_get(result, json_key(result, i)), 0);
-    cli_result(cli, result);
+    const char *text = json_get_text(answer, "text"), *said = json_get_text(answer, "said");
+    if (text)
+        fputs(text, stdout);
+    fflush(stdout); /* before the talk, wherever that goes */
+    if (said && *said && !cli->silent)
+        fputs(said, stderr);
 }
 
 enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
@@ -723,9 +761,12 @@ enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
     if (json_parse(answer, size, &whole) != ERR_OK)
         return err_wrap("the daemon's answer");
     const struct json *error = json_get(whole, "error"), *own = json_get(whole, "result");
+    *result = NULL;
+    take_text(cli, whole);
     enum err err = error ? take_error(error) : ERR_OK;
-    if (!err && !own)
-        err = err_set(ERR_FORMAT, "the daemon's answer has neither result nor error");
+    if (!err && !own && !json_get(whole, "text"))
+        err = err_set(ERR_FORMAT,
+                      "the daemon's answer has neither result nor text nor error");
     const struct json *files = json_get(whole, "files");
     for (size_t i = 0; !err && i < json_count(files); i++)
         err = take_file(cli, json_at(files, i));
@@ -733,6 +774,8 @@ enum err cli_take_answer(struct cli *cli, const char *answer, size_t size,
         double code = json_get_real(whole, "exit");
         cli->partial |= code == EXIT_PARTIAL;
         cli->problems |= code == EXIT_PROBLEMS;
+    }
+    if (!err && own) {
         char *text = json_format(own);
         err = json_parse(text, strlen(text), result);
         free(text);

@@ -189,6 +189,9 @@ static enum err deed(struct cli *cli)
     struct json *json = json_new_object();
     json_set_integer(json, "user", cli_user(cli));
     cli_result(cli, json);
+    if (!cli_is_json(cli))
+        printf("done for %u\n", cli_user(cli));
+    cli_say(cli, "it is %s", "done");
     node_destroy(&node);
     return err;
 }
@@ -390,8 +393,20 @@ static void control__answers_as_the_command_would(void **state)
     pid_t daemon = start_daemon(p);
     char *line = mem_format("study list -C %s", p->folder);
     assert_int_equal(run(line, 0, 0), 0); /* the owner, by the folder */
-    char *user = mem_format("user  %u", (unsigned)getuid());
-    assert_non_null(strstr(said, user));
+    char *user = mem_format("done for %u\nit is done\n", (unsigned)getuid());
+    assert_string_equal(said, user);
+    mem_free(user);
+    mem_free(line);
+    line = mem_format("study list -q -C %s", p->folder);
+    assert_int_equal(run(line, 0, 0), 0);
+    user = mem_format("done for %u\n", (unsigned)getuid());
+    assert_string_equal(said, user);
+    mem_free(user);
+    mem_free(line);
+    line = mem_format("study list --json -C %s", p->folder);
+    assert_int_equal(run(line, 0, 0), 0);
+    user = mem_format("{\n  \"user\": %u\n}\n", (unsigned)getuid());
+    assert_string_equal(said, user);
     mem_free(user);
     mem_free(line);
     line = mem_format("patients show 7 -C %s", p->folder);
