@@ -55,10 +55,14 @@ static enum err check_time_unit(struct node *node, int64_t id, const char *time_
     if (person_read(node, id, &person) != ERR_OK)
         return err_code();
     enum err result = ERR_OK;
-    if (strcmp(person.time_unit, time_unit) != 0)
-        result = err_set(ERR_RANGE,
-                         "patient %zu of the file counts time in %s, the store in %s",
-                         index + 1, time_unit, person.time_unit);
+    if (strcmp(person.time_unit, time_unit) != 0) {
+        err_set(ERR_RANGE, "patient %zu of the file counts time in %s, the store in %s",
+                index + 1, time_unit, person.time_unit);
+        result = err_hint("if it is the same person, count the file's time in %s and say "
+                          "so in a spec (docs/formats.md); if not, one of them needs "
+                          "another ID",
+                          person.time_unit);
+    }
     person_clear(&person);
     return result;
 }

@@ -55,6 +55,12 @@ static enum err refuse(const struct store *store, const char *what)
     case SQLITE_CORRUPT:
         return err_set(ERR_STORAGE, "%s is damaged: %s: %s", store->path, what,
                        sqlite3_errmsg(store->db));
+    case SQLITE_FULL:
+        err_set(ERR_STORAGE, "the disk that holds %s is full", store->path);
+        return err_hint("make room there and try again: what was under way is undone");
+    case SQLITE_IOERR:
+        return err_set(ERR_STORAGE, "the disk that holds %s refuses: %s", store->path,
+                       sqlite3_errmsg(store->db));
     default:
         return err_set(ERR_STORAGE, "%s: %s: %s", store->path, what,
                        sqlite3_errmsg(store->db));

@@ -568,7 +568,7 @@ static void store__asks_nothing_more_of_a_disk_that_did_not_sync(void **state)
     assert_ok(store_begin(store));
     insert_many(store, 3);
     fault_arm(FAULT_SYNC, 0, EIO);
-    assert_int_equal(store_commit(store), ERR_STORAGE);
+    assert_refused(ERR_STORAGE, "s refuses: disk I/O error", store_commit(store));
     fault_disarm();
     assert_refused(ERR_STORAGE, "refused to sync", store_begin(store));
     assert_refused(ERR_STORAGE, "refused to sync",
@@ -594,6 +594,9 @@ static void store__runs_nothing_outside_a_transaction_that_fell_apart(void **sta
     }
     fault_disarm();
     assert_int_equal(err, ERR_STORAGE);
+    assert_non_null(strstr(err_text(), "the disk that holds"));
+    assert_non_null(strstr(err_text(), " is full"));
+    assert_null(strstr(err_text(), "INSERT"));
     assert_refused(ERR_STORAGE, "rolled back",
                    store_execute(store, "INSERT INTO thing (name) VALUES ('stray')"));
     assert_int_equal(store_commit(store), ERR_STORAGE);

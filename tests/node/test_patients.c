@@ -154,6 +154,7 @@ static void patients__a_refused_file_leaves_nothing_behind(void **state)
     assert_ok(import(*state, node, years, two_people, false, &report));
     assert_refused(ERR_RANGE, "patient 2 of the file counts time in d",
                    import(*state, node, days, table, false, &report));
+    assert_non_null(strstr(err_hint_text(), "count the file's time in a"));
     assert_null(strstr(err_text(), "canary1Qx7")); /* names stay out of sentences */
     holds(node, 2, 4);
     assert_ok(import(*state, node, years, table, false, &report));
