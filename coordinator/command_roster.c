@@ -35,9 +35,9 @@ enum err command_roster_key(struct cli *cli)
 static enum err read_armoured(const char *path, const char *label, struct bytes *bytes)
 {
     struct bytes text = {0};
-    enum err result = file_read(path, ARMOURED_MAX, &text);
-    if (result == ERR_OK)
-        result = bytes_from_armour(label, (const char *)text.data, text.size, bytes);
+    if (file_read(path, ARMOURED_MAX, &text) != ERR_OK)
+        return err_code();
+    enum err result = bytes_from_armour(label, (const char *)text.data, text.size, bytes);
     bytes_free(&text);
     return result == ERR_OK ? result : err_wrap("%s", path);
 }
@@ -117,6 +117,9 @@ enum err command_roster_sign(struct cli *cli)
         result = codec_decode_roster_fields(codec_view(&draft), arena, &fields);
     if (result == ERR_OK)
         result = roster_sign(governance, &fields, &signed_roster);
+    if (result == ERR_DENIED)
+        err_hint("it is the one whose public half `gemel-coordinator init --governance` was "
+                 "given");
     if (result == ERR_OK && !cli_is_json(cli) && cli_text(cli, "output", NULL))
         print_members(&fields);
     if (result == ERR_OK)

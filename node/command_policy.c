@@ -183,11 +183,27 @@ static enum err take_entries(struct cli *cli, struct draft *draft)
     return result;
 }
 
+/* Officers' work is not written over. */
+static enum err keep_signed(const char *path)
+{
+    struct policy *there = NULL;
+    size_t signers = 0;
+    if (read_policy(path, &there) == ERR_OK)
+        signers = policy_signers(there);
+    policy_destroy(&there);
+    if (signers == 0)
+        return ERR_OK;
+    err_set(ERR_STATE, "%s is there already, with %zu signatures", path, signers);
+    return err_hint("give the new text another name, or delete that one first");
+}
+
 static enum err put_text(struct cli *cli, const char *text)
 {
     struct policy *policy = NULL;
     const char *out = cli_text(cli, "output", NULL);
     enum err result = policy_new(out ? out : "the policy", text, strlen(text), &policy);
+    if (result == ERR_OK && out)
+        result = keep_signed(out);
     if (result == ERR_OK && out)
         result = file_write(out, text, strlen(text), 0644);
     if (result == ERR_OK) {

@@ -70,7 +70,8 @@ enum err roster_sign(const struct identity *governance,
     uint8_t key[KEY_BYTES];
     identity_public(governance, key);
     if (!same_key(key, fields->governance_key))
-        return err_set(ERR_DENIED, "roster: signed by another key than it names");
+        return err_set(ERR_DENIED,
+                       "roster: this is not the governance key that it names");
     struct bytes object = {0};
     enum err result = codec_encode_roster_fields(fields, &object);
     if (result == ERR_OK)
