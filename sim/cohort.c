@@ -7,12 +7,12 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "base/normal.h"
-#include "model/observe.h"
 #include "model/outcome.h"
 #include "model/prior.h"
 #include "model/twin.h"
 #include "model/unit.h"
 #include "privacy/random.h"
+#include "sim/reading.h"
 
 /* --- covariates as a person writes them -------------------------------------------- */
 
@@ -214,53 +214,26 @@ static void draw_parameters(const struct drawing *d, struct random *random,
     twin_parameters(d->model, &d->layout, phi, prior->population, patient->parameters);
 }
 
-/* A measurement around its prediction, by a uniform number, and the standard normal error
- * it has; false when there cannot be one. Where errors are correlated, the one `dt`
- * before it had `error`. */
-static bool draw_value(const struct drawing *d, size_t observation, double prediction,
-                       double uniform, double dt, double *error, double *value)
-{
-    const struct model_observation *one = model_observation(d->model, observation);
-    struct residual residual;
-    prior_residual(d->model, &d->layout, d->prior, observation, &residual);
-    if (one->residual == RESIDUAL_BERNOULLI) {
-        *value = uniform < prediction;
-        return isfinite(prediction);
-    }
-    struct memory memory = observe_memory(&residual, dt);
-    *error = memory.rho * *error + memory.s * normal_quantile(uniform);
-    double off = observe_sd(&residual, prediction) * *error;
-    *value =
-        one->residual == RESIDUAL_LOGNORMAL ? prediction * exp(off) : prediction + off;
-    return isfinite(*value);
-}
-
-/* One measurement into the record, censored where a limit says so; `error` as it was at
- * the time before, and is now. */
+/* One measurement into the record; `error` as it was at the time before, and is now. */
 static enum err measure(const struct drawing *d, struct member *member, size_t time,
                         size_t observation, double uniform, double *error)
 {
-    const struct model_observation *one = model_observation(d->model, observation);
+    const struct reader reader = {d->model, &d->layout, d->prior};
+    const char *name = model_observation(d->model, observation)->name;
     struct record *record = member->patient.record;
+    struct reading reading;
     size_t first = d->outputs - model_observations(d->model);
-    double prediction = member->out[time * d->outputs + first + observation], value;
-    enum censoring censoring = CENSORED_NOT;
+    double prediction = member->out[time * d->outputs + first + observation];
     const double *at = d->design->times + time;
     double dt = time ? at[0] - at[-1] : INFINITY;
-    if (!draw_value(d, observation, prediction, uniform, dt, error, &value))
+    if (!reading_of(&reader, observation, prediction, uniform, dt, error, &reading))
         return err_set(ERR_NUMERIC, "patient %zu: no value for %s at time %g",
-                       member->patient.id, one->name, *at);
-    if (one->residual != RESIDUAL_BERNOULLI && value <= one->limit_low) {
-        value = one->limit_low;
-        censoring = CENSORED_BELOW;
-    } else if (one->residual != RESIDUAL_BERNOULLI && value >= one->limit_high) {
-        value = one->limit_high;
-        censoring = CENSORED_ABOVE;
-    }
+                       member->patient.id, name, *at);
     /* What is measured at the time of a dose is measured just after it, as simulated. */
     size_t order =
         record->dose_count + record->covariate_count + record->measurement_count;
-    return record_measurement(record, *at, one->name, NULL, value, censoring, order);
+    return record_measurement(record, *at, name, NULL, reading.value, reading.censoring,
+                              order);
 }
 
 static enum err measure_all(const struct drawing *d, struct member *member)
