@@ -7,14 +7,7 @@
 #include "base/memory.h"
 #include "model/regimen.h"
 #include "model/unit.h"
-
-enum comparison { LESS, LESS_OR_EQUAL, MORE, MORE_OR_EQUAL, EQUAL };
-
-struct condition {
-    size_t covariate;
-    enum comparison comparison;
-    double value;
-};
+#include "sim/rule.h"
 
 struct setting {
     bool is_parameter; /* else a covariate */
@@ -23,11 +16,12 @@ struct setting {
 };
 
 struct line { /* one phrase */
-    struct condition conditions[ARMS_CONDITIONS_MAX];
-    size_t condition_count;
+    struct conditions conditions;
     struct record *doses; /* in model time */
     struct setting *settings;
     size_t setting_count;
+    struct rule *rules;
+    size_t rule_count;
 };
 
 struct arm {
@@ -46,15 +40,6 @@ static enum err bad_phrase(const char *phrase)
                     "COVARIATE=VALUE and COVARIATE<VALUE: ...'");
 }
 
-/* Without the blanks around it, in place. */
-static char *trimmed(char *text)
-{
-    text += strspn(text, " \t");
-    for (size_t size = strlen(text); size && strchr(" \t", text[size - 1]); size--)
-        text[size - 1] = '\0';
-    return text;
-}
-
 static size_t find_covariate(const struct model *model, const char *name)
 {
     size_t at = 0;
@@ -62,56 +47,6 @@ static size_t find_covariate(const struct model *model, const char *name)
            strcmp(model_covariate(model, at)->name, name) != 0)
         at++;
     return at;
-}
-
-static enum err read_condition(const struct model *model, char *text, struct line *line)
-{
-    static const struct {
-        const char *sign;
-        enum comparison comparison;
-    } signs[] = {{"<=", LESS_OR_EQUAL},
-                 {">=", MORE_OR_EQUAL},
-                 {"<", LESS},
-                 {">", MORE},
-                 {"=", EQUAL}};
-    struct condition *c = &line->conditions[line->condition_count];
-    if (line->condition_count == ARMS_CONDITIONS_MAX)
-        return err_set(ERR_RANGE, "more than %zu conditions", ARMS_CONDITIONS_MAX);
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-        char *sign = strstr(text, signs[i].sign);
-        if (!sign)
-            continue;
-        char *value = trimmed(sign + strlen(signs[i].sign));
-        *sign = '\0';
-        char *name = trimmed(text);
-        c->comparison = signs[i].comparison;
-        c->covariate = find_covariate(model, name);
-        if (c->covariate == model_covariates(model))
-            return err_set(ERR_NOT_FOUND, "model %s has no covariate '%s'",
-                           model_name(model), name);
-        if (csv_real(value, &c->value) != ERR_OK)
-            return err_set(ERR_USAGE, "'%s' is not a number to compare %s with", value,
-                           name);
-        line->condition_count++;
-        return ERR_OK;
-    }
-    err_set(ERR_USAGE, "'%s' is not a condition", trimmed(text));
-    return err_hint("a covariate, one of = < <= > >= and a number, as in AGE>=75");
-}
-
-/* "CONDITION and CONDITION". */
-static enum err read_conditions(const struct model *model, char *text, struct line *line)
-{
-    enum err err = ERR_OK;
-    for (char *next; err == ERR_OK && text; text = next) {
-        next = strstr(text, " and ");
-        if (next) {
-            *next = '\0';
-            next += strlen(" and ");
-        }
-        err = read_condition(model, text, line);
-    }
-    return err;
 }
 
 /* Which parameter or covariate it is, and whether it may be so. */
@@ -142,13 +77,14 @@ static enum err read_setting(const struct model *model, char *text, struct line 
     char *equals = strchr(text, '=');
     struct setting set;
     double value;
-    if (!equals || csv_real(trimmed(equals + 1), &value) != ERR_OK) {
+    if (!equals || csv_real(condition_trimmed(equals + 1), &value) != ERR_OK) {
         err_set(ERR_USAGE, "'%s' is neither a dose nor NAME=VALUE", text);
         return err_hint("a dose is 'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT] "
-                        "[every INTERVAL UNIT N times]'");
+                        "[every INTERVAL UNIT N times]', a rule at visits 'INPUT * "
+                        "FACTOR if OBSERVATION<NUMBER'");
     }
     *equals = '\0';
-    if (find_setting(model, trimmed(text), value, &set) != ERR_OK)
+    if (find_setting(model, condition_trimmed(text), value, &set) != ERR_OK)
         return err_code();
     line->settings = mem_resize(line->settings, line->setting_count + 1, sizeof set);
     line->settings[line->setting_count++] = set;
@@ -171,8 +107,21 @@ static enum err check_dose(const struct model *model, const struct record_dose *
                : unit_convert(dose->unit, accepted, &factor);
 }
 
+static enum err read_rule(const struct model *model, char *text, struct line *line)
+{
+    struct rule rule = {0};
+    enum err err = rule_read(model, text, &rule);
+    if (err != ERR_OK)
+        return err;
+    line->rules = mem_resize(line->rules, line->rule_count + 1, sizeof rule);
+    line->rules[line->rule_count++] = rule;
+    return ERR_OK;
+}
+
 static enum err read_what(const struct model *model, char *text, struct line *line)
 {
+    if (strstr(text, " if "))
+        return read_rule(model, text, line);
     if (!strchr(text, '@'))
         return read_setting(model, text, line);
     size_t before = line->doses->dose_count;
@@ -205,7 +154,7 @@ static enum err read_line(struct arms *arms, const struct model *model,
         *conditions = '\0';
         conditions += strlen(" if ");
     }
-    const char *name = trimmed(head);
+    const char *name = condition_trimmed(head);
     if (!what || !*name)
         return bad_phrase(phrase);
     if (find_arm(arms, model, name, &arm) != ERR_OK)
@@ -215,10 +164,12 @@ static enum err read_line(struct arms *arms, const struct model *model,
                        ARMS_LINES_MAX);
     struct line *line = &arm->lines[arm->count++];
     line->doses = record_new("arm", model_time_unit(model));
-    enum err err = conditions ? read_conditions(model, conditions, line) : ERR_OK;
+    enum err err = conditions ? conditions_read(model, CONDITION_OF_COVARIATES,
+                                                conditions, &line->conditions)
+                              : ERR_OK;
     char *rest = what;
     for (char *part; err == ERR_OK && (part = strtok_r(rest, ";", &rest));) {
-        part = trimmed(part);
+        part = condition_trimmed(part);
         if (*part)
             err = read_what(model, part, line);
     }
@@ -242,6 +193,7 @@ void arms_free(struct arms *arms)
         for (size_t l = 0; l < arm->count; l++) {
             record_destroy(&arm->lines[l].doses);
             mem_free(arm->lines[l].settings);
+            mem_free(arm->lines[l].rules);
         }
         mem_free(arm->name);
         mem_free(arm);
@@ -268,32 +220,6 @@ const char *arm_name(const struct arm *arm)
 
 /* --- to one patient ----------------------------------------------------------------- */
 
-static bool holds(const struct condition *condition, const double *covariates)
-{
-    double value = covariates[condition->covariate];
-    switch (condition->comparison) {
-    case LESS:
-        return value < condition->value;
-    case LESS_OR_EQUAL:
-        return value <= condition->value;
-    case MORE:
-        return value > condition->value;
-    case MORE_OR_EQUAL:
-        return value >= condition->value;
-    case EQUAL:
-        break;
-    }
-    return value == condition->value;
-}
-
-static bool meets(const struct line *line, const double *covariates)
-{
-    bool all = true;
-    for (size_t i = 0; i < line->condition_count; i++)
-        all = all && holds(&line->conditions[i], covariates);
-    return all;
-}
-
 static bool gives(const struct line *line, const char *input)
 {
     for (size_t i = 0; i < line->doses->dose_count; i++)
@@ -311,8 +237,9 @@ static void drop_doses(const struct arm *arm, const double *covariates,
         struct record_dose dose = record->doses[i];
         bool replaced = false;
         for (size_t l = 0; l < arm->count; l++)
-            replaced = replaced || (meets(&arm->lines[l], covariates) &&
-                                    gives(&arm->lines[l], dose.input));
+            replaced =
+                replaced || (conditions_hold(&arm->lines[l].conditions, covariates) &&
+                             gives(&arm->lines[l], dose.input));
         if (!replaced)
             record->doses[kept++] = dose;
     }
@@ -340,7 +267,7 @@ enum err arm_apply(const struct arm *arm, const double *covariates, struct recor
     drop_doses(arm, covariates, record);
     for (size_t l = 0; l < arm->count; l++) {
         const struct line *line = &arm->lines[l];
-        if (!meets(line, covariates))
+        if (!conditions_hold(&line->conditions, covariates))
             continue;
         *met = true;
         for (size_t i = 0; i < line->doses->dose_count; i++) {
@@ -354,4 +281,27 @@ enum err arm_apply(const struct arm *arm, const double *covariates, struct recor
     }
     record_sort(record);
     return ERR_OK;
+}
+
+bool arm_has_rules(const struct arm *arm)
+{
+    bool any = false;
+    for (size_t l = 0; l < arm->count; l++)
+        any = any || arm->lines[l].rule_count > 0;
+    return any;
+}
+
+enum err arm_visit(const struct arm *arm, const double *covariates, double time,
+                   const double *readings, struct record *record, bool *changed)
+{
+    enum err err = ERR_OK;
+    for (size_t l = 0; l < arm->count; l++) {
+        const struct line *line = &arm->lines[l];
+        if (!conditions_hold(&line->conditions, covariates))
+            continue;
+        for (size_t i = 0; err == ERR_OK && i < line->rule_count; i++)
+            err =
+                rule_apply(&line->rules[i], arm->model, time, readings, record, changed);
+    }
+    return err;
 }

@@ -8,17 +8,18 @@
  * patient.
  *
  * One phrase is "NAME: WHAT; WHAT; ..." or "NAME if CONDITION and CONDITION ...: WHAT;
- * ...". WHAT is a dose (model/regimen) or NAME=VALUE, a parameter or covariate in the
- * model's unit. A CONDITION compares a covariate, as drawn, with a number: =, <, <=, > or
- * >=. Phrases of one name are one arm: whoever meets several conditions gets all of what
- * they say. A dose takes the place of the doses of the same input that the patient came
- * with; of two values for one name the later holds; parameters that nobody sets stay as
- * drawn, also where a covariate that they were drawn with is set. It draws nobody and
- * simulates nothing (sim/trial does). Called by sim/trial and sim/command_trial. */
+ * ...". WHAT is a dose (model/regimen), NAME=VALUE, a parameter or covariate in the
+ * model's unit, or a rule for visits (sim/rule). A CONDITION compares a covariate, as
+ * drawn, with a number: =, <, <=, > or >=. Phrases of one name are one arm: whoever meets
+ * several conditions gets all of what they say. A dose takes the place of the doses of
+ * the same input that the patient came with; of two values for one name the later holds;
+ * parameters that nobody sets stay as drawn, also where a covariate that they were drawn
+ * with is set. Rules follow one another: each sees what those before it left. It draws
+ * nobody and simulates nothing (sim/trial does). Called by sim/trial, sim/visits and
+ * sim/command_trial. */
 
 #define ARMS_MAX ((size_t)16)
-#define ARMS_LINES_MAX ((size_t)256)     /* phrases of an arm */
-#define ARMS_CONDITIONS_MAX ((size_t)16) /* of a phrase */
+#define ARMS_LINES_MAX ((size_t)256) /* phrases of an arm */
 
 struct arm; /* opaque */
 struct arms {
@@ -41,5 +42,14 @@ const char *arm_name(const struct arm *arm);
  * record in order. `met`: one of its conditions holds, or there is none. */
 enum err arm_apply(const struct arm *arm, const double *covariates, struct record *record,
                    double *parameters, bool *met);
+
+/* Does what it does depend on readings at visits? */
+bool arm_has_rules(const struct arm *arm);
+
+/* What its rules make of the patient's record at a visit (model time) with these
+ * readings [observations], NaN where there is none; `changed` becomes true when they
+ * change anything. The record is in order, and stays so. */
+enum err arm_visit(const struct arm *arm, const double *covariates, double time,
+                   const double *readings, struct record *record, bool *changed);
 
 #endif

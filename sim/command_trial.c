@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/regimen.h"
 #include "sim/design.h"
 #include "sim/trial.h"
 
@@ -13,8 +14,13 @@ struct question {
     struct design people;
     struct arms arms;
     struct trial_design design;
+    double *visits;
     struct trial trial;
 };
+
+/* Options, and fields of the answer. */
+static const char *const endpoints[] = {
+    [TRIAL_OUTCOME] = "outcome", [TRIAL_READING] = "reading", [TRIAL_CHANGE] = "change"};
 
 static bool progress(void *context, size_t done)
 {
@@ -46,12 +52,52 @@ static enum err find_outcome(const struct model *model, const char *name, size_t
     return err;
 }
 
+static enum err find_observation(const struct model *model, const char *name,
+                                 size_t *index)
+{
+    for (*index = 0; *index < model_observations(model); ++*index)
+        if (strcmp(model_observation(model, *index)->name, name) == 0)
+            return ERR_OK;
+    return err_set(ERR_NOT_FOUND, "model %s has no observation '%s'", model_name(model),
+                   name);
+}
+
+/* One of --outcome, --reading and --change. */
+static enum err read_endpoint(struct question *q)
+{
+    const struct model *model = q->people.model;
+    size_t given = 0;
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
+        if (cli_given(q->cli, endpoints[i])) {
+            q->design.endpoint = (enum trial_endpoint)i;
+            given++;
+        }
+    if (given != 1) {
+        err_set(ERR_USAGE, "arms are compared by %s",
+                given ? "one thing, not by more" : "nothing yet");
+        return err_hint("one of --outcome, --reading and --change says by what");
+    }
+    const char *name = cli_text(q->cli, endpoints[q->design.endpoint], "");
+    return q->design.endpoint == TRIAL_OUTCOME
+               ? find_outcome(model, name, &q->design.of)
+               : find_observation(model, name, &q->design.of);
+}
+
+static enum err read_visits(struct question *q)
+{
+    const char *times = cli_text(q->cli, "visits", NULL);
+    if (!times)
+        return ERR_OK;
+    enum err err = regimen_times(times, &q->visits, &q->design.visit_count);
+    q->design.visits = q->visits;
+    return err == ERR_OK ? ERR_OK : err_wrap("--visits");
+}
+
 static enum err read_question(struct question *q)
 {
     int64_t trials = 1, threads = 0;
     const struct model *model = q->people.model;
-    if (find_outcome(model, cli_text(q->cli, "outcome", ""), &q->design.outcome) !=
-            ERR_OK ||
+    if (read_endpoint(q) != ERR_OK || read_visits(q) != ERR_OK ||
         cli_integer(q->cli, "trials", 1, 1, TRIAL_PATIENTS_MAX, &trials) != ERR_OK ||
         cli_integer(q->cli, "threads", 0, 0, 256, &threads) != ERR_OK ||
         cli_real(q->cli, "dropout", 0, 0, 1e9, &q->design.dropout) != ERR_OK)
@@ -97,6 +143,7 @@ static struct json *mean_json(const struct question *q, size_t arm)
     json_set_real(json, "mean", mean->mean);
     json_set_real(json, "sd", mean->sd);
     json_set_integer(json, "met", (int64_t)mean->met);
+    json_set_integer(json, "changed", (int64_t)mean->changed);
     return json;
 }
 
@@ -128,15 +175,27 @@ static struct json *difference_json(const struct question *q, size_t arm)
     return json;
 }
 
+static const char *endpoint_name(const struct question *q)
+{
+    return q->design.endpoint == TRIAL_OUTCOME
+               ? model_outcome(q->people.model, q->design.of)->name
+               : model_observation(q->people.model, q->design.of)->name;
+}
+
+static const char *endpoint_unit(const struct question *q)
+{
+    return q->design.endpoint == TRIAL_OUTCOME
+               ? model_outcome(q->people.model, q->design.of)->unit
+               : model_observation(q->people.model, q->design.of)->unit;
+}
+
 static struct json *trial_json(const struct question *q)
 {
-    const struct model_outcome *outcome =
-        model_outcome(q->people.model, q->design.outcome);
     struct json *json = json_new_object(), *arms = json_new_array(),
                 *differences = json_new_array();
     json_set_text(json, "model", model_name(q->people.model));
-    json_set_text(json, "outcome", outcome->name);
-    json_set_text(json, "unit", outcome->unit);
+    json_set_text(json, endpoints[q->design.endpoint], endpoint_name(q));
+    json_set_text(json, "unit", endpoint_unit(q));
     json_set_integer(json, "patients", (int64_t)q->people.cohort.patients);
     json_set_integer(json, "trials", (int64_t)q->design.trials);
     json_set_integer(json, "seed", (int64_t)q->people.cohort.seed);
@@ -166,21 +225,43 @@ static void print_difference(const struct question *q, size_t arm)
             d->significant, q->design.trials, 100 * share(q, arm), 100 * low, 100 * high);
 }
 
+static void print_head(const struct question *q)
+{
+    const struct model *model = q->people.model;
+    const char *label = q->design.endpoint == TRIAL_OUTCOME
+                            ? model_outcome(model, q->design.of)->label
+                            : model_observation(model, q->design.of)->label;
+    printf("%s of %s%s%s, ", endpoint_name(q), model_name(model), label ? ": " : "",
+           label ? label : "");
+    if (q->design.endpoint == TRIAL_OUTCOME)
+        printf("%g to %g", q->trial.from, q->trial.until);
+    else if (q->design.endpoint == TRIAL_READING)
+        printf("as read at %g", q->visits[q->design.visit_count - 1]);
+    else
+        printf("change as read from %g to %g", q->visits[0],
+               q->visits[q->design.visit_count - 1]);
+    printf(" %s\n\n", model_time_unit(model));
+}
+
 static void print(const struct question *q)
 {
-    const struct model_outcome *outcome =
-        model_outcome(q->people.model, q->design.outcome);
-    printf("%s of %s%s%s, %g to %g %s\n\n", outcome->name, model_name(q->people.model),
-           outcome->label ? ": " : "", outcome->label ? outcome->label : "",
-           q->trial.from, q->trial.until, model_time_unit(q->people.model));
-    printf("%-16s  %9s  %10s  %10s  %s\n", "arm", "patients", "mean", "sd",
-           outcome->unit);
-    for (size_t a = 0; a < q->arms.count; a++)
-        printf("%-16s  %9zu  %10.4g  %10.4g\n", arm_name(q->arms.arm[a]),
-               q->trial.means[a].patients, q->trial.means[a].mean, q->trial.means[a].sd);
+    bool visits = q->design.visit_count > 0;
+    print_head(q);
+    printf("%-16s  %9s  %10s  %10s  %s%s\n", "arm", "patients", "mean", "sd",
+           visits ? "  changed  " : "", endpoint_unit(q));
+    for (size_t a = 0; a < q->arms.count; a++) {
+        const struct trial_mean *mean = &q->trial.means[a];
+        printf("%-16s  %9zu  %10.4g  %10.4g", arm_name(q->arms.arm[a]), mean->patients,
+               mean->mean, mean->sd);
+        if (visits)
+            printf("  %9zu", mean->changed);
+        printf("\n");
+    }
     for (size_t a = 1; a < q->arms.count; a++)
         print_difference(q, a);
-    printf("virtual patients, true courses: no evidence about real ones\n");
+    printf("virtual patients, %s: no evidence about real ones\n",
+           q->design.endpoint == TRIAL_OUTCOME ? "true courses"
+                                               : "readings with the model's errors");
 }
 
 /* What may not be what was meant. */
@@ -216,6 +297,7 @@ enum err command_trial(struct cli *cli)
         if (!cli_is_json(cli))
             print(q);
     }
+    mem_free(q->visits);
     arms_free(&q->arms);
     design_clear(&q->people);
     mem_free(q);

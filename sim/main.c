@@ -124,8 +124,13 @@ static const struct cli_option trial_options[] = {
     {"patients", 0, "N", "of all arms of a trial; 200 unless given", false, false},
     {"arm", 0, "ARM", "'NAME: WHAT; WHAT' or 'NAME if COVARIATE=VALUE and ...: WHAT'",
      true, true},
-    {"outcome", 0, "NAME", "what the arms are compared by, of the model's outcomes", true,
+    {"outcome", 0, "NAME", "compare arms by an outcome of the model, of the true course",
+     false, false},
+    {"reading", 0, "NAME", "or by what an observation reads at the last visit", false,
      false},
+    {"change", 0, "NAME", "or by that, less what it reads at the first", false, false},
+    {"visits", 0, "TIMES", "when patients are seen and arms' rules apply, in model time",
+     false, false},
     {"at", 0, "TIMES", "a course ends with the last of them, in model time", false,
      false},
     PEOPLE_OPTIONS,
@@ -220,12 +225,26 @@ static const struct cli_command commands[] = {
      "input that --dose or the model's study gives, and NAME=VALUE of a parameter or "
      "covariate. With 'if' it does so to those whose covariates, as drawn, meet every "
      "condition (= < <= > >=); arms of one name are one arm. Outcomes are of the true "
-     "course, unmeasured; whoever drops out counts in no trial.",
+     "course, unmeasured; whoever drops out counts in no trial. At --visits everybody is "
+     "seen, before what is given then, and observations are read with the model's "
+     "errors, "
+     "the same for a patient in every arm. WHAT may then be a rule, which from the visit "
+     "on changes the doses of an input or a covariate within what the model lets be "
+     "tried: 'INPUT * 1.2 if OBSERVATION<NUMBER', '+ 0.5 mg', '- 0.5 mg' or '= 5 mg'.",
      "gemel-sim trial --model genes/warfarin_inr --patients 60 --outcome in_range "
      "--covariate 'VKA binomial 2 0.39' "
      "--arm 'fixed: warfarin 5 mg @ 0 h every 24 h 28 times' "
      "--arm 'guided if VKA<2: warfarin 6 mg @ 0 h every 24 h 28 times' "
-     "--arm 'guided if VKA=2: warfarin 3.5 mg @ 0 h every 24 h 28 times'",
+     "--arm 'guided if VKA=2: warfarin 3.5 mg @ 0 h every 24 h 28 times'\n"
+     "gemel-sim trial --model genes/warfarin_inr --patients 60 --visits 72:96:648 "
+     "--outcome in_range_late --covariate 'VKA binomial 2 0.39' "
+     "--arm 'fixed: warfarin 5 mg @ 0 h every 24 h 28 times' "
+     "--arm 'by INR: warfarin 5 mg @ 0 h every 24 h 28 times; warfarin * 1.2 if INR<2; "
+     "warfarin * 0.8 if INR>3'\n"
+     "gemel-sim trial --model prevention/pressure_plan --patients 200 --visits "
+     "0,28,56,84 "
+     "--change sbp --covariate 'HTN 1' --arm 'placebo:' --arm 'by reading: ace + 0.5 if "
+     "sbp>130'",
      COUNT(trial_options), command_trial},
     {"beats", "", "carry many hearts over many beats",
      "Virtual patients drawn from the model's prior, eight at once, in equal steps of a "

@@ -182,5 +182,9 @@ sabotage(draws_of_everybody_else sim/cohort.c sim/cohort cohort__larger_ones_beg
   BY "s/member->redraws = redraws_new(d->design->seed, member->patient.id)/member->redraws = redraws_new(d->design->seed, member->patient.id + d->design->patients)/")
 sabotage(others_in_the_other_arm sim/trial.c sim/trial trial__arms_that_are_alike_do_not_differ
   BY "s/.parameters = run->seats.i..parameters.a./.parameters = run->seats[(i + a) % run->seated].parameters[a]/")
+sabotage(seen_after_the_dose sim/visits.c sim/trial trial__a_visit_comes_before_the_dose
+  BY "s/nextafter(round.time, -INFINITY)/round.time/")
+sabotage(read_without_error sim/reading.c sim/trial trial__readings_have_errors
+  BY "s/prediction . off/prediction/")
 sabotage(normal_in_place_of_student sim/student.c sim/trial trial__cries_wolf_one_time_in_twenty
   BY "s/: incomplete_beta(dof .*(dof + square))/: erfc(fabs(t) * sqrt(0.5))/")
