@@ -35,7 +35,8 @@ struct observed {
 };
 
 /* ERR_NUMERIC when the prediction cannot be used with this error model (not finite, not
- * positive for a lognormal, outside (0, 1) for a Bernoulli one, variance 0). */
+ * positive for a lognormal, outside (0, 1) for a Bernoulli one, variance 0): but that
+ * nothing is below a limit is certain, and says nothing. */
 enum err observe(const struct residual *residual, double value, enum censoring censoring,
                  double prediction, struct observed *observed);
 

@@ -243,6 +243,55 @@ static void fit__that_fails_stays_on_the_prior_and_says_so(void **state)
     trial_clear(&trial);
 }
 
+/* A blood sample before the first dose is below the limit, whatever the errors: it says
+ * nothing, and everything else what it says without. */
+static void fit__before_a_dose_there_is_nothing(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {"prop(0.2)", "lognormal(0.2)"};
+    for (size_t i = 0; i < 2; i++) {
+        char *text = mem_format("model blood version 1\ntime h\n[parameters]\n"
+                                "k = 0.3 1/h lognormal sd 0.4\n"
+                                "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"
+                                "[observations]\nlevel : A ~ %s lloq 0.1 mg\n",
+                                errors[i]);
+        struct trial trial;
+        struct fit *fits[2];
+        struct moments *moments[2];
+        struct prior *prior;
+        trial_model(&trial, text);
+        assert_ok(prior_from_model(trial.model, &prior));
+        for (size_t with = 0; with < 2; with++) {
+            struct record *record = record_new("1", "h");
+            assert_ok(record_dose(record, 1, "iv", NULL, 10, -1, 2));
+            if (with)
+                assert_ok(
+                    record_measurement(record, 0.5, "level", NULL, 0, CENSORED_NOT, 1));
+            assert_ok(record_measurement(record, 3, "level", NULL, 6, CENSORED_NOT, 3));
+            record_sort(record);
+            trial_take(&trial, record);
+            assert_ok(fit_new(trial.engine, trial.twins[with], prior, &fits[with]));
+            assert_true(fits[with]->converged);
+            assert_ok(fit_moments(trial.engine, trial.twins[with], prior, fits[with],
+                                  &moments[with]));
+            record_destroy(&record);
+        }
+        assert_relative(fits[1]->phi[0], fits[0]->phi[0], 1e-9);
+        assert_relative(fits[1]->covariance[0], fits[0]->covariance[0], 1e-9);
+        assert_relative(moments[1]->residual_score[0], moments[0]->residual_score[0],
+                        1e-8);
+        assert_relative(moments[1]->residual_information[0],
+                        moments[0]->residual_information[0], 1e-8);
+        for (size_t with = 0; with < 2; with++) {
+            fit_destroy(&fits[with]);
+            moments_destroy(&moments[with]);
+        }
+        prior_destroy(&prior);
+        trial_clear(&trial);
+        mem_free(text);
+    }
+}
+
 /* --- a crowd ------------------------------------------------------------------------ */
 
 /* An oral drug whose lag moves doses, with a limit of detection: searches of many
@@ -538,6 +587,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(fit__finds_the_mode_on_the_other_side_of_a_measurement),
         cmocka_unit_test(fit__passes_from_one_mode_to_another_without_a_jump),
         cmocka_unit_test(fit__that_fails_stays_on_the_prior_and_says_so),
+        cmocka_unit_test(fit__before_a_dose_there_is_nothing),
         cmocka_unit_test(fit__of_a_patient_depends_on_nobody_else),
         cmocka_unit_test(fit__crowds_can_be_given_up),
         cmocka_unit_test(fit__of_virtual_patients_converges),

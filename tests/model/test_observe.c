@@ -111,6 +111,29 @@ static void observe__far_tails_stay_finite(void **state)
     assert_relative(out.information, 1e4, 1e-4);
 }
 
+/* What is nothing is below any limit, where an error in proportion is nothing, too: the
+ * end of what small predictions come to. Above one it cannot be. */
+static void observe__nothing_is_surely_below_a_limit(void **state)
+{
+    (void)state;
+    const struct residual residuals[] = {{RESIDUAL_PROPORTIONAL, 0, 0.2, 0},
+                                         {RESIDUAL_LOGNORMAL, 0.2, 0, 0},
+                                         {RESIDUAL_COMBINED2, 0, 0.2, 0},
+                                         {RESIDUAL_COMBINED1, 0, 0.2, 0}};
+    for (size_t i = 0; i < 4; i++)
+        for (double f = 1e-3; f >= 0; f = f > 1e-9 ? f / 1e3 : f > 0 ? 0 : -1) {
+            struct observed out = at(residuals[i], 1, CENSORED_BELOW, f);
+            assert_near(out.minus2_log_likelihood, 0, 1e-12);
+            assert_near(out.d_prediction, 0, 1e-12);
+            assert_near(out.information, 0, 1e-12);
+            assert_false(out.variance <= 0);
+        }
+    assert_near(minus2ll(residuals[1], 1, CENSORED_BELOW, -1e-15), 0, 0);
+    struct observed out;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(observe(&residuals[i], 1, CENSORED_ABOVE, 0, &out), ERR_NUMERIC);
+}
+
 static void observe__refuses_what_has_no_likelihood(void **state)
 {
     (void)state;
@@ -137,6 +160,7 @@ int main(void)
         cmocka_unit_test(observe__values_are_the_textbook_ones),
         cmocka_unit_test(observe__information_is_the_variance_of_the_score),
         cmocka_unit_test(observe__far_tails_stay_finite),
+        cmocka_unit_test(observe__nothing_is_surely_below_a_limit),
         cmocka_unit_test(observe__refuses_what_has_no_likelihood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,8 @@ nightly(test_grammar test_fit test_track)
 # Builds that must go red.
 sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
   BY "s/ \\&\\& !(left \\&\\& right \\&\\& i < formulas)//")
+sabotage(nothing_of_no_likelihood src/model/observe.c model/fit fit__before_a_dose_there_is_nothing
+  BY "s/limit > 0 && no_error/limit < 0 \\&\\& no_error/")
 sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_would_be_another_patient
   BY "s/bool admits = covariate->level_count == 0/bool admits = true/")
 sabotage(mode_of_coarse_answers src/model/search.c model/search search__approaches_by_coarse_answers
