@@ -24,7 +24,8 @@ struct fit {
     double objective; /* O at the mode */
     size_t evaluations;
     bool converged; /* false: the patient stays on the prior: phi = B x, V = Omega, and
-                       `reason` says why */
+                       `reason` says why. So does one with a reading that its solver
+                       cannot tell from nothing at the mode (src/model/resolution.h) */
     char reason[200];
 };
 

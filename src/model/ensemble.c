@@ -9,6 +9,7 @@
 #include "operation.h"
 #include "vector.h"
 #include "feed.h"
+#include "resolution.h"
 
 /* Of one individual. After so many it is asked whether it is stiff: a step of the method
  * for stiff ones costs about ten of these, so that what fewer suffice for is through
@@ -52,7 +53,8 @@ struct ensemble {
     double stops[LANES];             /* when its next stop is; -inf: it is at its end */
     double next[LANES];              /* when its next stop or reading is */
     size_t read[LANES];              /* which reading is being taken */
-    lane_set whole, summed;          /* whose requests want everything; want sums */
+    lane_set whole, summed, doubted; /* whose requests want everything; want sums; want
+                                        to know how far predictions can be off */
     struct scan *scans[LANES];       /* NULL: nobody looks at the course */
     struct scan *readings[LANES];    /* the ensemble's own, for those; NULL: not yet */
     lane_set scanned, watched; /* all of it is looked at; some of it, for readings */
@@ -486,6 +488,7 @@ static void leave(struct ensemble *ensemble, size_t lane, enum err err)
     ensemble->runs[lane] = (struct run){0};
     ensemble->whole &= ~LANE_BIT(lane);
     ensemble->summed &= ~LANE_BIT(lane);
+    ensemble->doubted &= ~LANE_BIT(lane);
     ensemble->scanned &= ~LANE_BIT(lane);
     ensemble->watched &= ~LANE_BIT(lane);
     ensemble->scans[lane] = NULL;
@@ -553,6 +556,7 @@ static void take_next(struct ensemble *ensemble, size_t lane)
         if (request->sums)
             tally_begin(ensemble->tally, lane, request->subject);
         ensemble->summed |= (lane_set)(request->sums != NULL) << lane;
+        ensemble->doubted |= (lane_set)(request->off != NULL) << lane;
         ensemble->whole |= (lane_set)(!request->observation && !request->scan) << lane;
         if (err == ERR_OK)
             begin_lane(ensemble, lane);
@@ -733,6 +737,27 @@ static void read_all_back(struct ensemble *ensemble, lane_set wants)
     }
 }
 
+/* How far what they have read can be off, by states as they are at `at`. */
+static void read_resolution(struct ensemble *ensemble, const double *at, lane_set wants)
+{
+    const struct program *program = ensemble->program;
+    double x[MODEL_STATES_MAX], now[LANES];
+    lanes_between(ensemble->lanes, at, ensemble->all_states, ensemble->states);
+    memcpy(now, row(ensemble, program->time), sizeof now);
+    EACH_OF(wants)
+    {
+        const struct request *request = ensemble->requests[l];
+        size_t index = ensemble->read[l];
+        for (size_t i = 0; i < ensemble->states; i++)
+            x[i] = row(ensemble, program->states + (uint32_t)i)[l];
+        for (size_t f = 0; f < ensemble->model->syntax->functional_count; f++)
+            ensemble->values[f] = row(ensemble, program->functionals + (uint32_t)f)[l];
+        request->off[index] =
+            resolution(&ensemble->flows[l], ensemble->tolerance, now[l], x,
+                       request->observation[index], ensemble->values);
+    }
+}
+
 /* The lanes that want a reading go on to what comes next of theirs. Which lanes do is as
  * good as random: a branch on it would be mistaken half of the time. Returns who then
  * wants another one. */
@@ -776,6 +801,8 @@ static lane_set read_all(struct ensemble *ensemble, lane_set wants)
         lanes_between(ensemble->lanes, at, ensemble->observed, ensemble->observed_count);
         read_observations(ensemble, wants);
     }
+    if (wants & ensemble->doubted)
+        read_resolution(ensemble, at, wants & ensemble->doubted);
     return again;
 }
 

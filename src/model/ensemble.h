@@ -27,11 +27,12 @@ struct request {
     bool present; /* of everything: but what looks back, which has no value (NaN) */
 
     /* The answer is one of these. Of one observation at each time: f [read_count], and
-     * with derivatives d_f [read_count][d]. Everything: f [read_count][states + derived +
-     * observations]. What the measurements of a subject say together: sums
+     * with derivatives d_f [read_count][d], or, without them, where `off` [read_count] is
+     * there, how far each can be off (resolution.h). Everything: f [read_count][states +
+     * derived + observations]. What the measurements of a subject say together: sums
      * [TALLY_SUMS(d)], d being 0 without derivatives. Or, without derivatives, what a
      * scan sees of the whole course, until the only reading. */
-    double *f, *d_f;
+    double *f, *d_f, *off;
     const struct tally_subject *subject;
     double *sums;
     struct scan *scan;

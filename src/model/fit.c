@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "moments_impl.h"
 #include "numerics/linalg.h"
+#include "resolution.h"
 #include "search.h"
 #include "target.h"
 
@@ -18,6 +19,7 @@
 
 enum stage {
     SEARCHING,   /* for the mode: search.h */
+    DOUBTING,    /* whether what is read can be told there: resolution.h */
     AT_MODE,     /* everything there, for the moments: moments_impl.h */
     AROUND_MODE, /* and what is around it */
 };
@@ -39,6 +41,7 @@ struct seat {
     struct survey survey;
     struct inquiry *inquiries; /* [room] */
     size_t room, open;         /* not answered yet */
+    double *f, *off;           /* [n] of the doubts; NULL: it has none */
     bool stiff;                /* some place was */
     char reason[200];          /* why there is nothing at the first place */
 };
@@ -112,6 +115,9 @@ static void fill_request(struct seat *seat, size_t index, const double *z,
     if (seat->stage == AT_MODE) {
         request->f = seat->survey.here.f;
         request->d_f = seat->survey.here.jacobian;
+    } else if (seat->stage == DOUBTING) {
+        request->f = seat->f;
+        request->off = seat->off;
     } else {
         request->subject = &target->subject;
         request->sums = inquiry->sums;
@@ -124,16 +130,19 @@ static void ask(struct crowd *crowd, struct seat *seat)
 {
     const struct target *target = &seat->target;
     size_t p = target->p, q = target->q;
-    bool searching = seat->stage == SEARCHING, around = seat->stage == AROUND_MODE;
+    bool searching = seat->stage == SEARCHING, around = seat->stage == AROUND_MODE,
+         doubting = seat->stage == DOUBTING;
     size_t count = searching ? seat->search.count : around ? seat->survey.count : 1;
-    const double *z = searching ? seat->search.z
-                      : around  ? seat->survey.places
-                                : seat->survey.z;
+    const double *z = searching  ? seat->search.z
+                      : around   ? seat->survey.places
+                      : doubting ? seat->search.mode
+                                 : seat->survey.z;
     const double *gamma = around ? seat->survey.gammas : target->prior->population;
     bool glance = searching && !seat->search.derivatives,
          approach = searching && seat->search.coarse;
     enum engine_want want = glance     ? ENGINE_GLANCE
                             : approach ? ENGINE_APPROACH
+                            : doubting ? ENGINE_VALUES
                                        : ENGINE_DERIVATIVES;
     seat_room(seat, count);
     seat->open = count;
@@ -152,8 +161,10 @@ static void take_answer(struct seat *seat, const struct inquiry *inquiry)
     enum err err = inquiry->request.err;
     size_t i = inquiry->index, p = target->p;
     seat->stiff |= inquiry->request.stiff;
-    if (seat->stage == AT_MODE) {
+    if (seat->stage == AT_MODE || seat->stage == DOUBTING) {
         seat->patient.err = err;
+        snprintf(seat->reason, sizeof seat->reason, "%s",
+                 err == ERR_OK ? "" : err_text());
         return;
     }
     if (seat->stage == SEARCHING && !search->derivatives) {
@@ -215,6 +226,48 @@ static struct fit *fit_found(const struct target *target, const struct search *s
     return out;
 }
 
+/* --- doubts ------------------------------------------------------------------------- */
+
+/* May there be readings of which the prediction is less than the solver can tell? */
+static bool may_doubt(const struct seat *seat, const struct engine *engine)
+{
+    const struct target *target = &seat->target;
+    bool matters = false;
+    for (size_t j = 0; j < target->n; j++) {
+        const struct twin_measurement *y = twin_measurement(target->twin, j);
+        matters |= resolution_matters(&target->errors[y->observation].residual);
+    }
+    return matters && engine_adapts(engine);
+}
+
+static void refuse(struct seat *seat, const char *reason)
+{
+    struct fit *on_prior = fit_on_prior(&seat->target, reason);
+    on_prior->evaluations = seat->patient.fit->evaluations;
+    fit_destroy(&seat->patient.fit);
+    seat->patient.fit = on_prior;
+}
+
+/* A reading of nothing but the solver's error makes the fit one on the prior. */
+static void doubt(struct seat *seat)
+{
+    const struct target *target = &seat->target;
+    char reason[sizeof seat->reason];
+    for (size_t j = 0; j < target->n; j++) {
+        const struct twin_measurement *y = twin_measurement(target->twin, j);
+        const struct residual *residual = &target->errors[y->observation].residual;
+        if (resolution_suffices(residual, y->value, y->censoring, seat->f[j],
+                                seat->off[j]))
+            continue;
+        snprintf(reason, sizeof reason,
+                 "%s at time %g is predicted to be less than the solver can tell from "
+                 "nothing: give it an lloq or an additive error",
+                 model_observation(target->model, y->observation)->name, y->time);
+        refuse(seat, reason);
+        return;
+    }
+}
+
 /* --- seats -------------------------------------------------------------------------- */
 
 static struct seat *sit(struct crowd *crowd, const struct fit_patient *patient)
@@ -246,6 +299,8 @@ static void leave(struct crowd *crowd, struct seat *seat)
         mem_free(seat->inquiries[i].sums);
     }
     mem_free(seat->inquiries);
+    mem_free(seat->f);
+    mem_free(seat->off);
     mem_free(seat);
 }
 
@@ -268,6 +323,14 @@ static void go_to_mode(struct crowd *crowd, struct seat *seat)
     leave(crowd, seat);
 }
 
+static void begin_doubts(struct crowd *crowd, struct seat *seat)
+{
+    seat->stage = DOUBTING;
+    seat->f = mem_new(seat->target.n, sizeof *seat->f);
+    seat->off = mem_new(seat->target.n, sizeof *seat->off);
+    ask(crowd, seat);
+}
+
 /* All of the seat's inquiries are answered. */
 static void go_on(struct crowd *crowd, struct seat *seat)
 {
@@ -279,6 +342,18 @@ static void go_on(struct crowd *crowd, struct seat *seat)
             return;
         }
         patient->fit = fit_found(&seat->target, &seat->search, seat->reason);
+        if (patient->fit->converged && may_doubt(seat, crowd->engine)) {
+            begin_doubts(crowd, seat);
+            return;
+        }
+        go_to_mode(crowd, seat);
+        return;
+    case DOUBTING:
+        if (patient->err == ERR_OK)
+            doubt(seat);
+        else
+            refuse(seat, seat->reason);
+        patient->err = ERR_OK;
         go_to_mode(crowd, seat);
         return;
     case AT_MODE:
@@ -356,6 +431,7 @@ static void crowd_run(struct crowd *crowd)
     bool approaches = engine_coarse_tolerance(engine) > engine_tolerance(engine);
     struct desk desks[] = {{crowd, ENGINE_APPROACH, approaches},
                            {crowd, ENGINE_DERIVATIVES, !approaches},
+                           {crowd, ENGINE_VALUES, false},
                            {crowd, ENGINE_GLANCE, false}};
     while (!crowd->given_up && (crowd->more || crowd->seated))
         for (size_t i = 0; i < sizeof desks / sizeof desks[0]; i++) {

@@ -8,6 +8,7 @@
 #include "model/unit.h"
 #include "twin_impl.h"
 #include "feed.h"
+#include "resolution.h"
 
 /* --- what a twin holds ------------------------------------------------------------- */
 
@@ -453,11 +454,17 @@ double engine_tolerance(const struct engine *engine)
     return engine->tolerance;
 }
 
+bool engine_adapts(const struct engine *engine)
+{
+    const struct mover *mover = &engine->movers[ENGINE_VALUES];
+    return model_states(engine->model) > 0 &&
+           (mover->by_cvodes || (model_step(engine->model) == 0 && mover->step == 0));
+}
+
 double engine_coarse_tolerance(const struct engine *engine)
 {
     const struct mover *mover = &engine->movers[ENGINE_APPROACH];
-    bool decides = model_states(engine->model) > 0 && model_step(engine->model) == 0 &&
-                   mover->step == 0 && !mover->by_cvodes;
+    bool decides = engine_adapts(engine) && !mover->by_cvodes;
     return decides ? mover->tolerance : engine->tolerance;
 }
 
@@ -466,6 +473,7 @@ double engine_coarse_tolerance(const struct engine *engine)
 
 struct reader {
     const struct request *request;
+    double tolerance;
     double *f, *d_f; /* of every observation at one time */
     struct serial *serial;
     struct scan *scan;       /* of what looks back; NULL: nothing does */
@@ -498,6 +506,9 @@ static enum err read_observation(struct run *run, size_t index, void *context)
     size_t observation = look(run, index, out), d = run->flow->directions;
     request->f[index] = out->f[observation];
     bool finite = isfinite(request->f[index]);
+    if (request->off)
+        request->off[index] = resolution(run->flow, out->tolerance, run->flow->t,
+                                         run->flow->x, observation, out->values);
     for (size_t k = 0; k < d; k++) {
         request->d_f[index * d + k] = out->d_f[observation * d + k];
         finite &= isfinite(request->d_f[index * d + k]) != 0;
@@ -600,6 +611,7 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     struct flow *flow = &mover->flow;
     size_t observations = model_observations(flow->model), d = flow->directions;
     struct reader reader = {.request = request,
+                            .tolerance = mover->tolerance,
                             .f = mem_new(observations, sizeof(double)),
                             .d_f = mem_new(observations * d, sizeof(double)),
                             .serial = serial_new(d)};

@@ -16,6 +16,8 @@ const struct twin_measurement *twin_measured(const struct twin *twin);
 bool twin_begins(const struct twin *whole, const struct twin *known);
 
 double engine_tolerance(const struct engine *engine);
+/* Does that decide its steps? Not where the text gives their length, or nothing moves. */
+bool engine_adapts(const struct engine *engine);
 
 /* What is wanted: values, with derivatives or without, to the engine's tolerance; or the
  * same to COARSE_TOLERANCE if that is coarser: a glance and, on the approach to a mode,
@@ -34,7 +36,8 @@ enum engine_want {
 double engine_coarse_tolerance(const struct engine *engine);
 
 /* Answers requests until there are none: in lanes where there are any, by another method
- * what is too stiff for the first. After a failure err_text() says why while `done` is called. */
+ * what is too stiff for the first. After a failure err_text() says why while `done` is
+ * called. */
 void engine_run(struct engine *engine, enum engine_want want,
                 const struct supply *supply);
 
