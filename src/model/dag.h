@@ -58,9 +58,9 @@ bool dag_is_number(const struct dag *dag, uint32_t at, double value);
 size_t op_arity(enum op op);
 
 /* Sums with a product become one operation that rounds once, wherever they are; but a sum
- * or difference of two products among the first `formulas` nodes, which are a text's own: of
- * a a - b b, one product would be rounded and the other not, and its root be no number at
- * a = b. The graph is complete: nothing can be built on it afterwards. */
+ * or difference of two products among the first `formulas` nodes, which are a text's own:
+ * of a a - b b, one product would be rounded and the other not, and its root be no number
+ * at a = b. The graph is complete: nothing can be built on it afterwards. */
 void dag_fuse(struct dag *dag, size_t formulas);
 
 /* Marks what the roots need, themselves included, in needed [dag->count]. */
@@ -102,11 +102,12 @@ struct gap {
     bool counts; /* of a floor */
 };
 
-/* In the roots, modes in the place of all other conditions, floors and mods that move and
- * can make a root jump: not of what changes only when others do, and not where a root is
+/* In the rates, modes in the place of all other conditions, floors and mods that move and
+ * can make one jump: not of what changes only when others do, and not where a root is
  * shown to be the same on both sides of equality, as max(x, y) and if(x > y, x, y) are.
- * Their gaps; caller frees. */
-size_t switching_freeze(struct dag *dag, uint32_t *roots, size_t count,
-                        struct gap **gaps);
+ * In what is watched, too, of those that hang on states: their steps see them come, those
+ * of another formula of time may be too long for it. Their gaps; caller frees. */
+size_t switching_freeze(struct dag *dag, uint32_t *rates, size_t rate_count,
+                        uint32_t *watched, size_t watched_count, struct gap **gaps);
 
 #endif

@@ -593,10 +593,10 @@ static enum err turn(struct ensemble *ensemble, size_t lane)
     struct crossing on = ensemble->landings[lane].on;
     ensemble->landings[lane] = (struct landing){0};
     take_from_lane(ensemble, lane);
-    enum err err = run_turn(&ensemble->runs[lane], &on);
-    if (ensemble->watched >> lane & 1)
-        feed_turned(&ensemble->runs[lane], ensemble->scans[lane]);
-    return err;
+    struct run *run = &ensemble->runs[lane];
+    return ensemble->watched >> lane & 1
+               ? feed_turn(ensemble->feed, run, ensemble->scans[lane], &on)
+               : run_turn(run, &on);
 }
 
 /* Everything that happens now, up to the next reading. */

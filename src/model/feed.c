@@ -365,8 +365,9 @@ enum err feed_alone(struct feed *feed, struct run *run, struct scan *scan,
             err = run_reads(run) ? read(run, run->read++, context)
                                  : feed_stop(feed, run, scan);
         } else if (turns) {
-            err = run_take_turn(run);
-            feed_turned(run, scan);
+            err = run_to_turn(run);
+            if (err == ERR_OK)
+                err = feed_turn(feed, run, scan, &flow->watch.next);
         } else {
             err = advance(feed, run, scan, &reached);
         }
@@ -456,8 +457,17 @@ enum err feed_stop(struct feed *feed, struct run *run, struct scan *scan)
     return err;
 }
 
-void feed_turned(const struct run *run, struct scan *scan)
+enum err feed_turn(struct feed *feed, struct run *run, struct scan *scan,
+                   const struct crossing *crossing)
 {
-    if (scan_is_of_readings(scan))
-        scan_moves(scan, run->flow->t, run->d_turn, NULL, NULL);
+    const struct flow *flow = run->flow;
+    if (!scan_is_of_readings(scan))
+        return run_turn(run, crossing);
+    evaluator_watch(flow->evaluator, flow->t, flow->x, feed->before);
+    enum err err = run_turn(run, crossing);
+    if (err != ERR_OK)
+        return err;
+    evaluator_watch(flow->evaluator, flow->t, flow->x, feed->probe);
+    scan_moves(scan, flow->t, run->d_turn, feed->before, feed->probe);
+    return ERR_OK;
 }

@@ -44,7 +44,8 @@ enum err feed_plan(struct run *run, const size_t *observation, struct scan *scan
 /* run_stop, and what that means to a scan of readings (NULL: there is none). */
 enum err feed_stop(struct feed *feed, struct run *run, struct scan *scan);
 
-/* And after run_turn. */
-void feed_turned(const struct run *run, struct scan *scan);
+/* And run_turn. */
+enum err feed_turn(struct feed *feed, struct run *run, struct scan *scan,
+                   const struct crossing *crossing);
 
 #endif

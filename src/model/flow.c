@@ -500,15 +500,20 @@ enum err flow_restart(struct flow *flow)
     return ode_restart(flow->ode, flow->t, flow->x, flow->s);
 }
 
-enum err run_take_turn(struct run *run)
+enum err run_to_turn(struct run *run)
 {
     struct flow *flow = run->flow;
-    const struct watch *watch = &flow->watch;
-    if (!watch->turns)
-        return ERR_OK;
-    enum err err = ode_advance(flow->ode, watch->ahead, run_wall(run), flow->x, flow->s);
-    flow->t = watch->ahead;
-    return err == ERR_OK ? run_turn(run, &watch->next) : err;
+    double at = flow->watch.ahead;
+    enum err err = ode_advance(flow->ode, at, run_wall(run), flow->x, flow->s);
+    flow->t = at;
+    return err;
+}
+
+static enum err take_turn(struct run *run)
+{
+    const struct watch *watch = &run->flow->watch;
+    enum err err = watch->turns ? run_to_turn(run) : ERR_OK;
+    return err == ERR_OK && watch->turns ? run_turn(run, &watch->next) : err;
 }
 
 /* Carry the state to the next thing; the solver never looks past the next discontinuity.
@@ -533,7 +538,7 @@ static enum err run_advance(struct run *run)
         if (err == ERR_OK)
             flow->t = reached;
         if (err == ERR_OK && flow->watch.ahead == reached)
-            err = run_take_turn(run);
+            err = take_turn(run);
     }
     return err;
 }

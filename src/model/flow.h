@@ -161,8 +161,8 @@ void run_clear(struct run *run);
 
 /* For whoever makes the solver's steps himself, as feed.c: its steps begin anew. */
 enum err flow_restart(struct flow *flow);
-/* If something turns where the watch has come to: there, and it does. */
-enum err run_take_turn(struct run *run);
+/* To where the watch says that something turns. */
+enum err run_to_turn(struct run *run);
 
 /* Where a reading goes: called with the flow at its time. */
 typedef enum err read_function(struct run *run, size_t index, void *context);

@@ -712,10 +712,11 @@ struct entry {
  * sensitivity is the derivative of a state along a direction, for those pairs that can be
  * different from zero; the others do not exist.
  *
- * A mode stands in the rates, and there alone, for a condition that hangs on states (or
- * on time other than as t - T does) and makes rates jump: 1 as long as its gap is
+ * A mode stands in the rates for a condition that hangs on states (or on time other than
+ * as t - T does) and makes them jump, and in what readings of a window look at, if it
+ * hangs on states and makes that jump, and nowhere else: 1 as long as its gap is
  * positive, else 0; or for a floor: the whole number in [gap - 1, gap]. Between two turns
- * of modes rates are smooth, and whoever runs them has to turn the modes in time. A gap
+ * of modes all that is smooth, and whoever runs them has to turn the modes in time. A gap
  * depends on modes before its own alone. */
 struct program {
     size_t registers;

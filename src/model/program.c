@@ -374,6 +374,8 @@ static enum err compile_outcomes(struct compiler *compiler, const struct syntax 
     roots->outcomes = named + syntax->plausible_count;
     for (size_t i = 0; i < roots->functionals; i++)
         roots->course[i] = compile(compiler, syntax->functionals[i]);
+    for (size_t i = 0; i < compiler->program->watched_count; i++)
+        roots->course[compiler->program->watched[i]] = roots->watched[i]; /* with modes */
     for (size_t i = 0; i < roots->functionals; i++)
         if (syntax->functionals[i]->type == TYPE_CONDITION &&
             compile_sides(compiler, syntax, syntax->functionals[i], i) != ERR_OK)
@@ -432,13 +434,14 @@ static void find_switchings(struct compiler *compiler)
     mem_free(needed);
 }
 
-/* Rates with modes, and their gaps. */
+/* Rates and the watched with modes, and their gaps. */
 static void find_modes(struct compiler *compiler)
 {
     struct roots *roots = &compiler->roots;
     struct program *program = compiler->program;
     struct gap *gaps;
-    size_t count = switching_freeze(compiler->dag, roots->rate, roots->states, &gaps);
+    size_t count = switching_freeze(compiler->dag, roots->rate, roots->states,
+                                    roots->watched, program->watched_count, &gaps);
     program->mode_count = count;
     program->mode_counts = mem_new(count, sizeof *program->mode_counts);
     roots->gap = nodes_new(count);

@@ -664,7 +664,7 @@ void scan_moves(struct scan *scan, double t, const double *d_t, const double *be
             if (!(span->from < t) || !is_open(scan, span, t))
                 continue;
             if (is_integral(view->functional))
-                add(scan, before ? before[f] - after[f] : 0, d_t, span->slopes);
+                add(scan, before[f] - after[f], d_t, span->slopes);
             else if (span->lowest.time == t && scan->moved != t)
                 add(scan, span->trend, d_t, span->slopes);
         }

@@ -37,8 +37,7 @@ void scan_ready(struct scan *scan);
 /* Nobody looks at anything before this; -inf: scan_open with what comes next. */
 double scan_quiet(struct scan *scan);
 /* At time t, until which all has been seen, something happens that moves with the
- * directions, d_t, and makes what is looked at `after` of `before` [sight_width]; NULL,
- * both, where it makes nothing jump. */
+ * directions, d_t, and makes what is looked at `after` of `before` [sight_width]. */
 void scan_moves(struct scan *scan, double t, const double *d_t, const double *before,
                 const double *after);
 /* What the functionals of an observation have come to at its next reading (NaN: its

@@ -1,6 +1,7 @@
 /* switching - conditions in the rates, which the solver stops at: those on time alone
  * with where they switch, as nodes of the dag; in the place of all others modes, which
- * rest until their gaps change sign. Called by program.c. */
+ * rest until their gaps change sign; and those on states in what readings of a window
+ * look at. Called by program.c. */
 
 #include "dag.h"
 
@@ -178,11 +179,11 @@ size_t switching_find(struct dag *dag, const bool *needed, size_t count,
 struct freezing {
     struct dag *dag;
     size_t count; /* of its nodes, all a text's own */
-    const uint32_t *roots;
-    size_t root_count;
-    bool *needed;
-    bool *rests;   /* changes at stops and turns of modes alone */
-    uint32_t *now; /* what a node has become */
+    const uint32_t *rates, *watched;
+    size_t rate_count, watched_count;
+    bool *needed, *looked; /* by rates, by what is watched */
+    bool *rests;           /* changes at stops and turns of modes alone */
+    uint32_t *now;         /* what a node has become */
     struct gap *gaps;
     size_t gap_count, capacity;
     struct dag proofs;
@@ -247,22 +248,28 @@ static void find_part(struct freezing *freezing, uint32_t root)
 }
 
 /* Can a root jump where both sides of comparison `at` are the same? */
-static bool can_jump(struct freezing *freezing, uint32_t at)
+static bool root_can_jump(struct freezing *freezing, uint32_t root, uint32_t at)
 {
     size_t count = freezing->count;
-    for (size_t r = 0; r < freezing->root_count; r++) {
-        uint32_t root = freezing->roots[r];
-        find_part(freezing, root);
-        if (!freezing->part[at])
-            continue;
-        if (freezing->patience < 3 * count || freezing->proofs.full)
-            return true;
-        freezing->patience -= 3 * count;
-        uint32_t side = proof_side(freezing, root, at, 1);
-        if (side == NODE_NONE || side != proof_side(freezing, root, at, 0))
-            return true;
-    }
-    return false;
+    find_part(freezing, root);
+    if (!freezing->part[at])
+        return false;
+    if (freezing->patience < 3 * count || freezing->proofs.full)
+        return true;
+    freezing->patience -= 3 * count;
+    uint32_t side = proof_side(freezing, root, at, 1);
+    return side == NODE_NONE || side != proof_side(freezing, root, at, 0);
+}
+
+/* Can a rate, or something watched, by a state? */
+static bool can_jump(struct freezing *freezing, uint32_t at)
+{
+    bool jumps = false, feels = freezing->dag->nodes[at].feels;
+    for (size_t r = 0; !jumps && r < freezing->rate_count; r++)
+        jumps = root_can_jump(freezing, freezing->rates[r], at);
+    for (size_t r = 0; !jumps && feels && r < freezing->watched_count; r++)
+        jumps = root_can_jump(freezing, freezing->watched[r], at);
+    return jumps;
 }
 
 /* The leaf for what has this gap. */
@@ -323,37 +330,46 @@ static void freeze_node(struct freezing *freezing, uint32_t i)
         same ? i : dag_build(freezing->dag, node.op, now[0], now[1], now[2]);
     if (freezing->rests[i] || !(steps || node.op == OP_MOD))
         return;
+    bool counts =
+        (node.op == OP_FLOOR || node.op == OP_MOD) && (freezing->needed[i] || node.feels);
     if (is_timed(freezing, &node)) {
         freezing->rests[i] = steps;
-    } else if (compares ? can_jump(freezing, i)
-                        : node.op == OP_FLOOR || node.op == OP_MOD) {
+    } else if (compares ? can_jump(freezing, i) : counts) {
         freezing->now[i] = frozen(freezing, node.op, now[0], now[1]);
         freezing->rests[i] = steps;
     }
 }
 
-size_t switching_freeze(struct dag *dag, uint32_t *roots, size_t count, struct gap **gaps)
+size_t switching_freeze(struct dag *dag, uint32_t *rates, size_t rate_count,
+                        uint32_t *watched, size_t watched_count, struct gap **gaps)
 {
     size_t nodes = dag->count;
     struct freezing freezing = {.dag = dag,
                                 .count = nodes,
-                                .roots = roots,
-                                .root_count = count,
+                                .rates = rates,
+                                .rate_count = rate_count,
+                                .watched = watched,
+                                .watched_count = watched_count,
                                 .needed = mem_new(nodes, sizeof(bool)),
+                                .looked = mem_new(nodes, sizeof(bool)),
                                 .rests = mem_new(nodes, sizeof(bool)),
                                 .now = mem_new(nodes, sizeof(uint32_t)),
                                 .shown = mem_new(nodes, sizeof(uint32_t)),
                                 .part = mem_new(nodes, sizeof(bool)),
                                 .patience = PROOF_PATIENCE};
     dag_init(&freezing.proofs, dag->model);
-    dag_need(dag, roots, count, freezing.needed);
+    dag_need(dag, rates, rate_count, freezing.needed);
+    dag_need(dag, watched, watched_count, freezing.looked);
     for (uint32_t i = 0; i < nodes; i++)
-        if (freezing.needed[i])
+        if (freezing.needed[i] || freezing.looked[i])
             freeze_node(&freezing, i);
-    for (size_t r = 0; r < count; r++)
-        roots[r] = freezing.now[roots[r]];
+    for (size_t r = 0; r < rate_count; r++)
+        rates[r] = freezing.now[rates[r]];
+    for (size_t r = 0; r < watched_count; r++)
+        watched[r] = freezing.now[watched[r]];
     dag_clear(&freezing.proofs);
     mem_free(freezing.needed);
+    mem_free(freezing.looked);
     mem_free(freezing.rests);
     mem_free(freezing.now);
     mem_free(freezing.shown);

@@ -111,6 +111,75 @@ static void readings__of_formulas_are_their_closed_forms(void **state)
     course_close(&course);
 }
 
+/* --- thresholds --------------------------------------------------------------------- */
+
+#define THRESHOLDS                                                                       \
+    "model m version 1\ntime h\n[parameters]\n"                                          \
+    "a = 3 1 (0.01, 99) lognormal sd 0.3\nk = 0.3 1/h (0.01, 9) lognormal sd 0.3\n"      \
+    "L = 40 mg (1, 99) lognormal sd 0.3\nT = 4 h (0.01, 99) lognormal sd 0.3\n"          \
+    "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n[observations]\n"                 \
+    "area : auc(if(A > L, a, 2*a)) over last T ~ add(1 h)\n"                             \
+    "above : mean(if(A > L, A, 0 [mg])) over last T ~ add(1 mg)\n"                       \
+    "counts : auc(floor(A/20 [mg])) over last T ~ add(1 h)\n"                            \
+    "least : min(if(A > L, A, 5*A)) over last T ~ add(1 mg)\n"
+
+/* 100 mg fall through L, 60 and 40 mg in the window that ends with a reading at t. */
+static double crossed(size_t observation, const double *theta, double t, double *by)
+{
+    double a = theta[0], k = theta[1], L = theta[2], T = theta[3], from = t - T;
+    double at = log(100 / L) / k, one = log(100. / 60) / k, two = log(100. / 40) / k;
+    double high = 100 * exp(-k * from), over = (high - L) / k;
+    memset(by, 0, 4 * sizeof *by);
+    switch (observation) {
+    case 0:
+        by[0] = at - from + 2 * (t - at), by[1] = a * at / k, by[2] = a / (k * L),
+        by[3] = a;
+        return a * by[0];
+    case 1:
+        by[1] = (-from * high - over) / (k * T), by[2] = -1 / (k * T);
+        by[3] = (high - over / T) / T;
+        return over / T;
+    case 2:
+        by[1] = -(one + two) / k, by[3] = 3;
+        return 3 * (one - from) + 2 * (two - one) + (t - two);
+    default:
+        by[2] = 1;
+        return L;
+    }
+}
+
+/* What is looked at jumps when a state crosses a bound: its time moves, and so does what
+ * lies before it and behind. */
+static void readings__move_with_thresholds(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[4], f[8], jacobian[8][4];
+    course_open_text(&course, THRESHOLDS, "", "iv 100 mg @ 0 h");
+    for (size_t i = 0; i < 8; i++)
+        measured(&course, model_observation(course.model, i % 4)->name, i < 4 ? 5 : 5.25);
+    renew(&course);
+    for (size_t k = 0; k < 4; k++)
+        phi[k] = log(course.parameters[k]);
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_ROSENBROCK,
+                                                 ENGINE_BDF};
+    for (size_t s = 0; s < 3; s++) {
+        const struct engine_options options = {solvers[s], 1e-11};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+        for (size_t i = 0; i < 8; i++) {
+            const struct twin_measurement *one = twin_measurement(course.twin, i);
+            double by[4],
+                value = crossed(one->observation, course.parameters, one->time, by);
+            assert_near(f[i], value, 1e-8 * value);
+            for (size_t k = 0; k < 4; k++)
+                assert_near(jacobian[i][k], by[k] * course.parameters[k], 1e-8 * value);
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
 /* --- courses ------------------------------------------------------------------------ */
 
 /* Doses that come late, run for a while that is a parameter, jump at times that move; a
@@ -432,6 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readings__of_formulas_are_their_closed_forms),
+        cmocka_unit_test(readings__move_with_thresholds),
         cmocka_unit_test(readings__have_the_derivatives_that_differences_show),
         cmocka_unit_test(readings__are_the_same_by_every_method),
         cmocka_unit_test(readings__do_not_feel_each_other_or_the_machine),

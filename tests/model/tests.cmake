@@ -54,7 +54,9 @@ sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings reading
 sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
   BY "s/add(scan, span->trend, d_t, span->slopes)/(void)0/")
 sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
-  BY "s/before ? before.f. - after.f. : 0/0/")
+  BY "s/before.f. - after.f./0 * (before[f] - after[f])/")
+sabotage(thresholds_between_samples src/model/switching.c model/readings readings__move_with_thresholds
+  BY "s/!jumps && feels && r < freezing/!jumps \\&\\& !feels \\&\\& r < freezing/")
 sabotage(peaks_at_turns_that_stay src/model/flow.c model/readings readings__peak_where_rates_turn
   BY "s/run->d_turn.k. = speed != 0 . -slopes.k. . speed : 0/run->d_turn[k] = 0/")
 sabotage(windows_of_the_beginning src/model/feed.c model/readings readings__look_back_as_covariates_were
