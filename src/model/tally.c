@@ -14,7 +14,8 @@
 /* In a lane that does not take part. */
 static const struct twin_measurement nothing;
 static const struct tally_error exact = {.constant = 1, .ordinary = true};
-static const struct tally_subject nobody = {.measurements = &nothing, .errors = &exact};
+static const struct tally_subject nobody = {
+    .measurements = &nothing, .values = &nothing.value, .errors = &exact};
 
 struct tally {
     enum simd simd;
@@ -27,6 +28,10 @@ struct tally {
     double constant[LANES], linear[LANES], square[LANES];
     double weight[LANES], log_constant[LANES];
     lane_set odd, varying;
+    /* The values of those lanes whose error is always the same and that have no others.
+     */
+    const double *values[LANES];
+    lane_set plain;
     struct serial *serial[LANES]; /* NULL until a subject has needed one */
     /* Of the measurements looked at, and which of them are others than uncensored with a
      * normal error: */
@@ -171,17 +176,23 @@ static void take_error(struct tally *tally, size_t lane, const struct tally_erro
     tally->varying = (tally->varying & ~LANE_BIT(lane)) | varies << lane;
 }
 
+static void take_subject(struct tally *tally, size_t lane,
+                         const struct tally_subject *subject)
+{
+    take_error(tally, lane, subject->errors + subject->measurements->observation);
+    bool plain = subject->values && tally->errors[lane]->ordinary;
+    tally->subjects[lane] = subject;
+    tally->values[lane] = plain ? subject->values : &nothing.value;
+    tally->plain = (tally->plain & ~LANE_BIT(lane)) | (lane_set)plain << lane;
+}
+
 struct tally *tally_new(size_t directions, enum simd simd)
 {
     struct tally *out = mem_new(1, sizeof *out);
     out->simd = simd < simd_best() ? simd : simd_best();
     out->directions = directions;
     out->sums = lanes_rows_new(TALLY_SUMS(directions));
-    EACH_LANE
-    {
-        out->subjects[l] = &nobody;
-        take_error(out, l, &exact);
-    }
+    EACH_LANE take_subject(out, l, &nobody);
     return out;
 }
 
@@ -198,7 +209,7 @@ void tally_destroy(struct tally **tally)
 
 void tally_begin(struct tally *tally, size_t lane, const struct tally_subject *subject)
 {
-    tally->subjects[lane] = subject;
+    take_subject(tally, lane, subject);
     for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
         tally->sums[i * LANES + lane] = 0;
     if (subject->serial && !tally->serial[lane])
@@ -234,8 +245,19 @@ static void add_serial(struct tally *tally, size_t lane, const struct residual *
 }
 
 /* Who takes part is as good as random: no branch depends on it. */
+static void look_plainly(struct tally *tally, lane_set takes, const size_t *index)
+{
+    EACH_LANE tally->value[l] =
+        tally->values[l][index[l] & (0 - (size_t)(takes >> l & 1))];
+    tally->others = 0;
+}
+
 void tally_look(struct tally *tally, lane_set takes, const size_t *index)
 {
+    if (!(takes & ~tally->plain)) {
+        look_plainly(tally, takes, index);
+        return;
+    }
     lane_set censored = 0, fresh = 0;
     EACH_LANE
     {
@@ -276,8 +298,7 @@ void tally_add(struct tally *tally, lane_set takes, const double *f,
 
 void tally_end(struct tally *tally, size_t lane, double *sums)
 {
-    tally->subjects[lane] = &nobody;
-    take_error(tally, lane, &exact);
+    take_subject(tally, lane, &nobody);
     for (size_t i = 0; i < TALLY_SUMS(tally->directions); i++)
         sums[i] = tally->sums[i * LANES + lane];
 }

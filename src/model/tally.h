@@ -32,6 +32,8 @@ void tally_error(const struct residual *residual, struct tally_error *error);
  * observations. */
 struct tally_subject {
     const struct twin_measurement *measurements;
+    const double
+        *values; /* of them, if all are uncensored and of one observation, or NULL */
     const struct tally_error *errors;
     size_t observations;
     bool serial; /* are errors of one of them correlated? */

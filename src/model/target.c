@@ -53,6 +53,7 @@ void target_init(struct target *target, struct engine *engine, const struct twin
         target->subject.serial |= residual.correlation_time > 0;
     }
     target->subject.measurements = twin_measured(twin);
+    target->subject.values = twin_values(twin);
     target->subject.errors = target->errors;
     target->subject.observations = observations;
 }

@@ -16,7 +16,8 @@ struct twin {
     struct schedule schedule;
     struct twin_measurement *measurements;
     size_t *measurement_order, *measurement_observations;
-    double *measurement_times;
+    double *measurement_times, *measurement_values;
+    bool plain; /* measurements are uncensored and of one observation */
     size_t measurement_count;
     double *x; /* [k] */
     double start;
@@ -123,6 +124,8 @@ static enum err take_measurements(struct twin *twin, const struct record *record
     twin->measurement_order = mem_new(record->measurement_count, sizeof(size_t));
     twin->measurement_observations = mem_new(record->measurement_count, sizeof(size_t));
     twin->measurement_times = mem_new(record->measurement_count, sizeof(double));
+    twin->measurement_values = mem_new(record->measurement_count + 1, sizeof(double));
+    twin->plain = true;
     for (size_t i = 0; i < record->measurement_count; i++) {
         const struct record_measurement *row = &record->measurements[i];
         for (size_t o = 0; o < model_observations(model); o++) {
@@ -147,6 +150,10 @@ static enum err take_measurements(struct twin *twin, const struct record *record
             twin->measurement_order[twin->measurement_count] = row->order;
             twin->measurement_observations[twin->measurement_count] = o;
             twin->measurement_times[twin->measurement_count] = taken.time;
+            twin->measurement_values[twin->measurement_count] = taken.value;
+            twin->plain &= taken.censoring == CENSORED_NOT &&
+                           (twin->measurement_count == 0 ||
+                            taken.observation == twin->measurements->observation);
             twin->measurements[twin->measurement_count++] = taken;
         }
     }
@@ -267,6 +274,7 @@ void twin_destroy(struct twin **twin)
     mem_free((*twin)->measurement_order);
     mem_free((*twin)->measurement_observations);
     mem_free((*twin)->measurement_times);
+    mem_free((*twin)->measurement_values);
     mem_free((*twin)->schedule.covariates);
     mem_free((*twin)->x);
     mem_free(*twin);
@@ -784,6 +792,11 @@ struct request twin_request(const struct twin *twin)
 const struct twin_measurement *twin_measured(const struct twin *twin)
 {
     return twin->measurements;
+}
+
+const double *twin_values(const struct twin *twin)
+{
+    return twin->plain ? twin->measurement_values : NULL;
 }
 
 void twin_predict_all(struct engine *engine, struct twin_point *points, size_t count,

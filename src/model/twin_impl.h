@@ -11,6 +11,8 @@
  * of them, and parameters, are the caller's to add. */
 struct request twin_request(const struct twin *twin);
 const struct twin_measurement *twin_measured(const struct twin *twin);
+/* Their values, if all are uncensored and of one observation; else NULL. */
+const double *twin_values(const struct twin *twin);
 
 /* Are the measurements of `known` the first of `whole`? */
 bool twin_begins(const struct twin *whole, const struct twin *known);

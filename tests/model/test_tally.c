@@ -37,8 +37,9 @@ static void scene_init(struct scene *scene, double shift)
             scene->slopes[i][a] = sin((double)(i * DIRECTIONS + a) + shift);
     }
     scene->f[2] = -1.2; /* |f| has two sides */
-    scene->subject =
-        (struct tally_subject){scene->measurements, scene->errors, KINDS, false};
+    scene->subject = (struct tally_subject){.measurements = scene->measurements,
+                                            .errors = scene->errors,
+                                            .observations = KINDS};
 }
 
 /* Each lane takes another subject's measurements, and lane 5 none at all. */
@@ -102,6 +103,35 @@ static void tally__is_the_sum_of_observe(void **state)
     }
 }
 
+/* Values of one observation and uncensored, alone or as measurements, in some lanes, in
+ * all and in none. */
+static void tally__of_values_alone_is_that_of_measurements(void **state)
+{
+    (void)state;
+    static const lane_set alone[] = {0, 0xaau, 0xffu};
+    struct scene scenes[LANES];
+    double values[LANES][MEASUREMENTS], first[LANES][TALLY_SUMS(DIRECTIONS)],
+        sums[LANES][TALLY_SUMS(DIRECTIONS)];
+    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++) {
+        for (size_t l = 0; l < LANES; l++) {
+            scene_init(&scenes[l], 0.05 * (double)l);
+            for (size_t j = 0; j < MEASUREMENTS; j++) {
+                struct twin_measurement *y = &scenes[l].measurements[j];
+                y->observation = l % (KINDS - 1);
+                y->censoring = CENSORED_NOT;
+                y->value = values[l][j] = 2 + 0.3 * (double)j;
+                scenes[l].f[j] = fabs(scenes[l].f[j]);
+            }
+            scenes[l].subject.values = alone[i] >> l & 1 ? values[l] : NULL;
+        }
+        tally_all(scenes, simd_best(), sums);
+        if (i == 0)
+            memcpy(first, sums, sizeof first);
+        assert_true(isfinite(sums[4][0]) != 0 && sums[0][0] != sums[1][0]);
+        assert_memory_equal(first, sums, sizeof first);
+    }
+}
+
 /* Correlated errors in some lanes and not in others. */
 static void tally__remembers_in_every_lane_for_itself(void **state)
 {
@@ -160,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tally__is_the_sum_of_observe),
+        cmocka_unit_test(tally__of_values_alone_is_that_of_measurements),
         cmocka_unit_test(tally__remembers_in_every_lane_for_itself),
         cmocka_unit_test(tally__of_what_cannot_be_used_is_no_number),
     };

@@ -33,6 +33,8 @@ sabotage(secants_that_mislead src/model/search.c model/search search__follows_se
   BY "s/decrement.p, after, with. < decrement.p, after, without./true/")
 sabotage(secants_not_followed src/model/search.c model/search search__follows_secants_where_they_foresee
   BY "s/decrement.p, after, with. < decrement.p, after, without./false/")
+sabotage(values_of_any_error src/model/tally.c model/tally tally__of_values_alone_is_that_of_measurements
+  BY "s/subject->values \\&\\& tally->errors.lane.->ordinary/subject->values/")
 sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_that_move_what_is_there
   BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
 sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
