@@ -71,7 +71,7 @@ struct ensemble {
     const struct supply *supply;
     bool dry; /* it had nothing when last asked, and nothing has been answered since */
     struct ensemble_work work;
-    double step_flops, reading_flops;
+    double step_flops, reading_flops, tally_flops;
 };
 
 /* --- the right-hand side ---------------------------------------------------------------
@@ -239,8 +239,8 @@ static void count_flops(struct ensemble *ensemble)
     double observe = flops_of(d ? &program->observe_slopes : &program->observe);
     ensemble->step_flops = 6 * flops_of(rates_of(ensemble)) +
                            (double)LANES_STEP_FLOPS * (double)ensemble->rows;
-    ensemble->reading_flops =
-        observe + 14 * (double)ensemble->observed_count + (double)TALLY_FLOPS(d);
+    ensemble->reading_flops = observe + 14 * (double)ensemble->observed_count;
+    ensemble->tally_flops = (double)TALLY_FLOPS(d);
 }
 
 struct ensemble_work ensemble_work(const struct ensemble *ensemble)
@@ -459,8 +459,9 @@ static void count_work(struct ensemble *ensemble, size_t lane)
     work->requests++;
     work->steps += steps;
     work->readings += readings;
-    work->flops +=
-        (double)steps * ensemble->step_flops + (double)readings * ensemble->reading_flops;
+    double each = ensemble->reading_flops;
+    each += ensemble->requests[lane]->sums ? ensemble->tally_flops : 0;
+    work->flops += (double)steps * ensemble->step_flops + (double)readings * each;
 }
 
 static void leave(struct ensemble *ensemble, size_t lane, enum err err)
