@@ -132,6 +132,7 @@ done
 draft() { # HOSPITAL EPSILON OPTION...: a policy, the next version where there is one
     local from=()
     [ ! -e "$1.policy" ] || from=(--from "$1.policy")
+    rm -f "$1.draft" # of a deputy alone, say, which did not do
     gemel-node policy new "${from[@]}" --hospital "$1" "${officers[@]}" --set epsilon_max="$2" \
         --set period_epsilon_max="$2" --set noise_multiplier_min=1 "${@:3}" -o "$1.draft" --quiet
 }
