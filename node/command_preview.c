@@ -216,6 +216,16 @@ static enum err rehearse(struct cli *cli, struct node *node,
     return ERR_OK;
 }
 
+/* It may be approved before its budget is there: another policy can bring that. */
+static enum err approve(struct cli *cli, struct node *node, struct node_study *study)
+{
+    enum err result = command_study_decide(cli, node, study, STUDY_APPROVED);
+    if (result == ERR_OK &&
+        preview_permits(node, study, &clock_machine) == ERR_DENIED)
+        cli_say(cli, "as things are it takes part in no round: %s", err_text());
+    return result;
+}
+
 enum err command_study_approve(struct cli *cli)
 {
     struct node *node;
@@ -225,9 +235,8 @@ enum err command_study_approve(struct cli *cli)
         return result;
     result = permit(node, study);
     if (result == ERR_OK)
-        result = cli_given(cli, "send")
-                     ? command_study_decide(cli, node, study, STUDY_APPROVED)
-                     : rehearse(cli, node, study);
+        result = cli_given(cli, "send") ? approve(cli, node, study)
+                                        : rehearse(cli, node, study);
     node_study_destroy(&study);
     node_destroy(&node);
     return result;

@@ -24,6 +24,18 @@ static uint8_t (*pseudonyms_of(const struct crowd *crowd))[LEDGER_PSEUDONYM_BYTE
     return pseudonyms;
 }
 
+struct ledger_entry crowd_entry(const struct plan *plan, const struct clock *clock)
+{
+    struct ledger_entry entry = {.round = plan->round,
+                                 .attempt = plan->attempt,
+                                 .noise_multiplier = plan->noise_multiplier,
+                                 .wall = clock_wall(clock),
+                                 .dimension = plan->dimension,
+                                 .noise_log2 = plan->noise_log2};
+    memcpy(entry.study, plan->study, LEDGER_STUDY_BYTES);
+    return entry;
+}
+
 static enum err gather(struct node *node, const struct ledger_entry *entry, double cap,
                        struct crowd *crowd)
 {

@@ -1,6 +1,7 @@
 #ifndef NODE_CROWD_H
 #define NODE_CROWD_H
 
+#include "base/clock.h"
 #include "node/contribute.h"
 #include "node/studies.h"
 #include "privacy/ledger.h"
@@ -20,6 +21,9 @@ struct crowd {
     size_t paying_count;
     enum reason refused; /* why the release is not permitted; REASON_NONE */
 };
+
+/* What a release by this plan charges, now; without a nonce. */
+struct ledger_entry crowd_entry(const struct plan *plan, const struct clock *clock);
 
 /* Who can pay for the release that `entry` describes. ERR_DENIED, with the policy's line:
  * fewer than patients_min, or more than a period may cost. Clear it whatever came of it.

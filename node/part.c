@@ -148,13 +148,7 @@ static enum err enter(void *context)
 
 static struct ledger_entry entry_of(const struct part *part)
 {
-    struct ledger_entry entry = {.round = part->plan.round,
-                                 .attempt = part->plan.attempt,
-                                 .noise_multiplier = part->plan.noise_multiplier,
-                                 .wall = clock_wall(part->clock),
-                                 .dimension = part->plan.dimension,
-                                 .noise_log2 = part->plan.noise_log2};
-    memcpy(entry.study, part->plan.study, LEDGER_STUDY_BYTES);
+    struct ledger_entry entry = crowd_entry(&part->plan, part->clock);
     random_bytes(entry.nonce, LEDGER_NONCE_BYTES);
     return entry;
 }

@@ -80,13 +80,7 @@ static enum err make_vector(struct node *node, const struct node_study *study,
                             struct preview *preview, uint64_t *vector)
 {
     struct crowd crowd = {0};
-    struct ledger_entry entry = {.round = preview->plan.round,
-                                 .attempt = preview->plan.attempt,
-                                 .noise_multiplier = preview->plan.noise_multiplier,
-                                 .wall = clock_wall(clock),
-                                 .dimension = preview->plan.dimension,
-                                 .noise_log2 = preview->plan.noise_log2};
-    memcpy(entry.study, preview->plan.study, LEDGER_STUDY_BYTES);
+    const struct ledger_entry entry = crowd_entry(&preview->plan, clock);
     enum err result = crowd_gather(node, &entry, &crowd);
     if (result == ERR_OK)
         result = crowd_sum(node, study, &preview->plan, &crowd, NULL, progress, vector,
@@ -255,14 +249,34 @@ static enum err costs(const struct node *node, const struct terms *terms,
     return ERR_OK;
 }
 
+static enum err permitted_plan(const struct node *node, const struct node_study *study,
+                               struct plan *plan)
+{
+    if (make_plan(study, plan) != ERR_OK)
+        return err_code();
+    return permit_plan(node->policy, plan) == REASON_NONE ? ERR_OK : err_code();
+}
+
+enum err preview_permits(struct node *node, const struct node_study *study,
+                         const struct clock *clock)
+{
+    struct plan plan;
+    struct crowd crowd = {0};
+    enum err result = permitted_plan(node, study, &plan);
+    if (result == ERR_OK) {
+        const struct ledger_entry entry = crowd_entry(&plan, clock);
+        result = crowd_gather(node, &entry, &crowd);
+    }
+    crowd_clear(&crowd);
+    return result;
+}
+
 enum err preview_make(struct node *node, const struct node_study *study,
                       const struct clock *clock, const struct crowd_progress *progress,
                       struct preview *preview)
 {
     struct preview made = {0};
-    if (make_plan(study, &made.plan) != ERR_OK)
-        return err_code();
-    if (permit_plan(node->policy, &made.plan) != REASON_NONE)
+    if (permitted_plan(node, study, &made.plan) != ERR_OK)
         return err_code();
     made.round = made.plan.round;
     size_t size = made.plan.dimension * sizeof(uint64_t);

@@ -51,6 +51,10 @@ enum err preview_make(struct node *node, const struct node_study *study,
                       const struct clock *clock, const struct crowd_progress *progress,
                       struct preview *preview);
 
+/* The same refusals, without computing what would be sent. */
+enum err preview_permits(struct node *node, const struct node_study *study,
+                         const struct clock *clock);
+
 /* What a block of the sum says, for people. */
 const char *preview_block(enum statistic_block block);
 

@@ -13,6 +13,14 @@ static enum err preview(struct hospital *h, struct preview *made)
     return result;
 }
 
+static enum err permits(struct hospital *h)
+{
+    struct node_study *study = hospital_opened(h);
+    enum err result = preview_permits(h->node, study, &h->clock);
+    node_study_destroy(&study);
+    return result;
+}
+
 static void offer(struct hospital *h)
 {
     bool fresh;
@@ -84,10 +92,13 @@ static void preview__refuses_what_a_round_would_refuse(void **state)
     offer(h);
     hospital_patients(h, 4);
     assert_refused(ERR_DENIED, "patients at least 5; here are 4", preview(h, &made));
+    assert_refused(ERR_DENIED, "patients at least 5; here are 4", permits(h));
     hospital_patients(h, PATIENTS);
+    assert_ok(permits(h));
     hospital_policy_line(h, "quorum_min", "5");
     assert_refused(ERR_DENIED, "confirming a sum at least 5; the plan has 4",
                    preview(h, &made));
+    assert_refused(ERR_DENIED, "confirming a sum at least 5", permits(h));
     assert_int_equal(made.round, 99);
 }
 
