@@ -199,6 +199,14 @@ const struct model_output *model_derived_at(const struct model *model, size_t in
     return &model->derived[index];
 }
 
+static bool names_time(const struct expr *expr)
+{
+    bool names = expr->op == OP_NAME && expr->in_time;
+    for (size_t i = 0; i < expr->count; i++)
+        names = names || names_time(expr->arguments[i]);
+    return names;
+}
+
 bool model_moves(const struct model *model)
 {
     bool moves = model_states(model) > 0;
@@ -206,7 +214,8 @@ bool model_moves(const struct model *model)
         moves = moves || model->syntax->quantities[i].uses_time;
     for (size_t o = 0; o < model_observations(model); o++)
         moves = moves || model->observations[o].correlation_time > 0 ||
-                model_looks_back(model, o);
+                model_looks_back(model, o) ||
+                names_time(model->syntax->observations[o].expr);
     return moves;
 }
 

@@ -171,6 +171,15 @@ static void column__a_table_lacks_nothing_that_is_needed(void **state)
     assert_ok(assign(needs, "ID,X,DV", NULL, &c));
     columns_destroy(&c);
     model_destroy(&needs);
+    /* This one does, in the formula of what is observed. */
+    char *moves_text = mem_format("%.*sy : f + (1 + time/(1 h))^2 ~ add(1)\n",
+                                  (int)(strstr(needs_text, "y : f") - needs_text),
+                                  needs_text);
+    assert_ok(model_parse(moves_text, strlen(moves_text), "needs", &needs));
+    assert_refused(ERR_FORMAT, "no column for the time",
+                   assign(needs, "ID,X,DV", NULL, &c));
+    model_destroy(&needs);
+    mem_free(moves_text);
 }
 
 static const char *quantity_of(const struct columns *c, const char *code,
