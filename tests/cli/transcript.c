@@ -184,6 +184,32 @@ static struct {
     size_t count, capacity;
 } groups;
 
+/* What a program says of how far it is where that takes long (front/terminal.c), as "label:
+ * 3 of 9, 0.1/s, 1 min left" or "label: 9 in 1 min": how long depends on the machine. */
+static bool is_progress(const char *line)
+{
+    const char *colon = strstr(line, ": ");
+    unsigned long long done, total;
+    int end = 0;
+    if (!colon)
+        return false;
+    if (sscanf(colon, ": %llu of %llu%n", &done, &total, &end) == 2 && end)
+        return colon[end] == '\0' || colon[end] == ',';
+    return sscanf(colon, ": %llu in %llu%n", &done, &total, &end) == 2 && end;
+}
+
+static void drop_progress(struct lines *lines)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lines->count; i++) {
+        if (is_progress(lines->line[i]))
+            mem_free(lines->line[i]);
+        else
+            lines->line[kept++] = lines->line[i];
+    }
+    lines->count = kept;
+}
+
 static int play(const char *command, struct lines *out, struct lines *err)
 {
     FILE *files[] = {tmpfile(), tmpfile()};
@@ -212,6 +238,7 @@ static int play(const char *command, struct lines *out, struct lines *err)
         *(i ? err : out) = lines_read(files[i]);
         fclose(files[i]);
     }
+    drop_progress(err);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
