@@ -83,14 +83,15 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
     cli_result(cli, json);
     if (cli_is_json(cli))
         return;
-    printf("%-12s %-12s %-16s %-10s %9s %9s\n", "column", "role", "name", "unit", "used",
-           "missing");
+    int width = json_widest(json_get(json, "columns"), "column", 12);
+    printf("%-*s %-12s %-16s %-10s %9s %9s\n", width, "column", "role", "name", "unit",
+           "used", "missing");
     for (size_t i = 0; i < dataset_columns(dataset); i++) {
         const struct dataset_column *c = dataset_column(dataset, i);
         if (strcmp(c->role, "ignored") == 0)
-            printf("%-12s %-12s %s\n", c->column, c->role, c->name ? c->name : "");
+            printf("%-*s %-12s %s\n", width, c->column, c->role, c->name ? c->name : "");
         else
-            printf("%-12s %-12s %-16s %-10s %9zu %9zu\n", c->column, c->role,
+            printf("%-*s %-12s %-16s %-10s %9zu %9zu\n", width, c->column, c->role,
                    c->name ? c->name : "", c->unit ? c->unit : "", c->used, c->missing);
     }
     for (size_t i = 0; i < dataset_notes(dataset); i++)

@@ -351,20 +351,10 @@ struct plot *outlook_plot(const struct json *json, const char *quantity,
     return plot;
 }
 
-/* Of a column: the longest of these texts, or `least`. */
-static int width_of(const struct json *rows, const char *key, int least)
-{
-    for (size_t i = 0; i < json_count(rows); i++) {
-        int size = (int)strlen(json_get_text(json_at(rows, i), key));
-        least = size > least ? size : least;
-    }
-    return least;
-}
-
 static void print_table(const struct cli *cli, const struct json *json)
 {
     const struct json *rows = json_get(json, "forecast");
-    int width = width_of(rows, "quantity", 12);
+    int width = json_widest(rows, "quantity", 12);
     printf("%s%10s  %-*s %10s   %-23s %-23s %10s%s\n", cli_style(cli, CLI_BOLD), "time",
            width, "quantity", "forecast", "80 % interval", "95 % interval", "measured",
            cli_style(cli, CLI_PLAIN));
@@ -396,7 +386,7 @@ static void print_outcomes(const struct cli *cli, const struct json *json)
         printf("no outcomes: %s\n", why);
     if (json_count(list) == 0)
         return;
-    int width = width_of(list, "name", 16);
+    int width = json_widest(list, "name", 16);
     printf("\n%s%-*s %10s %10s  %10s   %s%s\n", cli_style(cli, CLI_BOLD), width,
            "outcome", "from", "to", "median", "90 % interval", cli_style(cli, CLI_PLAIN));
     for (size_t i = 0; i < json_count(list); i++) {

@@ -283,7 +283,7 @@ static bool is_true(const struct json *object, const char *key)
 }
 
 /* One reading, and what drifts after it. */
-static void print_reading(const struct json *json, size_t index)
+static void print_reading(const struct json *json, size_t index, int width)
 {
     const struct json *row = json_at(json_get(json, "readings"), index),
                       *drifts = json_get(json, "drifts");
@@ -297,7 +297,7 @@ static void print_reading(const struct json *json, size_t index)
     snprintf(interval, sizeof interval, "%.4g to %.4g", json_get_real(row, "low_95"),
              json_get_real(row, "high_95"));
     snprintf(off, sizeof off, "%.1f sd", json_get_real(row, "innovation"));
-    printf("%10.6g  %-12s %10s %10.4g   %-20s %9s", json_get_real(row, "time"),
+    printf("%10.6g  %-*s %10s %10.4g   %-20s %9s", json_get_real(row, "time"), width,
            json_get_text(row, "quantity"), value, json_get_real(row, "predicted"),
            interval, isnan(json_get_real(row, "innovation")) ? "" : off);
     for (size_t i = 0; i < json_count(drifts); i++) {
@@ -313,13 +313,14 @@ static void print_reading(const struct json *json, size_t index)
 static void print_readings(const struct cli *cli, const struct json *json)
 {
     const struct json *drifts = json_get(json, "drifts");
-    printf("%s%10s  %-12s %10s %10s   %-20s %9s", cli_style(cli, CLI_BOLD), "time",
+    int width = json_widest(json_get(json, "readings"), "quantity", 12);
+    printf("%s%10s  %-*s %10s %10s   %-20s %9s", cli_style(cli, CLI_BOLD), "time", width,
            "quantity", "read", "predicted", "95 % interval", "off");
     for (size_t i = 0; i < json_count(drifts); i++)
         printf("  %10s, 95 %% interval", json_get_text(json_at(drifts, i), "parameter"));
     printf("%s\n", cli_style(cli, CLI_PLAIN));
     for (size_t i = 0; i < json_count(json_get(json, "readings")); i++)
-        print_reading(json, i);
+        print_reading(json, i, width);
 }
 
 /* What comes, and how good the last ones were. */

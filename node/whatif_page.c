@@ -19,12 +19,8 @@ static double at(const struct json *object, const char *key, size_t index)
 
 static int widest_plan(const struct json *alternatives)
 {
-    size_t most = strlen("plan");
-    for (size_t i = 0; i < json_count(alternatives); i++) {
-        size_t size = strlen(json_get_text(json_at(alternatives, i), "plan"));
-        most = size > most ? size : most;
-    }
-    return most < 100 ? (int)most : 100;
+    int most = json_widest(alternatives, "plan", (int)strlen("plan"));
+    return most < 100 ? most : 100;
 }
 
 static void heading(const struct cli *cli, const char *text)

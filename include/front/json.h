@@ -50,6 +50,8 @@ const char *json_key(const struct json *object, size_t index);    /* NULL: past 
 size_t json_count(const struct json *json);                       /* of object or array */
 double json_get_real(const struct json *object, const char *key); /* NaN: not a number */
 const char *json_get_text(const struct json *object, const char *key); /* NULL: no text */
+/* Of the rows of a table: bytes of the longest text of this name, or `least`. */
+int json_widest(const struct json *rows, const char *key, int least);
 double json_as_real(const struct json *json);      /* of one value; NaN: not a number */
 const char *json_as_text(const struct json *json); /* NULL: no text */
 

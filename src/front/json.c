@@ -187,6 +187,16 @@ size_t json_count(const struct json *json)
                                        : json_array_size(inner(json));
 }
 
+int json_widest(const struct json *rows, const char *key, int least)
+{
+    for (size_t i = 0; i < json_count(rows); i++) {
+        const char *text = json_get_text(json_at(rows, i), key);
+        if (text && strlen(text) > (size_t)least)
+            least = (int)strlen(text);
+    }
+    return least;
+}
+
 double json_as_real(const struct json *json)
 {
     return json_is_number(inner(json)) ? json_number_value(inner(json)) : NAN;

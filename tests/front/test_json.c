@@ -166,6 +166,9 @@ static void json__reading_answers_for_what_is_not_there(void **state)
     assert_int_equal(json_count(json_get(json, "l")), 1);
     assert_int_equal(json_count(json_get(json, "n")), 0);
     json_destroy(&json);
+    json = parsed("[{\"t\": \"four\"}, {\"t\": \"sixsix\"}, {\"t\": 123456789}, 7]");
+    assert_int_equal(json_widest(json, "t", 5), 6);
+    assert_int_equal(json_widest(json, "t", 9), 9);
     json_destroy(&json);
 }
 
