@@ -540,6 +540,12 @@ static const struct spread spreads[] = {
     {CYCLES, COUNTS ";docetaxel_level 0.5,1,2,4,8,24", "BA 0.17; MTT 0.05; SL 0.11", 0.02,
      "expected information, run independently with known levels"},
     {CYCLES, COUNTS, "BA 0.15; MTT 0.04; SL 0.26", 0.01, "the model's head"},
+    {"oncology/radiotherapy", "", "radiation 2 Gy @ 0 d every 1.353 d 35 times",
+     "volume 0,3,7,10,14,21,28,35,42,60,80", "alpha 0.324; Tc 0.063", 0.012,
+     "the model's head: a seventh of alpha's variance"},
+    {"oncology/docetaxel", "", "docetaxel 135 mg @ 0 d every 21 d 2 times",
+     "ANC 0,7,10,14,21,28,42", "CL 0.24; SL 0.25", 0.02,
+     "the model's head: half of each one's variance"},
 };
 
 static void oncology__scans_and_counts_tell_what_is_learned(void **state)

@@ -11,6 +11,7 @@
 #define MAN_OF_100                                                                       \
     WEIGHT, "PAL=1.6 MALE=1 AGE=40 HT=1.8 W0=100 diet=-499.522", "", "change", VALUE
 #define PLAN "prevention/pressure_plan"
+#define TWICE_A_WEEK(what) what " 0,3,7,10,14,17,21,28,35,42,49,56,63,70,77,84"
 #define SALT PLAN, "HTN=1 S0=150 sodium=-1729.2", "", "S", VALUE
 #define DAY "prevention/pressure_day", "", "", "S"
 #define PCE "prevention/risk_pce", "AGE=55 TC=213 HDL=50 SBP=120 "
@@ -322,6 +323,9 @@ static void prevention__a_day_tells_the_dip(void **state)
     static const struct spread spreads[] = {
         {"prevention/pressure_day", "", "", "sbp 0.0208333333:0.0208333333:1",
          "S24 1.77; S12 1.77", 0.04, "closed form, phases known"},
+        {PLAN, "HTN=1 sodium=-1200 ace=0.75 dW=-4", "",
+         TWICE_A_WEEK("sbp") ";" TWICE_A_WEEK("dbp"), "gE 0.470; aW 0.382; drug 0.272",
+         0.012, "the model's head: 9 and 18 %, and salt, in a hypertensive one, 12"},
     };
     spreads_check(spreads, FOLDER_COUNT(spreads));
     double left = 1 / sqrt(24 / 12.85 / 12.85 + 1 / 2.4 / 2.4);
