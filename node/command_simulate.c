@@ -40,15 +40,19 @@ static const double *axis_of(const struct question *q)
 
 /* --- the run ---------------------------------------------------------------------- */
 
-/* NAME=VALUE: a parameter's value goes to `parameters`, a covariate's to the record. */
-static enum err set(const char *name, double value, const struct question *q,
-                    double *parameters, struct record *record)
+/* NAME=VALUE: a parameter's value goes to `parameters`, a covariate's to the record, from
+ * `time` on, which is NULL for all of it. */
+static enum err set(const char *name, double value, const double *time,
+                    const struct question *q, double *parameters, struct record *record)
 {
     const struct model *model = q->model;
     for (size_t i = 0; i < model_parameters(model); i++) {
         const struct model_parameter *one = model_parameter(model, i);
         if (strcmp(one->name, name) != 0)
             continue;
+        if (time)
+            return err_set(ERR_USAGE, "%s is a parameter, which changes at no time",
+                           name);
         if (!(value >= one->low && value <= one->high)) {
             char *high = unit_number(one->high, one->unit);
             err_set(ERR_USAGE, "%s is from %g to %s, not %g", name, one->low, high,
@@ -59,24 +63,72 @@ static enum err set(const char *name, double value, const struct question *q,
         parameters[i] = value;
         return ERR_OK;
     }
-    for (size_t i = 0; i < model_covariates(model); i++)
-        if (strcmp(model_covariate(model, i)->name, name) == 0)
-            return record_covariate(record, q->times[0], name, NULL, value, 0);
+    for (size_t i = 0; i < model_covariates(model); i++) {
+        const struct model_covariate *one = model_covariate(model, i);
+        if (strcmp(one->name, name) != 0)
+            continue;
+        if (time && one->hold == COVARIATE_CONSTANT)
+            return err_set(ERR_USAGE,
+                           "the model has %s constant, so that it cannot change", name);
+        return record_covariate(record, time ? *time : q->times[0], name, NULL, value, 0);
+    }
     return err_set(ERR_NOT_FOUND, "%s has no parameter or covariate called %s",
                    model_name(model), name);
 }
 
+/* " TIME UNIT", as a time of the model's behind the first that is reported. */
+static enum err read_time(const char *text, const struct question *q, double *time)
+{
+    char *copy = mem_text(text), *rest = copy;
+    const char *number = strtok_r(rest, " ", &rest), *unit = strtok_r(rest, " ", &rest);
+    const char *own = model_time_unit(q->model);
+    double factor = 1;
+    enum err err = ERR_OK;
+    if (!number || !unit || strtok_r(rest, " ", &rest) ||
+        csv_real(number, time) != ERR_OK) {
+        err = err_set(ERR_USAGE, "'@%s' is not a time", text);
+        err_hint("as in '@ 14 %s'", own);
+    } else {
+        err = unit_convert(unit, own, &factor);
+    }
+    *time *= factor;
+    if (err == ERR_OK && *time <= q->times[0])
+        err = err_set(ERR_USAGE, "'@%s' is not after %g %s, the first time", text,
+                      q->times[0], own);
+    mem_free(copy);
+    return err;
+}
+
+/* "NAME=VALUE" or "NAME=VALUE @ TIME UNIT". */
 static enum err parse_setting(const char *text, const struct question *q,
                               double *parameters, struct record *record)
 {
-    const char *equals = strchr(text, '=');
-    double value;
-    if (!equals || csv_real(equals + 1, &value) != ERR_OK)
-        return err_set(ERR_USAGE, "--set %s is not NAME=VALUE with a number", text);
-    char *name = mem_text_n(text, (size_t)(equals - text));
-    enum err err = set(name, value, q, parameters, record);
-    mem_free(name);
+    char *copy = mem_text(text), *at = strchr(copy, '@'), *equals = strchr(copy, '=');
+    double value, time;
+    if (at)
+        *at++ = '\0';
+    for (size_t size = strlen(copy); at && size && copy[size - 1] == ' '; size--)
+        copy[size - 1] = '\0';
+    if (equals)
+        *equals++ = '\0';
+    enum err err = ERR_OK;
+    if (!equals || csv_real(equals, &value) != ERR_OK)
+        err = err_set(ERR_USAGE, "--set %s is not NAME=VALUE with a number", text);
+    if (err == ERR_OK && at)
+        err = read_time(at, q, &time);
+    if (err == ERR_OK)
+        err = set(copy, value, at ? &time : NULL, q, parameters, record);
+    mem_free(copy);
     return err;
+}
+
+/* Do both set the same, at the same time? */
+static bool same_setting(const char *one, const char *other)
+{
+    size_t size = strcspn(one, "=");
+    const char *at = strchr(one, '@'), *other_at = strchr(other, '@');
+    return strcspn(other, "=") == size && strncmp(one, other, size) == 0 &&
+           !at == !other_at && (!at || strcmp(at, other_at) == 0);
 }
 
 /* Of two settings of one name the later counts, and above all what is along the axis. */
@@ -85,11 +137,34 @@ static bool overruled(const struct question *q, size_t setting)
     const char *text = cli_text_at(q->cli, "set", setting);
     size_t size = strcspn(text, "=");
     bool found = q->over && strlen(q->over) == size && strncmp(q->over, text, size) == 0;
-    for (size_t i = setting + 1; i < cli_repeats(q->cli, "set") && !found; i++) {
-        const char *later = cli_text_at(q->cli, "set", i);
-        found = strcspn(later, "=") == size && strncmp(later, text, size) == 0;
-    }
+    for (size_t i = setting + 1; i < cli_repeats(q->cli, "set") && !found; i++)
+        found = same_setting(text, cli_text_at(q->cli, "set", i));
     return found;
+}
+
+/* What is told from some time on is the model's default before, unless told. */
+static enum err begin_with_defaults(const struct question *q, struct record *record)
+{
+    size_t told = record->covariate_count;
+    enum err err = ERR_OK;
+    for (size_t c = 0; err == ERR_OK && c < model_covariates(q->model); c++) {
+        const struct model_covariate *one = model_covariate(q->model, c);
+        bool later = false, first = false;
+        for (size_t i = 0; i < told; i++)
+            if (strcmp(record->covariates[i].name, one->name) == 0) {
+                later = true;
+                first = first || record->covariates[i].time == q->times[0];
+            }
+        if (!later || first)
+            continue;
+        err =
+            one->has_default
+                ? record_covariate(record, q->times[0], one->name, NULL,
+                                   one->default_value, 0)
+                : err_set(ERR_USAGE, "--set %s: what it is at the beginning is not said",
+                          one->name);
+    }
+    return err;
 }
 
 static size_t outputs_of(const struct model *model)
@@ -138,6 +213,8 @@ static enum err read_settings(const struct question *q, double *parameters,
     for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "set"); i++)
         if (!overruled(q, i))
             err = parse_setting(cli_text_at(q->cli, "set", i), q, parameters, record);
+    if (err == ERR_OK)
+        err = begin_with_defaults(q, record);
     for (size_t i = 0; err == ERR_OK && i < cli_repeats(q->cli, "dose"); i++)
         err = regimen_dose(cli_text_at(q->cli, "dose", i), record->dose_count, record);
     if (err == ERR_OK)
@@ -174,7 +251,7 @@ static enum err run_once(const struct question *q, const double *point, size_t c
     if (err == ERR_OK)
         err = read_settings(q, parameters, record);
     if (err == ERR_OK && point)
-        err = set(q->over, *point, q, parameters, record);
+        err = set(q->over, *point, NULL, q, parameters, record);
     if (err == ERR_OK)
         err = prior_layout(q->model, layout);
     if (err == ERR_OK)

@@ -45,8 +45,10 @@ static const struct cli_option fmt_options[] = {
     {"write", 'w', NULL, "rewrite the file instead of printing", false, false},
 };
 static const struct cli_option simulate_options[] = {
-    {"set", 0, "NAME=VALUE", "a parameter or covariate, in the model's unit", false,
-     true},
+    {"set", 0, "NAME=VALUE",
+     "a parameter or covariate, in the model's unit; of a covariate, with '@ TIME UNIT' "
+     "behind it, from then on",
+     false, true},
     {"dose", 0, "DOSE", "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT]'", false,
      true},
     {"at", 0, "FROM:STEP:TO", "times to report, in the model's unit", false, false},
@@ -56,8 +58,10 @@ static const struct cli_option simulate_options[] = {
     {"solver", 0, "NAME", "lanes (unless given), cvodes (BDF) or adams", false, false},
 };
 static const struct cli_option plot_options[] = {
-    {"set", 0, "NAME=VALUE", "a parameter or covariate, in the model's unit", false,
-     true},
+    {"set", 0, "NAME=VALUE",
+     "a parameter or covariate, in the model's unit; of a covariate, with '@ TIME UNIT' "
+     "behind it, from then on",
+     false, true},
     {"dose", 0, "DOSE", "'INPUT AMOUNT UNIT @ TIME UNIT [for DURATION UNIT]'", false,
      true},
     {"at", 0, "FROM:STEP:TO", "times to show, in the model's unit", false, false},
@@ -123,10 +127,11 @@ static const struct cli_option whatif_options[] = {
      "dose, its amount",
      false, false},
     {"want", 0, "CONDITION",
-     "print how likely it is that this holds, likeliest first, as in 'min(Cp) > 5 [mg/L]'",
+     "print how likely it is that this holds, likeliest first, as in 'min(Cp) > 5 "
+     "[mg/L]'",
      false, true},
-    {"draws", 0, "N", "so many draws of what is not known of the patient; 500 unless given",
-     false, false},
+    {"draws", 0, "N",
+     "so many draws of what is not known of the patient; 500 unless given", false, false},
     {"show", 0, "NAME", "the observation to picture; the first unless given", false,
      false},
     {"output", 'o', "FILE", "write the picture there, as SVG", false, false},
