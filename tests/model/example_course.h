@@ -12,6 +12,19 @@ struct example_course {
     double from, until;
 };
 
+/* "NAME=VALUE" or "NAME=VALUE @ TIME UNIT", of the model's unit. */
+static inline void example_course_set(struct bytes *set, const char *value)
+{
+    const char *at = strchr(value, '@');
+    bytes_append(set, value, strcspn(value, " "));
+    if (at) {
+        bytes_append(set, "@", 1);
+        at += 1 + strspn(at + 1, " ");
+        bytes_append(set, at, strcspn(at, " "));
+    }
+    bytes_append(set, " ", 1);
+}
+
 static inline struct example_course example_course_read(const struct library_model *one)
 {
     struct example example;
@@ -20,15 +33,14 @@ static inline struct example_course example_course_read(const struct library_mod
     assert_ok(example_read(one->text, strlen(one->text), "Example", &example));
     for (size_t i = 0; i < example.count; i++) {
         const char *name = example.options[i].name, *value = example.options[i].value;
-        struct bytes *into = strcmp(name, "dose") == 0  ? &doses
-                             : strcmp(name, "set") == 0 ? &set
-                                                        : NULL;
         if (strcmp(name, "over") == 0) { /* where it begins */
             bytes_append(&set, value, strcspn(value, ":"));
             bytes_append(&set, " ", 1);
-        } else if (into) {
-            bytes_append(into, value, strlen(value));
-            bytes_append(into, into == &set ? " " : ";", 1);
+        } else if (strcmp(name, "set") == 0) {
+            example_course_set(&set, value);
+        } else if (strcmp(name, "dose") == 0) {
+            bytes_append(&doses, value, strlen(value));
+            bytes_append(&doses, ";", 1);
         } else if (strcmp(name, "at") == 0) {
             out.from = strtod(value, NULL);
             out.until = strtod(strrchr(value, ':') + 1, NULL);

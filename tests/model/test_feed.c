@@ -3,8 +3,7 @@
 #include "feed.h"
 
 #include "course.h"
-#include "model/example.h"
-#include "model/library.h"
+#include "example_course.h"
 #include "model/outcome.h"
 
 static const char text[] =
@@ -138,10 +137,11 @@ static bool open_example(struct course *course, const char *name, double *until)
     *until = 0;
     for (size_t i = 0; i < example.count; i++) {
         const char *option = example.options[i].name, *value = example.options[i].value;
-        bool is_dose = strcmp(option, "dose") == 0;
-        if (is_dose || strcmp(option, "set") == 0) {
-            bytes_append(is_dose ? &phrases : &set, value, strlen(value));
-            bytes_u8(is_dose ? &phrases : &set, is_dose ? ';' : ' ');
+        if (strcmp(option, "set") == 0)
+            example_course_set(&set, value);
+        if (strcmp(option, "dose") == 0) {
+            bytes_append(&phrases, value, strlen(value));
+            bytes_u8(&phrases, ';');
         }
         over |= strcmp(option, "over") == 0;
         const char *last = strcmp(option, "at") == 0 ? strrchr(value, ':') : NULL;
