@@ -4,7 +4,7 @@
 #
 # Calibrated (gemel-sim calibration): over 200 virtual patients ranks are uniform at p > 0.001 and
 # 85 to 95 % of the truths lie in the 90 % intervals. Of a right 90 % of 200 chance alone puts one
-# parameter in a hundred out of that, so a doubt is settled by 1,000 others. Where Laplace's
+# parameter in 77 out of that, so a doubt is settled by 1,000 others. Where Laplace's
 # posterior is not calibrated, the one that forecasts draw from must be; with `draws`, that of all.
 set -euo pipefail
 source_dir=$1
