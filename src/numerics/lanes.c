@@ -285,6 +285,7 @@ LANES_INLINE void between_rows(struct lanes *lanes, const double *t, const size_
         part = t[l] < lanes->t[l] ? part : 1;
         theta[l] = stepped[l] != 0 ? part : 1;
     }
+#pragma GCC unroll 7
     for (size_t j = 0; j < STAGES; j++) {
         const double *c = inside[j];
         ROW_LANES
