@@ -41,6 +41,13 @@ struct store {
     bool failed; /* an fsync failed: what is on the disk is unknown until reopened */
 };
 
+static enum err refuse_damaged(const struct store *store, const char *how)
+{
+    err_set(ERR_STORAGE, "%s is damaged: %s", store->path, how);
+    return err_hint("its last backup is whole: restore that into a folder of its own, and "
+                    "keep this one until it is clear what happened");
+}
+
 /* SQLite's last refusal on this connection in our words. */
 static enum err refuse(const struct store *store, const char *what)
 {
@@ -53,8 +60,7 @@ static enum err refuse(const struct store *store, const char *what)
     case SQLITE_LOCKED:
         return err_set(ERR_LOCKED, "%s is in use by another process", store->path);
     case SQLITE_CORRUPT:
-        return err_set(ERR_STORAGE, "%s is damaged: %s: %s", store->path, what,
-                       sqlite3_errmsg(store->db));
+        return refuse_damaged(store, sqlite3_errmsg(store->db));
     case SQLITE_FULL:
         err_set(ERR_STORAGE, "the disk that holds %s is full", store->path);
         return err_hint("make room there and try again: what was under way is undone");
@@ -324,7 +330,7 @@ enum err store_check(struct store *store)
     for (char *newline; (newline = strchr(answer, '\n'));)
         *newline = ' ';
     if (!err && strcmp(answer, "ok") != 0)
-        err = err_set(ERR_STORAGE, "%s is damaged: %s", store->path, answer);
+        err = refuse_damaged(store, answer);
     return err;
 }
 

@@ -659,6 +659,7 @@ static void store__after_an_unclean_end_everything_is_checked(void **state)
     store_destroy(&store);
     assert_ok(file_write(journal, whole.data, 512, 0600));
     assert_refused(ERR_STORAGE, "damaged", store_open(path, KEY, &V1, &store));
+    assert_non_null(strstr(err_hint_text(), "backup"));
     bytes_free(&whole);
     mem_free(journal);
     free(path);
