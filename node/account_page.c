@@ -91,8 +91,9 @@ static void put_policy(struct report *report, const struct json *account)
         report_notice(report, "There is no policy: nothing may be approved or sent.");
         return;
     }
-    report_paragraph(report, "The officers' policy %s, with %.0f signatures.",
-                     json_get_text(policy, "hash"), json_get_real(policy, "signatures"));
+    report_paragraph(report, "The officers' policy %s, with %.0f signature%s.",
+                     json_get_text(policy, "hash"), json_get_real(policy, "signatures"),
+                     json_get_real(policy, "signatures") > 1 ? "s" : "");
     report_table(report, NULL,
                  (const struct report_column[]){
                      {"line", false}, {"value", false}, {"meaning", false}},
@@ -146,9 +147,12 @@ static void put_study(struct report *report, const struct json *study)
              json_get_real(study, "colluders") > 1 ? "s" : "");
     put_fact(report, "if all others collude", "epsilon %.3g",
              json_get_real(study, "epsilon_if_all_others_collude"));
-    put_fact(report, "spent so far",
-             "epsilon %.4g, by the patient who has spent most in it",
-             json_get_real(study, "epsilon_spent_most"));
+    if (json_get_real(study, "mu_spent_most") > 0)
+        put_fact(report, "spent so far",
+                 "epsilon %.4g, by the patient who has spent most in it",
+                 json_get_real(study, "epsilon_spent_most"));
+    else
+        put_fact(report, "spent so far", "nothing: nobody was in a sum of it");
 }
 
 /* Nobody knows of a lost release what two officers claimed in its place. */
