@@ -10,7 +10,7 @@
  *
  * A patient without a decision is in: what a hospital imports it may use. Withdrawn: the
  * record stays, is given out to the person and used for nothing (no twin, no forecast, no
- * round), and imports add nothing to it. Erased: record, twin and name are gone, and what
+ * round), and imports add nothing to it. Erased: record and name are gone, and what
  * is left is a pseudonym, with what was charged to it, and a keyed hash of the name, by
  * which the person is known again: an import that has them is refused, unless they have
  * agreed anew, and then goes on with the same pseudonym, so that nobody's budget is

@@ -173,10 +173,11 @@ static enum err keep(struct node *node, const struct policy *policy, uint64_t wa
         .kind = AUDIT_POLICY, .wall = wall, .object = policy_hash(policy)};
     return audit_write(node->store, &entry,
                        "version %" PRIu64
-                       " is in force until %s, signed by %zu officers, "
+                       " is in force until %s, signed by %zu officer%s, "
                        "with %zu stud%s",
                        policy_version(policy), conf_text(policy_lines(policy), "expires"),
-                       policy_signers(policy), policy_studies(policy),
+                       policy_signers(policy), policy_signers(policy) == 1 ? "" : "s",
+                       policy_studies(policy),
                        policy_studies(policy) == 1 ? "y" : "ies");
 }
 

@@ -70,7 +70,7 @@ static const struct question questions[] = {
      "No: fields of logs are typed, sentences name files, places and settings.",
      "`base/log` `house/canaries` `sim/canary`"},
     {"How do I erase one patient, and what remains?",
-     "Rows, twin and name are gone; the spent budget stays under a pseudonym; of "
+     "Rows and name are gone; the spent budget stays under a pseudonym; of "
      "published "
      "priors what the command states.",
      "`gemel-node patients erase ID`"},
