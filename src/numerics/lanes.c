@@ -36,6 +36,10 @@ static const double inside[STAGES][4] = {
 #define SHRINK_BLIND 0.1 /* when the error is not a number */
 /* A step that leaves less than this share of itself to the wall goes to the wall. */
 #define WALL_SHARE 1e-9
+/* No step is shorter than this share of t, which is about as finely as t is known. Where
+ * a rate jumps unannounced, as those of derivatives do where a max changes sides, a tight
+ * tolerance asks for one that is: then one of this length stands whatever its error, and
+ * another one only after an ordinary step. */
 #define STEP_ULPS 16
 #define FIRST_SHARE 0.01 /* of the time in which y changes by its own size */
 
@@ -234,13 +238,20 @@ LANES_INLINE void decide_rows(struct lanes *lanes)
     ROW_LANES
     {
         double moves = lanes->moves[l], known = lanes->h[l], now = lanes->t[l];
-        double stands = lanes->error[l] <= 1 ? moves : 0;
+        double least = STEP_ULPS * DBL_EPSILON * fabs(now) + DBL_MIN;
+        double ordinary = lanes->error[l] <= 1 ? moves : 0;
+        double forced = lanes->error[l] < INFINITY ? lanes->forces[l] * moves : 0;
+        double stands = forced > ordinary ? forced : ordinary;
         double factor = lanes->factor[l], most = lanes->refused[l] != 0 ? 1 : GROW_MOST;
         double tried = h[l] * (factor < most ? factor : most);
         /* A step cut short by the wall says little about the next. */
         double least_next = h[l] < known ? known : 0;
         double grown = tried < least_next ? least_next : tried;
         double next = stands != 0 ? grown : tried;
+        lanes->forced[l] = ordinary != 0 ? 0 : lanes->forced[l] + forced;
+        double may = next < least ? 1 - lanes->forced[l] : 0;
+        lanes->forces[l] = stands != 0 ? 0 : may;
+        next = may + (stands - ordinary) > 0 ? least : next;
         lanes->h[l] = moves != 0 ? next : known;
         lanes->refused[l] = moves != 0 ? 1 - stands : lanes->refused[l];
         lanes->begun[l] = stands != 0 ? now : lanes->begun[l];
@@ -248,7 +259,6 @@ LANES_INLINE void decide_rows(struct lanes *lanes)
         lanes->t[l] = stands != 0 ? end[l] : now;
         lanes->stepped[l] = stands;
         lanes->steps[l] += moves;
-        double least = STEP_ULPS * DBL_EPSILON * fabs(lanes->t[l]) + DBL_MIN;
         double spent = lanes->steps[l] >= steps_max ? moves : 0;
         double failed = lanes->h[l] < least ? moves : spent;
         lanes->arrived[l] = end[l] == lanes->wall[l] ? stands : 0;
@@ -509,6 +519,7 @@ void lanes_jump(struct lanes *lanes, size_t lane, const double *y)
     lanes->stepped[lane] = 0;
     lanes->jumped |= LANE_BIT(lane);
     lanes->refused[lane] = 0;
+    lanes->forces[lane] = lanes->forced[lane] = 0;
 }
 
 void lanes_go(struct lanes *lanes, size_t lane, double wall)

@@ -47,6 +47,8 @@ struct lanes {
     double arrived[LANES]; /* with the last step */
     double stepped[LANES]; /* `next` and the last rate come after y and the first */
     double refused[LANES]; /* the last step did not stand */
+    double forces[LANES];  /* the next step stands if it is finite */
+    double forced[LANES];  /* the last one that stood did so, whatever its error */
     double halts[LANES];   /* moves no more since */
     double looks[LANES];   /* is to be looked at */
     lane_set jumped;       /* whose first rate is not known */

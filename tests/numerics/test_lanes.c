@@ -177,6 +177,48 @@ static void lanes__fail_one_by_one(void **state)
     lanes_destroy(&lanes);
 }
 
+/* A rate that jumps at 4.4 and 5, and one that grows beyond all bounds: x' = w x^2. */
+static void jump(void *context, const double *t, double *dydt)
+{
+    struct oscillators *o = context;
+    for (size_t l = 0; l < LANES; l++) {
+        dydt[l] = t[l] > 5 ? 0 : t[l] > 4.4 ? 1e8 : -1;
+        dydt[LANES + l] = o->w[l] * o->stage[LANES + l] * o->stage[LANES + l];
+    }
+}
+
+/* A jump that no step is short enough for is passed by one of the shortest, as exactly as
+ * time is known; what has no end is not. */
+static void lanes__pass_a_jump_that_time_does_not_resolve(void **state)
+{
+    (void)state;
+    static const size_t end[] = {2};
+    struct oscillators o = {.w = {0, 0.19}};
+    struct lanes_system system = {.rows = 2,
+                                  .group_end = end,
+                                  .groups = 1,
+                                  .rate = jump,
+                                  .stage = o.stage,
+                                  .context = &o,
+                                  .relative_tolerance = 1e-12,
+                                  .steps_max = 5000};
+    struct lanes *lanes = lanes_new(&system, simd_best());
+    double y[2] = {1, 1}, absolute[2] = {1e-15, 1e-15};
+    for (size_t l = 0; l < 2; l++) {
+        lanes_begin(lanes, l, 4, y, absolute);
+        lanes_go(lanes, l, l ? 12 : 6);
+    }
+    while (lanes_states(lanes)[0] == LANE_MOVING || lanes_states(lanes)[1] == LANE_MOVING)
+        lanes_step(lanes);
+    assert_int_equal(lanes_states(lanes)[0], LANE_ARRIVED);
+    lanes_values(lanes, 0, y);
+    assert_near(y[0], 0.6e8 + 0.6, 1e-2);
+    assert_int_equal(lanes_states(lanes)[1], LANE_FAILED);
+    assert_near(lanes_times(lanes)[1], 4 + 1 / 0.19, 1e-6);
+    assert_true(lanes_steps(lanes, 1) < 4000);
+    lanes_destroy(&lanes);
+}
+
 /* x' = -100 (x - 0) at rest with a sensitivity that grows past the stability limit unless
  * it takes part in the error test. */
 static double stage_of_two[2 * LANES];
@@ -220,6 +262,7 @@ int main(void)
         cmocka_unit_test(lanes__are_right_between_the_ends_of_a_step),
         cmocka_unit_test(lanes__do_not_feel_each_other_or_the_machine),
         cmocka_unit_test(lanes__fail_one_by_one),
+        cmocka_unit_test(lanes__pass_a_jump_that_time_does_not_resolve),
         cmocka_unit_test(lanes__test_every_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
