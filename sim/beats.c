@@ -127,14 +127,13 @@ static enum err does_not_beat(const struct running *r)
 /* --- equal steps -----------------------------------------------------------------------
  */
 
-/* The fewest beats of anybody at the last of the times. */
-static double fewest(const struct running *r, size_t count, size_t time_count,
+/* The fewest beats of anybody at one of the times. */
+static double fewest(const struct running *r, size_t count, size_t time_count, size_t at,
                      const double *rows)
 {
     double least = INFINITY;
     for (size_t i = 0; i < count; i++)
-        least =
-            fmin(least, rows[((i + 1) * time_count - 1) * r->width + r->plan->counter]);
+        least = fmin(least, rows[(i * time_count + at) * r->width + r->plan->counter]);
     return least;
 }
 
@@ -152,11 +151,13 @@ static void move_on(struct pace *pace, double steps, double beats)
 static enum err first_steps(const struct running *r, size_t first, size_t count,
                             struct pace *pace)
 {
-    double *rows = mem_new(count * r->width, sizeof *rows);
-    double at = PACE_STEPS * r->plan->step;
-    enum err err = follow(r, r->equal, first, count, &at, 1, rows);
-    if (err == ERR_OK)
-        move_on(pace, PACE_STEPS, fewest(r, count, 1, rows));
+    double *rows = mem_new(2 * count * r->width, sizeof *rows);
+    const double at[2] = {0, PACE_STEPS * r->plan->step};
+    enum err err = follow(r, r->equal, first, count, at, 2, rows);
+    if (err == ERR_OK) {
+        pace->beats = fewest(r, count, 2, 0, rows); /* before the first step, if any */
+        move_on(pace, PACE_STEPS, fewest(r, count, 2, 1, rows));
+    }
     mem_free(rows);
     return err;
 }
@@ -217,7 +218,7 @@ static enum err run_some(struct running *r, size_t first)
         double *rows = mem_new(count * looks * r->width, sizeof *rows);
         err = follow(r, r->equal, first, count, times, looks, rows);
         if (err == ERR_OK)
-            reached = fewest(r, count, looks, rows);
+            reached = fewest(r, count, looks, looks - 1, rows);
         move_on(&pace, times[looks - 1] / r->plan->step, reached);
         for (size_t i = 0; err == ERR_OK && reached >= beats && i < count; i++)
             add_patient(r->beats, r, looks, rows + i * looks * r->width);
