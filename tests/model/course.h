@@ -148,15 +148,26 @@ static inline void course_transformed(const struct course *course, double *phi)
     }
 }
 
-/* A measurement of everything at each of these times; its value is 1. */
+/* How many readings a moment has: those that look back need a past. */
+static inline size_t course_readings(const struct course *course)
+{
+    size_t count = 0;
+    for (size_t o = 0; o < model_observations(course->model); o++)
+        count += !model_looks_back(course->model, o);
+    return count;
+}
+
+/* A measurement of everything at each of these times, but of what looks back; its value
+ * is 1. */
 static inline void course_read_all(struct course *course, const double *times,
                                    size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t o = 0; o < model_observations(course->model); o++)
-            assert_ok(record_measurement(course->record, times[i],
-                                         model_observation(course->model, o)->name, NULL,
-                                         1, CENSORED_NOT, 100000 + i * 100 + o));
+            if (!model_looks_back(course->model, o))
+                assert_ok(record_measurement(
+                    course->record, times[i], model_observation(course->model, o)->name,
+                    NULL, 1, CENSORED_NOT, 100000 + i * 100 + o));
     twin_destroy(&course->twin);
     record_sort(course->record);
     assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));

@@ -149,7 +149,8 @@ static inline void oracle_midpoint(struct oracle_course *run, long double t,
         out[i] = (now[i] + before[i] + step * rate[i]) / 2;
 }
 
-/* One extrapolated step; returns its error as a share of each state's size up to its end. */
+/* One extrapolated step; returns its error as a share of each state's size up to its end.
+ */
 static inline long double oracle_step(struct oracle_course *run, long double t,
                                       long double h, const long double *x,
                                       long double *out)
@@ -247,7 +248,7 @@ static inline void oracle_give(struct oracle_course *run, long double t, long do
     }
 }
 
-/* Observations f [count][observations] at ascending times from 0 on, for transformed
+/* Readings f [count][course_readings] at ascending times from 0 on, for transformed
  * parameters phi [parameters] (fixed ones as they are). */
 static inline void oracle_run(const struct course *course, const long double *phi,
                               const double *times, size_t count, long double *f)
@@ -287,8 +288,8 @@ static inline void oracle_run(const struct course *course, const long double *ph
         run.oracle.t = t;
         memcpy(run.oracle.states, x, syntax->state_count * sizeof *x);
         for (size_t i = 0; i < syntax->observation_count; i++)
-            f[k * syntax->observation_count + i] =
-                oracle_value(&run.oracle, syntax->observations[i].expr);
+            if (!model_looks_back(course->model, i))
+                *f++ = oracle_value(&run.oracle, syntax->observations[i].expr);
     }
 }
 
@@ -297,7 +298,7 @@ static inline void oracle_difference(const struct course *course, const double *
                                      size_t a, const double *times, size_t count,
                                      long double *out)
 {
-    size_t n = count * model_observations(course->model);
+    size_t n = count * course_readings(course);
     long double at[MODEL_PARAMETERS_MAX], h = 2e-4L * (1 + fabsl((long double)phi[a]));
     long double *f = mem_new(n, sizeof *f);
     memset(out, 0, n * sizeof *out);

@@ -61,7 +61,7 @@ static double share_of(const struct model *model)
 static void check_course(struct course *course, const double *times, size_t count)
 {
     size_t p = course->layout.p, d = p + course->layout.q;
-    size_t n = count * model_observations(course->model);
+    size_t n = count * course_readings(course);
     double *f = mem_new(n, sizeof *f), *jacobian = mem_new(n * d, sizeof *jacobian);
     long double *slope = mem_new(n, sizeof *slope);
     double phi[MODEL_PARAMETERS_MAX] = {0};
@@ -112,7 +112,7 @@ void courses_agree_with_differences(const struct courses_one *courses, size_t co
 static void compare_solvers(struct course *course, const double *times, size_t count)
 {
     size_t p = course->layout.p, d = p + course->layout.q;
-    size_t n = count * model_observations(course->model);
+    size_t n = count * course_readings(course);
     static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_BDF,
                                                  ENGINE_ROSENBROCK};
     double *f[3], *jacobian[3], phi[MODEL_PARAMETERS_MAX] = {0}, largest = 0;

@@ -103,7 +103,7 @@ static void beats__of_hearts_are_right_and_faster_than_cvodes(void **state)
                               .seed = 1};
     assert_ok(beats_run(model, &plan, NULL, NULL, &beats));
     assert_in_range((uintmax_t)beats.equal.beats, 16 * 30, 16 * 34);
-    assert_in_range((uintmax_t)beats.beside.beats, 39, 40);
+    assert_in_range((uintmax_t)beats.beside.beats, 44, 46); /* three before time 0 each */
     assert_true(beats.equal.error > 0 && beats.equal.error < 2e-3);
     assert_true(beats.beside.error > 0 && beats.beside.error < 2e-3);
     assert_near(beats.views[0].greatest, 120, 40);
