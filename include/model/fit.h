@@ -39,9 +39,9 @@ void fit_destroy(struct fit **fit);
  * search waits for nobody's. */
 struct fit_patient {
     const struct twin *twin; /* until `done` */
-    const double *start;     /* [p + r] the phi from which to go to the mode that is there;
-                                NULL: from B x and elsewhere, and so for whatever is
-                                learned from */
+    const double *start;     /* [p + r] the phi from which to go to the mode that is there,
+                                by one descent; NULL: from B x and elsewhere, with a look
+                                around, and so for whatever is learned from */
     void *owner;             /* the caller's */
     struct fit *fit;         /* out; the caller's from `done` on */
     struct moments *moments; /* out, where wanted: NULL where `err` */

@@ -76,6 +76,7 @@ struct way {
 
     bool *moving;          /* of the first descent */
     bool later;            /* that one is over */
+    bool only;             /* it is the only one, and nobody looks around */
     double *beyond;        /* [beyonds][p] of what its last look saw rising little */
     size_t beyonds, shift; /* not begun from yet; begun from so many shifted places */
 };
@@ -291,7 +292,8 @@ static bool descent_ended(struct search *search, bool found)
 {
     if (search->way->coarse)
         return draw_near(search, search->way->z);
-    return found ? look_around(search) : settle_ended(search, false);
+    bool looks = found && !search->way->only;
+    return looks ? look_around(search) : settle_ended(search, found);
 }
 
 /* Where the descent rests, or is near enough to go on by fine answers. */
@@ -525,10 +527,8 @@ void search_begin(struct search *search, const struct prior *prior, const double
     way->step = mem_new(p, sizeof(double));
     way->moving = mem_new(p, sizeof(bool));
     way->beyond = mem_new((most + 1) * p, sizeof(double));
-    if (start) { /* and from nowhere else */
-        way->later = true;
-        way->shift = SHIFTS * p;
-    }
+    way->only = start != NULL;
+    way->shift = start ? SHIFTS * p : 0;
     settle_from(search, start ? start : way->z);
 }
 

@@ -40,8 +40,8 @@ struct search {
     struct way *way; /* its own affair */
 };
 
-/* From z = 0 and, as above, elsewhere; or from `start` [p], unless that is NULL, to the
- * mode that it leads to. `tolerance` of the answers, relative: how near to the
+/* From z = 0 and, as above, elsewhere; or from `start` [p], unless that is NULL, by one
+ * descent to the mode that it leads to. `tolerance` of the answers, relative: how near to the
  * mode it can hope to come; and of the coarse ones, the same if there are none. */
 void search_begin(struct search *search, const struct prior *prior, const double *start,
                   double tolerance, double coarse_tolerance);

@@ -36,11 +36,12 @@ static void answer_point(const struct hill *hill, struct search *search)
     }
 }
 
-static void climb(struct hill *hill, double tolerance, struct search *search)
+static void climb_from(const double *start, struct hill *hill, double tolerance,
+                       struct search *search)
 {
     double omega[] = {1, 0, 0, 1};
     struct prior prior = {.p = P, .omega = omega, .factor = omega};
-    search_begin(search, &prior, NULL, tolerance,
+    search_begin(search, &prior, start, tolerance,
                  fmax(tolerance, hill->coarse_tolerance));
     do {
         for (size_t a = 0; a < P; a++)
@@ -53,6 +54,11 @@ static void climb(struct hill *hill, double tolerance, struct search *search)
         for (size_t i = 0; !search->derivatives && i < search->count; i++)
             search->objectives[i] = objective_at(hill, search->z + i * P);
     } while (search_go_on(search));
+}
+
+static void climb(struct hill *hill, double tolerance, struct search *search)
+{
+    climb_from(NULL, hill, tolerance, search);
 }
 
 /* Rosenbrock's valley, of which only the end satisfies the gradient. */
@@ -166,6 +172,23 @@ static void search__looks_around(void **state)
     search_clear(&search);
 }
 
+/* The mode that is there: below the flat, or in the pit beside it. */
+static void search__goes_from_a_start_to_what_is_there(void **state)
+{
+    (void)state;
+    static const double starts[][P] = {{-0.5, 0.2}, {1.6, 0.1}};
+    for (size_t i = 0; i < 2; i++) {
+        struct hill hill = {.residual = pit, .moving = true};
+        struct search search;
+        climb_from(starts[i], &hill, 1e-9, &search);
+        assert_true(search.found);
+        assert_int_equal(hill.values, 0);
+        assert_int_equal(hill.asked, search.evaluations);
+        assert_true(i ? search.mode[0] > 1.5 : fabs(search.mode[0]) < 1e-6);
+        search_clear(&search);
+    }
+}
+
 /* Two valleys, of which the deeper cannot be seen from the other. */
 static bool wall(const double *z, double *r, double *slope)
 {
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test(search__approaches_by_coarse_answers),
         cmocka_unit_test(search__follows_secants_where_they_foresee),
         cmocka_unit_test(search__looks_around),
+        cmocka_unit_test(search__goes_from_a_start_to_what_is_there),
         cmocka_unit_test(search__begins_again_where_doses_move),
         cmocka_unit_test(search__lives_with_places_where_nothing_is),
     };
