@@ -69,9 +69,10 @@ struct way {
     struct point here;
     double *lack, *step; /* B [p][p]; the step being tried [p] */
     double radius, promise, length;
-    bool secants, whole; /* B counts; the step being tried is Newton's */
-    double promised;     /* by that step, if it was and led here; else 0 */
-    double left;         /* so much of what a step promises it leaves to the next one */
+    bool learned, secants; /* B is not 0; it counts */
+    bool whole;            /* the step being tried is Newton's */
+    double promised;       /* by that step, if it was and led here; else 0 */
+    double left;           /* so much of what a step promises it leaves to the next one */
     size_t limit, restarts;
 
     bool *moving;          /* of the first descent */
@@ -90,7 +91,7 @@ struct way {
 static void forget_secants(struct way *way)
 {
     memset(way->lack, 0, way->p * way->p * sizeof *way->lack);
-    way->secants = false;
+    way->learned = way->secants = false;
 }
 
 static void hessian_at(const struct way *way, double *hessian)
@@ -303,15 +304,15 @@ static double promise_done(const struct way *way)
                        : fmax(PROMISE_DONE, PROMISE_COARSE(way->tolerance));
 }
 
-/* slope' A^-1 slope: what Newton's step would promise, by the expected curvature. */
-static double decrement(size_t p, const struct point *point, const double *slope)
+/* What Newton's step would promise, by the expected curvature. */
+static double decrement(size_t p, const struct point *point)
 {
     double step[MODEL_PARAMETERS_MAX], out = 0;
-    memcpy(step, slope, p * sizeof *step);
+    memcpy(step, point->gradient, p * sizeof *step);
     if (linalg_spd_solve(p, point->curvature, 1, step) != ERR_OK)
         return INFINITY;
     for (size_t a = 0; a < p; a++)
-        out += slope[a] * step[a];
+        out += point->gradient[a] * step[a];
     return out;
 }
 
@@ -341,7 +342,7 @@ static bool descent_step(struct search *search)
         way->left = left_over(way);
     double enough = promise_done(way) / way->left;
     if (whole && way->promise < enough &&
-        !(decrement(p, &way->here, way->here.gradient) < PROMISE_TRUST * enough)) {
+        !(decrement(p, &way->here) < PROMISE_TRUST * enough)) {
         forget_secants(way);
         whole = newton_step(way);
     }
@@ -393,20 +394,29 @@ static bool take_near(struct search *search)
     return descent_step(search);
 }
 
-/* Which model has foreseen the slope better where the last step led. */
+/* Which model has foreseen the slope better where the last step led: by what Newton's
+ * step there would promise of the rest. */
 static void choose_model(struct way *way, const struct point *after)
 {
     size_t p = way->p;
-    double with[MODEL_PARAMETERS_MAX], without[MODEL_PARAMETERS_MAX];
+    double wrong[MODEL_PARAMETERS_MAX][2], step[MODEL_PARAMETERS_MAX][2], by[2] = {0};
+    if (!way->learned)
+        return;
     for (size_t a = 0; a < p; a++) {
-        without[a] = after->gradient[a] - way->here.gradient[a];
-        for (size_t b = 0; b < p; b++)
-            without[a] -= way->here.curvature[a * p + b] * way->step[b];
-        with[a] = without[a];
-        for (size_t b = 0; b < p; b++)
-            with[a] -= way->lack[a * p + b] * way->step[b];
+        double lacks = 0, without = after->gradient[a] - way->here.gradient[a];
+        for (size_t b = 0; b < p; b++) {
+            without -= way->here.curvature[a * p + b] * way->step[b];
+            lacks += way->lack[a * p + b] * way->step[b];
+        }
+        wrong[a][0] = step[a][0] = without;
+        wrong[a][1] = step[a][1] = without - lacks;
     }
-    way->secants = decrement(p, after, with) < decrement(p, after, without);
+    if (linalg_spd_solve(p, after->curvature, 2, step[0]) != ERR_OK)
+        return;
+    for (size_t a = 0; a < p; a++)
+        for (size_t i = 0; i < 2; i++)
+            by[i] += wrong[a][i] * step[a][i];
+    way->secants = by[1] < by[0];
 }
 
 /* Symmetric rank one: B (new) s = y - A (new) s. */
@@ -428,6 +438,7 @@ static void learn_lack(struct way *way, const struct point *after)
     for (size_t a = 0; a < p; a++)
         for (size_t b = 0; b < p; b++)
             way->lack[a * p + b] += rest[a] * rest[b] / along;
+    way->learned = true;
 }
 
 static bool take_trial(struct search *search)
@@ -440,8 +451,7 @@ static bool take_trial(struct search *search)
     double noisy = PROMISE_NOISY(way->coarse ? way->coarse_tolerance : way->tolerance);
     bool flatter = known && !lower && !way->coarse && way->promise < noisy &&
                    way->promise > PROMISE_ENOUGH &&
-                   decrement(way->p, &search->answer, search->answer.gradient) <
-                       decrement(way->p, &way->here, way->here.gradient);
+                   decrement(way->p, &search->answer) < decrement(way->p, &way->here);
     way->promised = way->whole && (lower || flatter) ? way->promise : 0;
     if (known && isfinite(ratio)) {
         choose_model(way, &search->answer);

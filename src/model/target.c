@@ -77,9 +77,12 @@ void target_phi(const struct target *target, const double *z, double *phi)
 
 enum err target_whiten(const struct target *target, double *phi)
 {
-    for (size_t a = 0; a < target->p; a++)
+    bool off = false;
+    for (size_t a = 0; a < target->p; a++) {
         phi[a] -= target->centre[a];
-    return target->p ? linalg_solve(target->p, target->whole.factor, 1, phi) : ERR_OK;
+        off |= phi[a] != 0;
+    }
+    return off ? linalg_solve(target->p, target->whole.factor, 1, phi) : ERR_OK;
 }
 
 struct point point_new(size_t p)

@@ -30,9 +30,9 @@ sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_w
 sabotage(mode_of_coarse_answers src/model/search.c model/search search__approaches_by_coarse_answers
   BY "s/    if (search->way->coarse)/    if (0)/")
 sabotage(secants_that_mislead src/model/search.c model/search search__follows_secants_where_they_foresee
-  BY "s/decrement.p, after, with. < decrement.p, after, without./true/")
+  BY "s/by.1. < by.0./true/")
 sabotage(secants_not_followed src/model/search.c model/search search__follows_secants_where_they_foresee
-  BY "s/decrement.p, after, with. < decrement.p, after, without./false/")
+  BY "s/by.1. < by.0./false/")
 sabotage(values_of_any_error src/model/tally.c model/tally tally__of_values_alone_is_that_of_measurements
   BY "s/subject->values \\&\\& tally->errors.lane.->ordinary/subject->values/")
 sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_that_move_what_is_there
