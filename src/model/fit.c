@@ -232,12 +232,14 @@ static struct fit *fit_found(const struct target *target, const struct search *s
 static bool may_doubt(const struct seat *seat, const struct engine *engine)
 {
     const struct target *target = &seat->target;
-    bool matters = false;
-    for (size_t j = 0; j < target->n; j++) {
+    bool matters = false, read = false;
+    for (size_t o = 0; o < model_observations(target->model); o++)
+        matters |= resolution_matters(&target->errors[o].residual);
+    for (size_t j = 0; matters && j < target->n; j++) {
         const struct twin_measurement *y = twin_measurement(target->twin, j);
-        matters |= resolution_matters(&target->errors[y->observation].residual);
+        read |= resolution_matters(&target->errors[y->observation].residual);
     }
-    return matters && engine_adapts(engine);
+    return read && engine_adapts(engine);
 }
 
 static void refuse(struct seat *seat, const char *reason)

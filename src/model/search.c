@@ -59,6 +59,7 @@ static const double shifts[] = {-1, 1, -2, 2};
 enum asked { ASKED_START, ASKED_TRIAL, ASKED_NEAR, ASKED_AROUND };
 
 struct way {
+    double *room; /* of all arrays of numbers, the search's as well */
     const struct prior *prior;
     size_t p;
     double tolerance, coarse_tolerance;
@@ -515,28 +516,45 @@ double search_mass(size_t p, const struct point *mode)
     return mode->objective + linalg_lower_log_det(p, half);
 }
 
+/* All that is kept is of one room: a search of three parameters takes microseconds. */
+static double *take(double **room, size_t count)
+{
+    double *out = *room;
+    *room += count;
+    return out;
+}
+
+static struct point take_point(double **room, size_t p)
+{
+    struct point out = {.gradient = take(room, p)};
+    out.curvature = take(room, p * p);
+    return out;
+}
+
 void search_begin(struct search *search, const struct prior *prior, const double *start,
                   double tolerance, double coarse_tolerance)
 {
     size_t p = prior->p, most = p ? 2 * p : 1;
+    size_t numbers = (2 * most + 1) * p + most + 3 * p + p * p + 3 * (p + p * p);
     struct way *way = mem_new(1, sizeof *way);
+    double *room = way->room = mem_new(numbers, sizeof *room);
     *search = (struct search){.way = way,
-                              .z = mem_new(most * p, sizeof(double)),
-                              .answer = point_new(p),
-                              .moving = mem_new(p + prior->q, sizeof(bool)),
-                              .objectives = mem_new(most, sizeof(double)),
-                              .mode = mem_new(p, sizeof(double)),
-                              .at_mode = point_new(p)};
+                              .z = take(&room, most * p),
+                              .answer = take_point(&room, p),
+                              .moving = mem_new(2 * p + prior->q, sizeof(bool)),
+                              .objectives = take(&room, most),
+                              .mode = take(&room, p),
+                              .at_mode = take_point(&room, p)};
     way->prior = prior;
     way->p = p;
     way->tolerance = tolerance;
     way->coarse_tolerance = coarse_tolerance;
-    way->z = mem_new(p, sizeof(double));
-    way->here = point_new(p);
-    way->lack = mem_new(p * p, sizeof(double));
-    way->step = mem_new(p, sizeof(double));
-    way->moving = mem_new(p, sizeof(bool));
-    way->beyond = mem_new((most + 1) * p, sizeof(double));
+    way->z = take(&room, p);
+    way->here = take_point(&room, p);
+    way->lack = take(&room, p * p);
+    way->step = take(&room, p);
+    way->moving = search->moving + p + prior->q;
+    way->beyond = take(&room, (most + 1) * p);
     way->only = start != NULL;
     way->shift = start ? SHIFTS * p : 0;
     settle_from(search, start ? start : way->z);
@@ -562,18 +580,8 @@ void search_clear(struct search *search)
     struct way *way = search->way;
     if (!way)
         return;
-    mem_free(search->z);
     mem_free(search->moving);
-    mem_free(search->objectives);
-    mem_free(search->mode);
-    point_clear(&search->answer);
-    point_clear(&search->at_mode);
-    mem_free(way->z);
-    point_clear(&way->here);
-    mem_free(way->lack);
-    mem_free(way->step);
-    mem_free(way->moving);
-    mem_free(way->beyond);
+    mem_free(way->room);
     mem_free(way);
     search->way = NULL;
 }
