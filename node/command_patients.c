@@ -141,6 +141,8 @@ enum err command_import(struct cli *cli)
         if (result == ERR_FORMAT)
             result = write_rejects(cli, csv);
     }
+    if (result == ERR_OK && model)
+        dataset_state_units(dataset, model);
     if (result == ERR_OK)
         result = patients_import(node, dataset, csv, hash, clock_wall(&clock_machine),
                                  dry_run, stored, cli, &report);

@@ -6,7 +6,8 @@
 #include "base/memory.h"
 
 /* Columns and parameters are in the same order everywhere, `extra` last: a dose's
- * duration, a measurement's censoring. */
+ * duration, a measurement's censoring. A row of before, when an import left the model's
+ * unit out, is the same as one that has it. */
 static const struct table {
     const char *insert, *count, *select, *name;
 } tables[RECORD_KINDS] = {
@@ -14,15 +15,15 @@ static const struct table {
         {"INSERT INTO doses (patient, time, input, unit, amount, rank, duration)"
          " VALUES (?, ?, ?, ?, ?, ?, ?)",
          "SELECT count(*) FROM doses WHERE patient = ?1 AND time = ?2 AND input = ?3"
-         " AND unit IS ?4 AND amount = ?5 AND duration = ?7",
+         " AND (unit IS ?4 OR unit IS NULL) AND amount = ?5 AND duration = ?7",
          "SELECT time, input, unit, amount, rank, duration FROM doses"
          " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
          "doses"},
     [RECORD_COVARIATE] =
         {"INSERT INTO covariates (patient, time, name, unit, value, rank)"
          " VALUES (?, ?, ?, ?, ?, ?)",
-         "SELECT count(*) FROM covariates WHERE patient = ? AND time = ? AND name = ?"
-         " AND unit IS ? AND value = ?",
+         "SELECT count(*) FROM covariates WHERE patient = ?1 AND time = ?2 AND name = ?3"
+         " AND (unit IS ?4 OR unit IS NULL) AND value = ?5",
          "SELECT time, name, unit, value, rank, 0 FROM covariates"
          " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
          "covariates"},
@@ -30,7 +31,8 @@ static const struct table {
         "INSERT INTO measurements (patient, time, quantity, unit, value, rank, "
         "censoring) VALUES (?, ?, ?, ?, ?, ?, ?)",
         "SELECT count(*) FROM measurements WHERE patient = ?1 AND time = ?2"
-        " AND quantity = ?3 AND unit IS ?4 AND value = ?5 AND censoring = ?7",
+        " AND quantity = ?3 AND (unit IS ?4 OR unit IS NULL) AND value = ?5"
+        " AND censoring = ?7",
         "SELECT time, quantity, unit, value, rank, censoring FROM measurements"
         " WHERE patient = ? AND time BETWEEN ? AND ? ORDER BY time, rank, id",
         "measurements"}};

@@ -34,6 +34,10 @@ size_t dataset_patients(const struct dataset *dataset); /* in order of first app
 /* Sorted by time; the dataset owns it. */
 struct record *dataset_record(const struct dataset *dataset, size_t index);
 
+/* Write the model's unit into every row that states none, as it was meant: for records
+ * that outlive this model, and may be read through another one. */
+void dataset_state_units(struct dataset *dataset, const struct model *model);
+
 /* The index of a patient by identifier; SIZE_MAX: not there. */
 size_t dataset_patient(const struct dataset *dataset, const char *patient);
 

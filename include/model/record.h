@@ -87,6 +87,9 @@ struct record_row {
 size_t record_rows(const struct record *record, enum record_kind kind);
 struct record_row record_row(const struct record *record, enum record_kind kind,
                              size_t index);
+/* Write a unit into a row that has none. */
+void record_state_unit(struct record *record, enum record_kind kind, size_t index,
+                       const char *unit);
 /* As the three above; ERR_RANGE, too, for a measurement's `extra` that is no censoring. */
 enum err record_add(struct record *record, enum record_kind kind,
                     const struct record_row *row);

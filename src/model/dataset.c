@@ -745,6 +745,39 @@ struct record *dataset_record(const struct dataset *dataset, size_t index)
     return dataset->patients[index].record;
 }
 
+/* The unit in which this model's records have what is called so; NULL: it has nothing. */
+static const char *unit_meant(const struct model *model, enum record_kind kind,
+                              const char *name)
+{
+    if (kind == RECORD_DOSE)
+        for (size_t i = 0; i < model_inputs(model); i++)
+            if (strcmp(model_input(model, i)->name, name) == 0)
+                return model_input(model, i)->accepted_unit;
+    if (kind == RECORD_COVARIATE)
+        for (size_t i = 0; i < model_covariates(model); i++)
+            if (strcmp(model_covariate(model, i)->name, name) == 0)
+                return model_covariate(model, i)->unit;
+    if (kind == RECORD_MEASUREMENT)
+        for (size_t i = 0; i < model_observations(model); i++)
+            if (strcmp(model_observation(model, i)->name, name) == 0)
+                return model_observation(model, i)->unit;
+    return NULL;
+}
+
+void dataset_state_units(struct dataset *dataset, const struct model *model)
+{
+    for (size_t p = 0; p < dataset->patient_count; p++) {
+        struct record *record = dataset->patients[p].record;
+        for (enum record_kind kind = 0; kind < RECORD_KINDS; kind++) {
+            for (size_t i = 0; i < record_rows(record, kind); i++) {
+                const struct record_row row = record_row(record, kind, i);
+                if (!row.unit)
+                    record_state_unit(record, kind, i, unit_meant(model, kind, row.name));
+            }
+        }
+    }
+}
+
 size_t dataset_patient(const struct dataset *dataset, const char *patient)
 {
     return *patient_slot(dataset, patient) - 1; /* an empty slot is 0 */

@@ -119,6 +119,18 @@ struct record_row record_row(const struct record *record, enum record_kind kind,
                                m->value, m->censoring, m->order};
 }
 
+void record_state_unit(struct record *record, enum record_kind kind, size_t index,
+                       const char *unit)
+{
+    const char *word = record_word(record, unit);
+    if (kind == RECORD_DOSE)
+        record->doses[index].unit = word;
+    else if (kind == RECORD_COVARIATE)
+        record->covariates[index].unit = word;
+    else
+        record->measurements[index].unit = word;
+}
+
 enum err record_add(struct record *record, enum record_kind kind,
                     const struct record_row *row)
 {

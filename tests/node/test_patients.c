@@ -33,6 +33,7 @@ static enum err import(void *state, struct node *node, const char *model,
     assert_ok(file_write(twin, model, strlen(model), 0600));
     assert_ok(model_load(twin, &loaded));
     assert_ok(dataset_read(csv, NULL, loaded, &dataset));
+    dataset_state_units(dataset, loaded);
     bytes_hash("gemel/import/1", table, strlen(table), hash);
     *report = (struct patients_import){0};
     enum err err =
@@ -242,6 +243,36 @@ static void patients__unknown_ones_are_not_found(void **state)
     node_destroy(&node);
 }
 
+/* A record outlives the model that it came with: another one may have another unit under
+ * the same name. Rows of before, without a unit, are still the same rows. */
+static void patients__keep_the_units_that_were_meant(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    struct record *record;
+    int64_t id;
+    size_t patients;
+    const char *more = "ID,TIME,SBP,AGE\ncanary1Qx7,0,120,50\ncanary1Qx7,9,99,50\n";
+    assert_ok(import(*state, node, years, two_people, false, &report));
+    assert_ok(patients_find(node, "canary1Qx7", &id));
+    assert_ok(patients_record(node, id, &record));
+    assert_string_equal(record->measurements[0].unit, "mm[Hg]");
+    assert_string_equal(record->covariates[0].unit, "a");
+    record_destroy(&record);
+    assert_ok(store_begin(node->store));
+    assert_ok(store_execute(node->store, "UPDATE measurements SET unit = NULL"));
+    assert_ok(store_execute(node->store, "UPDATE covariates SET unit = NULL"));
+    assert_ok(store_commit(node->store));
+    assert_ok(patients_repack(node, NULL, NULL, &patients));
+    assert_ok(import(*state, node, years, more, false, &report));
+    assert_int_equal(report.rows_new, 1);
+    assert_ok(patients_record(node, id, &record));
+    assert_null(record->measurements[0].unit);
+    assert_string_equal(record->measurements[3].unit, "mm[Hg]");
+    record_destroy(&record);
+    node_destroy(&node);
+}
+
 #define IN_SCRATCH(test)                                                                 \
     cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
@@ -251,6 +282,7 @@ int main(void)
         IN_SCRATCH(patients__a_file_imported_again_changes_nothing),
         IN_SCRATCH(patients__the_same_rows_in_another_file_change_nothing),
         IN_SCRATCH(patients__overlapping_files_give_their_union),
+        IN_SCRATCH(patients__keep_the_units_that_were_meant),
         IN_SCRATCH(patients__rows_alike_are_as_many_as_the_fullest_file_says),
         IN_SCRATCH(patients__a_refused_file_leaves_nothing_behind),
         IN_SCRATCH(patients__more_rows_than_a_record_holds_are_refused),
