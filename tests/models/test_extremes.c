@@ -37,6 +37,8 @@ static const struct {
     {"prevention/lifestyle", "lp", "a logarithm"},
     {"prevention/lifestyle", "saved_10yr", CHANGE},
     {"prevention/pressure_plan", "gain", CHANGE},
+    {"prevention/risk_score2", "p", "over 120 mm[Hg]"},
+    {"prevention/risk_score2", "h", "over 1.3 mmol/L"},
 };
 
 static bool may_be_negative(const char *model, const char *output)

@@ -111,6 +111,7 @@ static const struct {
     {"prevention/risk_framingham", "event", EVENT},
     {"prevention/risk_hypertension", "hypertension", EVENT},
     {"prevention/risk_pce", "event", EVENT},
+    {"prevention/risk_score2", "event", EVENT},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

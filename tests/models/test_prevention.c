@@ -18,6 +18,9 @@
 #define ILL "AGE=62 TC=240 HDL=45 SBP=150 treated=1 smoker=1 DM=1"
 #define GOFF_HAND "coefficients of Goff et al. 2014, worked out apart"
 #define FRAMINGHAM "prevention/risk_framingham"
+#define SCORE2 "prevention/risk_score2", "AGE=50 smoker=1 SBP=140 TC=5.5 HDL=1.3"
+#define REGIONS "SCORE2 working group, Eur Heart J 42:2439, 2021, abstract"
+#define REGIONS_HAND "coefficients of SCORE2, worked out apart"
 #define YOUNG                                                                            \
     "prevention/risk_hypertension", "MALE=1 AGE=45 SBP=120 DBP=80 BMI=27", "", "risk"
 #define LIFE "prevention/lifestyle"
@@ -162,6 +165,21 @@ static const struct figure figures[] = {
      "reached", OUTCOME, 0, 1, 365, 141.9, 0.01, 0,
      "half of what is lost, after the time to half"},
 
+    /* The abstract's example, of 50 years: from the region of low to that of very high
+       risk. */
+    {SCORE2 " MALE=1 REGION=1", "", "chance", OUTCOME, 0, 1, 1, 5.9, 0.05, 0, REGIONS},
+    {SCORE2 " MALE=1 REGION=4", "", "chance", OUTCOME, 0, 1, 1, 14.0, 0.05, 0, REGIONS},
+    {SCORE2 " REGION=1", "", "chance", OUTCOME, 0, 1, 1, 4.2, 0.05, 0, REGIONS},
+    {SCORE2 " REGION=4", "", "chance", OUTCOME, 0, 1, 1, 13.7, 0.05, 0, REGIONS},
+    /* Those between, and an older woman who does not smoke, worked out apart. */
+    {SCORE2 " MALE=1 REGION=2", "", "chance", OUTCOME, 0, 1, 1, 7.561, 0.001, 0,
+     REGIONS_HAND},
+    {SCORE2 " MALE=1 REGION=3", "", "chance", OUTCOME, 0, 1, 1, 8.123, 0.001, 0,
+     REGIONS_HAND},
+    {SCORE2 " REGION=2", "", "chance", OUTCOME, 0, 1, 1, 5.074, 0.001, 0, REGIONS_HAND},
+    {SCORE2 " REGION=3", "", "chance", OUTCOME, 0, 1, 1, 6.875, 0.001, 0, REGIONS_HAND},
+    {"prevention/risk_score2", "AGE=67 SBP=155 TC=7.1 HDL=1.0", "", "chance", OUTCOME, 0,
+     1, 1, 10.279, 0.001, 0, REGIONS_HAND},
     /* Both cosines are whole in a day. */
     {DAY, MEAN, 0, 1 / 480.0, 1, 140, 1e-6, 0, SHENG},
     {"prevention/pressure_day", "", "", "D", MEAN, 0, 1 / 480.0, 1, 89.5, 1e-6, 0, SHENG},
@@ -216,6 +234,7 @@ static const struct courses_one courses[] = {
      {9, 30}},
     {"prevention/risk_pce", "MALE=1 BLACK=1 smoker=1", "", {1}},
     {"prevention/risk_framingham", "treated=1 DM=1", "", {1}},
+    {"prevention/risk_score2", "MALE=1 smoker=1 REGION=3", "", {1}},
     {"prevention/risk_hypertension", "parents=1", "", {0.5, 2, 4}},
     {"prevention/weight_loss", "", "", {10, 100, 250}},
     {"prevention/cuff", "AGE=71 MALE=1", "", {1, 2, 3}},
