@@ -58,6 +58,8 @@ static const struct figure figures[] = {
     {GLUCOSE, "insulin 1 U @ 0 min", "Ip", TIME_OF_LARGEST, 0, 1, 300, 70, 5, 0, REPLAY},
     {GLUCOSE, "insulin 1 U @ 0 min", "G", SMALLEST, 0, 1, 400, 108.9, 0.3, 0, REPLAY},
     {GLUCOSE, "insulin 1 U @ 0 min", "G", TIME_OF_SMALLEST, 0, 1, 400, 185, 5, 0, REPLAY},
+    {"diabetes/glucose", "BW=70", "insulin 1 U @ 0 min", "G", RANGE, 0, 1, 600, 16.3, 0.1,
+     0, "the model's head: 16 mg/dL a unit, by rules of thumb 45"},
     {GLUCOSE, "meal 60 g @ 0 min", "G", LARGEST, 0, 1, 360, 247.0, 1, 0, REPLAY},
     {GLUCOSE, "meal 60 g @ 0 min", "G", TIME_OF_LARGEST, 0, 1, 360, 75, 2.5, 0, REPLAY},
     {GLUCOSE, "meal 60 g @ 0 min", "G", VALUE, 360, 1, 360, 127.2, 1, 0, REPLAY},
