@@ -19,6 +19,13 @@
 #define CATHETER "textbook: PA mean 14, wedge 6 to 12, right atrium 2 to 6"
 #define ASGUIDE "guidelines: 30 to 40 mm[Hg] at 1.0 cm2"
 
+#define ZOGHBI "Zoghbi et al., J Am Soc Echocardiogr 30:303, 2017: "
+#define SEVERE_MR ZOGHBI "severe from 0.40 cm2, 60 mL a beat, 50 % on"
+#define MODERATE_MR ZOGHBI "moderate from 0.20 cm2, 30 mL a beat, 30 % on"
+#define MODERATE_AR ZOGHBI "grade III from 0.20 cm2, 45 mL a beat, 40 % on"
+#define SEVERE_AR ZOGHBI "severe from 0.30 cm2, 60 mL a beat, 50 % on"
+#define A_BEAT(volume) (volume) * 70 / 60.0 /* at 70 a minute, in mL/s */
+
 #define YOUNG "Young and Tsai 1973, flow solved independently"
 #define FAME                                                                             \
     "Tonino et al., J Am Coll Cardiol 55:2816, 2010: FFR 0.80 at 50 to 60 %, below "     \
@@ -328,6 +335,27 @@ static const struct figure figures[] = {
      H8},
     {"heart/circulation", "MR=5", "", "leak_mitral", OUTCOME, BEATS, 20.5, 0.1, 0, H8},
     {"heart/circulation", "AR=3", "", "leak_aortic", OUTCOME, BEATS, 16, 0.5, 0, H8},
+    /* What an orifice of so many cm2 leaks, K being 50 for each: by share and by beat. */
+    {"heart/circulation", "MR=20", "", "leak_mitral", OUTCOME, BEATS, 50, 2, 0,
+     SEVERE_MR},
+    {"heart/circulation", "MR=20", "", "Rmi", MEAN, BEAT_70, A_BEAT(60), A_BEAT(5), 0,
+     SEVERE_MR},
+    {"heart/circulation", "MR=10", "", "leak_mitral", OUTCOME, BEATS, 30, 5, 0,
+     MODERATE_MR},
+    {"heart/circulation", "MR=10", "", "Rmi", MEAN, BEAT_70, A_BEAT(30), A_BEAT(6), 0,
+     MODERATE_MR},
+    {"heart/circulation", "AR=10", "", "leak_aortic", OUTCOME, BEATS, 40, 3, 0,
+     MODERATE_AR},
+    {"heart/circulation", "AR=10", "", "Rao", MEAN, BEAT_70, A_BEAT(45), A_BEAT(3), 0,
+     MODERATE_AR},
+    {"heart/circulation", "AR=15", "", "leak_aortic", OUTCOME, BEATS, 50, 3, 0,
+     SEVERE_AR},
+    {"heart/circulation", "AR=15", "", "Rao", MEAN, BEAT_70, A_BEAT(60), A_BEAT(3), 0,
+     SEVERE_AR},
+    {"heart/circulation", "AVA=0.8", "", "gradient_mean", OUTCOME, BEATS, 49.4, 2, 0,
+     "Mack et al., N Engl J Med 380:1695, 2019: 0.8 cm2 and 49.4 mm[Hg]"},
+    {"heart/circulation", "HR=100", "", "flow", MEAN, BEAT_100, 5.31, 0.3, 0,
+     "Ross, Linhart and Braunwald, Circulation 32:549, 1965: paced at rest, same output"},
     {"heart/coronary", "narrow=0.7", "", "reserve", OUTCOME, 0, 1, 1, 0.447, 5e-4, 0,
      YOUNG},
     {"heart/coronary", "narrow=0.7", "", "multiple", OUTCOME, 0, 1, 1, 1.89, 5e-3, 0,
