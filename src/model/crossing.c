@@ -32,11 +32,26 @@ LANES_INLINE double missed(const double *gaps, size_t stride)
     return fabs(gaps[2 * stride] - others);
 }
 
-/* And how far the next one is from the line through this and the one behind it. */
-LANES_INLINE double bent(const double *gaps, size_t stride, double share)
+/* A polynomial of order 4 lies, all the way, between the least and the greatest of its
+ * five coefficients by Bernstein, of which the first and the last are where it begins and
+ * ends (Farouki, Comput. Aided Geom. Des. 29:379, 2012): the three between, by its values
+ * in the five places. */
+static const double inner[3][CROSSING_LOOKS] = {
+    {-1.2561163678184954, 3.897704859243321, -2.420565889052441, 0.9569480723326877,
+     -0.17797067470507238},
+    {0.9399951208461846, -3.8431653816269202, 6.288316953377839, -2.981285032567084,
+     0.59613833996998},
+    {-0.351181452245282, 1.5442890442890442, -3.015299522726259, 3.8259413259413257,
+     -1.0037493952588292},
+};
+
+LANES_INLINE double coefficient(const double *gaps, size_t stride, size_t i)
 {
-    double before = gaps[0], after = gaps[2 * stride];
-    return fabs(gaps[stride] - before - share * (after - before));
+    double sum = inner[i][0] * gaps[0];
+    sum = fma(inner[i][1], gaps[stride], sum);
+    sum = fma(inner[i][2], gaps[2 * stride], sum);
+    sum = fma(inner[i][3], gaps[3 * stride], sum);
+    return fma(inner[i][4], gaps[4 * stride], sum);
 }
 
 /* 1 where it is in its span so that nothing near it is out of it. */
@@ -45,19 +60,15 @@ LANES_INLINE double stays(double from, double to, double gap, double near)
     return elementary_if((gap - near >= from) & (gap + near <= to), 1, 0);
 }
 
-/* Is it in all places? */
+/* Is it in all of the step? Of what is no such polynomial, or of another order, `missed`
+ * says how far it is from one. */
 LANES_INLINE double stays_in(double from, double to, const double *gaps, size_t stride)
 {
-    const double miss = 2 * missed(gaps, stride);
-    const double first = miss + bent(gaps, stride, 0.22 / 0.47),
-                 second =
-                     miss + bent(gaps + stride, stride, (0.47 - 0.22) / (0.74 - 0.22)),
-                 third =
-                     miss + bent(gaps + 2 * stride, stride, (0.74 - 0.47) / (1 - 0.47));
-    return stays(from, to, gaps[stride], first) *
-           stays(from, to, gaps[2 * stride], second) *
-           stays(from, to, gaps[3 * stride], third) *
-           stays(from, to, gaps[4 * stride], third);
+    const double near = missed(gaps, stride);
+    return stays(from, to, coefficient(gaps, stride, 0), near) *
+           stays(from, to, coefficient(gaps, stride, 1), near) *
+           stays(from, to, coefficient(gaps, stride, 2), near) *
+           stays(from, to, gaps[4 * stride], near);
 }
 
 bool crossing_may(const struct mode_span *span, const double *gaps, size_t stride)

@@ -8,9 +8,12 @@
 /* crossing - finds where a mode turns: where its gap leaves its span for the first time
  * in a step that a solver has made with modes at rest, on that solver's own interpolant.
  *
- * A step is looked at in CROSSING_LOOKS places, and where a gap comes nearer to an end of
- * its span than it bends between them, or than a cubic through them can say, in each half
- * of it. Called by flow.c, feed.c, track.c and ensemble.c. */
+ * A step is looked at in CROSSING_LOOKS places. The interpolants of lanes are polynomials
+ * of order 4, which are known by so many: of a gap that is a sum of states (by what rests
+ * or grows evenly) it is proved that it stays in its span, or else its halves are looked
+ * at. What is found is what lasts for a thousandth of a step. Of other gaps, and by
+ * CVODES, it is as good as that if they come near to such a polynomial. Called by flow.c,
+ * feed.c, track.c and ensemble.c. */
 
 #define CROSSING_LOOKS 5
 /* As shares of the step: in no rhythm that a gap could have. */
@@ -23,7 +26,7 @@ struct crossing {
 };
 
 /* By what it is in these places, gaps[i * stride]: can it have left its span after the
- * first? */
+ * first? If it is a polynomial of order 4, then false is a proof. */
 bool crossing_may(const struct mode_span *span, const double *gaps, size_t stride);
 /* The same of one mode in all lanes, gaps[i * stride + lane], whose spans end at from and
  * to [LANES], slack included: which of them. */

@@ -41,6 +41,8 @@ sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_cour
   BY "s/run->after.i. . d_lead.k./0/")
 sabotage(turn_without_a_jump src/model/flow.c model/crossing crossing__of_a_threshold_jumps_derivatives
   BY "s/(run->before.i. - run->after.i.) . slopes.k. . speed/0/")
+sabotage(stays_where_it_is_looked_at src/model/crossing.c model/crossing crossing__is_excluded_by_proof
+  BY "s/coefficient(gaps, stride, [012])/gaps[2 * stride] + 0 * &/" "s/near = missed/near = 0 * missed/")
 sabotage(quotient_by_nothing src/model/switching.c model/switching switching__takes_no_quotient_by_nothing_for_nothing
   BY "s/made->op == OP_NUMBER && .isfinite(made->number)/0/")
 sabotage(excursions_between_samples src/model/sight.c model/outcome outcome__of_formulas_of_time
