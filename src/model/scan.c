@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a piece may be wrong by: this share of the integral of the largest value so far.
+/* What a piece may be wrong by: this share of the integral of the largest value so far;
+ * and, where derivatives are integrated, of theirs.
  */
 #define PIECE_TOLERANCE 1e-11
+#define SLOPES_TOLERANCE 1e-10
 #define PIECE_DEPTH_MAX 40
 /* What looks rough everywhere is rounding, as a difference of two equal quantities is, or
  * noise: a step of the solver is not cut more often than this for it. A jump takes as
@@ -57,11 +59,11 @@ struct scan {
     const struct program *program;
     size_t functionals;
     bool of_readings;
-    size_t directions;      /* of readings; 0: without derivatives */
-    double *row;            /* [watched][directions] room */
-    double *sums;           /* likewise, of a piece */
-    double *trends;         /* [watched] room */
-    double moved, *d_moved; /* the last moving thing that happened; [directions] */
+    size_t directions;       /* of readings; 0: without derivatives */
+    double *row;             /* [watched][directions] room */
+    struct sight_sums *sums; /* likewise, of a piece */
+    double *trends;          /* [watched] room */
+    double moved, *d_moved;  /* the last moving thing that happened; [directions] */
     double start, until;
     double length;                    /* of the whole course, or of the shortest window */
     struct view *views;               /* [functionals] */
@@ -138,7 +140,7 @@ struct scan *scan_of_readings(const struct model *model, size_t directions)
     scan->of_readings = true;
     scan->directions = directions;
     scan->row = mem_new(watched * directions, sizeof(double));
-    scan->sums = mem_new(watched * directions, sizeof(double));
+    scan->sums = mem_new(watched * directions, sizeof *scan->sums);
     scan->trends = mem_new(watched, sizeof(double));
     scan->d_moved = mem_new(directions, sizeof(double));
     for (size_t o = 0; o < model_observations(model); o++)
@@ -323,6 +325,8 @@ void scan_readings(struct scan *scan, double start, double until)
     scan->start = scan->now = scan->to = start;
     scan->until = until;
     scan->moved = NAN;
+    for (size_t i = 0; i < scan->program->watched_count * scan->directions; i++)
+        scan->sums[i].size = 0;
 }
 
 void scan_reading(struct scan *scan, size_t observation, double from, double to,
@@ -383,13 +387,14 @@ static bool all_finite(struct scan *scan, const struct sight *sight)
     return true;
 }
 
-/* Is a value smooth enough here, by what both rules make of it? */
+/* Is a value smooth enough here, by what both rules and the ends make of it? */
 static bool agree(const struct scan *scan, const struct sight *sight, size_t ruled,
                   double size)
 {
     double off =
         sight_rule(sight, ruled, RULE_GAUSS) - sight_rule(sight, ruled, RULE_KRONROD);
-    return fabs(off) <= PIECE_TOLERANCE * size * scan->length;
+    return fabs(off) + sight_rule(sight, ruled, RULE_ENDS) <=
+           PIECE_TOLERANCE * size * scan->length;
 }
 
 /* Is everything that somebody looks at? */
@@ -525,8 +530,8 @@ static void take_piece(struct scan *scan, const struct sight *sight, size_t func
                           span->shift * (sight->t[SIGHT_SAMPLES - 1] - sight->t[0]);
         if (view->functional == FUNCTIONAL_SD)
             span->squares += sight_squares(sight, functional, span->shift);
-        if (span->slopes)
-            add(scan, 1, scan->sums + view->watched * scan->directions, span->slopes);
+        for (size_t k = 0; span->slopes && k < scan->directions; k++)
+            span->slopes[k] += scan->sums[view->watched * scan->directions + k].integral;
         break;
     case FUNCTIONAL_FRACTION:
     case FUNCTIONAL_DURATION:
@@ -544,17 +549,25 @@ static bool is_integral(enum functional functional)
     return functional == FUNCTIONAL_MEAN || functional == FUNCTIONAL_AUC;
 }
 
-/* Integrals of derivatives over the piece, if anybody wants one. */
-static void sum_slopes(struct scan *scan, const struct sight *sight)
+/* Integrals of derivatives over the piece, if anybody wants one. False: they are not as
+ * smooth as what they are of, as at a kink, where they jump. */
+static bool sum_slopes(struct scan *scan, const struct sight *sight)
 {
-    size_t count = scan->program->watched_count * scan->directions;
-    bool wanted = false;
-    for (size_t f = 0; scan->directions && f < scan->functionals; f++)
+    size_t d = scan->directions;
+    bool wanted = false, smooth = true;
+    for (size_t f = 0; d && f < scan->functionals; f++)
         wanted |= scan->views[f].active && is_integral(scan->views[f].functional);
     if (!wanted)
-        return;
-    memset(scan->sums, 0, count * sizeof(double));
-    sight_add_slopes(sight, count, scan->row, scan->sums);
+        return true;
+    sight_slopes(sight, scan->program->watched_count * d, scan->row, scan->sums);
+    for (size_t f = 0; f < scan->functionals; f++) {
+        const struct view *view = &scan->views[f];
+        const struct sight_sums *sums = scan->sums + view->watched * d;
+        bool counts = view->active && is_integral(view->functional);
+        for (size_t k = 0; counts && k < d; k++)
+            smooth &= sums[k].off <= SLOPES_TOLERANCE * sums[k].size * scan->length;
+    }
+    return smooth;
 }
 
 /* Whoever has a window that begins at or before `now` and goes on. */
@@ -624,12 +637,14 @@ void scan_see(struct scan *scan, const struct sight *sight)
         scan->pieces = 0;
         return;
     }
-    if (!resolved(scan, sight) && !whole) {
+    bool smooth = resolved(scan, sight);
+    if (smooth || whole)
+        smooth &= sum_slopes(scan, sight);
+    if (!smooth && !whole) {
         scan->ends[scan->pieces++] = middle;
         scan->cuts++;
         return;
     }
-    sum_slopes(scan, sight);
     for (size_t f = 0; f < scan->functionals; f++) {
         struct view *view = &scan->views[f];
         if (view->active)

@@ -21,6 +21,20 @@ static const double gauss_weights[] = {
     0, 0.129484966168869693270611432679082, 0, 0.279705391489276667901467771423780,
     0, 0.381830050505118944950369775488975, 0, 0.417959183673469387755102040816327};
 
+/* Between an end and the node next to it neither rule looks. How far the value at the end
+ * is from where the five nodes next to it would have it, by the polynomial through them,
+ * says of a jump or a kink in there: to the nodes from an end on. */
+static const double end_weights[] = {1.3547184258529001, -0.4595218362646137,
+                                     0.12687734421730304, -0.02445575576182183,
+                                     0.0023818219562323968};
+#define END_NODES 5
+
+/* Of sample i, in how far the first value is from there. */
+static double end_weight(size_t i)
+{
+    return i == 0 ? 1 : i <= END_NODES ? -end_weights[i - 1] : 0;
+}
+
 void sight_times(double a, double b, double *t)
 {
     t[0] = a;
@@ -49,7 +63,7 @@ LANES_INLINE void rule_of_rows(const double *t, const double *values, bool diffe
                                double *out, enum simd simd)
 {
     double gauss[LANES] = {0}, kronrod[LANES] = {0}, size[LANES] = {0}, low[LANES],
-           high[LANES];
+           high[LANES], first[LANES] = {0}, last[LANES] = {0};
     (void)simd;
     ROW_LANES low[l] = INFINITY;
     ROW_LANES high[l] = -INFINITY;
@@ -58,12 +72,15 @@ LANES_INLINE void rule_of_rows(const double *t, const double *values, bool diffe
         bool inside = i > 0 && i < SAMPLES - 1;
         double k = inside ? kronrod_weights[node] : 0,
                g = inside ? gauss_weights[node] : 0;
+        const double begin = end_weight(i), end = end_weight(SAMPLES - 1 - i);
         const double *at = values + i * LANES, *other = at + SAMPLES * LANES;
         ROW_LANES
         {
             double one = difference ? at[l] - other[l] : at[l], large = fabs(one);
             kronrod[l] = fma(k, one, kronrod[l]);
             gauss[l] = fma(g, one, gauss[l]);
+            first[l] = fma(begin, one, first[l]);
+            last[l] = fma(end, one, last[l]);
             size[l] = elementary_if((large > size[l]) | (large != large), large, size[l]);
             low[l] = elementary_if(one < low[l], one, low[l]);
             high[l] = elementary_if(one > high[l], one, high[l]);
@@ -72,7 +89,9 @@ LANES_INLINE void rule_of_rows(const double *t, const double *values, bool diffe
     ROW_LANES
     {
         double half = (t[(SAMPLES - 1) * LANES + l] - t[l]) / 2;
+        double gap = t[LANES + l] - t[l];
         out[RULE_GAUSS * LANES + l] = half * gauss[l];
+        out[RULE_ENDS * LANES + l] = gap * (fabs(first[l]) + fabs(last[l]));
         out[RULE_KRONROD * LANES + l] = half * kronrod[l];
         out[RULE_SIZE * LANES + l] = size[l];
         out[RULE_LOW * LANES + l] = low[l];
@@ -91,8 +110,7 @@ void sight_rules(const struct model *model, const bool *wanted, const double *t,
     size_t functionals = model->syntax->functional_count;
     for (size_t i = 0; i < sight_ruled(model); i++) {
         size_t value = i < functionals ? i : 2 * i - functionals;
-        size_t of =
-            i < functionals ? i : model->program->comparison_of[i - functionals];
+        size_t of = i < functionals ? i : model->program->comparison_of[i - functionals];
         if (wanted[of])
             rule_of(t, values + value * SAMPLES * LANES, i >= functionals,
                     rules + i * RULES * LANES, simd);
@@ -119,25 +137,39 @@ double sight_squares(const struct sight *sight, size_t value, double shift)
     return half * sum;
 }
 
-void sight_add_slopes(const struct sight *sight, size_t count, double *room, double *sums)
+static double larger(double a, double b)
 {
-    double half = (sight->t[SAMPLES - 1] - sight->t[0]) / 2;
-    for (size_t i = 0; i < 15; i++) {
-        double weight = half * kronrod_weights[i < 7 ? i : 14 - i];
-        sight->slopes(sight->context, sight->t[i + 1], room);
-        for (size_t k = 0; k < count; k++)
-            sums[k] += weight * room[k];
+    return a > b ? a : b;
+}
+
+void sight_slopes(const struct sight *sight, size_t count, double *room,
+                  struct sight_sums *sums)
+{
+    double half = (sight->t[SAMPLES - 1] - sight->t[0]) / 2,
+           gap = sight->t[1] - sight->t[0];
+    for (size_t k = 0; k < count; k++)
+        sums[k] = (struct sight_sums){.size = sums[k].size};
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t node = i < 8 ? i - 1 : 15 - i;
+        bool inside = i > 0 && i < SAMPLES - 1;
+        double weight = inside ? half * kronrod_weights[node] : 0,
+               less = inside ? weight - half * gauss_weights[node] : 0;
+        sight->slopes(sight->context, sight->t[i], room);
+        for (size_t k = 0; k < count; k++) {
+            sums[k].integral += weight * room[k];
+            sums[k].off += less * room[k];
+            sums[k].first += gap * end_weight(i) * room[k];
+            sums[k].last += gap * end_weight(SAMPLES - 1 - i) * room[k];
+            sums[k].size = larger(fabs(room[k]), sums[k].size);
+        }
     }
+    for (size_t k = 0; k < count; k++)
+        sums[k].off = fabs(sums[k].off) + fabs(sums[k].first) + fabs(sums[k].last);
 }
 
 static size_t functionals_of(const struct sight *sight)
 {
     return sight->model->syntax->functional_count;
-}
-
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
 }
 
 static double value_at(const struct sight *sight, double t, size_t functional)

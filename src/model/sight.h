@@ -13,9 +13,18 @@
 
 #define SIGHT_SAMPLES ((size_t)17)
 
-/* What the samples of a value say together: integrals over the piece by both rules, the
- * largest size (no number where one sample is none) and the extremes. */
-enum sight_rule { RULE_GAUSS, RULE_KRONROD, RULE_SIZE, RULE_LOW, RULE_HIGH, RULES };
+/* What the samples of a value say together: integrals over the piece by both rules, what
+ * may be hidden from both at its ends, the largest size (no number where one sample is
+ * none) and the extremes. */
+enum sight_rule {
+    RULE_GAUSS,
+    RULE_KRONROD,
+    RULE_ENDS,
+    RULE_SIZE,
+    RULE_LOW,
+    RULE_HIGH,
+    RULES
+};
 
 struct sight {
     const struct model *model;
@@ -50,9 +59,14 @@ double sight_rule(const struct sight *sight, size_t ruled, enum sight_rule rule)
 /* Integral of (value - shift)^2, by Kronrod's rule. */
 double sight_squares(const struct sight *sight, size_t value, double shift);
 
-/* The same of all derivatives [count], which `slopes` gives, onto sums; room [count]. */
-void sight_add_slopes(const struct sight *sight, size_t count, double *room,
-                      double *sums);
+/* Of all derivatives [count] that `slopes` gives: integrals, how far they can be off and,
+ * of earlier pieces too, the largest size; room [count]. */
+struct sight_sums {
+    double integral, off, size;
+    double first, last; /* what `off` is made of */
+};
+void sight_slopes(const struct sight *sight, size_t count, double *room,
+                  struct sight_sums *sums);
 /* The least of sign * what a functional looks at, if it is less than what is there. */
 struct lowest {
     double value, time;

@@ -83,6 +83,19 @@ static void sight__rules_integrate(void **state)
     assert_near(sight_rule(&piece.sight, 0, RULE_KRONROD), whole, 1e-13 * whole);
     assert_true(fabs(sight_rule(&piece.sight, 0, RULE_GAUSS) - whole) > 1e-6 * whole);
     piece_close(&piece);
+    piece_open(&piece, "q = x^4 + x^3", "o1 = auc(q)", -1, 2);
+    assert_near(sight_rule(&piece.sight, 0, RULE_ENDS), 0, 1e-14);
+    piece_close(&piece);
+    /* Between an end and the first node: both rules see a line. */
+    for (int end = 0; end < 2; end++) {
+        piece_open(&piece, end ? "q = min(x, 1.998)" : "q = max(x, 0.002)", "o1 = auc(q)",
+                   0, 2);
+        double off = sight_rule(&piece.sight, 0, RULE_GAUSS) -
+                     sight_rule(&piece.sight, 0, RULE_KRONROD);
+        assert_near(off, 0, 1e-14);
+        assert_true(sight_rule(&piece.sight, 0, RULE_ENDS) > 1e-6);
+        piece_close(&piece);
+    }
     piece_open(&piece, "q = x^3", "o1 = sd(q)", 0, 2);
     assert_near(sight_squares(&piece.sight, 0, 1), 128.0 / 7 - 8 + 2, 1e-13);
     piece_close(&piece);

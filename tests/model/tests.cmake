@@ -61,6 +61,10 @@ sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings
   BY "s/before.f. - after.f./0 * (before[f] - after[f])/")
 sabotage(thresholds_between_samples src/model/switching.c model/readings readings__move_with_thresholds
   BY "s/!jumps && feels && r < freezing/!jumps \\&\\& !feels \\&\\& r < freezing/")
+sabotage(hidden_at_an_end src/model/sight.c model/sight sight__rules_integrate
+  BY "s/= gap \\* (fabs(first/= 0 * gap * (fabs(first/")
+sabotage(kinks_between_samples src/model/scan.c model/readings readings__move_with_thresholds
+  BY "s/^#define SLOPES_TOLERANCE 1e-10/#define SLOPES_TOLERANCE 1e10/")
 sabotage(peaks_at_turns_that_stay src/model/flow.c model/readings readings__peak_where_rates_turn
   BY "s/run->d_turn.k. = speed != 0 . -slopes.k. . speed : 0/run->d_turn[k] = 0/")
 sabotage(windows_of_the_beginning src/model/feed.c model/readings readings__look_back_as_covariates_were
