@@ -39,6 +39,10 @@ enum err linalg_spd_solve(size_t n, const double *a, size_t m, double *b);
  * precision. */
 enum err linalg_solve(size_t n, const double *a, size_t m, double *b);
 
+/* The sign of A's determinant, 1 or -1 (A untouched); 0 when a pivot of it is 0 or no
+ * number. */
+int linalg_determinant_sign(size_t n, const double *a);
+
 /* Symmetric eigenproblem A = V diag(values) V', values ascending, columns of V the
  * vectors, each with its first component of largest magnitude positive (so that it is
  * unique). */

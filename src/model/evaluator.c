@@ -38,9 +38,9 @@ struct evaluator {
     size_t states, directions; /* directions 0: values only */
     double *registers;         /* [registers] */
 
-    double from, to; /* the piece in which conditions on time keep their branch */
-    struct mode_span *spans;           /* [modes] */
-    const double *sizes;               /* of states; NULL: nobody holds modes */
+    double from, to;         /* the piece in which conditions on time keep their branch */
+    struct mode_span *spans; /* [modes] */
+    const double *sizes;     /* of states; NULL: nobody holds modes */
     double *dxdt, *dsdt, *dfdx, *seed; /* room for the search for a steady state */
 
     struct moment *moments;
@@ -393,7 +393,9 @@ void evaluator_rest(const struct evaluator *evaluator, double *registers, size_t
 
 /* --- initial values ------------------------------------------------------------- */
 
-/* A step of the search: (1/dt - J) step = f over the steady states alone. */
+/* A step of the search: (1/dt - J) step = f over the steady states alone. Where the
+ * determinant is not positive, as it is for little dt, something runs away that dt is too
+ * long for: the step would lead where the patient does not go, or anywhere. */
 static bool steady_step(struct evaluator *evaluator, double t, const double *x, double dt,
                         double *step)
 {
@@ -408,7 +410,8 @@ static bool steady_step(struct evaluator *evaluator, double t, const double *x, 
         matrix[i * n + i] += 1 / dt;
         step[i] = evaluator->dxdt[program->steady[i]];
     }
-    solved = solved && linalg_solve(n, matrix, 1, step) == ERR_OK;
+    solved = solved && linalg_determinant_sign(n, matrix) > 0 &&
+             linalg_solve(n, matrix, 1, step) == ERR_OK;
     mem_free(matrix);
     return solved;
 }

@@ -277,6 +277,24 @@ enum err linalg_solve(size_t n, const double *a, size_t m, double *b)
     return result;
 }
 
+int linalg_determinant_sign(size_t n, const double *a)
+{
+    double *factors = mem_copy(a, n * n * sizeof *a);
+    lapack_int *pivots = mem_new(n, sizeof *pivots), size = (lapack_int)n;
+    library_enter();
+    LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, size, size, factors, size, pivots);
+    library_leave();
+    int sign = 1;
+    for (size_t i = 0; i < n; i++) {
+        double pivot = factors[i * n + i];
+        sign *= (pivot > 0) - (pivot < 0);
+        sign *= pivots[i] == (lapack_int)i + 1 ? 1 : -1;
+    }
+    mem_free(factors);
+    mem_free(pivots);
+    return sign;
+}
+
 /* Ties of magnitude are decided by rounding; a component this close to the largest counts
  * as largest, so that (1, -1) / sqrt 2 gets its sign from its first component. */
 #define SIGN_TIE (1 - 1e-8)

@@ -849,6 +849,38 @@ static void twin__carries_a_heart_in_equal_steps(void **state)
     course_close(&course);
 }
 
+/* A start from which rates run away at first, down to one rest or up to another: a steady
+ * start is the rest to which they lead, whatever the threshold. */
+static void twin__steady_starts_are_where_rates_lead(void **state)
+{
+    (void)state;
+    static const char text[] = "model rests version 1\ntime h\n[parameters]\n"
+                               "c = 0.7 1 (0.01, 9) lognormal sd 0.3\n[equations]\n"
+                               "d/dt(x) = 1 [1/h]*(2*tanh(x - c) - 0.6*x) %s unit 1\n"
+                               "[observations]\nseen : x ~ add(0.1)\n";
+    char *ways[2] = {mem_format(text, "init steady"), mem_format(text, "init 1")};
+    static const double times[] = {0, 200};
+    struct course courses[2];
+    for (size_t i = 0; i < 2; i++)
+        course_open_text(&courses[i], ways[i], "", "");
+    size_t up = 0, count = 300;
+    for (size_t i = 0; i < count; i++) {
+        double rests[2][2 * 2];
+        for (size_t way = 0; way < 2; way++) {
+            courses[way].parameters[0] = 0.4 + 0.002 * (double)i;
+            assert_ok(twin_simulate(courses[way].engine, courses[way].twin,
+                                    courses[way].parameters, times, 2, rests[way]));
+        }
+        assert_near(rests[0][0], rests[1][2], 1e-7);
+        up += rests[0][0] > 0;
+    }
+    assert_true(up > count / 4 && up < 3 * count / 4);
+    for (size_t i = 0; i < 2; i++) {
+        course_close(&courses[i]);
+        mem_free(ways[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -858,6 +890,7 @@ int main(void)
         cmocka_unit_test(twin__simulates_between_and_beyond_the_rows),
         cmocka_unit_test(twin__doses_that_move_what_is_there),
         cmocka_unit_test(twin__periodic_courses_begin_where_they_repeat),
+        cmocka_unit_test(twin__steady_starts_are_where_rates_lead),
         cmocka_unit_test(twin__tables_give_each_value_its_own),
         cmocka_unit_test(twin__refuses_what_would_be_another_patient),
         cmocka_unit_test(twin__what_is_stiff_goes_through_lanes_as_through_cvodes),

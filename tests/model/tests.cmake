@@ -39,6 +39,8 @@ sabotage(jump_without_chain_rule src/model/evaluator.c model/twin twin__doses_th
   BY "/^int evaluator_jump/,/^}/s/set_sensitivities(evaluator, s)/(void)s/")
 sabotage(lead_that_does_not_move src/model/flow.c model/twin twin__periodic_courses_begin_where_they_repeat
   BY "s/run->after.i. . d_lead.k./0/")
+sabotage(steady_where_nothing_leads src/model/evaluator.c model/twin twin__steady_starts_are_where_rates_lead
+  BY "s/linalg_determinant_sign(n, matrix) > 0/linalg_determinant_sign(n, matrix) > -2/")
 sabotage(turn_without_a_jump src/model/flow.c model/crossing crossing__of_a_threshold_jumps_derivatives
   BY "s/(run->before.i. - run->after.i.) . slopes.k. . speed/0/")
 sabotage(stays_where_it_is_looked_at src/model/crossing.c model/crossing crossing__is_excluded_by_proof

@@ -163,6 +163,21 @@ static void linalg__solve_finds_the_solution_of_any_square_system(void **state)
     }
 }
 
+/* Of permutations, of a product of triangles, of what has none. */
+static void linalg__determinants_have_a_sign(void **state)
+{
+    (void)state;
+    static const double even[] = {0, 1, 0, 0, 0, 1, 1, 0, 0},
+                        odd[] = {0, 1, 0, 1, 0, 0, 0, 0, 1}, product[] = {2, 1, 4, 1},
+                        flat[] = {1, 2, 2, 4}, nothing[] = {NAN}, small[] = {-1e-300};
+    assert_int_equal(linalg_determinant_sign(3, even), 1);
+    assert_int_equal(linalg_determinant_sign(3, odd), -1);
+    assert_int_equal(linalg_determinant_sign(2, product), -1);
+    assert_int_equal(linalg_determinant_sign(2, flat), 0);
+    assert_int_equal(linalg_determinant_sign(1, nothing), 0);
+    assert_int_equal(linalg_determinant_sign(1, small), -1);
+}
+
 static void linalg__solve_does_not_mind_units(void **state)
 {
     (void)state;
@@ -480,6 +495,7 @@ int main(void)
         cmocka_unit_test(linalg__spd_inverse_and_solve_agree),
         cmocka_unit_test(linalg__inverse_of_the_hilbert_matrix),
         cmocka_unit_test(linalg__solve_finds_the_solution_of_any_square_system),
+        cmocka_unit_test(linalg__determinants_have_a_sign),
         cmocka_unit_test(linalg__solve_does_not_mind_units),
         cmocka_unit_test(linalg__singular_and_indefinite_are_refused),
         cmocka_unit_test(linalg__cholesky_refuses_what_only_rounding_makes_definite),
