@@ -3,7 +3,8 @@
 
 /* random_text - texts of models that nobody wrote, from a grammar: equations with
  * everything the language has, doses with lags, fractions and durations that hang on
- * parameters, covariates, switches at times that are parameters, several observations.
+ * parameters, covariates, switches at times that are parameters, several observations, of
+ * windows of their own as well.
  * Whatever is drawn stays of the size of 1, so that every model can be solved. The same
  * seed gives the same text. */
 
@@ -19,11 +20,12 @@ enum random_words {
     RANDOM_STATES = 1,
     RANDOM_TIME = 2,
     RANDOM_COVARIATES = 4,
-    RANDOM_SWITCHES = 8, /* at times that parameters say */
-    RANDOM_KINKS = 16,   /* min, max, abs of states */
-    RANDOM_JUMPS = 32,   /* conditions on states, floor */
-    RANDOM_DRIFTS = 64,  /* a covariate that moves between its records */
-    RANDOM_STEADY = 128, /* the last state begins in its steady state */
+    RANDOM_SWITCHES = 8,  /* at times that parameters say */
+    RANDOM_KINKS = 16,    /* min, max, abs of states */
+    RANDOM_JUMPS = 32,    /* conditions on states, floor */
+    RANDOM_DRIFTS = 64,   /* a covariate that moves between its records */
+    RANDOM_STEADY = 128,  /* the last state begins in its steady state */
+    RANDOM_WINDOWS = 256, /* an observation of what went before */
     RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES,
 };
 
@@ -207,6 +209,20 @@ static inline void random_equations(struct random_text *text, unsigned words)
     }
 }
 
+/* Of what lies in its window: smooth, or jumping where states come to something (what
+ * jumps by another formula of time has no derivative there). */
+static inline void random_window(struct random_text *text, unsigned words)
+{
+    static const char *const forms[] = {"max($) - %*min($)", "mean($)", "auc($)/(1 [h])",
+                                        "(max($) + mean($))/(2 + tanh(auc($)/(1 [h])))",
+                                        "%*mean($) + tanh(min($))*max($)"};
+    bool jumps = random_draw(text, 2) && !(words & RANDOM_DRIFTS);
+    unsigned seen = jumps ? (words & ~(unsigned)RANDOM_TIME) | RANDOM_JUMPS : words;
+    random_say(text, "o2 : ");
+    random_fill(text, forms[random_draw(text, sizeof forms / sizeof *forms)], seen, 3);
+    random_fill(text, " over last (0.3 + expit(%)*c0)*1 [h] ~ add(0.1 1)\n", 0, 1);
+}
+
 /* The text of this seed; `words` of its rates, and of its observations besides. Caller
  * frees. */
 static inline char *random_model_text(uint64_t seed, unsigned words, unsigned besides)
@@ -230,7 +246,10 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     for (size_t i = 0; i < text.parameters; i++) /* none may be without use */
         random_say(&text, " + 0.1*p%zu", i);
     random_say(&text, ")");
-    random_say(&text, " ~ prop(0.2)\n[outcomes]\nm = ");
+    random_say(&text, " ~ prop(0.2)\n");
+    if (words & RANDOM_WINDOWS)
+        random_window(&text, words);
+    random_say(&text, "[outcomes]\nm = ");
     random_fill(&text, "max($) - p0*min($)", words | besides, 2);
     random_say(&text, " over last ");
     random_fill(&text, "(1 + %^2)*1 [h]", 0, 1);

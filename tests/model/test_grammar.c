@@ -23,7 +23,8 @@ static void grammar__models_run_to_the_same_bits(void **state)
     size_t compiled = 0, count = nightly ? 3000 : 150;
     for (size_t seed = 0; seed < count; seed++) {
         struct model *model;
-        char *text = random_model_text(seed, RANDOM_SMOOTH | RANDOM_KINKS, RANDOM_JUMPS);
+        char *text = random_model_text(
+            seed, RANDOM_SMOOTH | RANDOM_KINKS | RANDOM_WINDOWS, RANDOM_JUMPS);
         assert_ok(model_parse(text, strlen(text), "random", &model));
         generated_attach(model, random_models);
         compiled += model_execution(model) == EXECUTION_GENERATED;
@@ -39,6 +40,7 @@ static void grammar__models_run_to_the_same_bits(void **state)
  * ---------------------------------------------------------------------------- */
 
 #define TIMES 7
+#define READINGS (3 * TIMES) /* at most */
 
 /* Doses, covariates and readings of this seed's own, off each other's times. */
 static void open_course(struct course *course, uint64_t seed, unsigned words,
@@ -78,12 +80,14 @@ static void predict(struct course *course, enum engine_solver solver, double tol
     engine_destroy(&engine);
 }
 
-#define SLOPES (2 * TIMES * MODEL_PARAMETERS_MAX)
+#define SLOPES (READINGS * MODEL_PARAMETERS_MAX)
 
-static void agree(uint64_t seed, size_t p, const double *f, const double *slopes,
-                  const double *f_theirs, const double *slopes_theirs)
+static void agree(uint64_t seed, const struct course *course, const double *f,
+                  const double *slopes, const double *f_theirs,
+                  const double *slopes_theirs)
 {
-    for (size_t i = 0; i < 2 * TIMES; i++) {
+    size_t p = course->layout.p;
+    for (size_t i = 0; i < twin_measurements(course->twin); i++) {
         if (!(fabs(f[i] - f_theirs[i]) <= 1e-7 * (1 + fabs(f_theirs[i]))))
             fail_msg("seed %zu, value %zu: %.12g in lanes, %.12g by CVODES", (size_t)seed,
                      i, f[i], f_theirs[i]);
@@ -102,14 +106,15 @@ static void grammar__models_in_lanes_agree_with_cvodes(void **state)
     (void)state;
     size_t count = nightly ? 1000 : 60;
     for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[3][2 * TIMES], slopes[3][SLOPES];
+        double times[TIMES], f[3][READINGS], slopes[3][SLOPES];
         struct course course;
-        open_course(&course, seed, RANDOM_SMOOTH | RANDOM_KINKS, 0, times);
+        open_course(&course, seed, RANDOM_SMOOTH | RANDOM_KINKS | RANDOM_WINDOWS, 0,
+                    times);
         predict(&course, ENGINE_LANES, 1e-10, f[0], slopes[0]);
         predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
         predict(&course, ENGINE_ROSENBROCK, 1e-10, f[2], slopes[2]);
-        agree(seed, course.layout.p, f[0], slopes[0], f[1], slopes[1]);
-        agree(seed, course.layout.p, f[2], slopes[2], f[1], slopes[1]);
+        agree(seed, &course, f[0], slopes[0], f[1], slopes[1]);
+        agree(seed, &course, f[2], slopes[2], f[1], slopes[1]);
         course_close(&course);
     }
 }
@@ -119,9 +124,9 @@ static void grammar__derivatives_are_those_of_extended_precision(void **state)
     (void)state;
     size_t count = nightly ? 300 : 20;
     for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[2 * TIMES], slopes[2 * TIMES * MODEL_PARAMETERS_MAX];
+        double times[TIMES], f[READINGS], slopes[SLOPES];
         double phi[MODEL_PARAMETERS_MAX] = {0};
-        long double expected[2 * TIMES];
+        long double expected[READINGS];
         struct course course;
         open_course(&course, seed, RANDOM_SMOOTH, 0, times);
         size_t p = course.layout.p;
@@ -129,7 +134,7 @@ static void grammar__derivatives_are_those_of_extended_precision(void **state)
         course_transformed(&course, phi);
         for (size_t k = 0; k < p; k++) {
             oracle_difference(&course, phi, k, times, TIMES, expected);
-            for (size_t i = 0; i < 2 * TIMES; i++) {
+            for (size_t i = 0; i < twin_measurements(course.twin); i++) {
                 double off = fabs(slopes[i * p + k] - (double)expected[i]);
                 if (!(off <= 1e-8 * (1 + fabs((double)expected[i]))))
                     fail_msg("seed %zu: d f[%zu] by p%zu is %.12g, differences say %.12g",
@@ -149,17 +154,18 @@ static void grammar__steady_starts_and_drifts_agree_with_differences(void **stat
     size_t count = nightly ? 300 : 20;
     const double h = 1e-4;
     for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[2 * TIMES], slopes[SLOPES], other[2 * TIMES];
-        double up[2 * TIMES], down[2 * TIMES], phi[MODEL_PARAMETERS_MAX] = {0};
+        double times[TIMES], f[READINGS], slopes[SLOPES], other[READINGS];
+        double up[READINGS], down[READINGS], phi[MODEL_PARAMETERS_MAX] = {0};
         struct engine_options options = {ENGINE_LANES, 1e-12};
         struct course course;
-        open_course(&course, 5000 + seed, RANDOM_SMOOTH | RANDOM_DRIFTS | RANDOM_STEADY,
-                    0, times);
+        open_course(&course, 5000 + seed,
+                    RANDOM_SMOOTH | RANDOM_DRIFTS | RANDOM_STEADY | RANDOM_WINDOWS, 0,
+                    times);
         size_t p = course.layout.p;
         predict(&course, ENGINE_LANES, 1e-12, f, slopes);
         for (size_t way = 0; way < 2; way++) {
             predict(&course, way ? ENGINE_ROSENBROCK : ENGINE_ADAMS, 1e-11, other, NULL);
-            for (size_t i = 0; i < 2 * TIMES; i++)
+            for (size_t i = 0; i < twin_measurements(course.twin); i++)
                 assert_near(other[i], f[i], 1e-8 * (1 + fabs(f[i])));
         }
         struct engine *engine = engine_new(course.model, &course.layout, &options);
@@ -171,7 +177,7 @@ static void grammar__steady_starts_and_drifts_agree_with_differences(void **stat
             phi[k] = here - h;
             assert_ok(twin_predict(engine, course.twin, phi, NULL, down, NULL));
             phi[k] = here;
-            for (size_t i = 0; i < 2 * TIMES; i++) {
+            for (size_t i = 0; i < twin_measurements(course.twin); i++) {
                 double expected = (up[i] - down[i]) / (2 * h);
                 if (!(fabs(slopes[i * p + k] - expected) <= 1e-6 * (1 + fabs(expected))))
                     fail_msg("seed %zu: d f[%zu] by p%zu is %.12g, differences say %.12g",
@@ -188,16 +194,17 @@ static void difference(struct course *course, struct engine *engine, const doubl
                        size_t k, double h, double *out)
 {
     static const double weights[] = {1, -8, 0, 8, -1};
-    double at[MODEL_PARAMETERS_MAX], f[2 * TIMES];
+    size_t count = twin_measurements(course->twin);
+    double at[MODEL_PARAMETERS_MAX], f[READINGS];
     memcpy(at, phi, sizeof at);
-    memset(out, 0, 2 * TIMES * sizeof *out);
+    memset(out, 0, count * sizeof *out);
     for (int side = -2; side <= 2; side++) {
         at[k] = phi[k] + side * h;
         if (side == 0)
             continue;
         if (twin_predict(engine, course->twin, at, NULL, f, NULL) != ERR_OK)
             f[0] = NAN;
-        for (size_t i = 0; i < 2 * TIMES; i++)
+        for (size_t i = 0; i < count; i++)
             out[i] += weights[side + 2] * f[i] / (12 * h);
     }
 }
@@ -209,11 +216,11 @@ static size_t agree_with_differences(uint64_t seed, struct course *course,
     struct engine_options options = {ENGINE_LANES, 1e-13};
     struct engine *engine = engine_new(course->model, &course->layout, &options);
     size_t p = course->layout.p, compared = 0;
-    double wide[2 * TIMES], narrow[2 * TIMES];
+    double wide[READINGS], narrow[READINGS];
     for (size_t k = 0; k < p; k++) {
         difference(course, engine, phi, k, 1e-4, wide);
         difference(course, engine, phi, k, 5e-5, narrow);
-        for (size_t i = 0; i < 2 * TIMES; i++) {
+        for (size_t i = 0; i < twin_measurements(course->twin); i++) {
             double expected = narrow[i], room = 1e-7 * (1 + fabs(expected));
             if (!(fabs(wide[i] - expected) <= room))
                 continue;
@@ -233,18 +240,19 @@ static void grammar__rates_that_jump_agree_with_differences(void **state)
     (void)state;
     size_t count = nightly ? 1000 : 20, compared = 0, stuck = 0;
     for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[3][2 * TIMES], slopes[3][SLOPES];
+        double times[TIMES], f[3][READINGS], slopes[3][SLOPES];
         double phi[MODEL_PARAMETERS_MAX] = {0};
         struct course course;
-        open_course(&course, 9000 + seed, RANDOM_SMOOTH | RANDOM_JUMPS, 0, times);
+        open_course(&course, 9000 + seed, RANDOM_SMOOTH | RANDOM_JUMPS | RANDOM_WINDOWS,
+                    0, times);
         course_transformed(&course, phi);
         struct engine_options options = {ENGINE_LANES, 1e-11};
         struct engine *engine = engine_new(course.model, &course.layout, &options);
         if (twin_predict(engine, course.twin, phi, NULL, f[0], slopes[0]) == ERR_OK) {
             predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
             predict(&course, ENGINE_ROSENBROCK, 1e-10, f[2], slopes[2]);
-            agree(seed, course.layout.p, f[0], slopes[0], f[1], slopes[1]);
-            agree(seed, course.layout.p, f[2], slopes[2], f[1], slopes[1]);
+            agree(seed, &course, f[0], slopes[0], f[1], slopes[1]);
+            agree(seed, &course, f[2], slopes[2], f[1], slopes[1]);
             compared += agree_with_differences(seed, &course, phi, slopes[0]);
         } else {
             assert_non_null(strstr(err_text(), "lead back"));
