@@ -34,12 +34,14 @@ struct inquiry {
 };
 
 struct seat {
+    bool taken;
+    struct seat *behind; /* it among the empty ones */
     struct fit_patient patient;
     struct target target;
     enum stage stage;
     struct search search;
     struct survey survey;
-    struct inquiry *inquiries; /* [room] */
+    struct inquiry *inquiries; /* [room], which the next one finds there */
     size_t room, open;         /* not answered yet */
     double *f, *off;           /* [n] of the doubts; NULL: it has none */
     bool stiff;                /* some place was */
@@ -55,8 +57,8 @@ struct crowd {
     const struct fit_crowd *asked;
     struct engine *engine;
     struct line lines[ENGINE_WANTS];
-    struct seat *seats[SEATS];
-    size_t seated;
+    struct seat *seats[SEATS], *empty;
+    size_t seats_made, seated;
     bool more, given_up;
 };
 
@@ -274,35 +276,44 @@ static void doubt(struct seat *seat)
 
 static struct seat *sit(struct crowd *crowd, const struct fit_patient *patient)
 {
-    struct seat *seat = mem_new(1, sizeof *seat);
-    size_t free = 0;
-    while (crowd->seats[free])
-        free++;
-    crowd->seats[free] = seat;
+    struct seat *seat = crowd->empty;
+    if (seat)
+        crowd->empty = seat->behind;
+    else
+        seat = crowd->seats[crowd->seats_made++] = mem_new(1, sizeof *seat);
+    *seat = (struct seat){.taken = true,
+                          .patient = *patient,
+                          .inquiries = seat->inquiries,
+                          .room = seat->room};
     crowd->seated++;
-    seat->patient = *patient;
     target_init(&seat->target, crowd->engine, patient->twin, crowd->asked->prior);
     return seat;
 }
 
 static void leave(struct crowd *crowd, struct seat *seat)
 {
-    for (size_t i = 0; i < SEATS; i++)
-        if (crowd->seats[i] == seat)
-            crowd->seats[i] = NULL;
     crowd->seated--;
     if (!crowd->asked->done(crowd->asked->context, &seat->patient))
         crowd->given_up = true;
     search_clear(&seat->search);
     survey_clear(&seat->survey);
     target_clear(&seat->target);
+    mem_free(seat->f);
+    mem_free(seat->off);
+    seat->taken = false;
+    seat->behind = crowd->empty;
+    crowd->empty = seat;
+}
+
+static void take_seat_away(struct crowd *crowd, struct seat *seat)
+{
+    if (seat->taken)
+        leave(crowd, seat);
     for (size_t i = 0; i < seat->room; i++) {
         mem_free(seat->inquiries[i].parameters);
         mem_free(seat->inquiries[i].sums);
     }
     mem_free(seat->inquiries);
-    mem_free(seat->f);
-    mem_free(seat->off);
     mem_free(seat);
 }
 
@@ -440,9 +451,8 @@ static void crowd_run(struct crowd *crowd)
             const struct supply supply = {next_question, answered, &desks[i]};
             engine_run(engine, desks[i].want, &supply);
         }
-    for (size_t i = 0; i < SEATS; i++)
-        if (crowd->seats[i])
-            leave(crowd, crowd->seats[i]);
+    for (size_t i = 0; i < crowd->seats_made; i++)
+        take_seat_away(crowd, crowd->seats[i]);
 }
 
 /* --- from outside ------------------------------------------------------------------- */

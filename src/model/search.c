@@ -342,7 +342,7 @@ static bool descent_step(struct search *search)
     if (way->asked == ASKED_TRIAL)
         way->left = left_over(way);
     double enough = promise_done(way) / way->left;
-    if (whole && way->promise < enough &&
+    if (whole && way->promise < enough && way->secants &&
         !(decrement(p, &way->here) < PROMISE_TRUST * enough)) {
         forget_secants(way);
         whole = newton_step(way);
