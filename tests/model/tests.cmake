@@ -54,7 +54,7 @@ sabotage(extremes_at_samples src/model/sight.c model/outcome outcome__the_peak_l
 sabotage(jumps_seen_from_one_side src/model/scan.c model/outcome outcome__of_a_course_that_jumps
   BY "s/span->start = span->shift = sight_value(sight, functional, 0)/span->start = span->shift = sight_value(sight, functional, SIGHT_SAMPLES - 1)/")
 sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formulas_of_time
-  BY "s/bool smooth = resolved(scan, sight);/bool smooth = resolved(scan, sight) || true;/")
+  BY "s/bool smooth = resolved(scan, sight)/bool smooth = resolved(scan, sight) || true/")
 sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
   BY "s/add(scan, span->trend, span->d_from, span->slopes)/(void)0/")
 sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
