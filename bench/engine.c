@@ -13,9 +13,9 @@
  * reading every five minutes), and an oral drug (models/drugs/theophylline.twin, ten
  * readings). `map` is one descent from the prior's centre to a mode, with the Laplace
  * covariance there; `fit` the product's own, which looks around the mode and begins anew
- * from whatever it then sees to be lower. Processor time of one thread. The peers fit the
- * first PEERS of ours, a fair sample, as all are drawn alike; the objectives of those
- * have to be equal, or there is no row.
+ * from whatever it then sees to be lower; `outcomes` is what such a day comes to.
+ * Processor time of one thread. The peers fit the first PEERS of ours, a fair sample, as
+ * all are drawn alike; the objectives of those have to be equal, or there is no row.
  */
 
 #include <math.h>
@@ -28,6 +28,7 @@
 #include "bench/peak.h"
 #include "bench/population.h"
 #include "model/fit.h"
+#include "model/outcome.h"
 #include "numerics/lanes.h"
 #include "virtual.h"
 
@@ -190,6 +191,33 @@ static struct pace solve(const struct virtual_study *study,
     return pace;
 }
 
+/* What the day comes to: time in range, mean, variation, extremes. */
+static struct pace outcomes(const struct virtual_study *study,
+                            const struct engine_options *options, size_t count)
+{
+    const struct model *model = study->model;
+    struct engine *engine = engine_new(model, &study->layout, options);
+    struct outcome_course *courses = mem_new(count, sizeof *courses);
+    struct pace pace = {0};
+    for (size_t i = 0; i < count; i++)
+        courses[i] = (struct outcome_course){.twin = study->twins[i],
+                                             .parameters = study->truth[i],
+                                             .from = 0,
+                                             .until = DAY};
+    double begun = seconds();
+    outcomes_all(engine, courses, count);
+    pace.each = (seconds() - begun) / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        virtual_must(courses[i].err);
+        for (size_t o = 0; i < PEERS && o < model_outcomes(model); o++)
+            pace.objective += courses[i].outcomes->of[o].values[0];
+        outcomes_destroy(model, &courses[i].outcomes);
+    }
+    mem_free(courses);
+    engine_destroy(&engine);
+    return pace;
+}
+
 typedef struct pace work_function(const struct virtual_study *study,
                                   const struct engine_options *options, size_t count);
 
@@ -252,8 +280,8 @@ struct task {
     struct pace paces[2]; /* ours, as C and by the interpreter */
     struct pace peers[BUILDS][PEER_KINDS];
 };
-#define TASKS 7
-#define FIRST_FIT 4 /* of the product's own */
+#define TASKS 8
+#define FIRST_FIT 5 /* of the product's own */
 
 static struct pace peer_pace(const struct task *task, size_t kind)
 {
@@ -467,6 +495,7 @@ int main(int count, char **arguments)
         {.name = "glucose_map_1e-4", .tolerance = 1e-4},
         {.name = "pk_map_1e-6", .tolerance = 1e-6},
         {.name = "glucose_simulate", .tolerance = 1e-6, .work = simulate},
+        {.name = "glucose_outcomes", .tolerance = 1e-6, .work = outcomes},
         {.name = "glucose_fit_1e-6", .tolerance = 1e-6},
         {.name = "glucose_fit_1e-4", .tolerance = 1e-4},
         {.name = "pk_fit_1e-6", .tolerance = 1e-6},
