@@ -281,7 +281,7 @@ struct task {
     struct pace peers[BUILDS][PEER_KINDS];
 };
 #define TASKS 8
-#define FIRST_FIT 5 /* of the product's own */
+#define FIRST_MORE 4 /* of what stands beside the rows */
 
 static struct pace peer_pace(const struct task *task, size_t kind)
 {
@@ -495,15 +495,15 @@ int main(int count, char **arguments)
         {.name = "glucose_map_1e-4", .tolerance = 1e-4},
         {.name = "pk_map_1e-6", .tolerance = 1e-6},
         {.name = "glucose_simulate", .tolerance = 1e-6, .work = simulate},
-        {.name = "glucose_outcomes", .tolerance = 1e-6, .work = outcomes},
         {.name = "glucose_fit_1e-6", .tolerance = 1e-6},
         {.name = "glucose_fit_1e-4", .tolerance = 1e-4},
         {.name = "pk_fit_1e-6", .tolerance = 1e-6},
+        {.name = "glucose_outcomes", .tolerance = 1e-6, .work = outcomes},
     };
     for (size_t i = 0; i < TASKS; i++) {
         bool drug = tasks[i].name[0] == 'p';
         if (!tasks[i].work)
-            tasks[i].work = i < FIRST_FIT ? map_study : fit_study;
+            tasks[i].work = i < FIRST_MORE ? map_study : fit_study;
         tasks[i].study = drug ? &oral : &glucose;
         tasks[i].interpreted = drug ? &oral_text : &glucose_text;
     }
@@ -517,9 +517,9 @@ int main(int count, char **arguments)
         printf("%-17s %-12s %-21s %12s %14s %7s   (%s)\n", "work", "engine", "against",
                "ours", "peer", "ratio", simd_name(simd_best()));
     for (size_t i = 0; i < TASKS; i++) {
-        if (json && i == FIRST_FIT)
-            printf("],\n \"fits\": [");
-        first_row |= i == FIRST_FIT;
+        if (json && i == FIRST_MORE)
+            printf("],\n \"more\": [");
+        first_row |= i == FIRST_MORE;
         compare(&tasks[i], rebuilt);
     }
     if (json)
