@@ -234,11 +234,24 @@ static size_t agree_with_differences(uint64_t seed, struct course *course,
     return compared;
 }
 
-/* Rates that jump where states come to something; a few do so for ever. */
+/* A threshold that is met with no speed, as by a cube, is known to the cube root of
+ * rounding, by whatever solver: does less tolerance change what is read? */
+static bool is_met_flatly(struct course *course, const double *f)
+{
+    double finer[READINGS], slopes[SLOPES];
+    bool flatly = false;
+    predict(course, ENGINE_LANES, 1e-12, finer, slopes);
+    for (size_t i = 0; i < twin_measurements(course->twin); i++)
+        flatly |= fabs(finer[i] - f[i]) > 3e-8 * (1 + fabs(f[i]));
+    return flatly;
+}
+
+/* Rates that jump where states come to something; a few do so for ever, and fewer come to
+ * it flatly. */
 static void grammar__rates_that_jump_agree_with_differences(void **state)
 {
     (void)state;
-    size_t count = nightly ? 1000 : 20, compared = 0, stuck = 0;
+    size_t count = nightly ? 1000 : 20, compared = 0, stuck = 0, flat = 0;
     for (size_t seed = 0; seed < count; seed++) {
         double times[TIMES], f[3][READINGS], slopes[3][SLOPES];
         double phi[MODEL_PARAMETERS_MAX] = {0};
@@ -249,10 +262,14 @@ static void grammar__rates_that_jump_agree_with_differences(void **state)
         struct engine_options options = {ENGINE_LANES, 1e-11};
         struct engine *engine = engine_new(course.model, &course.layout, &options);
         if (twin_predict(engine, course.twin, phi, NULL, f[0], slopes[0]) == ERR_OK) {
+            bool flatly = is_met_flatly(&course, f[0]);
             predict(&course, ENGINE_ADAMS, 1e-10, f[1], slopes[1]);
             predict(&course, ENGINE_ROSENBROCK, 1e-10, f[2], slopes[2]);
-            agree(seed, &course, f[0], slopes[0], f[1], slopes[1]);
-            agree(seed, &course, f[2], slopes[2], f[1], slopes[1]);
+            if (!flatly)
+                agree(seed, &course, f[0], slopes[0], f[1], slopes[1]);
+            if (!flatly)
+                agree(seed, &course, f[2], slopes[2], f[1], slopes[1]);
+            flat += flatly;
             compared += agree_with_differences(seed, &course, phi, slopes[0]);
         } else {
             assert_non_null(strstr(err_text(), "lead back"));
@@ -261,7 +278,7 @@ static void grammar__rates_that_jump_agree_with_differences(void **state)
         engine_destroy(&engine);
         course_close(&course);
     }
-    assert_true(compared > 25 * count && 5 * stuck < count);
+    assert_true(compared > 25 * count && 5 * stuck < count && 200 * flat <= count);
 }
 
 int main(int count, char **arguments)
