@@ -59,43 +59,17 @@ struct pace {
     double flops; /* additions and products a second */
 };
 
-/* The study's patients one after the other, from the prior's centre, if there is one. */
-struct crowd {
-    const struct virtual_study *study;
-    double *centre; /* or NULL */
-    struct fit **fits;
-    size_t next, count;
-};
-
-static bool next_patient(void *context, struct fit_patient *patient)
-{
-    struct crowd *crowd = context;
-    if (crowd->next == crowd->count)
-        return false;
-    patient->twin = crowd->study->twins[crowd->next];
-    patient->start = crowd->centre;
-    patient->owner = &crowd->fits[crowd->next++];
-    return true;
-}
-
-static bool take_fit(void *context, struct fit_patient *patient)
-{
-    (void)context;
-    *(struct fit **)patient->owner = patient->fit;
-    return true;
-}
-
-static struct pace pace_of_fits(const struct virtual_study *study, double *centre,
+/* From `centre` by one descent, or, NULL, as the product does. */
+static struct pace pace_of_fits(const struct virtual_study *study, const double *centre,
                                 const struct engine_options *options, size_t count)
 {
     struct engine *engine = engine_new(study->model, &study->layout, options);
     struct fit **fits = mem_new(count, sizeof *fits);
-    struct crowd crowd = {study, centre, fits, 0, count};
-    const struct fit_crowd asked = {study->prior, false, next_patient, take_fit, &crowd};
     struct engine_work work;
     struct pace pace = {0};
     double begun = seconds();
-    fit_crowd(engine, &asked);
+    fit_all(engine, study->prior, (const struct twin *const *)study->twins, count, centre,
+            fits);
     pace.each = (seconds() - begun) / (double)count;
     for (size_t i = 0; i < count; i++) {
         if (!fits[i]->converged) {
@@ -449,13 +423,13 @@ static void print_end(const struct task *glucose, double narrow, struct first fi
         printf(",\n \"avx2_pace\": %.3g, \"text_to_engine_ms\": %.3g, "
                "\"text_to_fit_ms\": %.3g",
                narrow, 1e3 * first.engine, 1e3 * first.fit);
-        printf(",\n \"peak_share\": %.3g, \"peak_share_of_fit\": %.3g}\n", solved / peak,
+        printf(",\n \"peak_share\": %.3g, \"peak_share_of_map\": %.3g}\n", solved / peak,
                flops / peak);
         return;
     }
     printf("\nof %.1f Gflop/s that fused products reach %.0f %% in a solve with "
            "derivatives, "
-           "%.0f %% in a fit\n",
+           "%.0f %% in a descent\n",
            1e-9 * peak, 100 * solved / peak, 100 * flops / peak);
     if (simd_best() == SIMD_AVX512)
         printf("with AVX2 instead, %s runs at %.2f of the pace\n", glucose->name, narrow);

@@ -394,7 +394,7 @@ static void fit_share(void *context, size_t hand)
            to = crowd->count * (hand + 1) / crowd->hands;
     struct engine *engine = engine_new(crowd->model, &e->layout, NULL);
     fit_all(engine, e->prior, (const struct twin *const *)crowd->twins + from, to - from,
-            crowd->fits + from);
+            NULL, crowd->fits + from);
     engine_destroy(&engine);
 }
 

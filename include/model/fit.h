@@ -61,9 +61,10 @@ struct fit_crowd {
 };
 void fit_crowd(struct engine *engine, const struct fit_crowd *crowd);
 
-/* Of an array: fits [count]. */
+/* Of an array, all from one `start`, if that is not NULL: fits [count]. */
 void fit_all(struct engine *engine, const struct prior *prior,
-             const struct twin *const *twins, size_t count, struct fit **fits);
+             const struct twin *const *twins, size_t count, const double *start,
+             struct fit **fits);
 
 /* Of one. ERR_NUMERIC when the model cannot be evaluated at the mode. A fit that did not
  * converge, or rests on no measurement, teaches that nothing is known. */

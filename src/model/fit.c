@@ -466,6 +466,7 @@ void fit_crowd(struct engine *engine, const struct fit_crowd *asked)
 /* An array's patients; `owner` is where the fit goes. */
 struct row {
     const struct twin *const *twins;
+    const double *start;
     struct fit **fits;
     size_t next, count;
 };
@@ -476,6 +477,7 @@ static bool row_next(void *context, struct fit_patient *patient)
     if (row->next == row->count)
         return false;
     patient->twin = row->twins[row->next];
+    patient->start = row->start;
     patient->owner = &row->fits[row->next++];
     return true;
 }
@@ -488,9 +490,10 @@ static bool row_done(void *context, struct fit_patient *patient)
 }
 
 void fit_all(struct engine *engine, const struct prior *prior,
-             const struct twin *const *twins, size_t count, struct fit **fits)
+             const struct twin *const *twins, size_t count, const double *start,
+             struct fit **fits)
 {
-    struct row row = {twins, fits, 0, count};
+    struct row row = {twins, start, fits, 0, count};
     const struct fit_crowd crowd = {prior, false, row_next, row_done, &row};
     fit_crowd(engine, &crowd);
 }
@@ -498,7 +501,7 @@ void fit_all(struct engine *engine, const struct prior *prior,
 enum err fit_new(struct engine *engine, const struct twin *twin,
                  const struct prior *prior, struct fit **fit)
 {
-    fit_all(engine, prior, &twin, 1, fit);
+    fit_all(engine, prior, &twin, 1, NULL, fit);
     return ERR_OK;
 }
 

@@ -30,9 +30,7 @@
 
 /* A mode is found when what Newton's step leaves to another is less of O than this: the
  * square of that one's length in posterior standard deviations. Coarser answers cannot
- * tell as much: at a tolerance of 1e-4 the solver itself moves a mode by 0.007 of them.
- */
-
+ * tell as much: of 1e-4, the solver itself moves a mode by 0.007 of them. */
 #define PROMISE_DONE 1e-12
 #define PROMISE_COARSE(tolerance)                                                        \
     fmin(fmax(1e-6, 0.3 * (tolerance)), 1e6 * (tolerance) * (tolerance))

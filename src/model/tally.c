@@ -28,8 +28,7 @@ struct tally {
     double constant[LANES], linear[LANES], square[LANES];
     double weight[LANES], log_constant[LANES];
     lane_set odd, varying;
-    /* The values of those lanes whose error is always the same and that have no others.
-     */
+    /* The values of those lanes that have no others and always the same error. */
     const double *values[LANES];
     lane_set plain;
     struct serial *serial[LANES]; /* NULL until a subject has needed one */
