@@ -1,5 +1,5 @@
-/* dag - hash-consed nodes, folding and simplification. Called by derivative.c and
- * program.c. */
+/* dag - hash-consed nodes, folding and simplification. Called by all stages of
+ * the compiler. */
 
 #include "dag.h"
 

@@ -8,7 +8,7 @@
  * known from the text is computed at once, what does nothing is dropped, and factors that
  * rest are multiplied with each other before what moves.
  *
- * It is scaffolding of program.c: it is gone when the program stands. */
+ * It is scaffolding of the compiler (compiler.h): it is gone when the program stands. */
 
 enum run_class {
     CLASS_CONSTANT,   /* known from the text */
@@ -43,6 +43,11 @@ struct dag {
 /* What the text can make, and its derivatives: 65,536 bytes, at 64 states and parameters.
  */
 #define NODES_MAX ((size_t)1 << 21)
+
+static inline uint32_t *nodes_new(size_t count)
+{
+    return mem_new(count, sizeof(uint32_t)); /* all NODE_ZERO */
+}
 
 void dag_init(struct dag *dag, const struct model *model);
 void dag_clear(struct dag *dag);
@@ -109,5 +114,12 @@ struct gap {
  * of another formula of time may be too long for it. Their gaps; caller frees. */
 size_t switching_freeze(struct dag *dag, uint32_t *rates, size_t rate_count,
                         uint32_t *watched, size_t watched_count, struct gap **gaps);
+
+/* --- the order of a stream (order.c) --------------------------------------------------
+ */
+
+/* What moves of the needed [dag->count], in an order in which it can run: so many nodes;
+ * caller frees. */
+uint32_t *order_make(const struct dag *dag, const bool *needed, size_t *count);
 
 #endif

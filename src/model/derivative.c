@@ -1,4 +1,4 @@
-/* derivative - the chain rule on a dag. Called by program.c.
+/* derivative - the chain rule on a dag. Called by sensitivity.c.
  *
  * Slopes at the edges: a power of 0 with a positive exponent has slope 0 along the
  * exponent (a Hill term before the first dose); |x| at 0 has slope 0; min, max and if

@@ -1,7 +1,7 @@
 # The models that come with the program: as C, made by a program of the stages from text to
 # streams (src/model/generate.h), and as texts (src/model/library_main.c).
 
-set(stages unit token parser formula statement parse print names measure check dag derivative switching program listing
+set(stages unit token parser formula statement parse print names measure check dag derivative switching order compile sensitivity registers program listing
   generated model generate generate_main)
 list(TRANSFORM stages REPLACE "(.+)" "src/model/\\1.c")
 add_executable(generate ${stages})

@@ -14,22 +14,27 @@
 
 /* model_impl - the stages behind model/model.h, in the order a text passes them:
  *
- *   token.c      text to tokens; every refusal with number, place and caret
- *   parser.c     what statements are made of: names, numbers, units (parser.h)
- *   formula.c    expressions
- *   statement.c  a line of each section
- *   parse.c      tokens to a syntax tree
- *   print.c      the tree back to its canonical text
- *   names.c      what names stand for, in which order quantities come
- *   measure.c    units of formulas, with the factors between them
- *   check.c      values, spreads, doses, error models; what the model promises outside
- *   dag.c        one graph without repetitions, folded and simplified (dag.h)
- *   derivative.c the chain rule on it
- *   switching.c  when conditions on time alone switch; what holds others between two
- * turns program.c    formulas and their derivatives to streams of instructions listing.c
- * a program for people generated.c  finds the C that the build made of a program
- * (generate.c) evaluator.c  runs a program for one patient model.c      loads, answers,
- * explains
+ *   token.c       text to tokens; every refusal with number, place and caret
+ *   parser.c      what statements are made of: names, numbers, units (parser.h)
+ *   formula.c     expressions
+ *   statement.c   a line of each section
+ *   parse.c       tokens to a syntax tree
+ *   print.c       the tree back to its canonical text
+ *   names.c       what names stand for, in which order quantities come
+ *   measure.c     units of formulas, with the factors between them
+ *   check.c       values, spreads, doses, error models; what the model promises outside
+ *   dag.c         one graph without repetitions, folded and simplified (dag.h)
+ *   derivative.c  the chain rule on it
+ *   switching.c   when conditions on time alone switch; what holds others meanwhile
+ *   order.c       the order in which what moves of it runs
+ *   compile.c     formulas to the graph (compiler.h)
+ *   sensitivity.c nodes for their derivatives
+ *   registers.c   nodes to streams of instructions over registers
+ *   program.c     all of these, and the streams one by one
+ *   listing.c     a program for people
+ *   generated.c   finds the C that the build made of a program (generate.c)
+ *   evaluator.c   runs a program for one patient
+ *   model.c       loads, answers, explains
  *
  * Private to src/model/ and its tests. Nobody else may know how a model is kept. */
 

@@ -1,7 +1,7 @@
 /* switching - conditions in the rates, which the solver stops at: those on time alone
  * with where they switch, as nodes of the dag; in the place of all others modes, which
  * rest until their gaps change sign; and those on states in what readings of a window
- * look at. Called by program.c. */
+ * look at. Called by compile.c. */
 
 #include "dag.h"
 

@@ -18,10 +18,10 @@ static inline size_t every_model(const char *pattern, void (*visit)(struct model
     assert_int_equal(glob(from_root, 0, NULL, &found), 0);
     mem_free(from_root);
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        struct model *model;
-        assert_ok(model_load(found.gl_pathv[i], &model));
-        visit(model);
-        model_destroy(&model);
+        struct model *each;
+        assert_ok(model_load(found.gl_pathv[i], &each));
+        visit(each);
+        model_destroy(&each);
     }
     size_t count = found.gl_pathc;
     globfree(&found);

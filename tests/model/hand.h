@@ -120,6 +120,25 @@ static inline size_t count_of(const struct stream *stream, enum op op)
     return count;
 }
 
+/* Every register is written before it is read, and a stream's own registers are few. */
+static inline void check_stream(const struct program *p, const struct stream *stream)
+{
+    bool *written = mem_new(p->registers, sizeof *written);
+    for (size_t i = 0; i < p->rest; i++)
+        written[i] = true;
+    for (size_t i = 0; i < stream->count; i++) {
+        const struct instruction *at = &stream->instructions[i];
+        const uint32_t read[] = {at->a, at->b, at->c};
+        for (size_t k = 0; k < 3; k++)
+            assert_true(read[k] < p->registers && written[read[k]]);
+        assert_in_range(at->to, p->rest, p->registers - 1);
+        written[at->to] = true;
+    }
+    for (size_t i = 0; i < stream->result_count; i++)
+        assert_true(written[stream->results[i]]);
+    mem_free(written);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 #endif

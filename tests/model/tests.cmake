@@ -23,6 +23,8 @@ sabotage(fitted_to_rounding src/model/fit.c model/resolution resolution__refuses
   BY "s/return read && engine_adapts/return !read \\&\\& engine_adapts/")
 sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
   BY "s/ \\&\\& !(left \\&\\& right \\&\\& i < formulas)//")
+sabotage(runs_before_its_arguments src/model/order.c model/registers registers__are_written_before_they_are_read
+  BY "s/+= pass == 0/+= pass == 0 \\&\\& k == 0/")
 sabotage(nothing_of_no_likelihood src/model/observe.c model/fit fit__before_a_dose_there_is_nothing
   BY "s/limit > 0 && no_error/limit < 0 \\&\\& no_error/")
 sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_would_be_another_patient
