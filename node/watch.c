@@ -97,6 +97,7 @@ static struct json *reading_json(const struct watching *w, size_t index)
     set_interval(w, json, point->observation, point->predicted, point->sd);
     json_set_real(json, "innovation", point->innovation);
     json_set_boolean(json, "set_aside", point->set_aside);
+    json_set_boolean(json, "unresolved", point->unresolved);
     json_set_real(json, "foretold", point->foretold);
     json_set_real(json, "foretold_sd", point->foretold_sd);
     return json;
@@ -167,7 +168,7 @@ static struct json *errors_json(const struct watching *w, size_t observation)
     struct errors errors = {0};
     for (size_t i = 0; i < w->track->count; i++) {
         const struct track_point *point = &w->track->points[i];
-        if (point->observation != observation || point->set_aside ||
+        if (point->observation != observation || point->set_aside || point->unresolved ||
             point->censoring != CENSORED_NOT)
             continue;
         double ahead = w->q->ahead, value = point->value,
@@ -225,6 +226,7 @@ static struct json *answer(const struct watching *w)
     json_set_real(json, "ahead", w->q->ahead);
     json_set_boolean(json, "moves", model_drifts(w->q->model));
     json_set_integer(json, "set_aside", (int64_t)track->set_aside);
+    json_set_integer(json, "unresolved", (int64_t)track->unresolved);
     json_set_real(json, "minus2_log_likelihood", track->minus2_log_likelihood);
     for (size_t i = 0; i < track->count; i++)
         json_add(readings, reading_json(w, i));
@@ -288,14 +290,15 @@ static void print_reading(const struct json *json, size_t index, int width)
     const struct json *row = json_at(json_get(json, "readings"), index),
                       *drifts = json_get(json, "drifts");
     const char *censored = json_get_text(row, "censored");
-    char value[40], interval[64], off[40];
+    char value[40], interval[64] = "", off[40];
     snprintf(value, sizeof value, "%s%.4g",
              strcmp(censored, "below") == 0   ? "<"
              : strcmp(censored, "above") == 0 ? ">"
                                               : "",
              json_get_real(row, "value"));
-    snprintf(interval, sizeof interval, "%.4g to %.4g", json_get_real(row, "low_95"),
-             json_get_real(row, "high_95"));
+    if (!isnan(json_get_real(row, "low_95")))
+        snprintf(interval, sizeof interval, "%.4g to %.4g", json_get_real(row, "low_95"),
+                 json_get_real(row, "high_95"));
     snprintf(off, sizeof off, "%.1f sd", json_get_real(row, "innovation"));
     printf("%10.6g  %-*s %10s %10.4g   %-20s %9s", json_get_real(row, "time"), width,
            json_get_text(row, "quantity"), value, json_get_real(row, "predicted"),
@@ -307,7 +310,9 @@ static void print_reading(const struct json *json, size_t index, int width)
                json_as_real(json_at(json_get(one, "low_95"), index)),
                json_as_real(json_at(json_get(one, "high_95"), index)));
     }
-    printf("%s\n", is_true(row, "set_aside") ? "  set aside" : "");
+    printf("%s\n", is_true(row, "set_aside")    ? "  set aside"
+                   : is_true(row, "unresolved") ? "  cannot be told"
+                                                : "");
 }
 
 static void print_readings(const struct cli *cli, const struct json *json)
@@ -354,6 +359,10 @@ static void print_summary(const struct json *json)
     if (json_get_real(json, "set_aside") > 0)
         printf("set aside, further off than %g sd: %.0f\n", TRACK_GATE,
                json_get_real(json, "set_aside"));
+    if (json_get_real(json, "unresolved") > 0)
+        printf("predicted to be less than the solver can tell from nothing, and taught "
+               "nothing: %.0f; an lloq or an additive error is the remedy\n",
+               json_get_real(json, "unresolved"));
     if (!is_true(json, "moves"))
         printf("nothing drifts in model %s, and no state has noise: what is followed is "
                "only what was not known at the beginning\n",

@@ -17,9 +17,11 @@
  * It begins as calibration ends: at the last reading that is known, or at the patient's
  * first row if none is, z is the twin's at the mode and P the posterior covariance V of
  * all its parameters carried by the derivatives there; a parameter that is called back
- * has its stationary variance beside. From there on, what decides a dose or the time of a
- * switch, and what has occasions, is what it is at the mode (src/model/follow.h). Called
- * by node/. */
+ * has its stationary variance beside. A reading that is predicted to be less than the
+ * solver can tell from nothing (src/model/resolution.h) teaches nothing and is said to do
+ * so: an lloq or an additive error is the remedy. From there on, what decides a dose or
+ * the time of a switch, and what has occasions, is what it is at the mode
+ * (src/model/follow.h). Called by node/. */
 
 /* A reading further off than this many of its sd teaches nothing. */
 #define TRACK_GATE 4.0
@@ -29,11 +31,13 @@ struct track_point { /* one reading */
     size_t observation; /* of the model */
     double value;
     enum censoring censoring;
-    /* Of a new reading, from all before it; sd of its logarithm for lognormal ones. */
+    /* Of a new reading, from all before it; sd of its logarithm for lognormal ones, and
+     * NaN where nothing can be told or learned of it. */
     double predicted, sd;
     double
-        innovation; /* (value - predicted) / sd on that scale; NaN for a censored one */
-    bool set_aside; /* beyond the gate, or a limit that is */
+        innovation;  /* (value - predicted) / sd on that scale; NaN for a censored one */
+    bool set_aside;  /* beyond the gate, or a limit that is */
+    bool unresolved; /* predicted to be less than the solver can tell from nothing */
     /* The same from all that came at least `ahead` before it; NaN where nothing did. */
     double foretold, foretold_sd;
 };
@@ -57,8 +61,8 @@ struct track {
     double *z, *covariance;     /* [width], [width][width] in the end */
     double *next, *next_sd; /* [observations] `ahead` after the last reading; NaN if not
                                asked for, and of a yes or no */
-    double minus2_log_likelihood; /* of the readings that were not set aside */
-    size_t set_aside;
+    double minus2_log_likelihood; /* of the readings that taught something */
+    size_t set_aside, unresolved;
 };
 
 /* `known` holds what the twin is fitted to, `whole` the same record with the readings

@@ -122,6 +122,6 @@ bool resolution_suffices(const struct residual *residual, double value,
 {
     struct observed observed;
     if (observe(residual, value, censoring, prediction, &observed) != ERR_OK)
-        return true;
+        return fabs(prediction) * SHARE_OF_SD > off;
     return !(off * sqrt(observed.information) > SHARE_OF_SD);
 }

@@ -10,9 +10,18 @@
 #include "follow.h"
 #include "model/observe.h"
 #include "numerics/linalg.h"
+#include "resolution.h"
 #include "twin_impl.h"
 
 #define STEPS_MAX 200000
+
+/* P is kept to this share of its states' sizes, or to what z is kept to where that is
+ * finer: what is finer than this is rounding of its products. */
+#define COVARIANCE_FRACTION 1e-15
+/* How much of a reading's variance may be that. */
+#define SHARE_OF_VARIANCE 0.02
+/* A limit so many sd away is sure. */
+#define SURELY 8.0
 
 /* What is believed of one patient at one time. */
 struct belief {
@@ -41,6 +50,8 @@ struct filter {
     double *rates;                             /* [width] -1/tau of errors, 0 elsewhere */
     double *q;                                 /* [width] noise, variance per time */
     double *size;                              /* [width] the largest so far */
+    double *scale;                             /* [width] what the solver takes it for */
+    double tolerance, fine;                    /* relative; of P, in units of sizes */
     double *a, *p, *ap;                        /* [width][width] */
     double *f, *d_f;  /* of every observation, along all directions */
     double *h, *gain; /* [width] */
@@ -109,11 +120,13 @@ static int move(void *context, double t, const double *y, double *dydt)
     return 0;
 }
 
-/* Sizes of z, as large as it has been or as its sd, and of P their products. */
+/* Sizes of z, as large as it has been or as its sd, and of P their products: there in
+ * units of what is allowed of z. */
 static void rescale(struct filter *filter, const struct belief *belief)
 {
     size_t n = filter->width;
     double *scale = mem_new(n + filter->packed, sizeof *scale), *out = scale + n;
+    double fine = filter->fine / (filter->tolerance * ABSOLUTE_FRACTION);
     for (size_t i = 0; i < n; i++) {
         double sd = sqrt(fmax(0, belief->p[i * (n + 1)]));
         filter->size[i] = fmax(filter->size[i], fmax(fabs(belief->z[i]), sd));
@@ -123,8 +136,9 @@ static void rescale(struct filter *filter, const struct belief *belief)
     }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++)
-            *out++ = scale[i] * scale[j];
+            *out++ = fine * scale[i] * scale[j];
     ode_scale(filter->ode, scale);
+    memcpy(filter->scale, scale, n * sizeof *scale);
     mem_free(scale);
 }
 
@@ -314,26 +328,54 @@ static enum err carry(struct filter *filter, struct belief *belief, const double
 struct expected {
     double f, mean, variance, rest; /* rest: the part of the error that is not in z */
     bool logarithm;
+    bool unresolved; /* it can be told from nothing no more than that: mean is f */
+    bool certain;    /* it is below the limit as nothing is */
 };
 
-static enum err expect(struct filter *filter, const struct belief *belief,
-                       size_t observation, struct expected *out)
+/* What is asked of an observation: of a reading, or NULL, of whichever comes. */
+static bool can_tell(struct filter *filter, const struct belief *belief,
+                     const struct twin_measurement *reading, size_t observation,
+                     struct expected *out)
 {
     const struct residual *residual = &filter->residuals[observation];
-    const struct flow *flow = &filter->flow;
-    size_t n = filter->width, d = flow->directions, e = filter->error_of[observation];
-    unit_sensitivities(filter);
-    if (evaluator_outputs(flow->evaluator, belief->t, belief->z, flow->s, filter->f,
-                          filter->d_f, NULL))
-        return refuse_moving(filter);
-    double f = filter->f[observation], g = observe_sd(residual, f);
+    struct observed observed;
+    double value = reading ? reading->value : out->f;
+    enum censoring censoring = reading ? reading->censoring : CENSORED_NOT;
+    out->certain = observe(residual, value, censoring, out->f, &observed) == ERR_OK &&
+                   isinf(observed.variance);
+    if (!resolution_matters(residual) || out->certain)
+        return true;
+    memcpy(filter->flow.scale, filter->scale, filter->states * sizeof(double));
+    double off = resolution(&filter->flow, filter->tolerance, belief->t, belief->z,
+                            observation, NULL);
+    return resolution_suffices(residual, value, censoring, out->f, off);
+}
+
+/* Is it beyond a limit by far, if its variance is off by so much? On the scale of the
+ * reading, on which a solver is off. */
+static bool is_sure(const struct twin_measurement *reading,
+                    const struct expected *expected, double off)
+{
+    double sd = sqrt(fmax(expected->variance, 0) + off),
+           room = reading->value - expected->f;
+    if (expected->logarithm)
+        sd *= expected->f;
+    return reading->censoring != CENSORED_NOT &&
+           (reading->censoring == CENSORED_BELOW ? room : -room) > SURELY * sd;
+}
+
+/* Its mean, and the derivatives h by z. */
+static enum err linearise(struct filter *filter, const struct belief *belief,
+                          size_t observation, struct expected *out)
+{
+    const struct residual *residual = &filter->residuals[observation];
+    size_t d = filter->flow.directions, e = filter->error_of[observation];
+    double f = out->f, g = observe_sd(residual, f), by = 1;
     struct standard standard;
     if (observe_standard(residual, f, f, &standard) != ERR_OK)
         return err_code();
-    *out = (struct expected){.f = f, .mean = f, .rest = g * g};
-    out->logarithm = residual->kind == RESIDUAL_LOGNORMAL;
-    memset(filter->h, 0, n * sizeof(double));
-    double by = 1;
+    memset(filter->h, 0, filter->width * sizeof(double));
+    out->rest = g * g;
     if (e != SIZE_MAX) {
         by = out->logarithm ? 1 : 1 + g * standard.d_log_g * belief->z[e];
         filter->h[e] = g;
@@ -346,17 +388,64 @@ static enum err expect(struct filter *filter, const struct belief *belief,
     }
     for (size_t i = 0; i < filter->states; i++)
         filter->h[i] = by * filter->d_f[observation * d + filter->follow->first + i];
+    return ERR_OK;
+}
+
+/* And P h, and the variance; how far that can be off. */
+static double gain(struct filter *filter, const struct belief *belief,
+                   struct expected *out)
+{
+    size_t n = filter->width;
+    double size = 0;
     out->variance = out->rest;
     for (size_t i = 0; i < n; i++) {
         filter->gain[i] = 0;
         for (size_t j = 0; j < n; j++)
             filter->gain[i] += belief->p[i * n + j] * filter->h[j];
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out->variance += filter->h[i] * filter->gain[i];
+        size += fabs(filter->h[i]) * filter->scale[i];
+    }
+    return filter->fine * size * size;
+}
+
+/* Of this reading, or, NULL, of whichever comes. */
+static enum err expect(struct filter *filter, const struct belief *belief,
+                       const struct twin_measurement *reading, size_t observation,
+                       struct expected *out)
+{
+    const struct residual *residual = &filter->residuals[observation];
+    unit_sensitivities(filter);
+    if (evaluator_outputs(filter->flow.evaluator, belief->t, belief->z, filter->flow.s,
+                          filter->f, filter->d_f, NULL))
+        return refuse_moving(filter);
+    double f = filter->f[observation];
+    *out = (struct expected){.f = f, .mean = f, .variance = NAN};
+    out->logarithm = residual->kind == RESIDUAL_LOGNORMAL;
+    out->unresolved = !can_tell(filter, belief, reading, observation, out);
+    if (out->unresolved || out->certain)
+        return ERR_OK;
+    if (linearise(filter, belief, observation, out) != ERR_OK)
+        return err_code();
+    double off = gain(filter, belief, out);
+    if (resolution_matters(residual) && !(off <= SHARE_OF_VARIANCE * out->variance)) {
+        out->certain = reading && is_sure(reading, out, off);
+        out->unresolved = !out->certain;
+        out->mean = f;
+        out->variance = NAN;
+        return ERR_OK;
+    }
     if (!(out->variance > 0) || !isfinite(out->variance))
         return err_set(ERR_NUMERIC, "the variance of a reading is not positive");
     return ERR_OK;
+}
+
+/* What it says, on the scale of what is read. */
+static double expected_value(const struct expected *expected)
+{
+    bool logarithm = expected->logarithm && !expected->unresolved && !expected->certain;
+    return logarithm ? exp(expected->mean) : expected->mean;
 }
 
 /* P := (I - K h') P (I - K h')' + K K' (rest + more), K = P h' / S (Joseph's form), and
@@ -411,16 +500,21 @@ static enum err take(struct filter *filter, struct belief *belief,
                      struct track_point *point)
 {
     struct expected expected;
-    enum err err = expect(filter, belief, reading->observation, &expected);
+    enum err err = expect(filter, belief, reading, reading->observation, &expected);
     if (err != ERR_OK)
         return err;
-    double sd = sqrt(expected.variance),
+    point->predicted = expected_value(&expected);
+    point->sd = sqrt(expected.variance);
+    point->innovation = NAN;
+    point->unresolved = expected.unresolved;
+    track->unresolved += expected.unresolved;
+    if (expected.unresolved || expected.certain)
+        return ERR_OK;
+    double sd = point->sd,
            value = expected.logarithm ? log(reading->value) : reading->value,
            off = value - expected.mean;
     bool quantified = reading->censoring == CENSORED_NOT,
          below = reading->censoring == CENSORED_BELOW;
-    point->predicted = expected.logarithm ? exp(expected.mean) : expected.mean;
-    point->sd = sd;
     point->innovation = quantified ? off / sd : NAN;
     double against = quantified ? fabs(off) : below ? -off : off;
     point->set_aside = !(against <= TRACK_GATE * sd);
@@ -451,8 +545,8 @@ static enum err nothing(struct run *run, size_t index, void *context)
 
 /* The twin at the mode after `known` readings: the states and their derivatives [state]
  * [directions], and which doses are over. */
-static enum err calibrated(const struct filter *filter, size_t known,
-                           struct belief *belief, double *derivatives)
+static enum err calibrated(struct filter *filter, size_t known, struct belief *belief,
+                           double *derivatives)
 {
     struct request asked = twin_request(filter->whole);
     struct flow flow;
@@ -477,6 +571,8 @@ static enum err calibrated(const struct filter *filter, size_t known,
     belief->t = known ? asked.reads[known - 1] : asked.start;
     for (size_t i = 0; i < n; i++) {
         belief->z[i] = flow.x[i];
+        if (known) /* as far as that solver can tell */
+            filter->size[i] = flow.scale[i] * ENGINE_TOLERANCE / filter->tolerance;
         for (size_t k = 0; k < flow.directions; k++)
             derivatives[i * flow.directions + k] = flow.s[k * n + i];
     }
@@ -601,10 +697,10 @@ static enum err foretell_one(struct filter *filter, struct belief *belief, size_
 {
     struct track_point *point = (struct track_point *)context + read;
     struct expected expected;
-    enum err err = expect(filter, belief, point->observation, &expected);
+    enum err err = expect(filter, belief, NULL, point->observation, &expected);
     if (err != ERR_OK)
         return err;
-    point->foretold = expected.logarithm ? exp(expected.mean) : expected.mean;
+    point->foretold = expected_value(&expected);
     point->foretold_sd = sqrt(expected.variance);
     return ERR_OK;
 }
@@ -618,9 +714,9 @@ static enum err foretell_all(struct filter *filter, struct belief *belief, size_
     for (size_t o = 0; o < model_observations(filter->model); o++) {
         if (filter->residuals[o].kind == RESIDUAL_BERNOULLI)
             continue;
-        if (expect(filter, belief, o, &expected) != ERR_OK)
+        if (expect(filter, belief, NULL, o, &expected) != ERR_OK)
             return err_code();
-        track->next[o] = expected.logarithm ? exp(expected.mean) : expected.mean;
+        track->next[o] = expected_value(&expected);
         track->next_sd[o] = sqrt(expected.variance);
     }
     return ERR_OK;
@@ -762,6 +858,7 @@ static void make_room(struct filter *filter)
     filter->rates = mem_new(n, sizeof(double));
     filter->q = mem_new(n, sizeof(double));
     filter->size = mem_new(n, sizeof(double));
+    filter->scale = mem_new(n, sizeof(double));
     filter->a = mem_new(n * n, sizeof(double));
     filter->p = mem_new(n * n, sizeof(double));
     filter->ap = mem_new(n * n, sizeof(double));
@@ -789,6 +886,8 @@ static enum err filter_open(struct filter *filter, double tolerance)
     filter->states = filter->follow->states;
     size_t n = filter->width = filter->states + filter->errors;
     filter->packed = n * (n + 1) / 2;
+    filter->tolerance = tolerance;
+    filter->fine = fmin(COVARIANCE_FRACTION, tolerance * ABSOLUTE_FRACTION);
     make_room(filter);
     place_noise(filter);
     struct ode_system system = {n + filter->packed, 0, move, NULL, NULL, filter};
@@ -816,6 +915,7 @@ static void filter_close(struct filter *filter)
     mem_free(filter->rates);
     mem_free(filter->q);
     mem_free(filter->size);
+    mem_free(filter->scale);
     mem_free(filter->a);
     mem_free(filter->p);
     mem_free(filter->ap);

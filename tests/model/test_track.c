@@ -344,13 +344,13 @@ static void track__is_recursive_least_squares_without_drift(void **state)
                 assert_ok(twin_new(trial.model, &trial.layout, first, &before));
                 assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
                 struct posterior *posterior = trial_normal(&trial, before, prior);
-    assert_ok(
-        forecast_new(trial.engine, before, posterior, whole, prior, &forecast));
+                assert_ok(forecast_new(trial.engine, before, posterior, whole, prior,
+                                       &forecast));
                 const struct track_point *point = &track->points[i - known];
                 assert_near(point->predicted, forecast->points[0].centre, 1e-7);
                 assert_near(point->sd, forecast->points[0].sd, 1e-7);
                 forecast_destroy(&forecast);
-posterior_destroy(&posterior);
+                posterior_destroy(&posterior);
                 twin_destroy(&before);
                 twin_destroy(&whole);
                 record_destroy(&first);
@@ -399,14 +399,13 @@ static void track__begins_as_a_forecast(void **state)
         assert_ok(twin_new(trial.model, &trial.layout, first, &before));
         assert_ok(twin_new(trial.model, &trial.layout, record, &whole));
         struct posterior *posterior = trial_normal(&trial, before, prior);
-    assert_ok(
-        forecast_new(trial.engine, before, posterior, whole, prior, &forecast));
+        assert_ok(forecast_new(trial.engine, before, posterior, whole, prior, &forecast));
         struct track *track = follow(&trial, record, e % 6, &exactly);
         assert_relative(track->points[0].predicted, forecast->points[0].centre, 1e-7);
         assert_relative(track->points[0].sd, forecast->points[0].sd, 1e-7);
         track_destroy(&track);
         forecast_destroy(&forecast);
-posterior_destroy(&posterior);
+        posterior_destroy(&posterior);
         twin_destroy(&before);
         twin_destroy(&whole);
         prior_destroy(&prior);
@@ -574,6 +573,157 @@ static void track__positive_states_stay_so(void **state)
         track_destroy(&track);
         record_destroy(&record);
         trial_clear(&trial);
+    }
+}
+
+/* --- what a solver can tell
+ * ----------------------------------------------------------------------------- */
+
+#define FALL 0.5 /* 1/h, 10 mg/L at first */
+
+/* One reading, at what is 10^-decades of the first level. */
+static struct track *follow_fall(const char *error, double decades, enum censoring how,
+                                 double *f)
+{
+    struct trial trial;
+    char *text = mem_format("model fall version 1\ntime h\n[parameters]\n"
+                            "k = 0.5 1/h (0.01, 9) lognormal sd 0.3\n"
+                            "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"
+                            "d/dt(B) = -k*B init 1e-20 mg\n"
+                            "[observations]\nlevel : (A - B)/(10 [L]) ~ %s\n",
+                            error);
+    double t = decades * log(10) / FALL;
+    struct record *record = record_new("1", "h");
+    *f = 10 * pow(10, -decades);
+    trial_model(&trial, text);
+    assert_ok(record_dose(record, 0, "iv", NULL, 100, -1, 1));
+    assert_ok(record_measurement(record, t, "level", NULL,
+                                 how == CENSORED_NOT ? 1.1 * *f : 1e-3, how, 2));
+    struct track *track = follow(&trial, record, 0, &(struct track_options){.ahead = 1});
+    record_destroy(&record);
+    trial_clear(&trial);
+    mem_free(text);
+    return track;
+}
+
+/* What is told is right, by closed forms, and all else moves nothing: however far a level
+ * falls below its peak. */
+static void track__readings_of_rounding_teach_nothing(void **state)
+{
+    (void)state;
+    static const char *const weak[] = {"prop(0.2)", "lognormal(0.2)",
+                                       "combined2(add 1e-18 mg/L, prop 0.2)"};
+    for (size_t e = 0; e < sizeof weak / sizeof *weak; e++)
+        for (double decades = 0.5; decades < 15; decades += 0.5) {
+            double f, turns = decades * log(10);
+            struct track *track = follow_fall(weak[e], decades, CENSORED_NOT, &f);
+            const struct track_point *point = &track->points[0];
+            double sd = (e == 1 ? 1 : f) * sqrt(0.04 + 0.09 * turns * turns);
+            assert_int_equal(track->unresolved, point->unresolved);
+            assert_false(point->set_aside);
+            assert_true(decades > 6 || !point->unresolved);
+            assert_true(decades < 11 || point->unresolved);
+            if (point->unresolved) {
+                assert_true(isnan(point->sd) && isnan(point->innovation));
+                assert_true(track->z[2] == 0 && track->minus2_log_likelihood == 0);
+                assert_true(isnan(track->next_sd[0]));
+            } else {
+                assert_near(point->predicted, f, 0.02 * f);
+                assert_near(point->sd, sd, 0.05 * sd);
+                assert_true(fabs(track->z[2]) > 1e-4);
+            }
+            track_destroy(&track);
+        }
+}
+
+/* The same of a level that comes to rest, at 10^-decades of its peak, on the way to which
+ * the solver's steps become as long as what it still sees lets them. */
+static void track__variances_of_rounding_teach_nothing(void **state)
+{
+    (void)state;
+    for (double decades = 3; decades < 14; decades += 0.5) {
+        struct trial trial;
+        double f = pow(10, -decades), sd = f * sqrt(0.04 + 0.09);
+        char *text = mem_format("model rest version 1\ntime h\n[parameters]\n"
+                                "k = 0.5 1/h (0.01, 9) lognormal sd 0.3\n"
+                                "[doses]\niv -> A mg\n[equations]\n"
+                                "d/dt(A) = %.17g [mg/h] - k*A\n"
+                                "[observations]\nlevel : A/(1 [L]) ~ prop(0.2)\n",
+                                0.5 * f);
+        trial_model(&trial, text);
+        for (double t = 50; t < 5000; t *= 9) {
+            struct record *record = record_new("1", "h");
+            assert_ok(record_dose(record, 0, "iv", NULL, 1, -1, 1));
+            assert_ok(record_measurement(record, t, "level", NULL, f, CENSORED_NOT, 2));
+            struct track *track = follow(&trial, record, 0, NULL);
+            const struct track_point *point = &track->points[0];
+            assert_true(decades > 5.5 || !point->unresolved);
+            assert_true(decades < 10 || point->unresolved);
+            if (!point->unresolved) {
+                assert_relative(point->predicted, f, 0.02);
+                assert_relative(point->sd, sd, 0.05);
+            }
+            track_destroy(&track);
+            record_destroy(&record);
+        }
+        trial_clear(&trial);
+        mem_free(text);
+    }
+}
+
+/* As calibration: far below a limit nothing is said, and an error that does not fall with
+ * the level is told however far it falls. */
+static void track__limits_and_floors_need_no_telling(void **state)
+{
+    (void)state;
+    static const char *const sound[] = {"prop(0.2)", "lognormal(0.2)", "add(1e-3 mg/L)",
+                                        "combined2(add 1e-3 mg/L, prop 0.2)"};
+    for (size_t e = 0; e < sizeof sound / sizeof *sound; e++)
+        for (double decades = 7; decades < 15; decades += 1) {
+            double f;
+            struct track *track =
+                follow_fall(sound[e], decades, e < 2 ? CENSORED_BELOW : CENSORED_NOT, &f);
+            assert_int_equal(track->unresolved, 0);
+            assert_int_equal(track->set_aside, 0);
+            assert_near(track->z[2], 0, e == 1 ? 0.05 : 1e-4);
+            track_destroy(&track);
+        }
+}
+
+/* Before a first dose there is nothing, and so of its error: a reading below a limit is
+ * as certain as it is empty, another one cannot be told, and both leave the rest alone.
+ */
+static void track__before_a_dose_there_is_nothing(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {"prop(0.2)", "lognormal(0.2)"};
+    for (size_t e = 0; e < 2; e++) {
+        struct trial trial;
+        struct track *tracks[3];
+        char *text = mem_format("model m version 1\ntime h\n[parameters]\n"
+                                "k = 0.5 1/h (0.01, 9) lognormal sd 0.3\n"
+                                "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"
+                                "[observations]\nlevel : A/(10 [L]) ~ %s\n",
+                                errors[e]);
+        trial_model(&trial, text);
+        for (size_t i = 0; i < 3; i++) {
+            struct record *record = record_new("1", "h");
+            if (i)
+                assert_ok(record_measurement(record, 0, "level", NULL, 0.1,
+                                             i == 1 ? CENSORED_BELOW : CENSORED_NOT, 1));
+            assert_ok(record_dose(record, 1, "iv", NULL, 100, -1, 2));
+            assert_ok(record_measurement(record, 3, "level", NULL, 3, CENSORED_NOT, 3));
+            record_sort(record);
+            tracks[i] = follow(&trial, record, 0, &exactly);
+            assert_int_equal(tracks[i]->unresolved, i == 2);
+            assert_near(tracks[i]->z[1], tracks[0]->z[1], 1e-9);
+            record_destroy(&record);
+        }
+        assert_true(fabs(tracks[0]->z[1]) > 0.01);
+        for (size_t i = 0; i < 3; i++)
+            track_destroy(&tracks[i]);
+        trial_clear(&trial);
+        mem_free(text);
     }
 }
 
@@ -803,6 +953,10 @@ int main(int count, char **arguments)
         cmocka_unit_test(track__foretells_what_it_would_predict),
         cmocka_unit_test(track__limits_leave_the_moments_of_what_is_left),
         cmocka_unit_test(track__sets_aside_what_is_far_off),
+        cmocka_unit_test(track__readings_of_rounding_teach_nothing),
+        cmocka_unit_test(track__variances_of_rounding_teach_nothing),
+        cmocka_unit_test(track__limits_and_floors_need_no_telling),
+        cmocka_unit_test(track__before_a_dose_there_is_nothing),
         cmocka_unit_test(track__positive_states_stay_so),
         cmocka_unit_test(track__innovations_are_standard_normal),
         cmocka_unit_test(track__refuses_what_it_cannot),

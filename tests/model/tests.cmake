@@ -21,6 +21,10 @@ nightly(test_grammar test_fit test_track)
 # Builds that must go red.
 sabotage(fitted_to_rounding src/model/fit.c model/resolution resolution__refuses_readings_of_rounding
   BY "s/return read && engine_adapts/return !read \\&\\& engine_adapts/")
+sabotage(followed_to_rounding src/model/track.c model/track track__readings_of_rounding_teach_nothing
+  BY "s/ \\&\\& !(off <= SHARE_OF_VARIANCE . out->variance)/ \\&\\& 0/" "s/!can_tell(filter, belief, reading, observation, out)/0/")
+sabotage(followed_by_noisy_variance src/model/track.c model/track track__variances_of_rounding_teach_nothing
+  BY "s/ \\&\\& !(off <= SHARE_OF_VARIANCE . out->variance)/ \\&\\& 0/")
 sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
   BY "s/ \\&\\& !(left \\&\\& right \\&\\& i < formulas)//")
 sabotage(runs_before_its_arguments src/model/order.c model/registers registers__are_written_before_they_are_read
