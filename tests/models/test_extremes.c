@@ -37,8 +37,15 @@ static const struct {
     {"prevention/lifestyle", "lp", "a logarithm"},
     {"prevention/lifestyle", "saved_10yr", CHANGE},
     {"prevention/pressure_plan", "gain", CHANGE},
+    {"prevention/risk_prevent", "n", "over 3.5 mmol/L"},
+    {"prevention/risk_prevent", "thin", "over 25 kg/m2"},
     {"prevention/risk_score2", "p", "over 120 mm[Hg]"},
     {"prevention/risk_score2", "h", "over 1.3 mmol/L"},
+    {"prevention/risk_score2_diabetes", "p", "over 120 mm[Hg]"},
+    {"prevention/risk_score2_diabetes", "h", "over 1.3 mmol/L"},
+    {"prevention/risk_score2_diabetes", "c", "over 31 mmol/mol"},
+    {"prevention/risk_score2_op", "men", "a logarithm"},
+    {"prevention/risk_score2_op", "women", "a logarithm"},
 };
 
 static bool may_be_negative(const char *model, const char *output)

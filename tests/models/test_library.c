@@ -111,7 +111,12 @@ static const struct {
     {"prevention/risk_framingham", "event", EVENT},
     {"prevention/risk_hypertension", "hypertension", EVENT},
     {"prevention/risk_pce", "event", EVENT},
+    {"prevention/risk_prevent", "attack", EVENT},
+    {"prevention/risk_prevent", "event", EVENT},
+    {"prevention/risk_prevent", "failure", EVENT},
     {"prevention/risk_score2", "event", EVENT},
+    {"prevention/risk_score2_diabetes", "event", EVENT},
+    {"prevention/risk_score2_op", "event", EVENT},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -21,6 +21,25 @@
 #define SCORE2 "prevention/risk_score2", "AGE=50 smoker=1 SBP=140 TC=5.5 HDL=1.3"
 #define REGIONS "SCORE2 working group, Eur Heart J 42:2439, 2021, abstract"
 #define REGIONS_HAND "coefficients of SCORE2, worked out apart"
+#define TABLE_4 "SCORE2 working group 2021, supplement, table 4"
+#define SCORE2_50(set)                                                                   \
+    "prevention/risk_score2", "AGE=50 smoker=1 SBP=140 TC=6.3 HDL=1.4 " set
+#define OLD(set)                                                                         \
+    "prevention/risk_score2_op", "AGE=75 " set, "", "chance", OUTCOME, 0, 1, 1
+#define OLD_SMOKER "smoker=1 SBP=140 TC=5.5 HDL=1.3 "
+#define OP_HAND "coefficients of SCORE2-OP, worked out apart"
+#define TABLE_3 "SCORE2-OP working group 2021, supplement, table 3"
+#define HEARTSCORE "the European society's calculator, as tests of RiskScorescvd have it"
+#define DIABETIC(set)                                                                    \
+    "prevention/risk_score2_diabetes", "SBP=140 TC=5.5 HDL=1.3 " set, "", "chance",      \
+        OUTCOME, 0, 1, 1
+#define DIABETES_AVERAGE "SCORE2-Diabetes working group 2023, abstract"
+#define DIABETES_HAND "coefficients of SCORE2-Diabetes, worked out apart"
+#define PREVENT(set, what) "prevention/risk_prevent", set, "", what, OUTCOME, 0, 1, 1
+#define PREVENT_WOMAN "AGE=50 SBP=160 treated=1 TC=200 HDL=45 DM=1 GFR=90 BMI=35"
+#define PREVENT_SPLINES "AGE=66 SBP=105 TC=230 HDL=38 statin=1 smoker=1 GFR=45 BMI=27"
+#define KHAN "Khan et al. 2024, example of the supplement"
+#define KHAN_HAND "coefficients of Khan et al. 2024, worked out apart"
 #define YOUNG                                                                            \
     "prevention/risk_hypertension", "MALE=1 AGE=45 SBP=120 DBP=80 BMI=27", "", "risk"
 #define LIFE "prevention/lifestyle"
@@ -171,15 +190,56 @@ static const struct figure figures[] = {
     {SCORE2 " MALE=1 REGION=4", "", "chance", OUTCOME, 0, 1, 1, 14.0, 0.05, 0, REGIONS},
     {SCORE2 " REGION=1", "", "chance", OUTCOME, 0, 1, 1, 4.2, 0.05, 0, REGIONS},
     {SCORE2 " REGION=4", "", "chance", OUTCOME, 0, 1, 1, 13.7, 0.05, 0, REGIONS},
-    /* Those between, and an older woman who does not smoke, worked out apart. */
-    {SCORE2 " MALE=1 REGION=2", "", "chance", OUTCOME, 0, 1, 1, 7.561, 0.001, 0,
-     REGIONS_HAND},
-    {SCORE2 " MALE=1 REGION=3", "", "chance", OUTCOME, 0, 1, 1, 8.123, 0.001, 0,
-     REGIONS_HAND},
-    {SCORE2 " REGION=2", "", "chance", OUTCOME, 0, 1, 1, 5.074, 0.001, 0, REGIONS_HAND},
-    {SCORE2 " REGION=3", "", "chance", OUTCOME, 0, 1, 1, 6.875, 0.001, 0, REGIONS_HAND},
+    {SCORE2_50("MALE=1 REGION=1"), "", "chance", OUTCOME, 0, 1, 1, 6.3, 0.05, 0, TABLE_4},
+    {SCORE2_50("MALE=1 REGION=2"), "", "chance", OUTCOME, 0, 1, 1, 8.1, 0.05, 0, TABLE_4},
+    {SCORE2_50("MALE=1 REGION=3"), "", "chance", OUTCOME, 0, 1, 1, 8.8, 0.05, 0, TABLE_4},
+    {SCORE2_50("MALE=1 REGION=4"), "", "chance", OUTCOME, 0, 1, 1, 15.1, 0.05, 0,
+     TABLE_4},
+    {SCORE2_50("REGION=1"), "", "chance", OUTCOME, 0, 1, 1, 4.3, 0.05, 0, TABLE_4},
+    {SCORE2_50("REGION=2"), "", "chance", OUTCOME, 0, 1, 1, 5.2, 0.05, 0, TABLE_4},
+    {SCORE2_50("REGION=3"), "", "chance", OUTCOME, 0, 1, 1, 7.1, 0.05, 0, TABLE_4},
+    {SCORE2_50("REGION=4"), "", "chance", OUTCOME, 0, 1, 1, 14.1, 0.05, 0, TABLE_4},
+    /* An older woman who does not smoke. */
     {"prevention/risk_score2", "AGE=67 SBP=155 TC=7.1 HDL=1.0", "", "chance", OUTCOME, 0,
      1, 1, 10.279, 0.001, 0, REGIONS_HAND},
+    {OLD(OLD_SMOKER "MALE=1 REGION=1"), 18.6, 0.05, 0, TABLE_3},
+    {OLD(OLD_SMOKER "REGION=1"), 15.2, 0.05, 0, TABLE_3},
+    {OLD("SBP=140 TC=5.5 HDL=1.3 MALE=1 REGION=1"), 13.3, 0.05, 0, HEARTSCORE},
+    {OLD("SBP=110 TC=5 HDL=2 REGION=1"), 6.1, 0.05, 0, HEARTSCORE},
+    {OLD(OLD_SMOKER "MALE=1 REGION=2"), 23.9, 0.05, 0, HEARTSCORE},
+    {OLD(OLD_SMOKER "REGION=2"), 20.0, 0.05, 0, HEARTSCORE},
+    {OLD("smoker=1 SBP=140 TC=6 HDL=1.3 MALE=1 REGION=3"), 29.2, 0.05, 0, HEARTSCORE},
+    {OLD("smoker=1 SBP=110 TC=5 HDL=2 REGION=3"), 19.0, 0.05, 0, HEARTSCORE},
+    {OLD("smoker=1 SBP=140 TC=6 HDL=1.3 MALE=1 REGION=4"), 40.8, 0.05, 0, HEARTSCORE},
+    {OLD("smoker=1 SBP=140 TC=6 HDL=1.3 REGION=4"), 46.2, 0.05, 0, HEARTSCORE},
+    {"prevention/risk_score2_op", "AGE=86 DM=1 smoker=1 SBP=170 TC=4 HDL=1 MALE=1", "",
+     "chance", OUTCOME, 0, 1, 1, 40.699, 0.001, 0, OP_HAND},
+    {"prevention/risk_score2_op", "AGE=86 DM=1 smoker=1 SBP=170 TC=4 HDL=1", "", "chance",
+     OUTCOME, 0, 1, 1, 56.191, 0.001, 0, OP_HAND},
+    /* Of 60 years, diabetes found now, and found ten years ago and no longer mild. */
+    {DIABETIC("MALE=1 HBA1C=50 GFR=90 SINCE=60"), 11, 0.5, 0, DIABETES_AVERAGE},
+    {DIABETIC("MALE=1 HBA1C=70 GFR=60 SINCE=50"), 17, 0.5, 0, DIABETES_AVERAGE},
+    {DIABETIC("HBA1C=50 GFR=90 SINCE=60"), 8, 0.5, 0, DIABETES_AVERAGE},
+    {DIABETIC("HBA1C=70 GFR=60 SINCE=50"), 13, 0.5, 0, DIABETES_AVERAGE},
+    {DIABETIC("MALE=1 HBA1C=50 GFR=90 SINCE=60 REGION=1"), 8.4, 0.05, 0, HEARTSCORE},
+    {"prevention/risk_score2_diabetes",
+     "AGE=55 MALE=1 smoker=1 SBP=150 TC=5.2 HDL=1.1 SINCE=45 HBA1C=64 GFR=75 REGION=3",
+     "", "chance", OUTCOME, 0, 1, 1, 24.526, 0.001, 0, DIABETES_HAND},
+    {"prevention/risk_score2_diabetes",
+     "AGE=66 smoker=1 SBP=150 TC=5.2 HDL=1.1 SINCE=45 HBA1C=64 GFR=75 REGION=4", "",
+     "chance", OUTCOME, 0, 1, 1, 61.723, 0.001, 0, DIABETES_HAND},
+    {PREVENT(PREVENT_WOMAN, "chance"), 14.7, 0.05, 0, KHAN},
+    {PREVENT(PREVENT_WOMAN, "chance_asc"), 9.2, 0.05, 0, KHAN},
+    {PREVENT(PREVENT_WOMAN, "chance_hf"), 8.1, 0.05, 0, KHAN},
+    {PREVENT(PREVENT_WOMAN " MALE=1", "chance"), 16.3171, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_WOMAN " MALE=1", "chance_asc"), 10.1944, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_WOMAN " MALE=1", "chance_hf"), 10.5911, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES " MALE=1", "chance"), 20.3146, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES " MALE=1", "chance_asc"), 12.6081, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES " MALE=1", "chance_hf"), 10.5581, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES, "chance"), 16.8648, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES, "chance_asc"), 9.9134, 1e-4, 0, KHAN_HAND},
+    {PREVENT(PREVENT_SPLINES, "chance_hf"), 8.6485, 1e-4, 0, KHAN_HAND},
     /* Both cosines are whole in a day. */
     {DAY, MEAN, 0, 1 / 480.0, 1, 140, 1e-6, 0, SHENG},
     {"prevention/pressure_day", "", "", "D", MEAN, 0, 1 / 480.0, 1, 89.5, 1e-6, 0, SHENG},
@@ -235,6 +295,9 @@ static const struct courses_one courses[] = {
     {"prevention/risk_pce", "MALE=1 BLACK=1 smoker=1", "", {1}},
     {"prevention/risk_framingham", "treated=1 DM=1", "", {1}},
     {"prevention/risk_score2", "MALE=1 smoker=1 REGION=3", "", {1}},
+    {"prevention/risk_score2_op", "smoker=1 DM=1 REGION=3", "", {1}},
+    {"prevention/risk_score2_diabetes", "smoker=1 HBA1C=64 REGION=4", "", {1}},
+    {"prevention/risk_prevent", "MALE=1 smoker=1 statin=1 treated=1", "", {1}},
     {"prevention/risk_hypertension", "parents=1", "", {0.5, 2, 4}},
     {"prevention/weight_loss", "", "", {10, 100, 250}},
     {"prevention/cuff", "AGE=71 MALE=1", "", {1, 2, 3}},
