@@ -42,6 +42,9 @@
 #define SOTALOL "label of sotalol: QTc 10 to 40 ms more"
 
 #define BAZETT "Bazett, Heart 7:353, 1920: by the square root of the cycle"
+#define KERN "Kern et al., J Am Coll Cardiol 28:1154, 1996"
+#define RESOLVE                                                                          \
+    "Jeremias et al., J Am Coll Cardiol 63:1253, 2014: 0.92 at rest for an FFR of 0.80"
 #define GOULD "Gould, Lipscomb and Hamilton, Am J Cardiol 33:87, 1974"
 
 static const struct figure figures[] = {
@@ -247,27 +250,33 @@ static const struct figure figures[] = {
     /* Flow reserve by narrowing (Young and Tsai), 3 mm; and 3.5 mm with the same muscle.
      */
     {"heart/coronary", "narrow=0.3", "", "FFR", VALUE, 0, 1, 0, 0.963, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.3", "", "CFR", VALUE, 0, 1, 0, 3.39, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.3 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 3.39, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.3 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.971,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.4", "", "FFR", VALUE, 0, 1, 0, 0.92, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.4", "", "CFR", VALUE, 0, 1, 0, 3.26, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.4 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 3.26, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.4 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.934,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.5", "", "FFR", VALUE, 0, 1, 0, 0.832, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.5", "", "CFR", VALUE, 0, 1, 0, 2.99, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.5 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 2.99, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.5 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.857,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.6", "", "FFR", VALUE, 0, 1, 0, 0.674, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.6", "", "CFR", VALUE, 0, 1, 0, 2.51, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.6 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 2.51, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.6 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.71,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.7", "", "FFR", VALUE, 0, 1, 0, 0.447, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.7", "", "CFR", VALUE, 0, 1, 0, 1.89, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.7 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 1.89, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.7 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.487,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.8", "", "FFR", VALUE, 0, 1, 0, 0.212, 6e-4, 0, YOUNG},
-    {"heart/coronary", "narrow=0.8", "", "CFR", VALUE, 0, 1, 0, 1.34, 6e-3, 0, YOUNG},
+    {"heart/coronary", "narrow=0.8 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 1.34, 6e-3, 0,
+     YOUNG},
     {"heart/coronary", "narrow=0.8 D0=3.5 Rm=27.473", "", "FFR", VALUE, 0, 1, 0, 0.24,
      1.2e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.55", "", "FFR", VALUE, 0, 1, 0, 0.8, 0.06, 0, FAME},
@@ -358,8 +367,8 @@ static const struct figure figures[] = {
      "Ross, Linhart and Braunwald, Circulation 32:549, 1965: paced at rest, same output"},
     {"heart/coronary", "narrow=0.7", "", "reserve", OUTCOME, 0, 1, 1, 0.447, 5e-4, 0,
      YOUNG},
-    {"heart/coronary", "narrow=0.7", "", "multiple", OUTCOME, 0, 1, 1, 1.89, 5e-3, 0,
-     YOUNG},
+    {"heart/coronary", "narrow=0.7 rest=3.5", "", "multiple", OUTCOME, 0, 1, 1, 1.89,
+     5e-3, 0, YOUNG},
     {"heart/coronary", "narrow=0.7 STENT=1", "", "reserve", OUTCOME, 0, 1, 1, 0.98, 0.02,
      0, FAME},
     {"heart/ecg", "HR=60 breath=0", "", "R_to_T", OUTCOME, 0, 1, 2, 276, 1.5, 0,
@@ -406,12 +415,25 @@ static const struct figure figures[] = {
     {"heart/circulation", "MR=20", "", "Pao", LARGEST, BEAT_70, 105, 0.6, 0, H8},
     /* Flow under dilation falls from about half of the diameter on, that at rest from
        about 85 %. */
-    {"heart/coronary", "narrow=0.01", "", "CFR", VALUE, 0, 1, 0, 3.5, 0.05, 0, GOULD},
+    {"heart/coronary", "narrow=0.01 rest=3.5", "", "CFR", VALUE, 0, 1, 0, 3.5, 0.05, 0,
+     GOULD},
     {"heart/coronary", "narrow=0.01", "", "FFR", VALUE, 0, 1, 0, 1, 0.01, 0,
      "no narrowing, no loss"},
     {"heart/coronary", "narrow=0.3", "", "Q", VALUE, 0, 1, 0, 3.5, 0.05 * 3.5, 0, GOULD},
+    /* Who has coronary disease: reserve of a healthy artery and behind a narrowing, and
+       the ratio at rest that goes with an FFR of 0.80. */
+    {"heart/coronary", "narrow=0.01", "", "CFR", VALUE, 0, 1, 0, 2.5, 0.05, 0, KERN},
+    {"heart/coronary", "narrow=0.6", "", "multiple", OUTCOME, 0, 1, 1, 1.8, 0.15, 0,
+     KERN ", 1.8 behind more than 50 %"},
+    {"heart/coronary", "narrow=0.52501", "", "reserve", OUTCOME, 0, 1, 1, 0.80, 5e-4, 0,
+     RESOLVE},
+    {"heart/coronary", "narrow=0.52501", "", "at_rest", OUTCOME, 0, 1, 1, 0.92, 0.02, 0,
+     RESOLVE},
+    {"heart/coronary", "narrow=0.52501", "", "multiple", OUTCOME, 0, 1, 1, 2.0, 0.2, 0,
+     "a reserve of 2.0, by which flow is judged, goes with an FFR of 0.80"},
     {"heart/coronary", "narrow=0.7", "", "Q", VALUE, 0, 1, 0, 1.45, 0.01, 0, YOUNG},
-    {"heart/coronary", "narrow=0.7", "", "Qrest", VALUE, 0, 1, 0, 1, 0.25, 0, GOULD},
+    {"heart/coronary", "narrow=0.7 rest=3.5", "", "Qrest", VALUE, 0, 1, 0, 1, 0.25, 0,
+     GOULD},
     /* QT goes with the cube root of the cycle, and a blocker does more at a slow rate. */
     {"heart/qt", "HR=50", "", "QT", VALUE, 1, 1, 1, 425.06, 7.5, 0, FRIDERICIA},
     {"heart/qt", "HR=75", "", "QT", VALUE, 1, 1, 1, 371.33, 7.5, 0, FRIDERICIA},
