@@ -9,7 +9,8 @@
 #define PROMS "English PROMs, 60,160 knees: +15.0 in 6 months, +1.1 to 12"
 #define PIJLS "Pijls et al. 2012 and 2018: 0.58 (0.50-0.65) mm, then 0.04, then 0.06"
 #define RSA_WEAR "RSA of 10 years: 0.39 mm at 3 months, 0.12 mm/yr; HXLPE 0.21 and 0.02"
-#define MIZNER "half of the strength lost at a month, back after 6"
+#define MIZNER "Mizner et al. 2005: 62 % of the strength lost at 27 days"
+#define VUORENMAA "Vuorenmaa et al. 2008: 26 % less than before at three months"
 #define ARCHARD "k F L a cycle, by hand"
 
 static const struct figure figures[] = {
@@ -30,9 +31,10 @@ static const struct figure figures[] = {
      "Pijls et al. 2012: 8 points a mm"},
     {"joints/knee", "Ma=1.55", DONE, "revision", VALUE, 0, 1, 0, 3 + 8 * 1.2995, 0.01, 0,
      "Pijls et al. 2012: 8 points a mm"},
-    {KNEE, "strength", VALUE, 14, 1, 14, 0.35, 1e-6, 0, MIZNER},
-    {KNEE, "strength", VALUE, 30, 1, 30, 0.494, 0.005, 0, MIZNER},
-    {KNEE, "strength", VALUE, 182, 1, 182, 1.020, 0.005, 0, MIZNER},
+    {KNEE, "strength", VALUE, 14, 1, 14, 0.25, 1e-6, 0, MIZNER},
+    {KNEE, "strength", VALUE, 27, 1, 27, 0.38, 0.02, 0, MIZNER},
+    {KNEE, "strength", VALUE, 91, 1, 91, 0.74, 0.06, 0, VUORENMAA},
+    {KNEE, "strength", VALUE, 182, 1, 182, 1.0, 0.05, 0, "back after six months"},
     {"joints/knee", "varus=3", "", "load", VALUE, 0, 1, 0, 2040, 1, 0,
      "Kutzner et al. 2010"},
     {"joints/knee", "varus=3", "", "medial", VALUE, 0, 1, 0, 1469, 1, 0,
@@ -88,6 +90,13 @@ static const struct figure figures[] = {
      "closed form: one time constant"},
     {HIP, "strength", VALUE, 60, 1, 60, 1.05 - 0.45 * 0.36787944, 1e-5, 0,
      "closed form: one time constant"},
+    {HIP, "penetration", VALUE, 0, 1, 0, 0, 1e-12, 0, "new"},
+    {"joints/hip", "steps=9500", DONE, "wear_rate", VALUE, 0, 1, 0,
+     0.0883255 * 9500 / 5475.702, 1e-5, 0, ARCHARD ": in proportion to steps"},
+    {"joints/hip", "BW=82 head=28", DONE, "wear_rate", VALUE, 0, 1, 0, 0.1, 0.03, 0,
+     "conventional polyethylene: about 0.1 mm a year"},
+    {"joints/hip", "head=32 HXLPE=1", DONE, "volume_rate", VALUE, 0, 1, 0,
+     0.18 * 54.3866 * 32 / 28, 0.01, 0, ARCHARD},
     {HIP, "worn_20yr", OUTCOME, 0, 1, 7305, 0.39 + 20 * 0.0883255, 1e-4, 0, ARCHARD},
     {CROSS_LINKED, "a_year", OUTCOME, 0, 1, 3652, 0.025, 0.025, 0,
      "Dumbleton et al. 2002: no osteolysis below 0.05 mm a year"},
