@@ -44,7 +44,7 @@ double twin_start(const struct twin *twin);    /* time of its first row, model u
 struct engine;
 
 enum engine_solver {
-    ENGINE_LANES, /* this house's, many at once, by one of two methods (numerics/lanes) */
+    ENGINE_LANES, /* this house's, many at once, by whichever method suits (numerics/lanes) */
     ENGINE_BDF,   /* CVODES */
     ENGINE_ADAMS, /* CVODES */
     ENGINE_NARROW, /* as ENGINE_LANES, with the next narrower vector registers: to measure

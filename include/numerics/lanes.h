@@ -179,6 +179,11 @@ LANES_INLINE void lanes_finish(const struct lanes_stages *stages, size_t rows,
  * stages and result 42, error 25. */
 #define LANES_STEP_FLOPS 67
 
+/* Powers in a step of LANES_SERIES, each of one rate; and, of a row, what they are made
+ * of beside it and summed up by. */
+#define LANES_POWERS 20
+#define LANES_POWER_FLOPS 5
+
 enum lanes_method {
     /* Tsitouras' explicit Runge-Kutta pair of orders 5 and 4 (Comput. Math. Appl. 62:770,
      * 2011) with its interpolant of order 4 between the ends of a step. */
@@ -188,6 +193,8 @@ enum lanes_method {
     LANES_ROSENBROCK,
     /* Runge and Kutta's, of order 4, in steps of one length (numerics/classic.c). */
     LANES_CLASSIC,
+    /* Taylor's series, for what is affine in y between two walls (numerics/series.c). */
+    LANES_SERIES,
 };
 
 /* A place in a matrix that can be different from zero. */
@@ -280,7 +287,8 @@ void lanes_between(struct lanes *lanes, const double *t /* [LANES] */, const siz
 /* The last step of each lane, for whoever looks at all of it: from `begun` on for `taken`
  * [LANES], and of these rows [count] the polynomials, by the share of it that has passed,
  * curves [count][LANES_DEGREE + 1][LANES]. Returns whose last attempt stands, with no jump
- * since; of the others there is nothing to be seen. */
+ * since; of the others there is nothing to be seen, nor ever of LANES_SERIES, whose
+ * polynomials are longer. */
 #define LANES_DEGREE 4
 lane_set lanes_curves(const struct lanes *lanes, const size_t *rows, size_t count,
                       double *curves, double *begun, double *taken);

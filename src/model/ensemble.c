@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "numerics/elementary.h"
 #include "operation.h"
+#include "affine.h"
 #include "vector.h"
 #include "feed.h"
 #include "resolution.h"
@@ -231,14 +232,18 @@ static double flops_of(const struct stream *stream)
     return flops;
 }
 
-/* Six rates a step, and what lanes and tally say of themselves. */
+/* Of a step six rates, or one for each power, and what lanes and tally say of
+ * themselves. */
 static void count_flops(struct ensemble *ensemble)
 {
     const struct program *program = ensemble->program;
     size_t d = ensemble->directions;
     double observe = flops_of(d ? &program->observe_slopes : &program->observe);
-    ensemble->step_flops = 6 * flops_of(rates_of(ensemble)) +
-                           (double)LANES_STEP_FLOPS * (double)ensemble->rows;
+    bool series = ensemble->method == LANES_SERIES;
+    ensemble->step_flops =
+        (series ? LANES_POWERS : 6) * flops_of(rates_of(ensemble)) +
+        (series ? LANES_POWERS * LANES_POWER_FLOPS : LANES_STEP_FLOPS) *
+            (double)ensemble->rows;
     ensemble->reading_flops = observe + 14 * (double)ensemble->observed_count;
     ensemble->tally_flops = (double)TALLY_FLOPS(d);
 }
@@ -254,6 +259,15 @@ static size_t state_of(const struct ensemble *ensemble, size_t r)
     return r < ensemble->states
                ? r
                : ensemble->program->sensitivity[r - ensemble->states].row;
+}
+
+bool ensemble_takes_series(const struct model *model)
+{
+    const struct program *program = model->program;
+    bool looks_back = program->watched_count > 0;
+    return model_states(model) > 0 && model->step == 0 && program->mode_count == 0 &&
+           !looks_back && rates_are_affine(program, &program->rate) &&
+           rates_are_affine(program, &program->rate_slopes);
 }
 
 bool ensemble_takes_stiff(const struct model *model)
@@ -312,8 +326,8 @@ static struct lanes *block_new(struct ensemble *ensemble)
 }
 
 /* Everything but what carries it. */
-static struct ensemble *empty_new(const struct model *model, bool derivatives,
-                                  double tolerance, enum simd simd)
+static struct ensemble *empty_new(const struct model *model, enum lanes_method method,
+                                  bool derivatives, double tolerance, enum simd simd)
 {
     const struct program *program = model->program;
     struct ensemble *out = mem_new(1, sizeof *out);
@@ -321,6 +335,7 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
     out->program = program;
     out->simd = simd;
     out->tolerance = tolerance;
+    out->method = method;
     out->states = model_states(model);
     out->directions = derivatives ? program->direction_count : 0;
     out->rows = out->states + (out->directions ? program->sensitivity_count : 0);
@@ -351,8 +366,7 @@ static struct ensemble *empty_new(const struct model *model, bool derivatives,
 struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
                               bool derivatives, double tolerance, enum simd simd)
 {
-    struct ensemble *out = empty_new(model, derivatives, tolerance, simd);
-    out->method = method;
+    struct ensemble *out = empty_new(model, method, derivatives, tolerance, simd);
     out->step = model->step;
     out->steps_max = method == LANES_CLASSIC ? STEPS_OF_ONE_LENGTH_MAX : LANE_STEPS_MAX;
     out->lanes = block_new(out);
@@ -362,8 +376,7 @@ struct ensemble *ensemble_new(const struct model *model, enum lanes_method metho
 struct ensemble *ensemble_new_equal(const struct model *model, double step,
                                     bool derivatives, double tolerance, enum simd simd)
 {
-    struct ensemble *out = empty_new(model, derivatives, tolerance, simd);
-    out->method = LANES_CLASSIC;
+    struct ensemble *out = empty_new(model, LANES_CLASSIC, derivatives, tolerance, simd);
     out->step = step;
     out->steps_max = SIZE_MAX;
     out->lanes = block_new(out);

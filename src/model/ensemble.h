@@ -60,12 +60,14 @@ struct ensemble;
 /* `model` must outlive it. LANES_TSITOURAS gives up what is stiff, and
  * LANES_ROSENBROCK is for that, if the program has what it takes; LANES_CLASSIC, for
  * models whose text gives a step, and for those without states, where one step leads from
- * stop to stop. */
+ * stop to stop. LANES_SERIES is for models whose rates are affine between stops, and for
+ * requests without a scan. */
 struct ensemble *ensemble_new(const struct model *model, enum lanes_method method,
                               bool derivatives, double tolerance, enum simd simd);
 /* LANES_CLASSIC in steps of this length whatever the text says, as many as it takes. */
 struct ensemble *ensemble_new_equal(const struct model *model, double step,
                                     bool derivatives, double tolerance, enum simd simd);
+bool ensemble_takes_series(const struct model *model);
 bool ensemble_takes_stiff(const struct model *model);
 void ensemble_destroy(struct ensemble **ensemble);
 

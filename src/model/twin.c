@@ -331,14 +331,16 @@ void twin_parameters(const struct model *model, const struct prior_layout *layou
 
 /* One way to move twins, with derivatives or without: in lanes, by a method for each kind
  * of twin, or one at a time, where CVODES was asked for. */
-enum kind { KIND_MILD, KIND_STIFF, KINDS };
+enum kind { KIND_AFFINE, KIND_MILD, KIND_STIFF, KINDS };
 struct mover {
     const struct model *model;
     bool derivatives;
     double tolerance;
     double step; /* of equal ones that are not the text's; 0: none */
     enum simd simd;
-    struct ensemble *ensembles[KINDS]; /* NULL: not yet; of mild ones, if one at a time */
+    enum lanes_method mild;
+    enum kind plain; /* of what is not known to be stiff, nor looked at all the time */
+    struct ensemble *ensembles[KINDS]; /* NULL: not yet, or all one at a time */
     struct flow flow;
     bool by_cvodes; /* `flow` can */
 };
@@ -357,6 +359,23 @@ static void mover_cvodes(struct mover *mover, enum ode_method method)
     mover->by_cvodes = true;
 }
 
+static enum kind plain_kind(const struct model *model,
+                            const struct engine_options *options, double step)
+{
+    bool chooses = options->solver == ENGINE_LANES || options->solver == ENGINE_NARROW;
+    return chooses && step == 0 && ensemble_takes_series(model) ? KIND_AFFINE : KIND_MILD;
+}
+
+static struct ensemble *need_lanes(struct mover *mover, enum kind kind)
+{
+    const enum lanes_method method[KINDS] = {LANES_SERIES, mover->mild, LANES_ROSENBROCK};
+    if (!mover->ensembles[kind])
+        mover->ensembles[kind] =
+            ensemble_new(mover->model, method[kind], mover->derivatives, mover->tolerance,
+                         mover->simd);
+    return mover->ensembles[kind];
+}
+
 static void mover_init(struct mover *mover, const struct model *model,
                        enum engine_want want, const struct engine_options *options,
                        double step)
@@ -364,6 +383,7 @@ static void mover_init(struct mover *mover, const struct model *model,
     mover->model = model;
     mover->derivatives = want == ENGINE_DERIVATIVES || want == ENGINE_APPROACH;
     mover->step = step;
+    mover->plain = plain_kind(model, options, step);
     mover->tolerance = options->tolerance;
     if (want == ENGINE_GLANCE || want == ENGINE_APPROACH)
         mover->tolerance = fmax(mover->tolerance, COARSE_TOLERANCE);
@@ -381,11 +401,10 @@ static void mover_init(struct mover *mover, const struct model *model,
         return;
     }
     bool equal = model_step(model) > 0 || model_states(model) == 0;
-    enum lanes_method method = equal ? LANES_CLASSIC : LANES_TSITOURAS;
+    mover->mild = equal ? LANES_CLASSIC : LANES_TSITOURAS;
     if (options->solver == ENGINE_ROSENBROCK && ensemble_takes_stiff(model))
-        method = LANES_ROSENBROCK;
-    mover->ensembles[KIND_MILD] =
-        ensemble_new(model, method, mover->derivatives, mover->tolerance, mover->simd);
+        mover->mild = LANES_ROSENBROCK;
+    need_lanes(mover, mover->plain);
 }
 
 static struct engine *build(const struct model *model, const struct prior_layout *layout,
@@ -642,8 +661,8 @@ static enum err mover_follow(struct mover *mover, const struct request *request)
     return err;
 }
 
-/* Between a supply and lanes: whoever is stiff, or has been found to be by the lanes of
- * mild ones, waits for the others. */
+/* Between a supply and lanes: whoever is for another kind of lanes than is asking, or has
+ * been found to be, waits for those. */
 struct sorting {
     struct mover *mover;
     const struct supply *supply;
@@ -651,7 +670,7 @@ struct sorting {
     size_t count[KINDS];
 };
 
-/* While this many wait for one kind of lanes, the other's are not filled any more. */
+/* While this many wait for one kind of lanes, the others' are not filled any more. */
 #define WAITING_MAX 256
 
 static void wait_for(struct sorting *sorting, enum kind kind, struct request *request)
@@ -665,6 +684,28 @@ static void wait_for(struct sorting *sorting, enum kind kind, struct request *re
     sorting->count[kind]++;
 }
 
+static enum kind kind_of(const struct mover *mover, const struct request *request)
+{
+    return request->stiff ? KIND_STIFF : request->scan ? KIND_MILD : mover->plain;
+}
+
+static bool any_waiting(const struct sorting *sorting)
+{
+    size_t all = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        all += sorting->count[kind];
+    return all > 0;
+}
+
+/* Whether nobody may wait any more. */
+static bool crowded(const struct sorting *sorting)
+{
+    size_t most = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        most = sorting->count[kind] > most ? sorting->count[kind] : most;
+    return most >= WAITING_MAX;
+}
+
 static struct request *next_of(struct sorting *sorting, enum kind kind)
 {
     struct request *request = sorting->waiting[kind];
@@ -673,13 +714,19 @@ static struct request *next_of(struct sorting *sorting, enum kind kind)
         sorting->count[kind]--;
         return request;
     }
-    while (sorting->count[!kind] < WAITING_MAX &&
+    while (!crowded(sorting) &&
            (request = sorting->supply->next(sorting->supply->context))) {
-        if ((request->stiff ? KIND_STIFF : KIND_MILD) == kind)
+        enum kind other = kind_of(sorting->mover, request);
+        if (other == kind)
             return request;
-        wait_for(sorting, !kind, request);
+        wait_for(sorting, other, request);
     }
     return NULL;
+}
+
+static struct request *next_affine(void *context)
+{
+    return next_of(context, KIND_AFFINE);
 }
 
 static struct request *next_mild(void *context)
@@ -714,13 +761,9 @@ static void run_stiff(struct sorting *sorting)
 {
     struct mover *mover = sorting->mover;
     const struct supply supply = {next_stiff, done_at_last, sorting};
-    struct ensemble **ensemble = &mover->ensembles[KIND_STIFF];
     struct request *request;
     if (ensemble_takes_stiff(mover->model)) {
-        if (!*ensemble)
-            *ensemble = ensemble_new(mover->model, LANES_ROSENBROCK, mover->derivatives,
-                                     mover->tolerance, mover->simd);
-        ensemble_run(*ensemble, &supply);
+        ensemble_run(need_lanes(mover, KIND_STIFF), &supply);
         return;
     }
     mover_cvodes(mover, ODE_BDF);
@@ -734,15 +777,19 @@ void engine_run(struct engine *engine, enum engine_want want, const struct suppl
 {
     struct mover *mover = &engine->movers[want];
     struct sorting sorting = {.mover = mover, .supply = supply};
+    const struct supply affine = {next_affine, done_or_not, &sorting};
     const struct supply mild = {next_mild, mover->step > 0 ? done_at_last : done_or_not,
                                 &sorting};
     struct request *request;
-    if (mover->ensembles[KIND_MILD]) {
+    if (mover->ensembles[mover->plain]) {
         do {
-            ensemble_run(mover->ensembles[KIND_MILD], &mild);
+            if (mover->plain == KIND_AFFINE)
+                ensemble_run(mover->ensembles[KIND_AFFINE], &affine);
+            if (mover->plain == KIND_MILD || sorting.waiting[KIND_MILD])
+                ensemble_run(need_lanes(mover, KIND_MILD), &mild);
             if (sorting.waiting[KIND_STIFF])
                 run_stiff(&sorting);
-        } while (sorting.waiting[KIND_MILD] || sorting.waiting[KIND_STIFF]);
+        } while (any_waiting(&sorting));
         return;
     }
     while ((request = supply->next(supply->context))) {

@@ -455,18 +455,23 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
         void (*basis)(struct lanes_basis *basis);
     } rates[] = {[LANES_TSITOURAS] = {STAGES, STAGES - 1, tsitouras_basis},
                  [LANES_ROSENBROCK] = {ROSENBROCK_STAGES + 1, 0, rosenbrock_basis},
-                 [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES, classic_basis}};
+                 [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES, classic_basis},
+                 [LANES_SERIES] = {1, 0, NULL}};
+    size_t terms = system->method == LANES_SERIES ? LANES_POWERS : 0;
     out->stages = rates[system->method].stages;
     out->last = rates[system->method].last;
-    rates[system->method].basis(&out->basis);
+    if (rates[system->method].basis)
+        rates[system->method].basis(&out->basis);
     size_t apart = rows_apart(system->rows);
-    out->block = lanes_rows_new((out->stages + 4) * apart);
+    out->block = lanes_rows_new((out->stages + 4 + terms) * apart);
     out->y = out->block;
     for (size_t j = 0; j < out->stages; j++)
         out->k[j] = out->block + (j + 1) * apart * LANES;
     out->next = out->block + (out->stages + 1) * apart * LANES;
     out->wrong = out->next + apart * LANES;
     out->absolute = out->wrong + apart * LANES;
+    for (size_t k = 0; k < terms; k++)
+        out->terms[k] = out->absolute + (k + 1) * apart * LANES;
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
     if (system->method == LANES_ROSENBROCK)
@@ -727,6 +732,9 @@ void lanes_step(struct lanes *lanes)
     case LANES_CLASSIC:
         take_first_rates(lanes);
         classic_step(lanes);
+        break;
+    case LANES_SERIES:
+        series_step(lanes, fresh_lanes(lanes));
     }
     if (any_of(lanes->halts))
         EACH_LANE
@@ -747,6 +755,9 @@ void lanes_between(struct lanes *lanes, const double *t, const size_t *rows, siz
         break;
     case LANES_CLASSIC:
         classic_between(lanes, t, rows, count);
+        break;
+    case LANES_SERIES:
+        series_between(lanes, t, rows, count);
     }
 }
 
@@ -754,6 +765,8 @@ lane_set lanes_curves(const struct lanes *lanes, const size_t *rows, size_t coun
                       double *curves, double *begun, double *taken)
 {
     lane_set stand = 0;
+    if (lanes->system.method == LANES_SERIES)
+        return 0;
     bend(lanes, rows, count, curves);
     EACH_LANE stand |= (lane_set)(lanes->stepped[l] != 0) << l;
     memcpy(begun, lanes->begun, sizeof lanes->begun);

@@ -25,6 +25,7 @@ struct lanes {
     double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
     double *k[LANES_RATES_MAX]; /* rates in it: the first at its beginning */
     size_t stages;              /* of k */
+    double *terms[LANES_POWERS]; /* of LANES_SERIES: the powers' coefficients */
     size_t last;      /* the one at its end, the next step's first; 0: there is none */
     double *absolute; /* tolerances */
     double *wrong;    /* what all rates of a step but the last say of its error */
@@ -55,7 +56,7 @@ struct lanes {
     lane_set sized;        /* whose h means something */
     struct rosenbrock *rosenbrock; /* of that method */
     /* Of steps of one length: where they are counted from, how many have been passed, and
-     * how many of them with the last one, 1 or 0. */
+     * how many of them with the last one, 1 or 0. Of LANES_SERIES: steps of this piece. */
     double origin[LANES], passed[LANES], passes[LANES];
 };
 
@@ -107,5 +108,13 @@ void classic_step(struct lanes *lanes);
 void classic_between(struct lanes *lanes, const double *t, const size_t *rows,
                      size_t count);
 void classic_basis(struct lanes_basis *basis);
+
+/* --- Taylor's series (series.c)
+ * -------------------------------------------------------- */
+
+/* Pieces begin in `fresh`. */
+void series_step(struct lanes *lanes, lane_set fresh);
+void series_between(struct lanes *lanes, const double *t, const size_t *rows,
+                    size_t count);
 
 #endif

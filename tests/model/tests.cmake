@@ -19,6 +19,14 @@ test_program(test_readings model/readings SEES src/model LINK floor_model)
 nightly(test_grammar test_fit test_track)
 
 # Builds that must go red.
+sabotage(powers_of_rounding src/numerics/series.c numerics/series series__goes_on_well_after_a_short_piece
+  BY "s/lanes->h.l. = INFINITY/lanes->h[l] = 1e-9/")
+sabotage(powers_of_nothing src/numerics/series.c numerics/series series__is_not_taken_in_by_powers_of_nothing
+  BY "s/elementary_if(near < far, near, far)/far/")
+sabotage(product_of_states_as_affine src/model/affine.c model/affine affine__is_nothing_else
+  BY "s/more_of(a, b) : BENDS/more_of(a, b) : AFFINE/")
+sabotage(courses_without_curves src/model/twin.c model/outcome outcome__the_peak_lies_between_steps
+  BY "s/request->scan ? KIND_MILD : mover->plain/mover->plain/")
 sabotage(fitted_to_rounding src/model/fit.c model/resolution resolution__refuses_readings_of_rounding
   BY "s/return read && engine_adapts/return !read \\&\\& engine_adapts/")
 sabotage(followed_to_rounding src/model/track.c model/track track__readings_of_rounding_teach_nothing
