@@ -31,6 +31,8 @@ static const struct {
     {"heart/circulation", "Qp", BACK},
     {"heart/circulation", "Qv", BACK},
     {"heart/circulation", "flow", BACK},
+    {"joints/knee", "S",
+     "drawn back from two weeks after, before which it does not count"},
     {"oncology/radiotherapy", "BED_time", "repopulation without radiation"},
     {"prevention/body_weight", "lost", CHANGE},
     {"prevention/body_weight", "lost_fat", CHANGE},
