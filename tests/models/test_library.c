@@ -20,6 +20,7 @@ static const struct {
     {"lungs/cystic_fibrosis", "a table of centres, before treatment"},
     {"lungs/peak_flow_meters", "two meters side by side"},
     {"lungs/spirometry", "reference values: age and height stay"},
+    {"lungs/spirometry_gli", "reference values: age and height stay"},
     {"prevention/blood_pressure", "routine readings: nothing was changed in them"},
     {"prevention/cuff", "three readings in a row"},
     {"prevention/cuff_devices", "two devices side by side"},

@@ -12,6 +12,9 @@
 #define MCDONNELL "McDonnell et al. 2012, and chamber studies of 6.6 h"
 #define OTIS "Otis et al. 1956: complex admittance of two units"
 #define HANKINSON "Hankinson et al. 1999"
+#define GLI "lungs/spirometry_gli"
+#define BOWERMAN                                                                         \
+    "Bowerman et al. 2023: its formula and the row of its table, worked out apart"
 #define MEAD "impedance of the network in complex numbers"
 
 /* Six times 50 minutes of work and 10 of rest, 35 for lunch after the third. */
@@ -108,6 +111,36 @@ static const struct figure figures[] = {
      HANKINSON},
     {"lungs/spirometry", "AGE=40 HT=165", "", "pef", VALUE, 0, 1, 0, 427, 0.5, 0,
      HANKINSON},
+    /* The median of 40 years is a row of the table; other ages lie between rows here. */
+    {GLI, "MALE=1 HT=175", "", "M_FEV1", VALUE, 0, 1, 0, 3.83546, 1e-4, 0, BOWERMAN},
+    {GLI, "MALE=1 HT=175", "", "M_FVC", VALUE, 0, 1, 0, 4.5 / 0.9577, 3e-4, 0,
+     "package pyspiro: 4.5 L are 95.77 %"},
+    {GLI, "MALE=1 HT=175", "", "lowest_FEV1", VALUE, 0, 1, 0, 2.93880, 1e-4, 0, BOWERMAN},
+    {GLI, "MALE=1 HT=175 z_FEV1=-1.645", "", "limit_FEV1", OUTCOME, 0, 1, 1, 100, 1e-9, 0,
+     "the lower limit is where z is -1.645"},
+    {GLI, "MALE=1 HT=175", "", "share_FEV1", OUTCOME, 0, 1, 1, 100, 1e-9, 0,
+     "z is 0 at the median"},
+    {GLI, "AGE=32.5 HT=165", "", "M_FEV1", VALUE, 0, 1, 0, 3.09898, 0.0033 * 3.1, 0,
+     BOWERMAN},
+    {GLI, "AGE=32.5 HT=165", "", "M_FVC", VALUE, 0, 1, 0, 3.66968, 0.0033 * 3.7, 0,
+     BOWERMAN},
+    {GLI, "AGE=32.5 HT=165", "", "lowest_FEV1", VALUE, 0, 1, 0, 2.37471, 0.005 * 2.4, 0,
+     BOWERMAN},
+    {GLI, "MALE=1 AGE=62.5 HT=172", "", "M_FEV1", VALUE, 0, 1, 0, 3.04437, 0.0033 * 3, 0,
+     BOWERMAN},
+    {GLI, "MALE=1 AGE=62.5 HT=172", "", "M_FVC", VALUE, 0, 1, 0, 3.90590, 0.0033 * 3.9, 0,
+     BOWERMAN},
+    {GLI, "MALE=1 AGE=8 HT=128", "", "M_FEV1", VALUE, 0, 1, 0, 1.57035, 0.0033 * 1.6, 0,
+     BOWERMAN},
+    {GLI, "MALE=1 AGE=8 HT=128", "", "M_FVC", VALUE, 0, 1, 0, 1.78050, 0.0033 * 1.8, 0,
+     BOWERMAN},
+    {GLI, "AGE=13 HT=157", "", "M_FEV1", VALUE, 0, 1, 0, 2.66761, 0.0033 * 2.7, 0,
+     BOWERMAN},
+    {GLI, "AGE=13 HT=157", "", "M_FVC", VALUE, 0, 1, 0, 3.00388, 0.0033 * 3, 0, BOWERMAN},
+    {GLI, "AGE=85 HT=155", "", "M_FEV1", VALUE, 0, 1, 0, 1.65839, 2e-4, 0, BOWERMAN},
+    {GLI, "AGE=85 HT=155", "", "lowest_FVC", VALUE, 0, 1, 0, 1.48536, 2e-4, 0, BOWERMAN},
+    {"lungs/ozone", CHAMBER_DAY("0.04"), "", "typical", VALUE, 395, 1, 395, 0, 1, 0,
+     "Adams 2006, chamber of 6.6 h: no loss at 0.04 ppm"},
     /* Outcomes. */
     {"lungs/asthma_diary", "", "", "swing", OUTCOME, 4, 1, 5, 20.0, 0.3, 0, CALIBRATED},
     {"lungs/asthma_diary", "Ib=0.1", "", "swing", OUTCOME, 4, 1, 5, 5.5, 0.3, 0,
@@ -158,6 +191,7 @@ static const struct courses_one courses[] = {
     {"lungs/breathing", "R=6 peep=3", "", {0.3, 1.1, 2.6, 7}},
     {"lungs/oscillometry", "", "", {1}},
     {"lungs/spirometry", "MALE=1 AGE=61", "", {1}},
+    {GLI, "MALE=1 AGE=61.3", "", {1}},
     {"lungs/peak_flow_meters", "", "", {1}},
     {"lungs/cystic_fibrosis", "TRT=1", "", {1, 2}},
 };
