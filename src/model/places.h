@@ -4,7 +4,7 @@
 #include "target.h"
 
 /* places - O of one patient at many places z at once, in lanes, without derivatives. It
- * keeps nothing but whether the patient is stiff. Called by posterior and temper. */
+ * keeps nothing but whether the patient is stiff. Called by scatter and temper. */
 
 struct places {
     struct target target;

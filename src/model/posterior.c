@@ -6,14 +6,13 @@
 #include "base/memory.h"
 #include "base/normal.h"
 #include "numerics/linalg.h"
-#include "proposal.h"
+#include "scatter.h"
 #include "temper.h"
 
 /* Draws of the prior, from the likeliest of which modes are looked for, and then places
  * around modes, with a few more of the prior. */
 #define PRIOR_PLACES ((size_t)64)
 #define MODE_PLACES ((size_t)128)
-#define PLACES (PRIOR_PLACES + MODE_PLACES)
 #define STARTS ((size_t)4)
 #define STARTS_APART 1.0 /* in prior standard deviations */
 #define PRIOR_SHARE 0.1
@@ -38,8 +37,8 @@ struct exploring {
     struct fit *fits[1 + STARTS];                /* the first is the patient's */
     size_t start_count, next;
 
-    double *z; /* [PLACES][p] */
-    double objective[PLACES], mixture[PLACES], weights[PLACES];
+    struct scatter *scatter;
+    double shares[PROPOSAL_PARTS_MAX]; /* of places around modes */
 };
 
 /* --- modes -------------------------------------------------------------------------- */
@@ -67,9 +66,8 @@ static bool next_start(void *context, struct fit_patient *patient)
     struct exploring *e = context;
     if (e->next == e->start_count)
         return false;
-    *patient = (struct fit_patient){.twin = e->twin,
-                                    .start = e->starts[e->next],
-                                    .owner = &e->fits[1 + e->next]};
+    *patient = (struct fit_patient){
+        .twin = e->twin, .start = e->starts[e->next], .owner = &e->fits[1 + e->next]};
     e->next++;
     return true;
 }
@@ -83,25 +81,28 @@ static bool take_fit(void *context, struct fit_patient *patient)
 
 static double distance(const struct exploring *e, size_t i, size_t j)
 {
+    const double *z = e->scatter->z;
     double square = 0;
     for (size_t a = 0; a < e->p; a++)
-        square += pow(e->z[i * e->p + a] - e->z[j * e->p + a], 2);
+        square += pow(z[i * e->p + a] - z[j * e->p + a], 2);
     return sqrt(square);
 }
 
 /* The search once more from the likeliest draws of the prior, no two near each other. */
 static void search_again(struct exploring *e)
 {
+    const double *objective = e->scatter->objective;
     bool out[PRIOR_PLACES] = {false};
     while (e->start_count < STARTS) {
         size_t best = PRIOR_PLACES;
         for (size_t i = 0; i < PRIOR_PLACES; i++)
-            if (!out[i] && isfinite(e->objective[i]) &&
-                (best == PRIOR_PLACES || e->objective[i] < e->objective[best]))
+            if (!out[i] && isfinite(objective[i]) &&
+                (best == PRIOR_PLACES || objective[i] < objective[best]))
                 best = i;
         if (best == PRIOR_PLACES)
             break;
-        target_phi(&e->places.target, e->z + best * e->p, e->starts[e->start_count++]);
+        target_phi(&e->places.target, e->scatter->z + best * e->p,
+                   e->starts[e->start_count++]);
         for (size_t i = 0; i < PRIOR_PLACES; i++)
             out[i] |= distance(e, i, best) < STARTS_APART;
     }
@@ -126,13 +127,13 @@ static double apart(const struct proposal_part *part, size_t p, const double *ce
     return solved ? fmin(squares[0], squares[1]) : 0;
 }
 
-/* The prior, and a part for every mode by the probability around it. */
-static struct proposal *around_modes(struct exploring *e)
+/* A part of the proposal for every mode, with a share by the probability around it. */
+static void add_modes(struct exploring *e)
 {
     size_t p = e->p;
     double least = INFINITY, mass[1 + STARTS], sum = 0;
     double *spread = mem_new(p * p, sizeof *spread), centre[MODEL_PARAMETERS_MAX];
-    struct proposal *out = proposal_new(p);
+    struct proposal *out = e->scatter->proposal;
     for (size_t i = 0; i <= e->start_count; i++)
         if (e->fits[i]->converged)
             least = fmin(least, e->fits[i]->minus2_log_likelihood);
@@ -148,79 +149,17 @@ static struct proposal *around_modes(struct exploring *e)
     }
     e->out->modes = out->count - 1;
     for (size_t k = 1; k < out->count; k++)
-        out->share[k] = (1 - PRIOR_SHARE) * mass[k] / sum;
-    out->share[0] = out->count > 1 ? PRIOR_SHARE : 1;
+        e->shares[k] = (1 - PRIOR_SHARE) * mass[k] / sum;
+    e->shares[0] = out->count > 1 ? PRIOR_SHARE : 1;
     mem_free(spread);
-    return out;
 }
 
-/* --- is it normal? ------------------------------------------------------------------ */
-
-/* So many places of each part as its share says. */
-static void draw_places(struct exploring *e, const struct proposal *proposal,
-                        size_t first, size_t count)
+static double shared_with_fit(const struct exploring *e)
 {
-    size_t part = 0;
-    double until = proposal->share[0];
-    for (size_t i = 0; i < count; i++) {
-        while (part + 1 < proposal->count && (double)i + 0.5 > until * (double)count)
-            until += proposal->share[++part];
-        proposal_draw(proposal, part, e->numbers + first + i, e->z + (first + i) * e->p);
-    }
-    places_look(&e->places, e->z + first * e->p, count, e->objective + first);
-}
-
-/* From logarithms to weights of sum 1; false: nowhere is anything. */
-static bool normalise(double *logs)
-{
-    double highest = -INFINITY, sum = 0;
-    for (size_t i = 0; i < PLACES; i++)
-        highest = fmax(highest, logs[i]);
-    if (!isfinite(highest))
-        return false;
-    for (size_t i = 0; i < PLACES; i++)
-        sum += logs[i] = exp(logs[i] - highest);
-    for (size_t i = 0; i < PLACES; i++)
-        logs[i] /= sum;
-    return true;
-}
-
-/* Every place counts as drawn from the mixture of both rounds. */
-static void weigh(struct exploring *e, const struct proposal *prior,
-                  const struct proposal *modes)
-{
-    double share = (double)PRIOR_PLACES / (double)PLACES;
-    for (size_t i = 0; i < PLACES; i++) {
-        double first = log(share) + proposal_density(prior, e->z + i * e->p),
-               second = log(1 - share) + proposal_density(modes, e->z + i * e->p),
-               high = fmax(first, second);
-        e->mixture[i] = high + log(exp(first - high) + exp(second - high));
-        e->weights[i] = -0.5 * e->objective[i] - e->mixture[i];
-    }
-}
-
-/* How much of the probability the fit's normal distribution has in common with the
- * posterior: the lesser of both weights, summed over the places. */
-static double share_with_normal(struct exploring *e)
-{
-    size_t p = e->p;
-    double *spread = mem_new(p * p, sizeof *spread), centre[MODEL_PARAMETERS_MAX];
-    double weights[PLACES], shared = 0;
-    enum err err = whiten(e, e->fits[0], centre, spread);
-    if (err == ERR_OK)
-        err = linalg_cholesky(p, spread);
-    for (size_t i = 0; err == ERR_OK && i < PLACES; i++) {
-        double off[MODEL_PARAMETERS_MAX], square = 0;
-        for (size_t a = 0; a < p; a++)
-            off[a] = e->z[i * p + a] - centre[a];
-        linalg_lower_solve(p, spread, 1, off);
-        for (size_t a = 0; a < p; a++)
-            square += off[a] * off[a];
-        weights[i] = -0.5 * square - e->mixture[i];
-    }
-    if (err == ERR_OK && normalise(e->weights) && normalise(weights))
-        for (size_t i = 0; i < PLACES; i++)
-            shared += fmin(weights[i], e->weights[i]);
+    double *spread = mem_new(e->p * e->p, sizeof *spread), centre[MODEL_PARAMETERS_MAX];
+    double shared = 0;
+    if (whiten(e, e->fits[0], centre, spread) == ERR_OK && scatter_weigh(e->scatter))
+        shared = scatter_shared(e->scatter, centre, spread);
     mem_free(spread);
     return shared;
 }
@@ -248,19 +187,15 @@ static void explore(struct exploring *e, size_t wanted)
 {
     struct posterior *out = e->out;
     size_t p = e->p, count = wanted > 4 * p ? wanted : 4 * p;
-    struct proposal *prior = proposal_new(p);
-    draw_places(e, prior, 0, PRIOR_PLACES);
+    scatter_add(e->scatter, e->shares, PRIOR_PLACES);
     search_again(e);
-    struct proposal *modes = around_modes(e);
-    draw_places(e, modes, PRIOR_PLACES, MODE_PLACES);
-    weigh(e, prior, modes);
-    proposal_destroy(&prior);
-    proposal_destroy(&modes);
-    out->shared = share_with_normal(e);
+    add_modes(e);
+    scatter_add(e->scatter, e->shares, MODE_PLACES);
+    out->shared = shared_with_fit(e);
     if (out->shared >= POSTERIOR_SHARED_ENOUGH)
         return;
     double *phi = mem_new(count * p, sizeof *phi);
-    out->effective = temper_draw(&e->places, e->numbers + PLACES, count, phi);
+    out->effective = temper_draw(&e->places, e->numbers + e->scatter->count, count, phi);
     out->normal = !(out->effective > 0);
     if (out->normal) {
         mem_free(phi);
@@ -289,12 +224,13 @@ struct posterior *posterior_new(struct engine *engine, const struct twin *twin,
                             .p = fit->p,
                             .numbers = numbers_of(twin),
                             .fits = {fit},
-                            .z = mem_new(PLACES * fit->p, sizeof(double))};
+                            .shares = {1}};
     places_init(&e->places, engine, twin, prior);
+    e->scatter = scatter_new(&e->places, e->numbers);
     explore(e, wanted < TEMPER_MOST ? wanted : TEMPER_MOST);
     for (size_t i = 1; i <= STARTS; i++)
         fit_destroy(&e->fits[i]);
-    mem_free(e->z);
+    scatter_destroy(&e->scatter);
     places_clear(&e->places);
     mem_free(e);
     return out;

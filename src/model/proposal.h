@@ -14,7 +14,7 @@
  * that no weight is larger than the largest likelihood over the prior's share (a
  * defensive mixture: Hesterberg 1995). The others are what Laplace's approximation has at
  * each mode, with PROPOSAL_FREEDOM degrees of freedom. Numbers are a counter's: the same
- * for ever. It evaluates no model. Called by posterior and temper. */
+ * for ever. It evaluates no model. Called by scatter, posterior and temper. */
 
 #define PROPOSAL_PARTS_MAX ((size_t)17)
 #define PROPOSAL_FREEDOM 8 /* even, for how they are drawn */

@@ -95,8 +95,10 @@ sabotage(kappa_of_nobody src/model/statistic.c model/statistic statistic__kappa_
   BY "s/double m = mean + 2 . known.a., v = square + 2 . known/double m = mean + 0 * known[a], v = square + 0 * known/")
 sabotage(modes_from_one_place src/model/posterior.c model/posterior posterior__finds_what_is_not_normal
   BY "s/e->start_count < STARTS/0/")
-sabotage(normal_whatever_it_is src/model/posterior.c model/posterior posterior__finds_what_is_not_normal
-  BY "s/shared += fmin(weights.i., e->weights.i.)/shared += weights[i]/")
+sabotage(normal_whatever_it_is src/model/scatter.c model/posterior posterior__finds_what_is_not_normal
+  BY "s/shared += fmin(weights.i., scatter->weights.i.)/shared += weights[i]/")
+sabotage(weighed_as_of_the_prior src/model/scatter.c model/scatter scatter__weighs_as_the_integral_says
+  BY "s/.double.scatter->drawn.k. \\/ .double.count/k == 0/")
 sabotage(moved_without_metropolis src/model/temper.c model/temper temper__draws_have_the_shape_of_the_posterior
   BY "s/        if (!(log(proposal_uniform.*/        if (0)/")
 sabotage(nobody_drawn_by_weight src/model/temper.c model/temper temper__few_draws_are_not_off
