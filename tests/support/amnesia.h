@@ -14,8 +14,12 @@
  *   the removal itself or by the first sync of a new file;
  *   a new file that was never synced is gone with probability 1/2.
  *
- *   amnesia_arm(n, seed);    the power fails at the n-th call that changes something
- *   amnesia_fail();          now at the latest; the real files become what survived
+ *   amnesia_arm(n);          the power fails at the n-th call that changes something
+ *   amnesia_fail(&disk);     now at the latest; what every file was on either side
+ *   amnesia_leave(&disk, &coins);  the real files become one of what can survive
+ *
+ * Each of those chances is a coin, taken in order: amnesia_toss fills them from a seed,
+ * and whoever sets them himself can have every state that a disk may be left in.
  *
  * What SQLite asks of a VFS: https://www.sqlite.org/c3ref/io_methods.html. Whole sectors
  * survive or do not: a sector torn in its middle is not in the model. */
@@ -35,6 +39,7 @@
 #define AMNESIA_SECTOR 512
 #define AMNESIA_FILES 4
 #define AMNESIA_BYTES_MAX ((size_t)1 << 26)
+#define AMNESIA_COINS 4096
 #define AMNESIA_NEVER (-1)
 
 /* One path: what the process sees, what the platter has. */
@@ -52,26 +57,40 @@ struct amnesia_handle {
     bool remove;
 };
 
+/* All files when the power failed. */
+struct amnesia_disk {
+    struct amnesia_file files[AMNESIA_FILES];
+};
+
+/* What survives; `taken`: how many of them there was a use for. */
+struct amnesia_coins {
+    bool side[AMNESIA_COINS];
+    size_t taken;
+};
+
 static struct {
     sqlite3_vfs vfs;
     sqlite3_vfs *real;
     struct amnesia_file files[AMNESIA_FILES];
     int left, calls; /* until the power fails; since arming */
     bool failed;
-    uint64_t state;
 } amnesia;
 
-static inline uint64_t amnesia_draw(void)
+static inline void amnesia_toss(struct amnesia_coins *coins, uint64_t seed)
 {
-    uint64_t z = (amnesia.state += 0x9e3779b97f4a7c15u); /* splitmix64 */
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    for (size_t i = 0; i < AMNESIA_COINS; i++) {
+        uint64_t z = (seed += 0x9e3779b97f4a7c15u); /* splitmix64 */
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        coins->side[i] = (z ^ (z >> 31)) >> 63;
+    }
 }
 
-static inline bool amnesia_coin(void)
+static inline bool amnesia_coin(struct amnesia_coins *coins)
 {
-    return amnesia_draw() >> 63;
+    if (coins->taken == AMNESIA_COINS)
+        abort();
+    return coins->side[coins->taken++];
 }
 
 /* Counts a call that changes something; true once there is no power. */
@@ -127,11 +146,13 @@ static inline void amnesia_remove(struct amnesia_file *file, bool durable)
     file->seen.size = 0;
 }
 
-/* What of one file is there when the power is back: appended to `left`; false: nothing. */
-static inline bool amnesia_survives(const struct amnesia_file *file, struct bytes *left)
+/* What of one file is there when the power is back: appended to `left`; false: nothing.
+ */
+static inline bool amnesia_survives(const struct amnesia_file *file,
+                                    struct amnesia_coins *coins, struct bytes *left)
 {
     bool unsure = file->removed || (file->there && !file->entry);
-    if (unsure ? amnesia_coin() : !file->entry)
+    if (unsure ? amnesia_coin(coins) : !file->entry)
         return false;
     bytes_append(left, file->platter.data, file->platter.size);
     if (file->removed)
@@ -139,39 +160,48 @@ static inline bool amnesia_survives(const struct amnesia_file *file, struct byte
     size_t before = file->platter.size, size = file->seen.size;
     for (size_t at = 0; at < size; at += AMNESIA_SECTOR) {
         size_t some = size - at < AMNESIA_SECTOR ? size - at : AMNESIA_SECTOR;
-        bool same =
-            at + some <= before &&
-            memcmp(file->seen.data + at, file->platter.data + at, some) == 0;
-        if (same || !amnesia_coin())
+        bool same = at + some <= before &&
+                    memcmp(file->seen.data + at, file->platter.data + at, some) == 0;
+        if (same || !amnesia_coin(coins))
             continue;
         if (left->size < at + some)
             amnesia_resize(left, at + some);
         memcpy(left->data + at, file->seen.data + at, some);
     }
-    if (size < before && amnesia_coin())
+    if (size < before && amnesia_coin(coins))
         left->size = size;
     return true;
 }
 
-static inline void amnesia_forget(void)
+static inline void amnesia_free(struct amnesia_disk *disk)
 {
     for (size_t i = 0; i < AMNESIA_FILES; i++) {
-        free(amnesia.files[i].path);
-        bytes_free(&amnesia.files[i].seen);
-        bytes_free(&amnesia.files[i].platter);
-        amnesia.files[i] = (struct amnesia_file){0};
+        free(disk->files[i].path);
+        bytes_free(&disk->files[i].seen);
+        bytes_free(&disk->files[i].platter);
     }
+    *disk = (struct amnesia_disk){0};
 }
 
-/* The power fails, if it has not yet, and the real files become what survived. Stores
- * opened before must be destroyed first. */
-static inline void amnesia_fail(void)
+/* The power fails, if it has not yet. Stores opened before must be destroyed first; what
+ * is opened afterwards is a real file again. amnesia_free frees the disk. */
+static inline void amnesia_fail(struct amnesia_disk *disk)
 {
-    for (size_t i = 0; i < AMNESIA_FILES && amnesia.files[i].path; i++) {
+    memcpy(disk->files, amnesia.files, sizeof disk->files);
+    memset(amnesia.files, 0, sizeof amnesia.files);
+    amnesia.left = AMNESIA_NEVER;
+}
+
+/* The real files become what the coins let survive. */
+static inline void amnesia_leave(const struct amnesia_disk *disk,
+                                 struct amnesia_coins *coins)
+{
+    coins->taken = 0;
+    for (size_t i = 0; i < AMNESIA_FILES && disk->files[i].path; i++) {
         struct bytes left = {0};
-        const char *path = amnesia.files[i].path;
+        const char *path = disk->files[i].path;
         unlink(path);
-        if (amnesia_survives(&amnesia.files[i], &left)) {
+        if (amnesia_survives(&disk->files[i], coins, &left)) {
             FILE *real = fopen(path, "wb");
             if (!real ||
                 (left.size && fwrite(left.data, 1, left.size, real) != left.size) ||
@@ -180,19 +210,16 @@ static inline void amnesia_fail(void)
         }
         bytes_free(&left);
     }
-    amnesia_forget();
-    amnesia.left = AMNESIA_NEVER;
 }
 
 /* The power fails at the call `after` from now; AMNESIA_NEVER: only count. Returns the
  * calls since the last arming. */
-static inline int amnesia_arm(int after, uint64_t seed)
+static inline int amnesia_arm(int after)
 {
     int calls = amnesia.calls;
     amnesia.left = after;
     amnesia.calls = 0;
     amnesia.failed = false;
-    amnesia.state = seed;
     return calls;
 }
 
@@ -214,7 +241,7 @@ static int amnesia_read(sqlite3_file *handle, void *to, int size, sqlite3_int64 
 {
     const struct bytes *seen = &amnesia_of(handle)->seen;
     size_t from = (size_t)at, want = (size_t)size;
-    size_t have = from >= seen->size          ? 0
+    size_t have = from >= seen->size         ? 0
                   : seen->size - from < want ? seen->size - from
                                              : want;
     if (amnesia.failed)
@@ -382,8 +409,10 @@ static inline void amnesia_install(void)
 
 static inline void amnesia_uninstall(void)
 {
+    struct amnesia_disk disk;
     sqlite3_vfs_unregister(&amnesia.vfs);
-    amnesia_forget();
+    amnesia_fail(&disk);
+    amnesia_free(&disk);
 }
 
 #endif
