@@ -1,6 +1,7 @@
-# Of a simulated consortium: a signature that held is not verified again (tests/support/verified.h).
+# Of a simulated consortium: a signature that was made or held is not verified again (tests/support/verified.h).
 add_library(verified INTERFACE)
-target_link_options(verified INTERFACE -Wl,--wrap=identity_verify -Wl,--wrap=identity_verify_all)
+target_link_options(verified INTERFACE
+  -Wl,--wrap=identity_sign -Wl,--wrap=identity_verify -Wl,--wrap=identity_verify_all)
 foreach(noun rehearsal liar storm)
   target_link_libraries(test_sim_${noun} PRIVATE verified)
 endforeach()

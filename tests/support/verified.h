@@ -2,9 +2,9 @@
 #define TESTS_SUPPORT_VERIFIED_H
 
 /* verified - what one process need not do n times: in a simulated consortium everybody
- * verifies the same signatures, which is most of its time. A signature that held for a
- * key, a tag and some bytes holds for them; everything else is verified by the product's
- * own code. Tests that include it link `verified` (tests/sim/tests.cmake). */
+ * verifies the same signatures, which is most of its time. A signature that was made or
+ * held for a key, a tag and some bytes holds for them; everything else is verified by the
+ * product's own code. Tests that include it link `verified` (tests/sim/tests.cmake). */
 
 #include <stdbool.h>
 #include <string.h>
@@ -13,6 +13,12 @@
 #include "base/memory.h"
 #include "privacy/identity.h"
 
+enum err __real_identity_sign(const struct identity *identity, const char *tag,
+                              const void *data, size_t size,
+                              uint8_t signature[IDENTITY_SIGNATURE_BYTES]);
+enum err __wrap_identity_sign(const struct identity *identity, const char *tag,
+                              const void *data, size_t size,
+                              uint8_t signature[IDENTITY_SIGNATURE_BYTES]);
 enum err __real_identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
                                 const void *data, size_t size,
                                 const uint8_t signature[IDENTITY_SIGNATURE_BYTES]);
@@ -43,6 +49,19 @@ static inline bool verified_before(const char *tag, const struct identity_claim 
     if (keep)
         memcpy(place, name, HASH_BYTES);
     return false;
+}
+
+enum err __wrap_identity_sign(const struct identity *identity, const char *tag,
+                              const void *data, size_t size,
+                              uint8_t signature[IDENTITY_SIGNATURE_BYTES])
+{
+    uint8_t key[IDENTITY_KEY_BYTES];
+    enum err result = __real_identity_sign(identity, tag, data, size, signature);
+    identity_public(identity, key);
+    const struct identity_claim claim = {key, data, signature, size};
+    if (result == ERR_OK)
+        verified_before(tag, &claim, true);
+    return result;
 }
 
 enum err __wrap_identity_verify(const uint8_t key[IDENTITY_KEY_BYTES], const char *tag,
