@@ -12,6 +12,9 @@
 #define PIECE_TOLERANCE 1e-11
 #define SLOPES_TOLERANCE 1e-10
 #define PIECE_DEPTH_MAX 40
+/* To either side of an extreme, as a share of its piece: farther than it is known, nearer
+ * than a piece is smooth. */
+#define VERTEX_ASIDE 1e-7
 /* What looks rough everywhere is rounding, as a difference of two equal quantities is, or
  * noise: a step of the solver is not cut more often than this for it. A jump takes as
  * many cuts as a piece is deep. */
@@ -60,7 +63,8 @@ struct scan {
     size_t functionals;
     bool of_readings;
     size_t directions;       /* of readings; 0: without derivatives */
-    double *row;             /* [watched][directions] room */
+    size_t row_size;         /* watched times directions */
+    double *row, *other;     /* [row_size] room */
     struct sight_sums *sums; /* likewise, of a piece */
     double *trends;          /* [watched] room */
     double moved, *d_moved;  /* the last moving thing that happened; [directions] */
@@ -139,8 +143,10 @@ struct scan *scan_of_readings(const struct model *model, size_t directions)
     size_t watched = model->program->watched_count;
     scan->of_readings = true;
     scan->directions = directions;
-    scan->row = mem_new(watched * directions, sizeof(double));
-    scan->sums = mem_new(watched * directions, sizeof *scan->sums);
+    scan->row_size = watched * directions;
+    scan->row = mem_new(scan->row_size, sizeof(double));
+    scan->other = mem_new(scan->row_size, sizeof(double));
+    scan->sums = mem_new(scan->row_size, sizeof *scan->sums);
     scan->trends = mem_new(watched, sizeof(double));
     scan->d_moved = mem_new(directions, sizeof(double));
     for (size_t o = 0; o < model_observations(model); o++)
@@ -192,6 +198,7 @@ void scan_destroy(struct scan **scan)
     mem_free(gone->views);
     mem_free(gone->sizes);
     mem_free(gone->row);
+    mem_free(gone->other);
     mem_free(gone->sums);
     mem_free(gone->trends);
     mem_free(gone->d_moved);
@@ -325,7 +332,7 @@ void scan_readings(struct scan *scan, double start, double until)
     scan->start = scan->now = scan->to = start;
     scan->until = until;
     scan->moved = NAN;
-    for (size_t i = 0; i < scan->program->watched_count * scan->directions; i++)
+    for (size_t i = 0; i < scan->row_size; i++)
         scan->sums[i].size = 0;
 }
 
@@ -474,14 +481,34 @@ static void find_least(struct scan *scan, const struct sight *sight, size_t func
     sight_least(sight, functional, sign, &view->least);
 }
 
-/* Of what is looked at where that is, and how fast it changes there. */
+/* Of what is looked at where that is, and how fast it changes there. To either side it
+ * changes at rates a and b and by the directions as s- and s+: where it turns in between
+ * (a and b have different signs), the vertex is at (b s- - a s+) / (b - a), and moves as
+ * it has to: of a wave that is s itself, of a kink neither side's (min(max(x, y)) where x
+ * falls below y). */
 static void slope_least(struct scan *scan, const struct sight *sight, struct view *view)
 {
-    if (!view->sloped) {
-        sight->slopes(sight->context, view->least.time, scan->row);
-        sight->trends(sight->context, view->least.time, scan->trends);
-    }
+    double t = view->least.time, piece = sight->t[SIGHT_SAMPLES - 1] - sight->t[0];
+    double aside = VERTEX_ASIDE * piece + 64 * DBL_EPSILON * fabs(t);
+    double sign = sign_of(view->functional), *row = scan->row, before, after;
+    if (view->sloped)
+        return;
     view->sloped = true;
+    sight->trends(sight->context, t - aside, scan->trends);
+    before = scan->trends[view->watched];
+    sight->trends(sight->context, t + aside, scan->trends);
+    after = scan->trends[view->watched];
+    if (!(sign * before < 0 && sign * after > 0)) {
+        sight->slopes(sight->context, t, row);
+        sight->trends(sight->context, t, scan->trends);
+        return;
+    }
+    scan->trends[view->watched] = 0;
+    sight->slopes(sight->context, t - aside, row);
+    memcpy(scan->other, row, scan->row_size * sizeof *row);
+    sight->slopes(sight->context, t + aside, row);
+    for (size_t i = 0; i < scan->row_size; i++)
+        row[i] = (after * scan->other[i] - before * row[i]) / (after - before);
 }
 
 /* With its derivative, where it is lower than before: time holds still by the envelope
@@ -559,7 +586,7 @@ static bool sum_slopes(struct scan *scan, const struct sight *sight)
         wanted |= scan->views[f].active && is_integral(scan->views[f].functional);
     if (!wanted)
         return true;
-    sight_slopes(sight, scan->program->watched_count * d, scan->row, scan->sums);
+    sight_slopes(sight, scan->row_size, scan->row, scan->sums);
     for (size_t f = 0; f < scan->functionals; f++) {
         const struct view *view = &scan->views[f];
         const struct sight_sums *sums = scan->sums + view->watched * d;

@@ -15,8 +15,9 @@
  *
  * Or it looks for readings that are made of functionals, each of a window of its own, and
  * with derivatives along directions. An extreme's is that of what is looked at where it
- * is (at a time that moves: and the trend there times that), an integral's the integral
- * of the derivative, and what a moving end or jump adds.
+ * is (at a time that moves: and the trend there times that; at a kink what both sides of
+ * it make of the place where they meet), an integral's the integral of the derivative,
+ * and what a moving end or jump adds.
  *
  * Called by feed.c, which shows eight courses at once, ensemble.c and outcome.c. */
 

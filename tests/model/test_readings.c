@@ -363,6 +363,93 @@ static void readings__peak_where_rates_turn(void **state)
     course_close(&course);
 }
 
+/* --- where two curves meet ---------------------------------------------------------- */
+
+/* Of a rising and a falling curve, as formulas and as states, the greater is least and
+ * the lesser greatest where they meet: s*a exp(-k t) = c exp(r t). */
+#define MEETINGS                                                                         \
+    "model m version 1\ntime h\n[parameters]\n"                                          \
+    "a = 5 1 (0.01, 99) lognormal sd 0.3\nk = 0.4 1/h (0.01, 9) lognormal sd 0.3\n"      \
+    "c = 0.6 1 (0.01, 99) lognormal sd 0.3\nr = 0.2 1/h (0.01, 9) lognormal sd 0.3\n"    \
+    "[covariates]\nX 1 locf default 1\n[equations]\n"                                    \
+    "falls = a*exp(-k*time)\nrises = c*exp(r*time)*X\n"                                  \
+    "d/dt(F) = -k*F init a\nd/dt(R) = r*R*X init c\n[observations]\n"                    \
+    "least : min(max(falls, rises)) over last 3 h ~ add(1)\n"                            \
+    "greatest : max(min(1.2*falls, rises)) over last 3 h ~ add(1)\n"                     \
+    "valley : min(max(F, R)) over last 3 h ~ add(1)\n"                                   \
+    "ridge : max(min(1.2*F, R)) over last 3 h ~ add(1)\n"
+
+/* At that time neither curve's own derivative is the extreme's. */
+static double met(double s, const double *theta, double *by)
+{
+    double a = theta[0], k = theta[1], c = theta[2], r = theta[3];
+    double log_ratio = log(s * a / c), value = s * a * exp(-k * log_ratio / (k + r));
+    by[0] = value * r / (k + r);
+    by[1] = -value * log_ratio * r * k / ((k + r) * (k + r));
+    by[2] = value * k / (k + r);
+    by[3] = value * log_ratio * r * k / ((k + r) * (k + r));
+    return value;
+}
+
+static void readings__move_where_two_curves_meet(void **state)
+{
+    (void)state;
+    struct course course;
+    double phi[4], f[16], jacobian[16][4];
+    course_open_text(&course, MEETINGS, "X=1@0", "");
+    for (size_t i = 0; i < 16; i++)
+        measured(&course, model_observation(course.model, i % 4)->name,
+                 4.6 + 0.25 * (double)(i / 4));
+    renew(&course);
+    for (size_t k = 0; k < 4; k++)
+        phi[k] = log(course.parameters[k]);
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_ROSENBROCK,
+                                                 ENGINE_BDF};
+    for (size_t s = 0; s < 3; s++) {
+        const struct engine_options options = {solvers[s], 1e-11};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+        for (size_t i = 0; i < 16; i++) {
+            double by[4], value = met(i % 2 ? 1.2 : 1, course.parameters, by);
+            assert_near(f[i], value, 1e-8);
+            for (size_t k = 0; k < 4; k++)
+                assert_near(jacobian[i][k], by[k], 1e-6);
+        }
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
+/* A cuff's lower reading is where the aortic valve opens; nothing moves there but two
+ * pressures. */
+static void readings__of_a_heart_are_its_differences(void **state)
+{
+    (void)state;
+    static const char *const cuff[] = {"systolic", "diastolic", "echo_EDV", "echo_ESV"};
+    struct course course;
+    double phi[4], f[12], jacobian[12][4], up[12], down[12];
+    course_open(&course, "heart/circulation", "HR=83.7", "");
+    for (size_t i = 0; i < 12; i++)
+        measured(&course, cuff[i % 4], (double)(i / 4));
+    renew(&course);
+    course_transformed(&course, phi);
+    const struct engine_options tight = {ENGINE_LANES, 1e-11};
+    struct engine *engine = engine_new(course.model, &course.layout, &tight);
+    assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+    for (size_t k = 0; k < 4; k++) {
+        double h = 2e-3, middle = phi[k];
+        phi[k] = middle + h;
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, up, NULL));
+        phi[k] = middle - h;
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, down, NULL));
+        phi[k] = middle;
+        for (size_t i = 0; i < 12; i++)
+            assert_near(jacobian[i][k], (up[i] - down[i]) / (2 * h), 1e-4 * f[i]);
+    }
+    engine_destroy(&engine);
+    course_close(&course);
+}
+
 /* A course has to be as long as what is read of it. */
 static void readings__before_there_is_a_window(void **state)
 {
@@ -516,6 +603,8 @@ int main(void)
         cmocka_unit_test(readings__are_the_same_by_every_method),
         cmocka_unit_test(readings__do_not_feel_each_other_or_the_machine),
         cmocka_unit_test(readings__peak_where_rates_turn),
+        cmocka_unit_test(readings__move_where_two_curves_meet),
+        cmocka_unit_test(readings__of_a_heart_are_its_differences),
         cmocka_unit_test(readings__before_there_is_a_window),
         cmocka_unit_test(readings__are_what_outcomes_are),
         cmocka_unit_test(readings__that_nobody_wants_have_no_value),

@@ -71,6 +71,8 @@ sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formul
   BY "s/bool smooth = resolved(scan, sight)/bool smooth = resolved(scan, sight) || true/")
 sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
   BY "s/add(scan, span->trend, span->d_from, span->slopes)/(void)0/")
+sabotage(kinks_from_one_side src/model/scan.c model/readings readings__move_where_two_curves_meet
+  BY "s/sign . before < 0 && sign . after > 0/0/")
 sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
   BY "s/add(scan, span->trend, d_t, span->slopes)/(void)0/")
 sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
