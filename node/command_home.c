@@ -1,6 +1,8 @@
 #include "node/commands.h"
 
+#include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@
 #include "node/serve.h"
 
 #define INVITE_FILE_MAX ((size_t)65536)
+#define STATUS_FILE_MAX ((size_t)65536)
 
 static void fingerprint_of(const struct node *node, char text[ROSTER_FINGERPRINT_SIZE])
 {
@@ -115,31 +118,45 @@ static void show_alarms(struct cli *cli, const struct json *alarms)
     }
 }
 
-/* What a running daemon left for us to read. */
-static enum err status_of_daemon(struct cli *cli)
+/* What the daemon of this folder said last: `daemon` and `alarms` of a result. NULL when
+ * none runs; one that was killed leaves its file behind. */
+static struct json *last_said(const char *folder)
 {
-    char *path = node_serve_status_path(cli_directory(cli));
+    char *path = node_serve_status_path(folder);
     struct bytes text = {0};
-    struct json *json = NULL;
-    enum err result = file_read(path, 65536, &text);
-    if (result == ERR_OK)
-        result = json_parse((const char *)text.data, text.size, &json);
-    if (result != ERR_OK) { /* it has not spoken with the coordinator yet */
-        err_set(ERR_LOCKED, "another process is using %s", cli_directory(cli));
-        result = control_elsewhere(cli, NULL);
-    } else {
-        if (!cli_is_json(cli)) {
-            printf("daemon     running, process %.0f, as of %s\n",
-                   json_get_real(json, "pid"), json_get_text(json, "time"));
-            printf("study      %s\n", json_get_text(json, "study"));
-            printf("waiting    %s\n", json_get_text(json, "waiting"));
-        }
-        show_alarms(cli, json_get(json, "alarms"));
-        cli_result(cli, json);
+    struct json *said = NULL;
+    if (file_read(path, STATUS_FILE_MAX, &text) == ERR_OK &&
+        json_parse((const char *)text.data, text.size, &said) == ERR_OK) {
+        double pid = json_get_real(json_get(said, "daemon"), "pid");
+        if (!(pid > 0) || (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
+            json_destroy(&said);
     }
     bytes_free(&text);
     mem_free(path);
-    return result;
+    return said;
+}
+
+static void show_daemon(const struct json *daemon)
+{
+    printf("daemon     running, process %.0f, as of %s\n", json_get_real(daemon, "pid"),
+           json_get_text(daemon, "time"));
+    printf("study      %s\n", json_get_text(daemon, "study"));
+    printf("waiting    %s\n", json_get_text(daemon, "waiting"));
+}
+
+/* Somebody else has the store: a daemon that answers, or is at work and left word. */
+static enum err status_elsewhere(struct cli *cli)
+{
+    enum err result = control_promptly(cli);
+    struct json *said = result == ERR_GONE ? last_said(cli_directory(cli)) : NULL;
+    if (!said)
+        return result;
+    cli_say(cli, "the daemon is at work; this is what it said last");
+    show_alarms(cli, json_get(said, "alarms"));
+    if (!cli_is_json(cli))
+        show_daemon(json_get(said, "daemon"));
+    cli_result(cli, said);
+    return ERR_OK;
 }
 
 /* What somebody should know, or do something about. */
@@ -195,7 +212,13 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     const struct node_consortium *c = &node->consortium;
     fingerprint_of(node, fingerprint);
     bool member = c->roster && roster_by_key(c->roster, node->key);
-    struct json *json = json_new_object();
+    struct json *json = last_said(home_folder(node->home)); /* we are that daemon */
+    bool daemon = json != NULL;
+    if (!daemon) {
+        json = json_new_object();
+        json_set(json, "daemon", json_new_null());
+        json_set(json, "alarms", node_serve_alarms(node));
+    }
     json_set_text(json, "name", conf_text(node->conf, "name"));
     json_set_text(json, "fingerprint", fingerprint);
     json_set_text(json, "consortium", c->known ? c->name : NULL);
@@ -205,9 +228,7 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
     json_set_integer(json, "ledger_entries", (int64_t)ledger_count(node->ledger));
     json_set_real(json, "mu_spent_most", mu2);
     json_set_text(json, "store", store_library());
-    struct json *alarms = node_serve_alarms(node);
-    json_set(json, "alarms", alarms);
-    show_alarms(cli, alarms);
+    show_alarms(cli, json_get(json, "alarms"));
     if (cli_is_json(cli)) {
         report_attention(cli, node, a, json);
         cli_result(cli, json);
@@ -224,6 +245,8 @@ static void print_status(struct cli *cli, struct node *node, size_t patients,
            (unsigned long long)ledger_count(node->ledger));
     printf("store      %s\n", store_library());
     report_attention(cli, node, a, json);
+    if (daemon)
+        show_daemon(json_get(json, "daemon"));
     cli_result(cli, json);
     printf("research use only; not a medical device\n");
 }
@@ -235,10 +258,8 @@ enum err command_status(struct cli *cli)
     double mu2;
     struct attention attention;
     enum err result = node_open(cli_directory(cli), &node);
-    if (result == ERR_LOCKED)
-        return status_of_daemon(cli);
     if (result != ERR_OK)
-        return control_elsewhere(cli, NULL);
+        return status_elsewhere(cli);
     result = patients_count(node, &patients);
     if (result == ERR_OK)
         result = patients_measurements(node, &measurements);

@@ -22,6 +22,7 @@
 #define ASK_MS 500       /* for the whole line, once connected: the daemon waits for it */
 #define TAKE_MS 2000     /* for the answer to be taken */
 #define ANSWER_MS 600000 /* for it to be given: the daemon may be fitting twins */
+#define PROMPTLY_MS 1000 /* for who would rather not wait until it has */
 #define GROUPS_MAX 256
 
 /* --- who may do what
@@ -438,7 +439,8 @@ static int connect_to(const char *path)
     return -1;
 }
 
-static enum err ask(struct cli *cli, int fd, const char *more, struct json **json)
+static enum err ask(struct cli *cli, int fd, const char *more, uint64_t patience_ms,
+                    struct json **json)
 {
     struct bytes line = {0}, answer = {0};
     char *const *words;
@@ -455,7 +457,7 @@ static enum err ask(struct cli *cli, int fd, const char *more, struct json **jso
         bytes_text(&line, more);
     enum err result = ERR_OK;
     if (!send_frame(fd, line.data, line.size, now + TAKE_MS) ||
-        !receive_frame(fd, ANSWER_BYTES_MAX, now + ANSWER_MS, &answer))
+        !receive_frame(fd, ANSWER_BYTES_MAX, now + patience_ms, &answer))
         result = err_set(ERR_GONE, "the daemon did not answer");
     else
         result = cli_take_answer(cli, (const char *)answer.data, answer.size, json);
@@ -464,7 +466,8 @@ static enum err ask(struct cli *cli, int fd, const char *more, struct json **jso
     return result;
 }
 
-static enum err find_and_ask(struct cli *cli, const char *more, struct json **answer)
+static enum err find_and_ask(struct cli *cli, const char *more, uint64_t patience_ms,
+                             struct json **answer)
 {
     enum err refused = err_code();
     char *text = mem_text(err_text()), *hint = mem_text(err_hint_text());
@@ -472,7 +475,7 @@ static enum err find_and_ask(struct cli *cli, const char *more, struct json **an
     int fd = path ? connect_to(path) : -1;
     enum err result;
     if (fd >= 0) {
-        result = ask(cli, fd, more, answer);
+        result = ask(cli, fd, more, patience_ms, answer);
         close(fd);
     } else {
         result = err_set(refused, "%s", text);
@@ -487,14 +490,24 @@ static enum err find_and_ask(struct cli *cli, const char *more, struct json **an
 
 enum err control_ask(struct cli *cli, struct json **result)
 {
-    return find_and_ask(cli, cli_is_json(cli) ? NULL : "--json", result);
+    return find_and_ask(cli, cli_is_json(cli) ? NULL : "--json", ANSWER_MS, result);
+}
+
+static enum err take_over(struct cli *cli, const char *more, uint64_t patience_ms)
+{
+    struct json *answer;
+    enum err result = find_and_ask(cli, more, patience_ms, &answer);
+    if (result == ERR_OK && answer)
+        cli_result(cli, answer);
+    return result;
 }
 
 enum err control_elsewhere(struct cli *cli, const char *more)
 {
-    struct json *answer;
-    enum err result = find_and_ask(cli, more, &answer);
-    if (result == ERR_OK && answer)
-        cli_result(cli, answer);
-    return result;
+    return take_over(cli, more, ANSWER_MS);
+}
+
+enum err control_promptly(struct cli *cli)
+{
+    return take_over(cli, NULL, PROMPTLY_MS);
 }

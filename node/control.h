@@ -62,6 +62,9 @@ bool control_stopped(const struct control *control); /* somebody has said `stop`
  */
 enum err control_elsewhere(struct cli *cli, const char *more);
 
+/* The same, but ERR_GONE when the daemon is too busy to answer at once. */
+enum err control_promptly(struct cli *cli);
+
 /* The same, for a command that shows the result itself. */
 enum err control_ask(struct cli *cli, struct json **result);
 

@@ -110,18 +110,19 @@ static void note_clock(struct service *s, int64_t ahead_s)
 
 static void write_status(struct service *s, const char *study, const char *waiting)
 {
-    struct json *json = json_new_object();
+    struct json *json = json_new_object(), *daemon = json_new_object();
     char now[CLOCK_TEXT_SIZE];
     clock_text(clock_wall(&clock_machine), now);
-    json_set_integer(json, "pid", getpid());
-    json_set_text(json, "time", now);
-    json_set_boolean(json, "coordinator_reachable", !s->lost);
-    json_set_text(json, "study", study);
-    json_set_text(json, "waiting", waiting);
+    json_set_integer(daemon, "pid", getpid());
+    json_set_text(daemon, "time", now);
+    json_set_boolean(daemon, "coordinator_reachable", !s->lost);
+    json_set_text(daemon, "study", study);
+    json_set_text(daemon, "waiting", waiting);
     struct json *alarms = node_serve_alarms(s->node);
     char *clock = clock_sentence(s);
     if (clock)
         json_add(alarms, json_new_text(clock));
+    json_set(json, "daemon", daemon);
     json_set(json, "alarms", alarms);
     mem_free(clock);
     char *text = json_format(json),

@@ -23,8 +23,8 @@ enum err node_serve_run(struct node *node, struct cli *cli, bool once);
 /* What somebody has to see to, a sentence each; caller owns the array. */
 struct json *node_serve_alarms(struct node *node);
 
-/* The file that tells `status` about a running daemon: DIR/status.json, no patient data.
- */
+/* The file that tells `status` about a running daemon, as `status --json` has it
+ * (`daemon` and `alarms`): DIR/status.json, no patient data. */
 char *node_serve_status_path(const char *folder); /* caller frees */
 
 #endif
