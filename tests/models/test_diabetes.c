@@ -49,6 +49,20 @@
     "Riddle, Rosenstock and Gerich, Diabetes Care 26:3080, 2003: 198 to 117 mg/dL"
 #define LOOK "Look AHEAD, Diabetes Care 30:1374, 2007: 8.6 % of weight, 7.3 to 6.6 %"
 #define KOVATCHEV "Kovatchev et al. 1997: 10 (1.509 (ln(G)^1.084 - 5.381))^2"
+#define UKPDS_16                                                                         \
+    "UKPDS 16, Diabetes 44:1249, 1995: beta-cell function from 51 to 28 % in five "      \
+    "years, "                                                                            \
+    "on diet"
+#define HIRST                                                                            \
+    "Hirst et al., Diabetes Care 35:446, 2012: metformin alone, 1.12 points (0.92 to "   \
+    "1.32)"
+#define RODEN                                                                            \
+    "Roden et al., Lancet Diabetes Endocrinol 1:208, 2013: empagliflozin in 24 weeks, "  \
+    "1.1 mmol/L and 1.9 kg"
+#define SORLI                                                                            \
+    "Sorli et al., Lancet Diabetes Endocrinol 5:251, 2017: semaglutide in 30 weeks, "    \
+    "3.5 "                                                                               \
+    "kg more than placebo"
 #define BERGMAN "Bergman et al. 1979: closed form"
 
 static const struct figure figures[] = {
@@ -250,6 +264,18 @@ static const struct figure figures[] = {
      0.025 * 92 / (0.025 + 6e-4 * 39), 1e-5, 0, BERGMAN},
     {"diabetes/minimal", "INS=11", "", "fall", OUTCOME, 0, 1, 180, 1.228352, 1e-4, 0,
      BERGMAN ": KG of glucose effectiveness alone"},
+
+    /* Years on diet alone; medicines as their trials had them. */
+    {"diabetes/type2", "", "", "B", VALUE, 1826, 1, 1826, 0.6096878 * 28 / 51, 0.04, 0,
+     UKPDS_16},
+    {"diabetes/type2", "b0=1.17 rb=0 MET=0 MET=1@1e-6", "", "gain", OUTCOME, 0, 1, 365,
+     1.12, 0.2, 0, HIRST},
+    {"diabetes/type2", "b0=1.17 rb=0 SGLT=0 SGLT=1@1e-6", "", "FPG", RANGE, 0, 1, 168,
+     1.1, 0.3, 0, RODEN},
+    {"diabetes/type2", "b0=1.17 rb=0 SGLT=0 SGLT=1@1e-6", "", "lost", OUTCOME, 0, 1, 168,
+     1.9, 0.5, 0, RODEN},
+    {"diabetes/type2", "b0=1.17 rb=0 GLP=0 GLP=1@1e-6", "", "lost", OUTCOME, 0, 1, 210,
+     3.5, 0.8, 0, SORLI},
 
     /* Basal insulin, 47.2 U a day: from 11.0 to 6.5 mmol/L. */
     {"diabetes/type2", "rb=0 b0=1.275", "", "FPG", VALUE, 0, 1, 0, 11.0, 0.005, 0,

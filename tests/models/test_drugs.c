@@ -151,6 +151,11 @@ static const struct figure figures[] = {
     /* Half-lives as labels have them. */
     {"drugs/theophylline", "", "oral 320 mg @ 0 h", "Cp", HALF_LIFE, 24, 12, 36, 8, 2, 0,
      "label of theophylline: 6 to 13 h, healthy adults about 8"},
+    {"drugs/theophylline", "", "oral 320 mg @ 0 h", "Cp", AREA, 0, 0.05, 300, 320 / 2.73,
+     15, 0, "label of theophylline: 0.65 mL/min/kg, adults who do not smoke"},
+    {"drugs/remifentanil", "", "infusion 13 mg @ 0 min for 5000 min", "Cp", VALUE, 5000,
+     1, 5000, 2.6 / 2.8, 0.08, 0,
+     "label of remifentanil: 40 mL/min/kg, 2.8 L/min at 70 kg"},
     {"drugs/carboplatin", "GFR=100", "carboplatin 500 mg @ 0 h", "Cp", HALF_LIFE, 1, 4, 5,
      1.55, 0.45, 0, "label of carboplatin: 1.1 to 2 h"},
     {"drugs/remifentanil", "", "infusion 1 mg @ 0 min for 1 min", "Cp", HALF_LIFE, 5, 15,

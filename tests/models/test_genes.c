@@ -25,6 +25,9 @@
 #define GAGE                                                                             \
     "Gage et al., Clin Pharmacol Ther 84:326, 2008, of which the head says a quarter "   \
     "less"
+#define LINDH                                                                            \
+    "Lindh et al., Eur J Clin Pharmacol 65:365, 2009, meta-analysis: 19.6, 33.7, 36.0, " \
+    "56.7, 78.1 % less for *1/*2, *1/*3, *2/*2, *2/*3, *3/*3"
 #define TWICE "two structures, fitted to two groups, come to the same doses"
 /* mg a week, as seven times the label's daily doses. */
 #define LABEL(low, high)                                                                 \
@@ -172,6 +175,16 @@ static const struct figure figures[] = {
     {"genes/warfarin_inr", "VKA=2 CYP2=2", LABEL(3.5, 14)},
     {"genes/warfarin_inr", "VKA=2 CYP2=1 CYP3=1", LABEL(3.5, 14)},
     {"genes/warfarin_inr", "VKA=2 CYP3=2", LABEL(3.5, 14)},
+    {"genes/warfarin_inr", "CYP2=1", "", "weekly", OUTCOME, 0, 1, 1, 53.9 * 0.804, 3.5, 0,
+     LINDH},
+    {"genes/warfarin_inr", "CYP3=1", "", "weekly", OUTCOME, 0, 1, 1, 53.9 * 0.663, 3.5, 0,
+     LINDH},
+    {"genes/warfarin_inr", "CYP2=1 CYP3=1", "", "weekly", OUTCOME, 0, 1, 1, 53.9 * 0.433,
+     3.5, 0, LINDH},
+    {"genes/warfarin_inr", "CYP3=2", "", "weekly", OUTCOME, 0, 1, 1, 53.9 * 0.219, 2, 0,
+     LINDH},
+    {"genes/warfarin_inr", "CYP2=2", "", "weekly", OUTCOME, 0, 1, 1, 53.9 * 0.506, 0.1, 0,
+     LINDH ", of which the head says 49 % for 36"},
     /* Half-lives of the two recipes. */
     {"genes/metoprolol_cyp2d6", "", "oral 100 mg @ 0 h", "Cp", HALF_LIFE, 12, 12, 24, 3.5,
      0.5, 0, "label of metoprolol: 3 to 4 h"},
