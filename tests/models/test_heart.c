@@ -405,6 +405,10 @@ static const struct figure figures[] = {
      2 + 37 / 60.0, 122.5 - 57.5 / M_E, 1e-5, 0, LAG},
     {"heart/heart_rate", "rest=65", HALF_WORK, "HR", VALUE, 10 + 75 / 60.0, 1,
      10 + 75 / 60.0, 65 + 57.5 / M_E, 1e-3, 0, LAG},
+    {"heart/heart_rate", "AGE=48", "work 1 1 @ 0 min; work 0 1 @ 20 min", "HR", RANGE, 20,
+     1, 21, 60, 1, 0, "Jouven et al. 2005: 25 to 40, of which the head says 60"},
+    {"heart/heart_rate", "AGE=40 rest=60", "work 0.7 1 @ 0 min", "HR", VALUE, 20, 1, 20,
+     144, 1e-3, 0, KARVONEN ": 70 % of 120 above 60"},
     {"heart/heart_rate", "WORK=0.6", "work 0.9 1 @ 0 min", "HR", LARGEST, 0, 1, 30, 180,
      1e-6, 0, KARVONEN},
 
