@@ -38,6 +38,9 @@
 #define SIMEONI "Simeoni et al. 2004 by its open port, run independently"
 #define GENG "Geng et al. 2017, medians of the cut distributions: closed form of Gompertz"
 
+#define GREEN "Green et al., Ann Oncol 14:29, 2003: "
+#define WITH_GCSF                                                                        \
+    "oncology/docetaxel", "GCSF=0 GCSF=1@1 GCSF=0@11", "docetaxel 180 mg @ 0 d"
 #define MARKS                                                                            \
     "QUANTEC, Marks et al. 2010, table 1: 5, 10, 20, 30, 40 % at 7, 13, 20, 24, 27 Gy"
 
@@ -319,6 +322,13 @@ static const struct figure figures[] = {
      TIME_BELOW, 0, 0.05, 84, 16.99, 0.05, 0.5, REGIMEN},
     {"oncology/docetaxel", "", "docetaxel 90 mg @ 0 d every 14 d 6 times", "circ",
      TIME_BELOW, 0, 0.05, 84, 0, 0.1, 0.5, REGIMEN},
+    {WITH_GCSF, "grade4", OUTCOME, 0, 1, 21, 1.7, 0.3, 0, GREEN "1.6 to 1.8 d below 0.5"},
+    {WITH_GCSF, "circ", LAST_RISE_THROUGH, 0, 0.05, 12, 9.3, 0.6, 2,
+     GREEN "2 again on day 9"},
+    {WITH_GCSF, "circ", TIME_OF_SMALLEST, 0, 0.05, 12, 7, 0.5, 0,
+     GREEN "lowest on day 7"},
+    {WITH_GCSF, "circ", LARGEST, 0, 0.05, 21, 15, 10, 0,
+     "label of filgrastim: counts rise, and it ends at 10 after the nadir"},
     /* Schedules as they are quoted. */
     {"oncology/radiotherapy", "Tr=1e-6", "radiation 2 Gy @ 0 d every 1.4 d 30 times",
      "effective_late", OUTCOME, 0, 1, 60, 100, 0.001, 0, FOWLER ", 60 Gy in 30"},
