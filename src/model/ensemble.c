@@ -43,7 +43,7 @@ struct ensemble {
     bool timed;                    /* rates or gaps look at time */
     double *column;                /* [rows] of one lane */
     size_t *places;                /* [rows] of y in a flow's x, and what is behind it */
-    uint32_t *everything;          /* [width] registers of all there is to be read */
+    size_t *everything;            /* [width] where all is that there is to be read */
     size_t width;
     size_t *all_states, *observed; /* rows that readings look at: everything's, or */
     size_t observed_count;         /* only what observations are made of */
@@ -207,10 +207,10 @@ static void find_everything(struct ensemble *ensemble)
     const struct stream *derive = &ensemble->program->derive;
     size_t states = ensemble->states;
     ensemble->width = states + derive->result_count;
-    ensemble->everything = mem_new(ensemble->width, sizeof(uint32_t));
+    ensemble->everything = mem_new(ensemble->width, sizeof(size_t));
     for (size_t i = 0; i < ensemble->width; i++)
-        ensemble->everything[i] = i < states ? ensemble->program->states + (uint32_t)i
-                                             : derive->results[i - states];
+        ensemble->everything[i] = LANES * (i < states ? ensemble->program->states + i
+                                                      : derive->results[i - states]);
 }
 
 /* Where the derivatives of observations stand. */
@@ -665,14 +665,15 @@ static void attend(struct ensemble *ensemble, size_t lane)
 
 static void read_everything(struct ensemble *ensemble, lane_set wants)
 {
-    const double *registers = ensemble->registers;
-    size_t width = ensemble->width;
+    const size_t *everything = ensemble->everything, width = ensemble->width;
     vector_run(&ensemble->program->derive, ensemble->registers, ensemble->simd);
     EACH_OF(wants)
     {
+        const double *from = ensemble->registers + l;
         double *to = ensemble->requests[l]->f + ensemble->read[l] * width;
+#pragma GCC unroll 4
         for (size_t i = 0; i < width; i++)
-            to[i] = registers[ensemble->everything[i] * LANES + l];
+            to[i] = from[everything[i]];
     }
 }
 
