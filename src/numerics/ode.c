@@ -360,11 +360,13 @@ enum err ode_advance(struct ode *ode, double t, double t_stop, double *x, double
     const double *y = NV_DATA_S(ode->y);
     assert(t >= ode->t_start && t_stop >= t);
     double ulps = INTERVAL_ULPS * DBL_EPSILON * fmax(fabs(t), fabs(ode->t_start));
-    if (t - ode->t_start > ulps) {
-        int flag = carry(ode, t, t_stop);
-        if (flag < 0)
-            return refuse(ode, flag, t);
+    if (t - ode->t_start <= ulps) { /* a step may have been made since */
+        ode_within(ode, t, x, s);
+        return ERR_OK;
     }
+    int flag = carry(ode, t, t_stop);
+    if (flag < 0)
+        return refuse(ode, flag, t);
     memcpy(x, y, n * sizeof(double));
     if (ode->length > n)
         memcpy(s, y + n, (ode->length - n) * sizeof(double));

@@ -185,6 +185,26 @@ static void ode__accepts_an_interval_of_no_length(void **state)
     ode_destroy(&ode);
 }
 
+/* Also where the solver has already looked further. */
+static void ode__stands_where_it_began_after_a_step(void **state)
+{
+    (void)state;
+    static const enum ode_method methods[] = {ODE_BDF, ODE_ADAMS};
+    for (size_t m = 0; m < 2; m++) {
+        struct chain chain = {.ka = 1.5, .k = 0.0875};
+        struct ode *ode = chain_new(&chain, methods[m]);
+        double x[2] = {1, 0.5}, s[4] = {0}, reached;
+        assert_ok(ode_restart(ode, 0, x, s));
+        assert_ok(ode_step(ode, 10, &reached));
+        assert_true(reached > 0);
+        assert_ok(ode_advance(ode, 0, 10, x, s));
+        assert_near(x[0], 1, 1e-15);
+        assert_near(x[1], 0.5, 1e-15);
+        assert_near(s[1], 0, 1e-15);
+        ode_destroy(&ode);
+    }
+}
+
 /* --- Robertson's stiff kinetics
  * ---------------------------------------------------------
  *
@@ -397,6 +417,7 @@ int main(void)
         cmocka_unit_test(ode__shows_what_lies_within_its_steps),
         cmocka_unit_test(ode__restarts_carry_doses),
         cmocka_unit_test(ode__accepts_an_interval_of_no_length),
+        cmocka_unit_test(ode__stands_where_it_began_after_a_step),
         cmocka_unit_test(ode__solves_robertson_with_typical_sizes),
         cmocka_unit_test(ode__scale_decides_what_small_means),
         cmocka_unit_test(ode__gives_up_with_a_sentence),
