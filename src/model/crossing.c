@@ -252,16 +252,17 @@ void watch_begin(struct watch *watch, double t)
 
 static void look_within(void *context, double t, double *x)
 {
-    ode_within(context, t, x, NULL);
+    if (context)
+        ode_within(context, t, x, NULL);
 }
 
 enum err watch_step(struct watch *watch, double wall)
 {
     double begun = watch->ahead;
-    enum err err = ode_step(watch->ode, wall, &watch->ahead);
+    enum err err = watch->ode ? ode_step(watch->ode, wall, &watch->ahead) : ERR_OK;
     if (err != ERR_OK)
         return err;
-    watch->ahead = fmin(watch->ahead, wall);
+    watch->ahead = watch->ode ? fmin(watch->ahead, wall) : fmax(begun, wall);
     watch->turns = crossing_find(watch->evaluator, begun, watch->ahead, look_within,
                                  watch->ode, watch->x, &watch->next);
     if (watch->turns)

@@ -44,7 +44,7 @@ bool crossing_find(struct evaluator *evaluator, double begun, double end,
 
 /* A solver of its own steps that is watched. */
 struct watch {
-    struct ode *ode;
+    struct ode *ode; /* NULL: there are no states, and a step is as long as can be */
     struct evaluator *evaluator;
     double *x;    /* room for all that the solver carries */
     double ahead; /* until when it can be asked, up to which nothing turns */

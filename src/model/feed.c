@@ -332,10 +332,6 @@ static enum err advance(struct feed *feed, struct run *run, struct scan *scan,
     struct flow *flow = run->flow;
     double to = run_wall(run);
     enum err err = ERR_OK;
-    if (!flow->ode) {
-        *reached = fmax(to, *reached);
-        return show(feed, flow, scan, *reached);
-    }
     if (!flow->settled)
         err = flow_restart(flow);
     if (err == ERR_OK)
@@ -359,7 +355,7 @@ enum err feed_alone(struct feed *feed, struct run *run, struct scan *scan,
     double reached = flow->t;
     enum err err = ERR_OK;
     while (err == ERR_OK && !run_ended(run)) {
-        bool turns = flow->ode && flow->settled && flow->watch.turns;
+        bool turns = flow->settled && flow->watch.turns;
         if (run_next(run) <= reached && (run_reads(run) || !turns)) {
             stand(run->flow, run_next(run));
             err = run_reads(run) ? read(run, run->read++, context)

@@ -55,6 +55,7 @@ void flow_init(struct flow *flow, const struct model *model, bool derivatives)
     size_t directions = derivatives ? model_directions(model) : 0;
     *flow = (struct flow){.directions = directions, .model = model};
     flow->evaluator = evaluator_new(model, directions > 0);
+    flow->watch.evaluator = flow->evaluator;
     flow->moving = mem_new(directions, sizeof(bool));
     flow->inflow = mem_new((1 + directions) * states, sizeof(double));
     flow->d_inflow = flow->inflow + states;
@@ -497,14 +498,15 @@ enum err flow_restart(struct flow *flow)
 {
     watch_begin(&flow->watch, flow->t);
     flow->settled = true;
-    return ode_restart(flow->ode, flow->t, flow->x, flow->s);
+    return flow->ode ? ode_restart(flow->ode, flow->t, flow->x, flow->s) : ERR_OK;
 }
 
 enum err run_to_turn(struct run *run)
 {
     struct flow *flow = run->flow;
     double at = flow->watch.ahead;
-    enum err err = ode_advance(flow->ode, at, run_wall(run), flow->x, flow->s);
+    enum err err =
+        flow->ode ? ode_advance(flow->ode, at, run_wall(run), flow->x, flow->s) : ERR_OK;
     flow->t = at;
     return err;
 }

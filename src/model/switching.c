@@ -4,6 +4,7 @@
  * look at. Called by compile.c. */
 
 #include "dag.h"
+#include "crossing.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 /* A condition on time alone has few operations; formulas that share parts could have more
  * ways through them than can be walked. */
 #define PATIENCE 1000
+
+#define ORDER_NONE SIZE_MAX
 
 struct search {
     struct dag *dag;
@@ -261,13 +264,49 @@ static bool root_can_jump(struct freezing *freezing, uint32_t root, uint32_t at)
     return side == NODE_NONE || side != proof_side(freezing, root, at, 0);
 }
 
-/* Can a rate, or something watched, by a state? */
+/* Of what order it is in time: 0 rests, ORDER_NONE is no polynomial. */
+static size_t order_of(struct search *search, uint32_t at)
+{
+    struct node node = search->dag->nodes[at];
+    if (node.class < CLASS_MOVING || search->patience == 0)
+        return node.class < CLASS_MOVING ? 0 : ORDER_NONE;
+    search->patience--;
+    bool one = node.op == OP_NEGATE, sum = node.op == OP_ADD || node.op == OP_SUBTRACT,
+         product = node.op == OP_MULTIPLY || node.op == OP_DIVIDE;
+    if (!one && !sum && !product)
+        return node.op == OP_TIME ? 1 : ORDER_NONE;
+    size_t a = order_of(search, node.a), b = one ? 0 : order_of(search, node.b);
+    if (a == ORDER_NONE || b == ORDER_NONE || (node.op == OP_DIVIDE && b > 0))
+        return ORDER_NONE;
+    return product ? a + b : a > b ? a : b;
+}
+
+/* Is there a gap between its arguments of which looks at a step of any length say all
+ * (crossing.h)? */
+static bool is_plain(struct freezing *freezing, const struct node *node)
+{
+    struct search search = {freezing->dag, PATIENCE};
+    size_t a = order_of(&search, node->a),
+           b = node->op == OP_FLOOR ? 0 : order_of(&search, node->b);
+    return a < CROSSING_LOOKS && b < CROSSING_LOOKS && (node->op != OP_MOD || b == 0);
+}
+
+/* Does it turn in what is watched, other than rates? Where there are no states a step can
+ * be as long as a course, and a wave have any number of tops in it. */
+static bool is_followed(struct freezing *freezing, uint32_t at)
+{
+    return freezing->rate_count || is_plain(freezing, &freezing->dag->nodes[at]);
+}
+
+/* Can a rate, or something watched? */
 static bool can_jump(struct freezing *freezing, uint32_t at)
 {
-    bool jumps = false, feels = freezing->dag->nodes[at].feels;
+    bool jumps = false;
     for (size_t r = 0; !jumps && r < freezing->rate_count; r++)
         jumps = root_can_jump(freezing, freezing->rates[r], at);
-    for (size_t r = 0; !jumps && feels && r < freezing->watched_count; r++)
+    if (jumps || !is_followed(freezing, at))
+        return jumps;
+    for (size_t r = 0; !jumps && r < freezing->watched_count; r++)
         jumps = root_can_jump(freezing, freezing->watched[r], at);
     return jumps;
 }
@@ -330,8 +369,8 @@ static void freeze_node(struct freezing *freezing, uint32_t i)
         same ? i : dag_build(freezing->dag, node.op, now[0], now[1], now[2]);
     if (freezing->rests[i] || !(steps || node.op == OP_MOD))
         return;
-    bool counts =
-        (node.op == OP_FLOOR || node.op == OP_MOD) && (freezing->needed[i] || node.feels);
+    bool counts = (node.op == OP_FLOOR || node.op == OP_MOD) &&
+                  (freezing->needed[i] || is_followed(freezing, i));
     if (is_timed(freezing, &node)) {
         freezing->rests[i] = steps;
     } else if (compares ? can_jump(freezing, i) : counts) {

@@ -190,6 +190,109 @@ static void readings__move_with_thresholds(void **state)
     course_close(&course);
 }
 
+/* A covariate that rises by one an hour until 6, and then falls twice as fast, and a
+ * square of time: bounds are learned, and there may be a state as well. */
+#define MOVING(equations, more)                                                          \
+    "model m version 1\ntime h\n[parameters]\n"                                          \
+    "a = 3 1 (0.01, 99) lognormal sd 0.3\nk = 0.3 1/h (0.01, 9) lognormal sd 0.3\n"      \
+    "L = 5.1 1 (0.1, 99) lognormal sd 0.3\nT = 4 h (0.01, 99) lognormal sd 0.3\n"        \
+    "P = 2.5 1 (0.1, 99) lognormal sd 0.3\ns = 2.1 1/h (0.1, 9) lognormal sd 0.01\n"     \
+    "[covariates]\nX 1 linear\n[equations]\n" equations                                  \
+    "[observations]\narea : auc(if(X > L, a, 2*a)) over last T ~ add(1 h)\n"             \
+    "above : mean(if(X > L, a*X, 0)) over last T ~ add(1)\n"                             \
+    "counts : auc(floor(X/P)) over last T ~ add(1 h)\n"                                  \
+    "left : auc(mod(X, P)) over last T ~ add(1 h)\n"                                     \
+    "late : mean(if(time*time > 40 [h^2] + s*time*1 [h^2], a, 0)) over last T ~ "        \
+    "add(1)\n"                                                                           \
+    "most : max(if(X > L, a, -a*X)) over last T ~ add(1)\n"                              \
+    "falls : auc(if(X > L, A, 0)) over last T ~ add(1 h)\n" more
+
+#define PI 3.14159265358979323846
+
+/* Of a window that ends at 8 h. */
+static double moved(size_t observation, const double *theta, double *by)
+{
+    double a = theta[0], k = theta[1], L = theta[2], T = theta[3], P = theta[4],
+           s = theta[5], from = 8 - T, until = 9 - L / 2, turns = 10 + T - 3.5 * P;
+    double root = sqrt(s * s / 4 + 40), late = s / 2 + root;
+    double value = 100 / k * (exp(-k * L) - exp(-k * until));
+    memset(by, 0, 6 * sizeof *by);
+    switch (observation) {
+    case 0:
+        by[0] = 2 * T - (until - L), by[2] = 1.5 * a, by[3] = 2 * a;
+        return a * by[0];
+    case 1:
+        by[0] = 0.75 * (36 - L * L) / T, by[2] = -1.5 * a * L / T;
+        by[3] = -a * by[0] / T;
+        return a * by[0];
+    case 2:
+        by[3] = 1, by[4] = -3.5;
+        return turns;
+    case 3:
+        by[3] = from - P, by[4] = -turns + 3.5 * P;
+        return (36 - from * from) / 2 + 8 - P * turns;
+    case 4:
+        by[0] = (8 - late) / T, by[3] = -a * by[0] / T;
+        by[5] = -a / T * (0.5 + s / 4 / root);
+        return a * by[0];
+    case 5:
+        by[0] = 1;
+        return a;
+    case 7: {
+        double w = 0.45 * s, one = 12 / PI * asin(w);
+        by[0] = (12 - 2 * one) / T, by[3] = -a * by[0] / T;
+        by[5] = -2 * a / T * 12 / PI / sqrt(1 - w * w) * 0.45;
+        return a * by[0];
+    }
+    default:
+        by[1] = -value / k + 100 / k * (until * exp(-k * until) - L * exp(-k * L));
+        by[2] = -100 * exp(-k * L) - 50 * exp(-k * until);
+        return value;
+    }
+}
+
+/* As states do, so do covariates that move, and powers of time. */
+static void readings__move_with_covariates(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        MOVING("A = 100*exp(-k*time)\n", ""),
+        MOVING("d/dt(A) = -k*A init 100\n",
+               "wave : mean(if(sin(2*pi*time/24 [h]) > 0.45 [h]*s, a, 0)) over last T ~ "
+               "add(1)\n"),
+    };
+    static const enum engine_solver solvers[] = {ENGINE_LANES, ENGINE_ROSENBROCK,
+                                                 ENGINE_BDF, ENGINE_ADAMS};
+    for (size_t m = 0; m < 2; m++) {
+        struct course course;
+        double phi[6], f[8], jacobian[8][6];
+        course_open_text(&course, texts[m], "X=0@0 X=6@6 X=0@9", "");
+        size_t count = model_observations(course.model);
+        for (size_t i = 0; i < count; i++)
+            measured(&course, model_observation(course.model, i)->name, 8);
+        renew(&course);
+        for (size_t k = 0; k < 6; k++)
+            phi[k] = log(course.parameters[k]);
+        for (size_t s = 0; s < 5; s++) {
+            const struct engine_options options = {solvers[s % 4], 1e-11};
+            double room = s > 1 ? 1e-7 : 1e-8;
+            struct engine *engine =
+                s < 4 ? engine_new(course.model, &course.layout, &options)
+                      : engine_new_equal(course.model, &course.layout, 0.01);
+            assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian[0]));
+            for (size_t i = 0; i < count; i++) {
+                double by[6], value = moved(i, course.parameters, by);
+                assert_near(f[i], value, room * value);
+                for (size_t k = 0; k < 6; k++)
+                    assert_near(jacobian[i][k], by[k] * course.parameters[k],
+                                room * (value + fabs(by[k])));
+            }
+            engine_destroy(&engine);
+        }
+        course_close(&course);
+    }
+}
+
 /* --- courses ------------------------------------------------------------------------ */
 
 /* Doses that come late, run for a while that is a parameter, jump at times that move; a
@@ -599,6 +702,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readings__of_formulas_are_their_closed_forms),
         cmocka_unit_test(readings__move_with_thresholds),
+        cmocka_unit_test(readings__move_with_covariates),
         cmocka_unit_test(readings__have_the_derivatives_that_differences_show),
         cmocka_unit_test(readings__are_the_same_by_every_method),
         cmocka_unit_test(readings__do_not_feel_each_other_or_the_machine),

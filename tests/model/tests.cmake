@@ -78,7 +78,11 @@ sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have
 sabotage(integrals_without_moving_jumps src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
   BY "s/before.f. - after.f./0 * (before[f] - after[f])/")
 sabotage(thresholds_between_samples src/model/switching.c model/readings readings__move_with_thresholds
-  BY "s/!jumps && feels && r < freezing/!jumps \\&\\& !feels \\&\\& r < freezing/")
+  BY "s/return freezing->rate_count/return 0 * freezing->rate_count/")
+sabotage(covariates_between_samples src/model/switching.c model/readings readings__move_with_covariates
+  BY "s/ || is_plain(/ || 0 * is_plain(/")
+sabotage(turns_of_solvers_alone src/model/crossing.c model/readings readings__move_with_covariates
+  BY "s/watch->turns = crossing_find/watch->turns = watch->ode \\&\\& crossing_find/")
 sabotage(hidden_at_an_end src/model/sight.c model/sight sight__rules_integrate
   BY "s/= gap \\* (fabs(first/= 0 * gap * (fabs(first/")
 sabotage(kinks_between_samples src/model/scan.c model/readings readings__move_with_thresholds
