@@ -209,15 +209,13 @@ static inline void random_equations(struct random_text *text, unsigned words)
     }
 }
 
-/* Of what lies in its window: smooth, or jumping where states come to something (what
- * jumps by another formula of time has no derivative there). */
+/* Of what lies in its window: smooth, or jumping where something comes to something. */
 static inline void random_window(struct random_text *text, unsigned words)
 {
     static const char *const forms[] = {"max($) - %*min($)", "mean($)", "auc($)/(1 [h])",
                                         "(max($) + mean($))/(2 + tanh(auc($)/(1 [h])))",
                                         "%*mean($) + tanh(min($))*max($)"};
-    bool jumps = random_draw(text, 2) && !(words & RANDOM_DRIFTS);
-    unsigned seen = jumps ? (words & ~(unsigned)RANDOM_TIME) | RANDOM_JUMPS : words;
+    unsigned seen = random_draw(text, 2) ? words | RANDOM_JUMPS : words;
     random_say(text, "o2 : ");
     random_fill(text, forms[random_draw(text, sizeof forms / sizeof *forms)], seen, 3);
     random_fill(text, " over last (0.3 + expit(%)*c0)*1 [h] ~ add(0.1 1)\n", 0, 1);

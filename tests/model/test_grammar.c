@@ -145,50 +145,6 @@ static void grammar__derivatives_are_those_of_extended_precision(void **state)
     }
 }
 
-/* What the oracle is not for: starts in a steady state and covariates that move all the
- * time. Both methods' values against CVODES', derivatives against differences of values.
- */
-static void grammar__steady_starts_and_drifts_agree_with_differences(void **state)
-{
-    (void)state;
-    size_t count = nightly ? 300 : 20;
-    const double h = 1e-4;
-    for (size_t seed = 0; seed < count; seed++) {
-        double times[TIMES], f[READINGS], slopes[SLOPES], other[READINGS];
-        double up[READINGS], down[READINGS], phi[MODEL_PARAMETERS_MAX] = {0};
-        struct engine_options options = {ENGINE_LANES, 1e-12};
-        struct course course;
-        open_course(&course, 5000 + seed,
-                    RANDOM_SMOOTH | RANDOM_DRIFTS | RANDOM_STEADY | RANDOM_WINDOWS, 0,
-                    times);
-        size_t p = course.layout.p;
-        predict(&course, ENGINE_LANES, 1e-12, f, slopes);
-        for (size_t way = 0; way < 2; way++) {
-            predict(&course, way ? ENGINE_ROSENBROCK : ENGINE_ADAMS, 1e-11, other, NULL);
-            for (size_t i = 0; i < twin_measurements(course.twin); i++)
-                assert_near(other[i], f[i], 1e-8 * (1 + fabs(f[i])));
-        }
-        struct engine *engine = engine_new(course.model, &course.layout, &options);
-        course_transformed(&course, phi);
-        for (size_t k = 0; k < p; k++) {
-            double here = phi[k];
-            phi[k] = here + h;
-            assert_ok(twin_predict(engine, course.twin, phi, NULL, up, NULL));
-            phi[k] = here - h;
-            assert_ok(twin_predict(engine, course.twin, phi, NULL, down, NULL));
-            phi[k] = here;
-            for (size_t i = 0; i < twin_measurements(course.twin); i++) {
-                double expected = (up[i] - down[i]) / (2 * h);
-                if (!(fabs(slopes[i * p + k] - expected) <= 1e-6 * (1 + fabs(expected))))
-                    fail_msg("seed %zu: d f[%zu] by p%zu is %.12g, differences say %.12g",
-                             seed, i, k, slopes[i * p + k], expected);
-            }
-        }
-        engine_destroy(&engine);
-        course_close(&course);
-    }
-}
-
 /* The difference of values along direction k: of order 4. */
 static void difference(struct course *course, struct engine *engine, const double *phi,
                        size_t k, double h, double *out)
@@ -232,6 +188,33 @@ static size_t agree_with_differences(uint64_t seed, struct course *course,
     }
     engine_destroy(&engine);
     return compared;
+}
+
+/* What the oracle is not for: starts in a steady state and covariates that move all the
+ * time. Both methods' values against CVODES', derivatives against differences of values.
+ */
+static void grammar__steady_starts_and_drifts_agree_with_differences(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 300 : 20, compared = 0;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES], f[READINGS], slopes[SLOPES], other[READINGS];
+        double phi[MODEL_PARAMETERS_MAX] = {0};
+        struct course course;
+        open_course(&course, 5000 + seed,
+                    RANDOM_SMOOTH | RANDOM_DRIFTS | RANDOM_STEADY | RANDOM_WINDOWS, 0,
+                    times);
+        predict(&course, ENGINE_LANES, 1e-12, f, slopes);
+        for (size_t way = 0; way < 2; way++) {
+            predict(&course, way ? ENGINE_ROSENBROCK : ENGINE_ADAMS, 1e-11, other, NULL);
+            for (size_t i = 0; i < twin_measurements(course.twin); i++)
+                assert_near(other[i], f[i], 1e-8 * (1 + fabs(f[i])));
+        }
+        course_transformed(&course, phi);
+        compared += agree_with_differences(seed, &course, phi, slopes);
+        course_close(&course);
+    }
+    assert_true(compared > 25 * count);
 }
 
 /* A threshold that is met with no speed, as by a cube, is known to the cube root of
