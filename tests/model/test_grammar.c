@@ -42,6 +42,22 @@ static void grammar__models_run_to_the_same_bits(void **state)
 #define TIMES 7
 #define READINGS (3 * TIMES) /* at most */
 
+/* And of what looks back. */
+static void read_windows(struct course *course, const double *times)
+{
+    for (size_t i = 0; i < TIMES; i++)
+        for (size_t o = 0; o < model_observations(course->model); o++)
+            if (model_looks_back(course->model, o))
+                assert_ok(record_measurement(
+                    course->record, times[i], model_observation(course->model, o)->name,
+                    NULL, 1, CENSORED_NOT, 200000 + i * 100 + o));
+    twin_destroy(&course->twin);
+    record_sort(course->record);
+    assert_ok(twin_new(course->model, &course->layout, course->record, &course->twin));
+    assert_int_equal(twin_measurements(course->twin),
+                     TIMES * model_observations(course->model));
+}
+
 /* Doses, covariates and readings of this seed's own, off each other's times. */
 static void open_course(struct course *course, uint64_t seed, unsigned words,
                         unsigned besides, double *times)
@@ -66,6 +82,7 @@ static void open_course(struct course *course, uint64_t seed, unsigned words,
     for (size_t i = 0; i < TIMES; i++)
         times[i] = 1.7 * (double)(i + 1) + 0.013 * random_share(&chance_of);
     course_read_all(course, times, TIMES);
+    read_windows(course, times);
 }
 
 /* Values and derivatives by one solver; of `d` directions. */
