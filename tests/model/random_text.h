@@ -3,8 +3,9 @@
 
 /* random_text - texts of models that nobody wrote, from a grammar: equations with
  * everything the language has, doses with lags, fractions and durations that hang on
- * parameters, covariates, switches at times that are parameters, several observations, of
- * windows of their own as well.
+ * parameters, covariates and their effects, parameters of one and of all patients, of
+ * occasions, quantities, switches at times that are parameters, several observations with
+ * all kinds of errors, of windows of their own as well, and outcomes.
  * Whatever is drawn stays of the size of 1, so that every model can be solved. The same
  * seed gives the same text. */
 
@@ -20,13 +21,20 @@ enum random_words {
     RANDOM_STATES = 1,
     RANDOM_TIME = 2,
     RANDOM_COVARIATES = 4,
-    RANDOM_SWITCHES = 8,  /* at times that parameters say */
-    RANDOM_KINKS = 16,    /* min, max, abs of states */
-    RANDOM_JUMPS = 32,    /* conditions on states, floor */
-    RANDOM_DRIFTS = 64,   /* a covariate that moves between its records */
-    RANDOM_STEADY = 128,  /* the last state begins in its steady state */
-    RANDOM_WINDOWS = 256, /* an observation of what went before */
-    RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES,
+    RANDOM_SWITCHES = 8,      /* at times that parameters say */
+    RANDOM_KINKS = 16,        /* min, max, abs of states */
+    RANDOM_JUMPS = 32,        /* conditions on states, floor */
+    RANDOM_DRIFTS = 64,       /* a covariate that moves between its records */
+    RANDOM_STEADY = 128,      /* the last state begins in its steady state */
+    RANDOM_WINDOWS = 256,     /* an observation of what went before */
+    RANDOM_OCCASIONS = 512,   /* a parameter that differs from occasion to occasion */
+    RANDOM_TURNS = 1024,      /* switches again and again: mod of time */
+    RANDOM_FOLLOWED = 2048,   /* nothing that decides once; readings say little */
+    RANDOM_INDIVIDUAL = 4096, /* a quantity of parameters and covariates */
+    RANDOM_DERIVED = 8192,    /* and one of states, with them */
+    RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES |
+                    RANDOM_INDIVIDUAL | RANDOM_DERIVED,
+    RANDOM_AGAIN = RANDOM_OCCASIONS | RANDOM_TURNS,
 };
 
 struct random_text {
@@ -61,10 +69,28 @@ random_say(struct random_text *text, const char *format, ...)
 
 static inline void random_leaf(struct random_text *text, unsigned words)
 {
-    switch (random_draw(text, 6)) {
+    switch (random_draw(text, 9)) {
     case 0:
         if (words & RANDOM_COVARIATES) {
             random_say(text, "c%u", (unsigned)random_draw(text, text->covariates));
+            return;
+        }
+        break;
+    case 6:
+        if (words & RANDOM_INDIVIDUAL) {
+            random_say(text, "own");
+            return;
+        }
+        break;
+    case 7:
+        if (words & RANDOM_DERIVED && words & RANDOM_STATES) {
+            random_say(text, "all");
+            return;
+        }
+        break;
+    case 8:
+        if (words & RANDOM_OCCASIONS) {
+            random_say(text, random_draw(text, 2) ? "week" : "visit");
             return;
         }
         break;
@@ -125,6 +151,10 @@ static inline void random_formula(struct random_text *text, unsigned words, int 
                                         "mod($, 1 + #)"};
     static const char *const switches[] = {"if(time < #*% [h], $, $)",
                                            "if(time >= 9*# [h], $, $)"};
+    static const char *const turns[] = {
+        "if(mod(time, 2 h + #*1 [h]) < (0.3 + expit(%))*1 [h], $, $)",
+        "if(mod(time + %*1 [h], (1 + expit(%))*120 [min]) >= 45 min, $, $)",
+        "(floor(time/3.1 [h] + #)*$)"};
     if (depth == 0) {
         random_leaf(text, words);
         return;
@@ -135,6 +165,8 @@ static inline void random_formula(struct random_text *text, unsigned words, int 
         form = kinks[random_draw(text, sizeof kinks / sizeof *kinks)];
     else if (kind == 1 && words & RANDOM_JUMPS)
         form = jumps[random_draw(text, sizeof jumps / sizeof *jumps)];
+    else if (kind == 2 && words & RANDOM_TURNS)
+        form = turns[random_draw(text, sizeof turns / sizeof *turns)];
     else if (kind <= 3 && words & RANDOM_SWITCHES)
         form = switches[random_draw(text, sizeof switches / sizeof *switches)];
     random_fill(text, form, words, depth);
@@ -165,27 +197,45 @@ static inline void random_parameters(struct random_text *text, unsigned words)
 {
     static const char *const spreads[] = {"(0.01, 9) lognormal sd 0.3",
                                           "(0, 2) logitnormal sd 0.4", "normal sd 0.2"};
-    random_say(text, "[parameters]\n");
+    static const char *const marks[] = {"", " on e0", " published", " wide"};
+    random_say(text,
+               "question \"What is it of?\"\nsource \"Nobody, 2026\"\n[parameters]\n");
     for (size_t i = 0; i < text->parameters; i++)
-        random_say(text, "p%zu = %g 1 %s\n", i, 0.3 + random_share(text),
-                   spreads[random_draw(text, 3)]);
-    random_say(text, "[covariates]\n");
+        random_say(text, "p%zu = %g 1 %s%s\n", i, 0.3 + random_share(text),
+                   spreads[random_draw(text, 3)], marks[random_draw(text, 4)]);
+    random_say(text, "all_alike = %g 1 (0.1, 9) estimated\nnever = %g 1 fixed\n",
+               0.3 + random_share(text), random_share(text));
+    if (words & RANDOM_OCCASIONS)
+        random_say(text,
+                   "week = %g 1 %s occasions 4 per 5 h sd 0.2\n"
+                   "visit = %g 1 %s occasions 2 by v0 sd 0.15\n",
+                   0.3 + random_share(text), spreads[random_draw(text, 3)],
+                   0.3 + random_share(text), spreads[random_draw(text, 3)]);
+    random_say(text, "[population]\ncorrelated p0, p1 0.3\n[covariates]\n");
     for (size_t i = 0; i < text->covariates; i++)
         random_say(text, "c%zu 1 %s default 0.%zu\n", i,
                    i % 2                   ? "constant levels 0.4, 0.6 = \"b\""
                    : words & RANDOM_DRIFTS ? "linear"
                                            : "locf",
                    i + 3);
+    random_say(text, "e0 kg constant default 70 centre 60 scale 50\n");
+    if (words & RANDOM_OCCASIONS)
+        random_say(text, "v0 1 locf default 1\n");
+    random_say(text, "[individual]\nown = ");
+    random_fill(text, "tanh($)*all_alike + never*e0/70 [kg]\n", 0, 2);
 }
 
 static inline void random_doses(struct random_text *text, unsigned words)
 {
+    bool held = words & RANDOM_FOLLOWED;
+    if (words & RANDOM_OCCASIONS) /* they are not for doses */
+        words &= ~(unsigned)(RANDOM_OCCASIONS | RANDOM_DERIVED);
     random_say(text, "[doses]\nd0 -> x0 1 fraction ");
-    random_fill(text, "expit($)", 0, 2);
+    random_fill(text, held ? "#" : "expit($)", 0, 2);
     random_say(text, " lag ");
-    random_fill(text, "#*exp(-%)*1 [h]", 0, 1);
+    random_fill(text, held ? "#*1 [h]" : "#*exp(-%)*1 [h]", 0, 1);
     random_say(text, "\nd1 -> x%u 1 over ", (unsigned)random_draw(text, text->states));
-    random_fill(text, "(1 + %^2)*1 [h]\n", 0, 1);
+    random_fill(text, held ? "(1 + #)*1 [h]\n" : "(1 + %^2)*1 [h]\n", 0, 1);
     random_say(text, "d2 1 : x0 = ");
     random_fill(text, "x0*exp(-dose*expit($))", words, 2);
     if (text->states > 1)
@@ -197,6 +247,8 @@ static inline void random_doses(struct random_text *text, unsigned words)
 static inline void random_equations(struct random_text *text, unsigned words)
 {
     random_say(text, "[equations]\n");
+    if (words & RANDOM_DERIVED)
+        random_fill(text, "all = 0.5*tanh($)\n", words & ~(unsigned)RANDOM_DERIVED, 3);
     for (size_t i = 0; i < text->states; i++) {
         random_say(text, "d/dt(x%zu) = 1 [1/h]*(2*tanh(", i);
         random_formula(text, words, 3);
@@ -221,6 +273,51 @@ static inline void random_window(struct random_text *text, unsigned words)
     random_fill(text, " over last (0.3 + expit(%)*c0)*1 [h] ~ add(0.1 1)\n", 0, 1);
 }
 
+/* What is measured of all kinds. */
+static inline void random_observations(struct random_text *text, unsigned words)
+{
+    static const char *const errors[] = {
+        "add(0.1 1)", "combined1(add 0.1 1, prop 0.1)",
+        "combined2(add 0.1 1, prop 0.1) correlated over 90 min",
+        "add(0.2 1) correlated over 2 h fixed limits -3 .. 3 1",
+        "add(0.1 1 fixed) uloq 2 1"};
+    static const char *const positive[] = {"prop(0.2)", "lognormal(0.2) lloq 0.3 1",
+                                           "prop(0.2) limits 0.2 .. 5 1",
+                                           "lognormal(0.1) correlated over 1 h",
+                                           "combined2(add 0.05 1, prop 0.2) lloq 0.3 1"};
+    random_say(text, "[observations]\no0 : ");
+    random_formula(text, words, 3);
+    bool followed = words & RANDOM_FOLLOWED;
+    random_say(text,
+               " ~ %s\no1 : ", followed ? "add(1000 1)" : errors[random_draw(text, 5)]);
+    random_fill(text, "1 + 0.5*tanh($) + exp(-0.1*(all_alike", words, 3);
+    for (size_t i = 0; i < text->parameters; i++) /* none may be without use */
+        random_say(text, " + p%zu", i);
+    random_say(text, "%s)) ~ %s loinc 4049-3\n",
+               words & RANDOM_OCCASIONS ? " + week + visit" : "",
+               followed ? "add(1000 1)" : positive[random_draw(text, 5)]);
+    if (words & RANDOM_WINDOWS)
+        random_window(text, words);
+}
+
+/* Of a course, by all functionals. */
+static inline void random_outcomes(struct random_text *text, unsigned words)
+{
+    random_say(text, "[outcomes]\nm = ");
+    random_fill(text, "max($) - p0*min($)", words, 2);
+    random_say(text, " over last ");
+    random_fill(text, "(1 + %^2)*1 [h]", 0, 1);
+    random_fill(text, "\nheld = m + fraction($ < $ or not $ > #)", words, 2);
+    random_fill(text, "\narea = auc($)/(1 [h])", words, 2);
+    random_fill(text, " per 3 h\nmany = sd($) + mean($) - start($)*end($)", words, 2);
+    random_fill(text, " over 1 h .. 7 h\nwhen = time_of_min($) - time_of_max($)", words,
+                2);
+    random_fill(text, "\nturns = first($ > #) + last($ < #) - duration($ < $)", words, 2);
+    random_say(text,
+               " unit min\n[plausible]\nm < 9\n[what-if]\nd0 range 0 .. 2 1 step 0.5\n"
+               "p0 range 0.1 .. 2 1\n");
+}
+
 /* The text of this seed; `words` of its rates, and of its observations besides. Caller
  * frees. */
 static inline char *random_model_text(uint64_t seed, unsigned words, unsigned besides)
@@ -237,23 +334,8 @@ static inline char *random_model_text(uint64_t seed, unsigned words, unsigned be
     random_equations(&text, words);
     if (random_draw(&text, 3) == 0 && !(words & RANDOM_STEADY))
         random_fill(&text, "periodic (0.2 + expit(%))*1 [h] after 3 periods\n", 0, 1);
-    random_say(&text, "[observations]\no0 : ");
-    random_formula(&text, words | besides, 3);
-    random_say(&text, " ~ add(0.1 1)\no1 : ");
-    random_fill(&text, "1 + 0.5*tanh($", words | besides, 3);
-    for (size_t i = 0; i < text.parameters; i++) /* none may be without use */
-        random_say(&text, " + 0.1*p%zu", i);
-    random_say(&text, ")");
-    random_say(&text, " ~ prop(0.2)\n");
-    if (words & RANDOM_WINDOWS)
-        random_window(&text, words);
-    random_say(&text, "[outcomes]\nm = ");
-    random_fill(&text, "max($) - p0*min($)", words | besides, 2);
-    random_say(&text, " over last ");
-    random_fill(&text, "(1 + %^2)*1 [h]", 0, 1);
-    random_fill(&text, "\nheld = m + fraction($ < $ or not $ > #)", words | besides, 2);
-    random_fill(&text, "\narea = auc($)/(1 [h])", words | besides, 2);
-    random_say(&text, " per 3 h\n[plausible]\nm < 9\n");
+    random_observations(&text, words | besides);
+    random_outcomes(&text, words | besides);
     bytes_u8(&text.out, 0);
     return (char *)text.out.data;
 }
