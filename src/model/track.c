@@ -557,8 +557,11 @@ static enum err calibrated(struct filter *filter, size_t known, struct belief *b
         flow_solver(&flow, ODE_BDF, ENGINE_TOLERANCE);
     enum err err =
         run_begin(&run, &flow, filter->schedule, filter->parameters, asked.start);
-    if (err == ERR_OK && known) {
-        err = run_plan(&run, asked.reads + known - 1, asked.read_order + known - 1, 1);
+    const double first = nextafter(asked.start, -INFINITY); /* nothing has happened yet */
+    if (err == ERR_OK && (known || run.start < first)) {
+        err = known ? run_plan(&run, asked.reads + known - 1,
+                               asked.read_order + known - 1, 1)
+                    : run_plan(&run, &first, NULL, 1);
         if (err == ERR_OK)
             err = run_all(&run, nothing, NULL);
         for (size_t i = 0; i < run.stop; i++) {

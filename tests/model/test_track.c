@@ -42,6 +42,28 @@ static struct track *follow(struct trial *trial, const struct record *record,
     return track;
 }
 
+/* A course that begins periods before its first row, which is the first that is read. */
+static void track__begins_where_a_course_repeats_itself(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_model(&trial, "model lead version 1\ntime h\n[parameters]\n"
+                        "k = 0.2 1/h (0.01, 9) lognormal sd 0.3\n"
+                        "[equations]\nd/dt(A) = 1 [mg/h] - k*A init 0\n"
+                        "periodic 1 h after 7 periods\n"
+                        "[observations]\ny : A ~ add(0.5 mg)\n");
+    struct record *record = record_new("1", "h");
+    assert_ok(record_measurement(record, 2, "y", NULL, 4, CENSORED_NOT, 0));
+    struct track *track = follow(&trial, record, 0, NULL);
+    double left = exp(-0.2 * 7), level = 5 * (1 - left), by = 7 * left - level;
+    assert_near(track->start, 2, 0);
+    assert_near(track->points[0].predicted, level, 1e-8);
+    assert_near(track->points[0].sd, sqrt(0.25 + 0.09 * by * by), 1e-8);
+    track_destroy(&track);
+    record_destroy(&record);
+    trial_clear(&trial);
+}
+
 /* --- linear and Gaussian: the joint normal distribution of all readings
  * -----------------
  *
@@ -950,6 +972,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(track__spreads_through_whatever_happens),
         cmocka_unit_test(track__is_recursive_least_squares_without_drift),
         cmocka_unit_test(track__begins_as_a_forecast),
+        cmocka_unit_test(track__begins_where_a_course_repeats_itself),
         cmocka_unit_test(track__foretells_what_it_would_predict),
         cmocka_unit_test(track__limits_leave_the_moments_of_what_is_left),
         cmocka_unit_test(track__sets_aside_what_is_far_off),

@@ -31,6 +31,8 @@ sabotage(fitted_to_rounding src/model/fit.c model/resolution resolution__refuses
   BY "s/return read && engine_adapts/return !read \\&\\& engine_adapts/")
 sabotage(followed_to_rounding src/model/track.c model/track track__readings_of_rounding_teach_nothing
   BY "s/ \\&\\& !(off <= SHARE_OF_VARIANCE . out->variance)/ \\&\\& 0/" "s/!can_tell(filter, belief, reading, observation, out)/0/")
+sabotage(followed_from_before_the_first_period src/model/track.c model/track track__begins_where_a_course_repeats_itself
+  BY "s/known || run.start < first/known/")
 sabotage(followed_by_noisy_variance src/model/track.c model/track track__variances_of_rounding_teach_nothing
   BY "s/ \\&\\& !(off <= SHARE_OF_VARIANCE . out->variance)/ \\&\\& 0/")
 sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_but_no_difference_of_two_products
