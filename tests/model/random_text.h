@@ -21,15 +21,15 @@ enum random_words {
     RANDOM_STATES = 1,
     RANDOM_TIME = 2,
     RANDOM_COVARIATES = 4,
-    RANDOM_SWITCHES = 8,      /* at times that parameters say */
-    RANDOM_KINKS = 16,        /* min, max, abs of states */
-    RANDOM_JUMPS = 32,        /* conditions on states, floor */
-    RANDOM_DRIFTS = 64,       /* a covariate that moves between its records */
-    RANDOM_STEADY = 128,      /* the last state begins in its steady state */
-    RANDOM_WINDOWS = 256,     /* an observation of what went before */
-    RANDOM_OCCASIONS = 512,   /* a parameter that differs from occasion to occasion */
-    RANDOM_TURNS = 1024,      /* switches again and again: mod of time */
-    RANDOM_FOLLOWED = 2048,   /* nothing that decides once; readings say little */
+    RANDOM_SWITCHES = 8,    /* at times that parameters say */
+    RANDOM_KINKS = 16,      /* min, max, abs of states */
+    RANDOM_JUMPS = 32,      /* conditions on states, floor */
+    RANDOM_DRIFTS = 64,     /* a covariate that moves between its records */
+    RANDOM_STEADY = 128,    /* the last state begins in its steady state */
+    RANDOM_WINDOWS = 256,   /* an observation of what went before */
+    RANDOM_OCCASIONS = 512, /* parameters that differ from occasion to occasion, drift */
+    RANDOM_TURNS = 1024,    /* switches again and again: mod of time */
+    RANDOM_FOLLOWED = 2048, /* nothing that decides once; readings say little */
     RANDOM_INDIVIDUAL = 4096, /* a quantity of parameters and covariates */
     RANDOM_DERIVED = 8192,    /* and one of states, with them */
     RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES |
@@ -59,7 +59,7 @@ static inline double random_share(struct random_text *text)
 __attribute__((format(printf, 2, 3))) static inline void
 random_say(struct random_text *text, const char *format, ...)
 {
-    char piece[200];
+    char piece[400];
     va_list arguments;
     va_start(arguments, format);
     int size = vsnprintf(piece, sizeof piece, format, arguments);
@@ -90,7 +90,8 @@ static inline void random_leaf(struct random_text *text, unsigned words)
         break;
     case 8:
         if (words & RANDOM_OCCASIONS) {
-            random_say(text, random_draw(text, 2) ? "week" : "visit");
+            static const char *const names[] = {"week", "visit", "mood"};
+            random_say(text, "%s", names[random_draw(text, 3)]);
             return;
         }
         break;
@@ -208,7 +209,8 @@ static inline void random_parameters(struct random_text *text, unsigned words)
     if (words & RANDOM_OCCASIONS)
         random_say(text,
                    "week = %g 1 %s occasions 4 per 5 h sd 0.2\n"
-                   "visit = %g 1 %s occasions 2 by v0 sd 0.15\n",
+                   "visit = %g 1 %s occasions 2 by v0 sd 0.15\n"
+                   "mood = 1 1 lognormal sd 0.1 drifts sd 0.1 per 1 d back over 2 d\n",
                    0.3 + random_share(text), spreads[random_draw(text, 3)],
                    0.3 + random_share(text), spreads[random_draw(text, 3)]);
     random_say(text, "[population]\ncorrelated p0, p1 0.3\n[covariates]\n");
@@ -255,9 +257,10 @@ static inline void random_equations(struct random_text *text, unsigned words)
         random_fill(text, ") - (0.2 + expit($))*", words & ~(unsigned)RANDOM_STATES, 2);
         random_say(text, "x%zu) init ", i);
         if (words & RANDOM_STEADY && i + 1 == text->states)
-            random_say(text, "steady unit 1\n");
+            random_say(text, "steady unit 1");
         else
-            random_fill(text, "1 + tanh($)\n", words & RANDOM_COVARIATES, 2);
+            random_fill(text, "1 + tanh($)", words & RANDOM_COVARIATES, 2);
+        random_say(text, words & RANDOM_OCCASIONS ? " noise 0.1 1 per 30 min\n" : "\n");
     }
 }
 
@@ -294,7 +297,7 @@ static inline void random_observations(struct random_text *text, unsigned words)
     for (size_t i = 0; i < text->parameters; i++) /* none may be without use */
         random_say(text, " + p%zu", i);
     random_say(text, "%s)) ~ %s loinc 4049-3\n",
-               words & RANDOM_OCCASIONS ? " + week + visit" : "",
+               words & RANDOM_OCCASIONS ? " + week + visit + mood" : "",
                followed ? "add(1000 1)" : positive[random_draw(text, 5)]);
     if (words & RANDOM_WINDOWS)
         random_window(text, words);

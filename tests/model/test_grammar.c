@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "model/fit.h"
+#include "model/outcome.h"
+#include "model/track.h"
 #include "oracle_course.h"
 #include "random_text.h"
 #include "same_streams.h"
@@ -245,7 +248,7 @@ static size_t agree_with_differences(uint64_t seed, struct course *course,
 static void grammar__steady_starts_and_drifts_agree_with_differences(void **state)
 {
     (void)state;
-    size_t count = nightly ? 300 : 20, compared = 0;
+    size_t count = nightly ? 300 : 14, compared = 0;
     for (size_t seed = 0; seed < count; seed++) {
         double times[TIMES], f[READINGS], slopes[SLOPES], other[READINGS];
         double phi[MODEL_PARAMETERS_MAX] = {0};
@@ -284,7 +287,7 @@ static bool is_met_flatly(struct course *course, const double *f)
 static void grammar__rates_that_jump_agree_with_differences(void **state)
 {
     (void)state;
-    size_t count = nightly ? 1000 : 20, compared = 0, stuck = 0, flat = 0;
+    size_t count = nightly ? 1000 : 14, compared = 0, stuck = 0, flat = 0;
     for (size_t seed = 0; seed < count; seed++) {
         double times[TIMES], f[3][READINGS], slopes[3][SLOPES];
         double phi[MODEL_PARAMETERS_MAX] = {0};
@@ -315,6 +318,212 @@ static void grammar__rates_that_jump_agree_with_differences(void **state)
     assert_true(compared > 25 * count && 5 * stuck < count && 200 * flat <= count);
 }
 
+/* --- fits, outcomes, whoever is followed
+ * ------------------------------------------------------------------------------ */
+
+#define PEOPLE 11
+
+/* Eleven of a model, who differ in everything that a record holds, read as their
+ * parameters have it; every fifth reading is beyond a limit. */
+struct people {
+    struct course course;
+    struct record *records[PEOPLE];
+    struct twin *twins[PEOPLE];
+    struct prior *prior;
+};
+
+static void read_person(struct people *people, size_t i)
+{
+    struct course *course = &people->course;
+    double f[READINGS], phi[MODEL_PARAMETERS_MAX], by = 0.3 * sin((double)(3 * i + 1));
+    struct record *record = record_copy(course->record);
+    for (size_t j = 0; j < record->dose_count; j++)
+        record->doses[j].amount *= 1 + by;
+    for (size_t j = 0; j < record->covariate_count; j++)
+        if (strcmp(record->covariates[j].name, "c0") == 0)
+            record->covariates[j].value *= 1 - by;
+    twin_destroy(&course->twin);
+    assert_ok(twin_new(course->model, &course->layout, record, &course->twin));
+    transformed(course, phi);
+    for (size_t k = 0; k < course->layout.p; k++)
+        phi[k] += 0.2 * sin((double)(5 * i + 3 * k));
+    assert_ok(predict_at(course, course->engine, phi, f, NULL));
+    for (size_t j = 0; j < record->measurement_count; j++) {
+        record->measurements[j].value = f[j] + (j % 5 ? 0 : 0.1);
+        record->measurements[j].censoring = j % 5 ? CENSORED_NOT : CENSORED_BELOW;
+    }
+    people->records[i] = record;
+    assert_ok(twin_new(course->model, &course->layout, record, &people->twins[i]));
+}
+
+static void people_open(struct people *people, uint64_t seed)
+{
+    double times[TIMES];
+    open_course(&people->course, seed,
+                RANDOM_SMOOTH | RANDOM_KINKS | RANDOM_WINDOWS | RANDOM_AGAIN, 0, times);
+    assert_ok(prior_from_model(people->course.model, &people->prior));
+    for (size_t i = 0; i < PEOPLE; i++)
+        read_person(people, i);
+}
+
+static void people_close(struct people *people)
+{
+    for (size_t i = 0; i < PEOPLE; i++) {
+        twin_destroy(&people->twins[i]);
+        record_destroy(&people->records[i]);
+    }
+    prior_destroy(&people->prior);
+    course_close(&people->course);
+}
+
+static void same_fit(uint64_t seed, size_t person, const struct fit *one,
+                     const struct fit *other)
+{
+    size_t p = one->p;
+    bool same = one->converged == other->converged &&
+                one->evaluations == other->evaluations &&
+                strcmp(one->reason, other->reason) == 0 &&
+                same_bits(one->objective, other->objective) &&
+                same_bits(one->minus2_log_likelihood, other->minus2_log_likelihood) &&
+                memcmp(one->phi, other->phi, p * sizeof(double)) == 0 &&
+                memcmp(one->covariance, other->covariance, p * p * sizeof(double)) == 0;
+    if (!same)
+        fail_msg("seed %zu: patient %zu alone is not what it is among others",
+                 (size_t)seed, person);
+}
+
+/* Every bit of a patient's fit: alone, among ten others, in their order and back, on this
+ * kind of machine and on the next narrower one. */
+static void grammar__fits_depend_on_nobody_else(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 60 : 2, converged = 0;
+    for (size_t seed = 0; seed < count; seed++) {
+        struct people people;
+        struct fit *fits[PEOPLE], *back[PEOPLE], *alone;
+        const struct twin *twins[PEOPLE];
+        const struct engine_options narrow = {ENGINE_NARROW, 0};
+        people_open(&people, 20000 + seed);
+        struct course *course = &people.course;
+        struct engine *other = engine_new(course->model, &course->layout, &narrow);
+        for (size_t i = 0; i < PEOPLE; i++)
+            twins[i] = people.twins[PEOPLE - 1 - i];
+        fit_all(course->engine, people.prior, (const struct twin *const *)people.twins,
+                PEOPLE, NULL, fits);
+        fit_all(other, people.prior, twins, PEOPLE, NULL, back);
+        for (size_t i = 0; i < PEOPLE; i++) {
+            converged += fits[i]->converged;
+            same_fit(seed, i, fits[i], back[PEOPLE - 1 - i]);
+            if (i % 4 == 1) {
+                assert_ok(fit_new(i % 8 == 1 ? course->engine : other, people.twins[i],
+                                  people.prior, &alone));
+                same_fit(seed, i, alone, fits[i]);
+                fit_destroy(&alone);
+            }
+        }
+        for (size_t i = 0; i < PEOPLE; i++) {
+            fit_destroy(&fits[i]);
+            fit_destroy(&back[i]);
+        }
+        engine_destroy(&other);
+        people_close(&people);
+    }
+    assert_true(2 * converged > count * PEOPLE);
+}
+
+/* What a course comes to, by lanes and by CVODES: but for times of what may be the same
+ * at two of them. */
+static void grammar__outcomes_agree_with_cvodes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"m", "held", "area", "many"};
+    size_t count = nightly ? 300 : 10;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES];
+        struct course course;
+        struct outcomes *ours, *theirs;
+        open_course(&course, 30000 + seed,
+                    RANDOM_SMOOTH | RANDOM_KINKS | RANDOM_AGAIN | RANDOM_DRIFTS, 0,
+                    times);
+        const struct engine_options options = {ENGINE_ADAMS, 1e-10};
+        struct engine *engine = engine_new(course.model, &course.layout, &options);
+        assert_ok(
+            outcomes_new(course.engine, course.twin, course.parameters, 0, 12, &ours));
+        assert_ok(outcomes_new(engine, course.twin, course.parameters, 0, 12, &theirs));
+        for (size_t o = 0; o < sizeof names / sizeof *names; o++) {
+            const struct outcome_series *a = &ours->of[o], *b = &theirs->of[o];
+            assert_int_equal(a->count, b->count);
+            for (size_t w = 0; w < a->count; w++)
+                if (!(fabs(a->values[w] - b->values[w]) <=
+                      1e-6 * (1 + fabs(b->values[w]))))
+                    fail_msg("seed %zu, %s %zu: %.12g in lanes, %.12g by CVODES",
+                             (size_t)seed, names[o], w, a->values[w], b->values[w]);
+        }
+        outcomes_destroy(course.model, &ours);
+        outcomes_destroy(course.model, &theirs);
+        engine_destroy(&engine);
+        course_close(&course);
+    }
+}
+
+/* What is foreseen of a reading, and how surely, at the beginning: where readings say
+ * nothing a filter's covariance is J Omega J', by the derivatives that a fit has, through
+ * whatever happens. */
+static double foreseen_variance(const struct fit *fit, const double *slopes)
+{
+    size_t p = fit->p;
+    double sum = 0;
+    for (size_t a = 0; a < p; a++)
+        for (size_t b = 0; b < p; b++)
+            sum += slopes[a] * fit->covariance[a * p + b] * slopes[b];
+    return sum;
+}
+
+static void grammar__whoever_is_followed_spreads_as_derivatives_say(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 300 : 8, stuck = 0;
+    for (size_t seed = 0; seed < count; seed++) {
+        double times[TIMES], f[READINGS], slopes[SLOPES];
+        struct course course;
+        struct track *track;
+        struct twin *before;
+        struct prior *prior;
+        unsigned words = (RANDOM_SMOOTH & ~(unsigned)RANDOM_SWITCHES) | RANDOM_FOLLOWED |
+                         (seed % 2 ? RANDOM_JUMPS : RANDOM_KINKS);
+        open_course(&course, 40000 + seed, words, 0, times);
+        size_t d = directions_of(&course);
+        struct record *empty = record_known(course.record, 0);
+        assert_ok(twin_new(course.model, &course.layout, empty, &before));
+        assert_ok(prior_from_model(course.model, &prior));
+        const struct track_options options = {.tolerance = 1e-9};
+        if (track_new(course.engine, before, course.twin, prior, &options, &track) ==
+            ERR_OK) {
+            assert_ok(twin_predict(course.engine, course.twin, track->fit->phi,
+                                   prior->population, f, slopes));
+            for (size_t i = 0; i < track->count; i++) {
+                const struct track_point *point = &track->points[i];
+                double told = point->sd * point->sd - 1e6,
+                       expected = foreseen_variance(track->fit, slopes + i * d);
+                if (!(fabs(point->predicted - f[i]) <= 1e-5 * (1 + fabs(f[i]))) ||
+                    !(fabs(told - expected) <= 1e-4 * (0.01 + expected)))
+                    fail_msg("seed %zu, reading %zu: %.9g with a variance of %.9g, not "
+                             "%.9g with %.9g",
+                             (size_t)seed, i, point->predicted, told, f[i], expected);
+            }
+            track_destroy(&track);
+        } else {
+            assert_non_null(strstr(err_text(), "lead back"));
+            stuck++;
+        }
+        prior_destroy(&prior);
+        twin_destroy(&before);
+        record_destroy(&empty);
+        course_close(&course);
+    }
+    assert_true(4 * stuck <= count);
+}
+
 int main(int count, char **arguments)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +532,9 @@ int main(int count, char **arguments)
         cmocka_unit_test(grammar__derivatives_are_those_of_extended_precision),
         cmocka_unit_test(grammar__steady_starts_and_drifts_agree_with_differences),
         cmocka_unit_test(grammar__rates_that_jump_agree_with_differences),
+        cmocka_unit_test(grammar__fits_depend_on_nobody_else),
+        cmocka_unit_test(grammar__outcomes_agree_with_cvodes),
+        cmocka_unit_test(grammar__whoever_is_followed_spreads_as_derivatives_say),
     };
     nightly = count == 2 && strcmp(arguments[1], "nightly") == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
