@@ -32,6 +32,7 @@ enum random_words {
     RANDOM_FOLLOWED = 2048, /* nothing that decides once; readings say little */
     RANDOM_INDIVIDUAL = 4096, /* a quantity of parameters and covariates */
     RANDOM_DERIVED = 8192,    /* and one of states, with them */
+    RANDOM_AFFINE = 16384,    /* rates are, in states, between two stops */
     RANDOM_SMOOTH = RANDOM_STATES | RANDOM_TIME | RANDOM_COVARIATES | RANDOM_SWITCHES |
                     RANDOM_INDIVIDUAL | RANDOM_DERIVED,
     RANDOM_AGAIN = RANDOM_OCCASIONS | RANDOM_TURNS,
@@ -245,17 +246,33 @@ static inline void random_doses(struct random_text *text, unsigned words)
     random_say(text, "\n");
 }
 
-/* Rates pull each state back: 0.2 to 1.2 times itself an hour. */
+/* Rates pull each state back: 0.2 to 1.2 times itself an hour; or, affine, by more than
+ * all others push it together. */
+static inline void random_rate(struct random_text *text, unsigned words, size_t state)
+{
+    unsigned resting = words & (RANDOM_COVARIATES | RANDOM_INDIVIDUAL);
+    random_say(text, "d/dt(x%zu) = 1 [1/h]*(", state);
+    if (words & RANDOM_AFFINE) {
+        for (size_t j = 0; j < text->states; j++) {
+            random_fill(text, "0.3*tanh($)*", resting, 3);
+            random_say(text, "x%zu + ", j);
+        }
+        random_fill(text, "$ - (1.3 + expit($))*", resting, 2);
+    } else {
+        random_say(text, "2*tanh(");
+        random_formula(text, words, 3);
+        random_fill(text, ") - (0.2 + expit($))*", words & ~(unsigned)RANDOM_STATES, 2);
+    }
+    random_say(text, "x%zu) init ", state);
+}
+
 static inline void random_equations(struct random_text *text, unsigned words)
 {
     random_say(text, "[equations]\n");
     if (words & RANDOM_DERIVED)
         random_fill(text, "all = 0.5*tanh($)\n", words & ~(unsigned)RANDOM_DERIVED, 3);
     for (size_t i = 0; i < text->states; i++) {
-        random_say(text, "d/dt(x%zu) = 1 [1/h]*(2*tanh(", i);
-        random_formula(text, words, 3);
-        random_fill(text, ") - (0.2 + expit($))*", words & ~(unsigned)RANDOM_STATES, 2);
-        random_say(text, "x%zu) init ", i);
+        random_rate(text, words, i);
         if (words & RANDOM_STEADY && i + 1 == text->states)
             random_say(text, "steady unit 1");
         else
