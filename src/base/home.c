@@ -100,6 +100,8 @@ enum err home_key_read(const char *folder, const char *source, void **key)
     }
     char *path = file_join(folder, "store.key");
     enum err result = file_read_secret(path, STORE_KEY_BYTES, key);
+    if (result == ERR_NOT_FOUND)
+        err_hint("without it nobody opens the store: put its copy back");
     mem_free(path);
     return result;
 }
@@ -284,7 +286,11 @@ enum err home_settings(const char *folder, const struct home_kind *kind,
 {
     struct paths paths = paths_of(folder, kind);
     enum err result;
-    if (!file_exists(paths.settings)) {
+    if (access(paths.settings, R_OK) != 0 && errno == EACCES) {
+        result =
+            err_set(ERR_STORAGE, "cannot open %s: %s", paths.settings, strerror(errno));
+        err_hint("it belongs to another user: run this as the one who set it up");
+    } else if (!file_exists(paths.settings)) {
         result = err_set(ERR_UNINITIALISED, "%s holds no %s", folder, kind->program);
         err_hint("-C FOLDER says where it is; how to set one up: %s help init",
                  kind->program);

@@ -44,8 +44,9 @@ struct store {
 static enum err refuse_damaged(const struct store *store, const char *how)
 {
     err_set(ERR_STORAGE, "%s is damaged: %s", store->path, how);
-    return err_hint("its last backup is whole: restore that into a folder of its own, and "
-                    "keep this one until it is clear what happened");
+    return err_hint(
+        "its last backup is whole: restore that into a folder of its own, and "
+        "keep this one until it is clear what happened");
 }
 
 /* SQLite's last refusal on this connection in our words. */
@@ -67,6 +68,10 @@ static enum err refuse(const struct store *store, const char *what)
     case SQLITE_IOERR:
         return err_set(ERR_STORAGE, "the disk that holds %s refuses: %s", store->path,
                        sqlite3_errmsg(store->db));
+    case SQLITE_CANTOPEN: /* the journal, which stands beside it */
+    case SQLITE_READONLY:
+        err_set(ERR_STORAGE, "%s or the folder it is in may not be written", store->path);
+        return err_hint("run this as the user who owns the folder");
     default:
         return err_set(ERR_STORAGE, "%s: %s: %s", store->path, what,
                        sqlite3_errmsg(store->db));

@@ -1,7 +1,9 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "fault.h"
 
@@ -70,7 +72,35 @@ static void home__refuses_what_is_there_or_missing(void **state)
     home_destroy(&home);
     assert_int_equal(chmod(key, 0644), 0);
     assert_refused(ERR_KEY, "", home_open(folder, &kind, &home));
+    assert_int_equal(unlink(key), 0);
+    assert_refused(ERR_NOT_FOUND, "store.key", home_open(folder, &kind, &home));
+    assert_non_null(strstr(err_hint_text(), "put its copy back"));
     mem_free(key);
+    free(folder);
+}
+
+/* To whoever may not look into a folder it does not look as if nothing were there. */
+static void home__of_another_user_is_said_to_be_that(void **state)
+{
+    struct home *home;
+    char *folder = scratch_path(*state, "h");
+    const char *const values[] = {"a", NULL, NULL};
+    assert_ok(home_create(folder, &kind, values, &home));
+    home_destroy(&home);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 ? setuid(65534) != 0 : chmod(folder, 0) != 0)
+            _exit(2);
+        enum err err = home_open(folder, &kind, &home);
+        bool clear = strstr(err_text(), "Permission denied") &&
+                     strstr(err_hint_text(), "another user");
+        _exit(err == ERR_STORAGE && clear ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(chmod(folder, 0700), 0);
     free(folder);
 }
 
@@ -313,6 +343,7 @@ int main(void)
         TEST(home__is_made_and_opened_again),
         TEST(home__one_process_at_a_time),
         TEST(home__refuses_what_is_there_or_missing),
+        TEST(home__of_another_user_is_said_to_be_that),
         TEST(home__the_key_comes_from_a_descriptor),
         TEST(home__the_key_comes_from_a_credential),
         TEST(home__a_new_key_opens_and_the_old_one_does_not),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -561,6 +562,38 @@ static void store__refusing_disk_is_reported_and_loses_nothing(void **state)
     free(path);
 }
 
+/* A folder that may be read and not written: said in words, not in SQL. */
+static void store__that_may_not_be_written_says_so(void **state)
+{
+    char *folder = scratch_path(*state, "f"), *path = scratch_path(*state, "f/s");
+    assert_ok(file_make_directory(folder, 0700));
+    struct store *store = created(path, &V1);
+    store_destroy(&store);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 && (chmod(*state, 0755) != 0 || chown(path, 65534, 0) != 0 ||
+                               chown(folder, 65534, 0) != 0 || setuid(65534) != 0))
+            _exit(2);
+        if (chmod(folder, 0500) != 0)
+            _exit(3);
+        store = opened(path, &V1);
+        enum err err = store_begin(store);
+        if (err == ERR_OK)
+            err = store_execute(store, "INSERT INTO thing (name) VALUES (1)");
+        bool clear = strstr(err_text(), "may not be written") &&
+                     !strstr(err_text(), "INSERT") &&
+                     strstr(err_hint_text(), "owns the folder");
+        _exit(err == ERR_STORAGE && clear ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(chmod(folder, 0700), 0);
+    free(path);
+    free(folder);
+}
+
 static void store__asks_nothing_more_of_a_disk_that_did_not_sync(void **state)
 {
     char *path = scratch_path(*state, "s");
@@ -738,6 +771,7 @@ int main(void)
         IN_SCRATCH(store__of_two_openers_at_once_one_gets_it),
         IN_SCRATCH(store__killed_at_every_write_keeps_whole_transactions),
         IN_SCRATCH(store__refusing_disk_is_reported_and_loses_nothing),
+        IN_SCRATCH(store__that_may_not_be_written_says_so),
         IN_SCRATCH(store__asks_nothing_more_of_a_disk_that_did_not_sync),
         IN_SCRATCH(store__runs_nothing_outside_a_transaction_that_fell_apart),
         IN_SCRATCH(store__damage_is_noticed),
