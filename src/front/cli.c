@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ enum {
     EXIT_USAGE = 2,
     EXIT_PARTIAL = 3,
     EXIT_PROBLEMS = 8,
+    EXIT_READER_LEFT = 141, /* as a shell has it of who dies of SIGPIPE */
 };
 
 static int exit_code(enum err err)
@@ -512,6 +514,14 @@ static enum err flush_result(void)
                    errno ? strerror(errno) : "an earlier write failed");
 }
 
+/* Whoever read what is printed has had enough, as `| head` has: no news, and no failure
+ * that anybody has to see to. */
+static bool reader_left(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 static int code_of(const struct cli *cli, enum err err)
 {
     int code = exit_code(err);
@@ -746,7 +756,8 @@ static enum err take_error(const struct json *error)
 /* What the command printed and said, as if it had done so here. */
 static void take_text(struct cli *cli, const struct json *answer)
 {
-    const char *text = json_get_text(answer, "text"), *said = json_get_text(answer, "said");
+    const char *text = json_get_text(answer, "text"),
+               *said = json_get_text(answer, "said");
     if (text)
         fputs(text, stdout);
     fflush(stdout); /* before the talk, wherever that goes */
@@ -806,9 +817,10 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
         print_result(&cli);
     enum err flushed = err ? ERR_OK : flush_result();
     fflush(stdout); /* what was printed comes before what went wrong */
-    if (err || flushed)
+    bool left = flushed && reader_left();
+    if ((err || flushed) && !left)
         print_error(&cli, err ? err : flushed);
-    int code = code_of(&cli, err ? err : flushed);
+    int code = left ? EXIT_READER_LEFT : code_of(&cli, err ? err : flushed);
     free_files(&cli);
     json_destroy(&cli.result);
     arguments_free(&cli.arguments);
