@@ -168,9 +168,10 @@ enum err command_audit_show(struct cli *cli)
 /* --- verify and export
  * ---------------------------------------------------------------------------------- */
 
-static void compared(void *context, size_t done, size_t total)
+static bool compared(void *context, size_t done, size_t total)
 {
     cli_progress(context, "comparing signals with rows", done, total);
+    return !cli_interrupted();
 }
 
 /* Both chains are read again from the store: it may have been opened long ago. */

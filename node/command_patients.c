@@ -108,9 +108,16 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
             report->patients_withdrawn);
 }
 
-static void stored(void *context, size_t done, size_t total)
+static bool stored(void *context, size_t done, size_t total)
 {
     cli_progress(context, "storing patients", done, total);
+    return !cli_interrupted();
+}
+
+static bool tried(void *context, size_t done, size_t total)
+{
+    cli_progress(context, "comparing patients", done, total);
+    return !cli_interrupted();
 }
 
 enum err command_import(struct cli *cli)
@@ -137,7 +144,9 @@ enum err command_import(struct cli *cli)
         result = file_read(csv, IMPORT_FILE_MAX, &file);
     if (result == ERR_OK) {
         bytes_hash("gemel/import/1", file.data, file.size, hash);
-        result = dataset_read(csv, spec, model, &dataset);
+        result = dataset_read_text(csv, (const char *)file.data, file.size, spec, model,
+                                   &dataset);
+        bytes_free(&file);
         if (result == ERR_FORMAT)
             result = write_rejects(cli, csv);
     }
@@ -145,7 +154,7 @@ enum err command_import(struct cli *cli)
         dataset_state_units(dataset, model);
     if (result == ERR_OK)
         result = patients_import(node, dataset, csv, hash, clock_wall(&clock_machine),
-                                 dry_run, stored, cli, &report);
+                                 dry_run, dry_run ? tried : stored, cli, &report);
     if (result == ERR_OK)
         report_import(cli, dataset, &report, dry_run);
     bytes_free(&file);
@@ -258,9 +267,10 @@ enum err command_patients_show(struct cli *cli)
     return result;
 }
 
-static void packed(void *context, size_t done, size_t total)
+static bool packed(void *context, size_t done, size_t total)
 {
     cli_progress(context, "packing signals", done, total);
+    return !cli_interrupted();
 }
 
 enum err command_patients_repack(struct cli *cli)

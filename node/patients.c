@@ -168,7 +168,7 @@ static enum err audit_import(struct node *node, const uint8_t hash[HASH_BYTES],
 }
 
 static enum err import_all(struct node *node, const struct dataset *dataset,
-                           uint64_t wall, void (*progress)(void *, size_t, size_t),
+                           uint64_t wall, bool (*progress)(void *, size_t, size_t),
                            void *context, struct patients_import *report)
 {
     size_t count = dataset_patients(dataset);
@@ -182,8 +182,8 @@ static enum err import_all(struct node *node, const struct dataset *dataset,
         bool fresh = known == report->patients_known;
         if (id != 0 && add_record(node, id, fresh, record, i, report) != ERR_OK)
             return err_code();
-        if (progress)
-            progress(context, i + 1, count);
+        if (progress && !progress(context, i + 1, count))
+            return err_set(ERR_INTERRUPTED, "interrupted; nothing was stored");
     }
     return ERR_OK;
 }
@@ -191,7 +191,7 @@ static enum err import_all(struct node *node, const struct dataset *dataset,
 enum err patients_import(struct node *node, const struct dataset *dataset,
                          const char *name, const uint8_t hash[HASH_BYTES], uint64_t wall,
                          bool dry_run,
-                         void (*progress)(void *context, size_t done, size_t total),
+                         bool (*progress)(void *context, size_t done, size_t total),
                          void *context, struct patients_import *report)
 {
     struct patients_import counts = {0};
@@ -219,7 +219,7 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
     return result;
 }
 
-enum err patients_repack(struct node *node, void (*progress)(void *, size_t, size_t),
+enum err patients_repack(struct node *node, bool (*progress)(void *, size_t, size_t),
                          void *context, size_t *patients)
 {
     const struct audit_entry entry = {.kind = AUDIT_IMPORT};

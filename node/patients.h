@@ -23,18 +23,18 @@ struct patients_import {
 };
 
 /* Store every record of `dataset`, read from the file `name` with hash `hash`. `dry_run`:
- * count and roll back. `progress` may be NULL. ERR_DENIED gives the place in the file of
- * a person who was erased here. */
+ * count and roll back. `progress` may be NULL; false stops: ERR_INTERRUPTED. ERR_DENIED
+ * gives the place in the file of a person who was erased here. */
 enum err patients_import(struct node *node, const struct dataset *dataset,
                          const char *name, const uint8_t hash[HASH_BYTES], uint64_t wall,
                          bool dry_run,
-                         void (*progress)(void *context, size_t done, size_t total),
+                         bool (*progress)(void *context, size_t done, size_t total),
                          void *context, struct patients_import *report);
 
 /* Make what the engine reads anew from everybody's rows (node/signals), with an entry in
  * the audit record that says so. */
 enum err patients_repack(struct node *node,
-                         void (*progress)(void *context, size_t done, size_t total),
+                         bool (*progress)(void *context, size_t done, size_t total),
                          void *context, size_t *patients);
 
 struct patient {

@@ -390,8 +390,8 @@ static enum err repack_all(struct node *node, signals_progress *progress, void *
     enum err result = list_ids(node, &ids, patients);
     for (size_t i = 0; result == ERR_OK && i < *patients; i++) {
         result = repack_one(node, ids[i]);
-        if (progress)
-            progress(context, i + 1, *patients);
+        if (result == ERR_OK && progress && !progress(context, i + 1, *patients))
+            result = err_set(ERR_INTERRUPTED, "interrupted; nothing was changed");
     }
     mem_free(ids);
     bytes_u32(&format, PACKED_VERSION);
@@ -412,11 +412,12 @@ enum err signals_repack(struct node *node, signals_progress *progress, void *con
 
 /* A store of before, when it is first opened: a line now and then, if it is a large one.
  */
-static void say_packed(void *context, size_t done, size_t total)
+static bool say_packed(void *context, size_t done, size_t total)
 {
     (void)context;
     if (done % 10000 == 0)
         log_event(LOG_LEVEL_INFO, "signals.packed", "patients=%zu of=%zu", done, total);
+    return true;
 }
 
 enum err signals_open(struct node *node)
@@ -625,8 +626,8 @@ enum err signals_check(struct node *node, signals_progress *progress, void *cont
             what = mem_text(err_text());
         }
         result = result == ERR_VERIFY ? ERR_OK : result;
-        if (progress)
-            progress(context, i + 1, *patients);
+        if (result == ERR_OK && progress && !progress(context, i + 1, *patients))
+            result = err_set(ERR_INTERRUPTED, "interrupted; not everything was compared");
     }
     if (result == ERR_OK && differing)
         result = name_person(node, first, what, differing - 1);

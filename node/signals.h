@@ -37,7 +37,7 @@ enum err signals_record(struct node *node, int64_t patient, struct record **reco
 
 /* All patients' blobs beside their rows: ERR_VERIFY names the first patient, by
  * pseudonym, kind and day, whose are not those of the rows. `progress` may be NULL. */
-typedef void signals_progress(void *context, size_t done, size_t total);
+typedef bool signals_progress(void *context, size_t done, size_t total); /* false: stop */
 enum err signals_check(struct node *node, signals_progress *progress, void *context,
                        size_t *patients);
 

@@ -28,6 +28,10 @@ struct dataset;
  * ERR_NOT_FOUND and ERR_STORAGE for the files. */
 enum err dataset_read(const char *csv_path, const char *spec_path,
                       const struct model *model, struct dataset **dataset);
+/* The same of a table in memory; `name` stands for the path in errors. */
+enum err dataset_read_text(const char *name, const char *text, size_t size,
+                           const char *spec_path, const struct model *model,
+                           struct dataset **dataset);
 void dataset_destroy(struct dataset **dataset);
 
 size_t dataset_patients(const struct dataset *dataset); /* in order of first appearance */

@@ -695,15 +695,18 @@ static enum err finish(struct dataset *dataset)
     return ERR_OK;
 }
 
-enum err dataset_read(const char *csv_path, const char *spec_path,
-                      const struct model *model, struct dataset **dataset)
+/* `text` NULL: what the file of that name holds. */
+static enum err read_table(const char *name, const char *text, size_t size,
+                           const char *spec_path, const struct model *model,
+                           struct dataset **dataset)
 {
     struct dataset *read = mem_new(1, sizeof *read);
     rejects_clear();
     read->model = model;
-    read->path = csv_path;
+    read->path = name;
     read->spec_path = spec_path;
-    enum err err = csv_read(csv_path, take_header, take_row, read);
+    enum err err = text ? csv_read_text(name, text, size, take_header, take_row, read)
+                        : csv_read(name, take_header, take_row, read);
     if (err == ERR_OK)
         err = finish(read);
     if (err != ERR_OK) {
@@ -714,6 +717,19 @@ enum err dataset_read(const char *csv_path, const char *spec_path,
     read->path = read->spec_path = NULL;
     *dataset = read;
     return ERR_OK;
+}
+
+enum err dataset_read(const char *csv_path, const char *spec_path,
+                      const struct model *model, struct dataset **dataset)
+{
+    return read_table(csv_path, NULL, 0, spec_path, model, dataset);
+}
+
+enum err dataset_read_text(const char *name, const char *text, size_t size,
+                           const char *spec_path, const struct model *model,
+                           struct dataset **dataset)
+{
+    return read_table(name, text ? text : "", size, spec_path, model, dataset);
 }
 
 void dataset_destroy(struct dataset **dataset)

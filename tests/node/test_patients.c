@@ -21,9 +21,18 @@ static struct node *node_in(void *state)
     return node;
 }
 
-/* Import a table written here. `model`: the text whose unit of time it counts in. */
-static enum err import(void *state, struct node *node, const char *model,
-                       const char *table, bool dry_run, struct patients_import *report)
+/* Goes on until so many are done. */
+static bool to_the(void *context, size_t done, size_t total)
+{
+    assert_in_range(done, 1, total);
+    return done < *(const size_t *)context;
+}
+
+/* Import a table written here, until so many patients are stored (0: all). `model`: the
+ * text whose unit of time it counts in. */
+static enum err import_until(void *state, struct node *node, const char *model,
+                             const char *table, bool dry_run, size_t until,
+                             struct patients_import *report)
 {
     char *csv = scratch_path(state, "t.csv"), *twin = scratch_path(state, "t.twin");
     struct model *loaded;
@@ -36,13 +45,19 @@ static enum err import(void *state, struct node *node, const char *model,
     dataset_state_units(dataset, loaded);
     bytes_hash("gemel/import/1", table, strlen(table), hash);
     *report = (struct patients_import){0};
-    enum err err =
-        patients_import(node, dataset, "t.csv", hash, 1, dry_run, NULL, NULL, report);
+    enum err err = patients_import(node, dataset, "t.csv", hash, 1, dry_run,
+                                   until ? to_the : NULL, &until, report);
     dataset_destroy(&dataset);
     model_destroy(&loaded);
     free(csv);
     free(twin);
     return err;
+}
+
+static enum err import(void *state, struct node *node, const char *model,
+                       const char *table, bool dry_run, struct patients_import *report)
+{
+    return import_until(state, node, model, table, dry_run, 0, report);
 }
 
 static void holds(struct node *node, size_t patients, size_t measurements)
@@ -143,6 +158,24 @@ static void patients__rows_alike_are_as_many_as_the_fullest_file_says(void **sta
     node_destroy(&node);
 }
 
+/* Interrupted at the first of two patients: it is as if nobody had begun. */
+static void patients__an_import_that_is_stopped_stores_nothing(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    assert_refused(ERR_INTERRUPTED, "nothing was stored",
+                   import_until(*state, node, years, two_people, false, 1, &report));
+    holds(node, 0, 0);
+    assert_ok(import_until(*state, node, years, two_people, false, 3, &report));
+    holds(node, 2, 4);
+    size_t repacked, first = 1;
+    assert_refused(ERR_INTERRUPTED, "nothing was changed",
+                   patients_repack(node, to_the, &first, &repacked));
+    assert_ok(patients_repack(node, NULL, NULL, &repacked));
+    assert_int_equal(repacked, 2);
+    node_destroy(&node);
+}
+
 /* The second patient of the file is refused after the first one was stored. */
 static void patients__a_refused_file_leaves_nothing_behind(void **state)
 {
@@ -174,8 +207,10 @@ static void patients__more_rows_than_a_record_holds_are_refused(void **state)
     assert_ok(import(*state, node, years, two_people, false, &report));
     assert_ok(store_execute(
         node->store,
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999997)"
-        " INSERT INTO measurements (patient, time, quantity, unit, value, rank, censoring)"
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+        "999997)"
+        " INSERT INTO measurements (patient, time, quantity, unit, value, rank, "
+        "censoring)"
         " SELECT (SELECT id FROM patients WHERE name = 'canary1Qx7'), 3 + i / 1e6, 'SBP',"
         " 'mm[Hg]', 120, 0, 0 FROM n"));
     assert_ok(patients_measurements(node, &before));
@@ -284,6 +319,7 @@ int main(void)
         IN_SCRATCH(patients__overlapping_files_give_their_union),
         IN_SCRATCH(patients__keep_the_units_that_were_meant),
         IN_SCRATCH(patients__rows_alike_are_as_many_as_the_fullest_file_says),
+        IN_SCRATCH(patients__an_import_that_is_stopped_stores_nothing),
         IN_SCRATCH(patients__a_refused_file_leaves_nothing_behind),
         IN_SCRATCH(patients__more_rows_than_a_record_holds_are_refused),
         IN_SCRATCH(patients__a_dry_run_counts_and_stores_nothing),
