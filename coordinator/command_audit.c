@@ -12,6 +12,7 @@ struct search {
     struct cli *cli;
     struct json *list;
     bool kinds[AUDIT_KIND_COUNT], by_kind, by_study;
+    uint64_t from; /* an entry's number */
     uint8_t study[STUDY_BYTES];
 };
 
@@ -61,6 +62,12 @@ static enum err show_row(void *context, const struct audit_row *row)
 static enum err read_search(struct coordinator *c, struct search *search)
 {
     struct cli *cli = search->cli;
+    uint64_t length;
+    int64_t last;
+    if (cli_integer(cli, "last", 0, 1, INT64_MAX, &last) != ERR_OK ||
+        audit_verify(c->store, &length, NULL) != ERR_OK)
+        return err_code();
+    search->from = last > 0 && (uint64_t)last < length ? length - (uint64_t)last + 1 : 1;
     for (size_t i = 0; i < cli_repeats(cli, "kind"); i++) {
         enum audit_kind kind;
         if (audit_kind_from_name(cli_text_at(cli, "kind", i), &kind) != ERR_OK)
@@ -82,7 +89,7 @@ enum err command_audit_show(struct cli *cli)
     struct search search = {.cli = cli, .list = json_new_array()};
     enum err result = read_search(c, &search);
     if (result == ERR_OK)
-        result = audit_each(c->store, 1, show_row, &search);
+        result = audit_each(c->store, search.from, show_row, &search);
     struct json *json = json_new_object();
     json_set(json, "entries", search.list);
     if (result == ERR_OK)

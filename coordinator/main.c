@@ -21,6 +21,7 @@ static const struct cli_option invite_options[] = {
 static const struct cli_option audit_options[] = {
     {"kind", 0, "KIND", "only entries of this kind: plan, publication, ...", false, true},
     {"study", 0, "NAME", "only entries about this study", false, false},
+    {"last", 0, "N", "only among the last N entries", false, false},
 };
 static const struct cli_option serve_options[] = {
     {"until-finished", 0, NULL, "end when no study is open any more", false, false},

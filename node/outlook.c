@@ -47,8 +47,11 @@ static enum err look(const struct asking *a, const struct record *record,
 {
     enum err err = twin_new(a->q->model, a->q->layout, record, whole);
     if (err == ERR_OK)
-        err = forecast_new(a->engine, a->twin, a->posterior, *whole, a->q->prior,
-                           forecast);
+        err =
+            forecast_new(a->engine, a->twin, a->posterior, *whole, a->q->prior, forecast);
+    if (err == ERR_RANGE)
+        err_hint("forecasts are for times after the last measurement that is used; "
+                 "--until says which that is");
     return err;
 }
 

@@ -182,13 +182,18 @@ struct plot *whatif_plot(const struct json *json, const char *quantity)
 {
     const struct json *alternatives = json_get(json, "alternatives"),
                       *curve = curve_of(json_at(alternatives, 0), quantity);
-    size_t others = 0;
+    size_t count = json_count(alternatives), others = 0;
     if (!curve)
         return NULL;
     char *x = mem_format("time (%s)", json_get_text(json, "time_unit")),
          *y = unit_label(quantity, json_get_text(curve, "unit"));
-    struct plot *plot = plot_new("What lies ahead", x, y);
-    for (size_t i = 0; i < json_count(alternatives); i++) {
+    char *title = count <= PICTURED + 1
+                      ? mem_text("What lies ahead")
+                      : mem_format("What lies ahead, by the first %zu of %zu plans",
+                                   PICTURED, count - 1);
+    struct plot *plot = plot_new(title, x, y);
+    mem_free(title);
+    for (size_t i = 0; i < count; i++) {
         const struct json *one = json_at(alternatives, i);
         bool planned = strcmp(json_get_text(one, "plan"), "as planned") == 0;
         if (planned || others++ < PICTURED)
