@@ -310,6 +310,44 @@ static void find_switchings(struct compiler *compiler)
     mem_free(needed);
 }
 
+/* Where a formula says what has become this node, its own names left to themselves. */
+static const struct expr *find_said(struct compiler *compiler, const struct expr *expr,
+                                    uint32_t node)
+{
+    const struct expr *said = NULL;
+    bool turns = expr->op == OP_LESS || expr->op == OP_LESS_EQUAL ||
+                 expr->op == OP_GREATER || expr->op == OP_GREATER_EQUAL ||
+                 expr->op == OP_FLOOR || expr->op == OP_MOD;
+    if (turns && compile_bare(compiler, expr) == node)
+        return expr;
+    for (size_t i = 0; !said && i < expr->count; i++)
+        said = find_said(compiler, expr->arguments[i], node);
+    return said;
+}
+
+/* Formulas have the nodes that they had: asking again builds nothing. */
+static struct mode_line find_line(struct compiler *compiler, uint32_t node)
+{
+    const struct syntax *syntax = compiler->dag->model->syntax;
+    struct mode_line line = {0};
+    for (size_t i = 0; !line.condition && i < syntax->state_count; i++) {
+        line.state = &syntax->states[i];
+        line.condition = find_said(compiler, line.state->rate, node);
+    }
+    if (!line.condition)
+        line.state = NULL;
+    for (size_t i = 0; !line.condition && i < syntax->quantity_count; i++) {
+        line.quantity = &syntax->quantities[i];
+        line.condition = find_said(compiler, line.quantity->expr, node);
+    }
+    if (!line.condition)
+        line.quantity = NULL;
+    for (size_t i = 0; !line.condition && i < compiler->program->watched_count; i++)
+        line.condition =
+            find_said(compiler, syntax->functionals[compiler->program->watched[i]], node);
+    return line;
+}
+
 /* Rates and the watched with modes, and their gaps. */
 static void find_modes(struct compiler *compiler)
 {
@@ -320,6 +358,7 @@ static void find_modes(struct compiler *compiler)
                                     roots->watched, program->watched_count, &gaps);
     program->mode_count = count;
     program->mode_counts = mem_new(count, sizeof *program->mode_counts);
+    program->mode_lines = mem_new(count, sizeof *program->mode_lines);
     roots->gap = nodes_new(count);
     roots->gap_by_time = nodes_new(count);
     roots->gap_by_state = nodes_new(count * roots->states);
@@ -327,6 +366,7 @@ static void find_modes(struct compiler *compiler)
     for (size_t i = 0; i < count; i++) {
         roots->gap[i] = gaps[i].node;
         program->mode_counts[i] = gaps[i].counts;
+        program->mode_lines[i] = find_line(compiler, gaps[i].of);
     }
     mem_free(gaps);
 }

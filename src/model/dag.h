@@ -103,15 +103,16 @@ size_t switching_find(struct dag *dag, const bool *needed, size_t count,
 
 /* A mode's gap (struct program). */
 struct gap {
-    uint32_t node;
-    bool counts; /* of a floor */
+    uint32_t node, of; /* of the condition that it stands for */
+    bool counts;       /* of a floor */
 };
 
 /* In the rates, modes in the place of all other conditions, floors and mods that move and
  * can make one jump: not of what changes only when others do, and not where a root is
  * shown to be the same on both sides of equality, as max(x, y) and if(x > y, x, y) are.
- * In what is watched, too, of those that hang on states: their steps see them come, those
- * of another formula of time may be too long for it. Their gaps; caller frees. */
+ * In what is watched, too; where there are no states, so that a step can be as long as a
+ * course, of those alone whose gaps are polynomials of time that a step's looks know all
+ * of. Their gaps; caller frees. */
 size_t switching_freeze(struct dag *dag, uint32_t *rates, size_t rate_count,
                         uint32_t *watched, size_t watched_count, struct gap **gaps);
 

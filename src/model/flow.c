@@ -353,15 +353,24 @@ static enum err switch_over(struct run *run, size_t index)
 }
 
 /* On neither side of equality does it go on: the solution would have to stay there. */
-static enum err refuse_slide(const struct flow *flow)
+static enum err refuse_slide(const struct flow *flow, size_t mode)
 {
-    err_set(
-        ERR_NUMERIC,
-        "at time %g a condition turns, and the rates lead back at once, so that it can "
-        "hold neither way",
-        flow->t);
-    return err_hint("let the rate change little by little, or back only beyond another "
-                    "threshold");
+    const struct mode_line *line = &flow->model->program->mode_lines[mode];
+    const char *name = line->state      ? line->state->name
+                       : line->quantity ? line->quantity->name
+                                        : "";
+    struct bytes said = {0};
+    if (line->condition)
+        expr_print(line->condition, &said);
+    bytes_u8(&said, 0);
+    err_set(ERR_NUMERIC,
+            "at time %g '%.80s' turns, in %s%s%s, and the rates lead back at once, so "
+            "that it can hold neither way",
+            flow->t, (const char *)said.data, line->state ? "d/dt(" : "",
+            *name ? name : "an observation", line->state ? ")" : "");
+    bytes_free(&said);
+    return err_hint("let the rate change little by little, as if(A > T, k*(A - T), 0) "
+                    "does, or back only beyond another threshold");
 }
 
 double run_early(struct run *run, const struct crossing *crossing)
@@ -400,7 +409,7 @@ enum err run_turn(struct run *run, const struct crossing *crossing)
     if (err == ERR_OK)
         then = evaluator_gap_rate(evaluator, mode, flow->t, flow->x, run->after);
     if (sign * speed > 0 && sign * then < -LEADS_BACK * fabs(speed))
-        err = refuse_slide(flow);
+        err = refuse_slide(flow, mode);
     for (size_t k = 0; err == ERR_OK && k < d; k++) {
         run->d_turn[k] = speed != 0 ? -slopes[k] / speed : 0;
         for (size_t i = 0; speed != 0 && i < states; i++)

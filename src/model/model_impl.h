@@ -697,6 +697,13 @@ struct switching {
 
 enum modifier { MODIFIER_FRACTION, MODIFIER_LAG, MODIFIER_DURATION, MODIFIERS };
 
+/* Where the condition that a mode stands for is written, in the syntax: first. */
+struct mode_line {
+    const struct expr *condition;         /* NULL: nowhere */
+    const struct state_line *state;       /* in the rate of this one; NULL: */
+    const struct quantity_line *quantity; /* in this one; NULL: in an observation */
+};
+
 /* A place in a matrix that can be different from zero. */
 struct entry {
     uint32_t row, column;
@@ -719,7 +726,7 @@ struct entry {
  *
  * A mode stands in the rates for a condition that hangs on states (or on time other than
  * as t - T does) and makes them jump, and in what readings of a window look at, if it
- * hangs on states and makes that jump, and nowhere else: 1 as long as its gap is
+ * makes that jump, and nowhere else: 1 as long as its gap is
  * positive, else 0; or for a floor: the whole number in [gap - 1, gap]. Between two turns
  * of modes all that is smooth, and whoever runs them has to turn the modes in time. A gap
  * depends on modes before its own alone. */
@@ -730,7 +737,8 @@ struct program {
     uint32_t dose; /* where states jump at doses; else there is none */
     uint32_t modes;
     size_t mode_count;
-    bool *mode_counts; /* [mode_count] it stands for a floor */
+    bool *mode_counts;            /* [mode_count] it stands for a floor */
+    struct mode_line *mode_lines; /* [mode_count] */
     size_t constant_count;
 
     size_t direction_count;

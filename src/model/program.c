@@ -213,6 +213,7 @@ void program_destroy(struct program **program)
     mem_free(gone->switchings);
     mem_free(gone->jump_states);
     mem_free(gone->mode_counts);
+    mem_free(gone->mode_lines);
     mem_free(gone);
     *program = NULL;
 }

@@ -1,7 +1,7 @@
 /* switching - conditions in the rates, which the solver stops at: those on time alone
  * with where they switch, as nodes of the dag; in the place of all others modes, which
- * rest until their gaps change sign; and those on states in what readings of a window
- * look at. Called by compile.c. */
+ * rest until their gaps change sign; and so in what readings of a window look at. Called
+ * by compile.c. */
 
 #include "dag.h"
 #include "crossing.h"
@@ -311,8 +311,8 @@ static bool can_jump(struct freezing *freezing, uint32_t at)
     return jumps;
 }
 
-/* The leaf for what has this gap. */
-static uint32_t mode_of(struct freezing *freezing, uint32_t gap, bool counts)
+/* The leaf for what has this gap, condition `of` first. */
+static uint32_t mode_of(struct freezing *freezing, uint32_t of, uint32_t gap, bool counts)
 {
     size_t at = 0;
     while (at < freezing->gap_count &&
@@ -320,25 +320,26 @@ static uint32_t mode_of(struct freezing *freezing, uint32_t gap, bool counts)
         at++;
     if (at == freezing->gap_count) {
         MEM_GROW(freezing->gaps, at + 1, &freezing->capacity);
-        freezing->gaps[freezing->gap_count++] = (struct gap){gap, counts};
+        freezing->gaps[freezing->gap_count++] = (struct gap){gap, of, counts};
     }
     return dag_leaf(freezing->dag, OP_MODE, at, 0);
 }
 
 /* a < b, a <= b, floor(a), mod(a, b), of what their arguments have become. */
-static uint32_t frozen(struct freezing *freezing, enum op op, uint32_t a, uint32_t b)
+static uint32_t frozen(struct freezing *freezing, uint32_t of, uint32_t a, uint32_t b)
 {
     struct dag *dag = freezing->dag;
-    switch (op) {
+    switch (dag->nodes[of].op) {
     case OP_LESS:
-        return mode_of(freezing, dag_build2(dag, OP_SUBTRACT, b, a), false);
+        return mode_of(freezing, of, dag_build2(dag, OP_SUBTRACT, b, a), false);
     case OP_LESS_EQUAL: /* not b < a */
-        return dag_build1(dag, OP_NOT,
-                          mode_of(freezing, dag_build2(dag, OP_SUBTRACT, a, b), false));
+        return dag_build1(
+            dag, OP_NOT,
+            mode_of(freezing, of, dag_build2(dag, OP_SUBTRACT, a, b), false));
     case OP_FLOOR:
-        return mode_of(freezing, a, true);
+        return mode_of(freezing, of, a, true);
     default: { /* OP_MOD */
-        uint32_t turns = mode_of(freezing, dag_build2(dag, OP_DIVIDE, a, b), true);
+        uint32_t turns = mode_of(freezing, of, dag_build2(dag, OP_DIVIDE, a, b), true);
         return dag_build2(dag, OP_SUBTRACT, a, dag_build2(dag, OP_MULTIPLY, b, turns));
     }
     }
@@ -374,7 +375,7 @@ static void freeze_node(struct freezing *freezing, uint32_t i)
     if (is_timed(freezing, &node)) {
         freezing->rests[i] = steps;
     } else if (compares ? can_jump(freezing, i) : counts) {
-        freezing->now[i] = frozen(freezing, node.op, now[0], now[1]);
+        freezing->now[i] = frozen(freezing, i, now[0], now[1]);
         freezing->rests[i] = steps;
     }
 }

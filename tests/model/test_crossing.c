@@ -256,30 +256,41 @@ static void crossing__after_a_dose(void **state)
     course_close(&course);
 }
 
-/* What the rates lead back to at once has no solution on either side. */
+/* What the rates lead back to at once has no solution on either side. It is said which
+ * condition that is, and where it is written. */
 static void crossing__that_cannot_go_on_is_refused(void **state)
 {
     (void)state;
-    static const char text[] = "model stuck version 1\ntime h\n[parameters]\n"
-                               "k = 0.7 1/h (0.1, 9) lognormal sd 0.1\n"
-                               "[equations]\n"
-                               "d/dt(y) = if(y < 1, k, -2*k) init 0\n"
-                               "[observations]\nseen : y ~ add(0.1)\n";
+    static const char *const texts[] = {"d/dt(y) = if(y < 1, k, -2*k) init 0\n",
+                                        "d/dt(y) = if(y + 0.5 > 1.5, -2*k, k) init 0\n",
+                                        "pull = if(y <= 1, 1, -2)\n"
+                                        "d/dt(y) = k*pull init 0\n"};
+    static const char *const said[] = {
+        "'y < 1' turns, in d/dt(y), and the rates lead back",
+        "'y + 0.5 > 1.5' turns, in d/dt(y), and the rates lead back",
+        "'y <= 1' turns, in pull, and the rates lead back"};
     static const double times[] = {0, 4};
-    struct course course;
-    double phi[MODEL_PARAMETERS_MAX], f[2], jacobian[2];
-    course_open_text(&course, text, "", "");
-    course_read_all(&course, times, 2);
-    course_transformed(&course, phi);
-    for (size_t way = 0; way < WAYS; way++) {
-        struct engine *engine = engine_of(&course, way);
-        assert_refused(ERR_NUMERIC, "lead back",
-                       twin_predict(engine, course.twin, phi, NULL, f, jacobian));
-        assert_refused(ERR_NUMERIC, "lead back",
-                       twin_predict(engine, course.twin, phi, NULL, f, NULL));
-        engine_destroy(&engine);
+    for (size_t i = 0; i < 3; i++) {
+        struct course course;
+        double phi[MODEL_PARAMETERS_MAX], f[2], jacobian[2];
+        char *text = mem_format("model stuck version 1\ntime h\n[parameters]\n"
+                                "k = 0.7 1/h (0.1, 9) lognormal sd 0.1\n"
+                                "[equations]\n%s[observations]\nseen : y ~ add(0.1)\n",
+                                texts[i]);
+        course_open_text(&course, text, "", "");
+        mem_free(text);
+        course_read_all(&course, times, 2);
+        course_transformed(&course, phi);
+        for (size_t way = 0; way < WAYS; way++) {
+            struct engine *engine = engine_of(&course, way);
+            assert_refused(ERR_NUMERIC, said[i],
+                           twin_predict(engine, course.twin, phi, NULL, f, jacobian));
+            assert_refused(ERR_NUMERIC, said[i],
+                           twin_predict(engine, course.twin, phi, NULL, f, NULL));
+            engine_destroy(&engine);
+        }
+        course_close(&course);
     }
-    course_close(&course);
 }
 
 /* Thirteen of them beside each other, each with turns of its own, and alone; on this kind
