@@ -8,8 +8,28 @@
 
 #include "base/memory.h"
 #include "model/model.h"
+#include "../model/random_text.h"
+#include "seeds.h"
+
+#define RANDOM_SEEDS 24
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Texts that nobody wrote, of all words that the grammar has, beside those of the folder.
+ */
+bool fuzz_seed(size_t index, struct bytes *seed)
+{
+    static const unsigned words[] = {
+        RANDOM_SMOOTH | RANDOM_KINKS | RANDOM_WINDOWS | RANDOM_AGAIN,
+        RANDOM_SMOOTH | RANDOM_JUMPS | RANDOM_DRIFTS | RANDOM_STEADY | RANDOM_WINDOWS,
+        RANDOM_SMOOTH | RANDOM_AFFINE | RANDOM_OCCASIONS};
+    if (index >= RANDOM_SEEDS)
+        return false;
+    char *text = random_model_text(50000 + index, words[index % 3], RANDOM_JUMPS);
+    bytes_append(seed, text, strlen(text));
+    mem_free(text);
+    return true;
+}
 
 static void try_again(const struct model *model)
 {
