@@ -459,6 +459,52 @@ static void grammar__fits_depend_on_nobody_else(void **state)
     assert_true(2 * converged > count * PEOPLE);
 }
 
+static void same_outcomes(uint64_t seed, size_t person, const struct model *model,
+                          const struct outcomes *one, const struct outcomes *other)
+{
+    bool same = true;
+    for (size_t o = 0; o < model_outcomes(model); o++) {
+        const struct outcome_series *a = &one->of[o], *b = &other->of[o];
+        same &= a->count == b->count;
+        for (size_t w = 0; same && w < a->count; w++)
+            same = same_bits(a->values[w], b->values[w]);
+    }
+    if (!same)
+        fail_msg("seed %zu: what the course of patient %zu comes to alone is not what it "
+                 "comes to among others",
+                 (size_t)seed, person);
+}
+
+/* And of what their courses come to. */
+static void grammar__outcomes_depend_on_nobody_else(void **state)
+{
+    (void)state;
+    size_t count = nightly ? 100 : 3;
+    for (size_t seed = 0; seed < count; seed++) {
+        struct people people;
+        struct outcome_course courses[PEOPLE];
+        people_open(&people, 25000 + seed);
+        struct course *course = &people.course;
+        const struct engine_options narrow = {ENGINE_NARROW, 0};
+        struct engine *other = engine_new(course->model, &course->layout, &narrow);
+        for (size_t i = 0; i < PEOPLE; i++)
+            courses[i] = (struct outcome_course){
+                .twin = people.twins[i], .parameters = course->parameters, .until = 12};
+        outcomes_all(course->engine, courses, PEOPLE);
+        for (size_t i = 0; i < PEOPLE; i++) {
+            struct outcomes *alone;
+            assert_ok(courses[i].err);
+            assert_ok(outcomes_new(i % 2 ? other : course->engine, people.twins[i],
+                                   course->parameters, 0, 12, &alone));
+            same_outcomes(seed, i, course->model, courses[i].outcomes, alone);
+            outcomes_destroy(course->model, &alone);
+            outcomes_destroy(course->model, &courses[i].outcomes);
+        }
+        engine_destroy(&other);
+        people_close(&people);
+    }
+}
+
 /* What a course comes to, by lanes and by CVODES: but for times of what may be the same
  * at two of them. */
 static void grammar__outcomes_agree_with_cvodes(void **state)
@@ -561,6 +607,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(grammar__steady_starts_and_drifts_agree_with_differences),
         cmocka_unit_test(grammar__rates_that_jump_agree_with_differences),
         cmocka_unit_test(grammar__fits_depend_on_nobody_else),
+        cmocka_unit_test(grammar__outcomes_depend_on_nobody_else),
         cmocka_unit_test(grammar__outcomes_agree_with_cvodes),
         cmocka_unit_test(grammar__whoever_is_followed_spreads_as_derivatives_say),
     };
