@@ -854,14 +854,24 @@ static enum err take_reach(struct parser *parser, struct observation_line *line)
     return err == ERR_OK ? formula_parse(parser, &line->over) : err;
 }
 
-/* Windows hold no functionals. */
+/* A formula that may hold functionals, which its windows may not: from the first, so
+ * many.
+ */
+static enum err take_looking(struct parser *parser, struct expr **expr, size_t *first,
+                             size_t *count)
+{
+    *first = parser->syntax->functional_count;
+    parser->functionals = true;
+    enum err err = formula_parse(parser, expr);
+    parser->functionals = false;
+    *count = parser->syntax->functional_count - *first;
+    return err;
+}
+
 static enum err take_observed(struct parser *parser, struct observation_line *line)
 {
-    line->functional = parser->syntax->functional_count;
-    parser->functionals = true;
-    enum err err = formula_parse(parser, &line->expr);
-    parser->functionals = false;
-    line->functional_count = parser->syntax->functional_count - line->functional;
+    enum err err =
+        take_looking(parser, &line->expr, &line->functional, &line->functional_count);
     return err == ERR_OK ? take_reach(parser, line) : err;
 }
 
@@ -962,14 +972,10 @@ static enum err outcome_tail(struct parser *parser, struct outcome_line *line)
     return err == ERR_OK ? parser_take_line_end(parser) : err;
 }
 
-/* Windows hold no functionals. */
 static enum err outcome_formula(struct parser *parser, struct outcome_line *line)
 {
-    line->functional = parser->syntax->functional_count;
-    parser->functionals = true;
-    enum err err = formula_parse(parser, &line->expr);
-    parser->functionals = false;
-    line->functional_count = parser->syntax->functional_count - line->functional;
+    enum err err =
+        take_looking(parser, &line->expr, &line->functional, &line->functional_count);
     return err == ERR_OK ? outcome_tail(parser, line) : err;
 }
 

@@ -9,20 +9,7 @@ static const char text[] = "model m version 1\ntime h\n"
                            "[equations]\nd/dt(A) = -k*A\nd/dt(D) = -k*D\n"
                            "[observations]\nleft : A ~ add(1 mg)\n";
 
-static struct model *model;
-
-static int begin(void **state)
-{
-    (void)state;
-    return model_parse(text, strlen(text), "m", &model) != ERR_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    model_destroy(&model);
-    return 0;
-}
+#include "of_text.h"
 
 /* A patient who comes with 1 mg of each at 0 h. */
 static struct record *patient(double gene, double age)

@@ -11,20 +11,7 @@ static const char text[] = "model m version 1\ntime h\n"
                            "[observations]\nlevel : A ~ add(1 mg)\npain : D ~ add(1 mg)\n"
                            "[what-if]\niv range 2 .. 20 mg\nTABLETS range 0 .. 3 1\n";
 
-static struct model *model;
-
-static int begin(void **state)
-{
-    (void)state;
-    return model_parse(text, strlen(text), "m", &model) != ERR_OK;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    model_destroy(&model);
-    return 0;
-}
+#include "of_text.h"
 
 static enum err read(const char *phrase, struct rule *rule)
 {
