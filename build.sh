@@ -82,10 +82,13 @@ configure() {
     rm -f "$log"
 }
 
+# Minutes the first time: on a terminal ninja counts its steps, in one line.
+compile() {
+    local quiet=(-- --quiet)
+    [ ! -t 1 ] || quiet=()
+    cmake --build build --parallel "$(nproc)" ${1:+--target "$@"} "${quiet[@]}"
+}
+
 install_packages
 configure
-if [ $# -gt 0 ]; then
-    cmake --build build --parallel "$(nproc)" --target "$@" -- --quiet
-else
-    cmake --build build --parallel "$(nproc)" -- --quiet
-fi
+compile "$@"
