@@ -61,19 +61,42 @@ static enum err put_armoured(struct cli *cli, const char *label,
     return result;
 }
 
+static void fingerprint_of(const struct member *m, char text[ROSTER_FINGERPRINT_SIZE])
+{
+    uint8_t keys[2 * KEY_BYTES];
+    memcpy(keys, m->key, KEY_BYTES);
+    memcpy(keys + KEY_BYTES, m->curve, KEY_BYTES);
+    roster_fingerprint(keys, sizeof keys, text);
+}
+
 static void print_members(const struct roster_fields *fields)
 {
     char text[CLOCK_TEXT_SIZE];
     for (size_t i = 0; i < fields->members.count; i++) {
         const struct member *m = &fields->members.items[i];
-        uint8_t keys[2 * KEY_BYTES];
         char fingerprint[ROSTER_FINGERPRINT_SIZE];
-        memcpy(keys, m->key, KEY_BYTES);
-        memcpy(keys + KEY_BYTES, m->curve, KEY_BYTES);
-        roster_fingerprint(keys, sizeof keys, fingerprint);
+        fingerprint_of(m, fingerprint);
         clock_text(m->valid_to, text);
         printf("%s  until %.10s  %s\n", fingerprint, text, m->name);
     }
+}
+
+static struct json *members_json(const struct roster_fields *fields)
+{
+    struct json *members = json_new_array();
+    for (size_t i = 0; fields && i < fields->members.count; i++) {
+        const struct member *m = &fields->members.items[i];
+        struct json *member = json_new_object();
+        char fingerprint[ROSTER_FINGERPRINT_SIZE], until[CLOCK_TEXT_SIZE];
+        fingerprint_of(m, fingerprint);
+        clock_text(m->valid_to, until);
+        json_set_text(member, "name", m->name);
+        json_set_hex(member, "key", m->key, KEY_BYTES);
+        json_set_text(member, "fingerprint", fingerprint);
+        json_set_text(member, "until", until);
+        json_add(members, member);
+    }
+    return members;
 }
 
 enum err command_roster_draft(struct cli *cli)
@@ -118,8 +141,9 @@ enum err command_roster_sign(struct cli *cli)
     if (result == ERR_OK)
         result = roster_sign(governance, &fields, &signed_roster);
     if (result == ERR_DENIED)
-        err_hint("it is the one whose public half `gemel-coordinator init --governance` was "
-                 "given");
+        err_hint(
+            "it is the one whose public half `gemel-coordinator init --governance` was "
+            "given");
     if (result == ERR_OK && !cli_is_json(cli) && cli_text(cli, "output", NULL))
         print_members(&fields);
     if (result == ERR_OK)
@@ -134,15 +158,9 @@ enum err command_roster_sign(struct cli *cli)
 static void show(struct cli *cli, const struct coordinator *c)
 {
     const struct roster_fields *fields = roster_fields(c->roster);
-    struct json *json = json_new_object(), *members = json_new_array();
-    for (size_t i = 0; i < fields->members.count; i++) {
-        struct json *member = json_new_object();
-        json_set_text(member, "name", fields->members.items[i].name);
-        json_set_hex(member, "key", fields->members.items[i].key, KEY_BYTES);
-        json_add(members, member);
-    }
+    struct json *json = json_new_object();
     json_set_integer(json, "version", (int64_t)fields->version);
-    json_set(json, "members", members);
+    json_set(json, "members", members_json(fields));
     cli_result(cli, json);
     if (!cli_is_json(cli)) {
         printf("roster version %llu of %s\n", (unsigned long long)fields->version,
@@ -227,7 +245,7 @@ enum err command_site_replace(struct cli *cli)
 }
 
 /* As roster_fingerprint's callers have it: both keys, one behind the other. */
-static void print_request(struct query *query)
+static void report_request(struct cli *cli, struct query *query, struct json *pending)
 {
     uint8_t keys[2 * KEY_BYTES] = {0};
     char fingerprint[ROSTER_FINGERPRINT_SIZE];
@@ -238,7 +256,12 @@ static void print_request(struct query *query)
             memcpy(keys + i * KEY_BYTES, key, KEY_BYTES);
     }
     roster_fingerprint(keys, sizeof keys, fingerprint);
-    printf("%s  asks to join      %s\n", fingerprint, query_get_text(query, 0));
+    struct json *one = json_new_object();
+    json_set_text(one, "name", query_get_text(query, 0));
+    json_set_text(one, "fingerprint", fingerprint);
+    json_add(pending, one);
+    if (!cli_is_json(cli))
+        printf("%s  asks to join      %s\n", fingerprint, query_get_text(query, 0));
 }
 
 enum err command_site_list(struct cli *cli)
@@ -251,15 +274,13 @@ enum err command_site_list(struct cli *cli)
     struct json *json = json_new_object(), *pending = json_new_array();
     enum err result = store_query(
         c->store, "SELECT name, key, curve FROM requests ORDER BY name", &query);
-    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row) {
-        json_add(pending, json_new_text(query_get_text(query, 0)));
-        if (!cli_is_json(cli))
-            print_request(query);
-    }
+    while (result == ERR_OK && (result = query_step(query, &row)) == ERR_OK && row)
+        report_request(cli, query, pending);
     if (c->roster && !cli_is_json(cli))
         print_members(roster_fields(c->roster));
     if (result == ERR_OK && !c->roster && json_count(pending) == 0)
         cli_say(cli, "nobody yet: gemel-coordinator invite, then site add REQUEST");
+    json_set(json, "members", members_json(c->roster ? roster_fields(c->roster) : NULL));
     json_set(json, "pending", pending);
     if (result == ERR_OK)
         cli_result(cli, json);
