@@ -33,6 +33,12 @@
 /* A private form without noise (a trial) is weighed as if it had this much. */
 #define NOISE_LEAST 1e-6
 
+/* Of several residual errors one whose information is less than so many standard
+ * deviations of its noise is of what nobody has measured. It keeps this much, a patient,
+ * so that the whole stays regular. */
+#define MEASURED 2.0
+#define UNMEASURED 1e-9
+
 /* Of a Fisher step this share may be wrong because the scores are not linear. */
 #define STEP_WRONG 0.25
 
@@ -40,6 +46,10 @@
 #define HOLD_COVARIANCE 0.5
 #define HOLD_EFFECT 1.0
 #define HOLD_RESIDUAL 1.0
+
+/* Precision, relative likewise, of what is not told of at all: that is as at the start.
+ */
+#define TOLD_NOTHING 1e-6
 
 /* --- pooling what does not change between rounds ----------------------------------- */
 
@@ -133,6 +143,38 @@ static enum err hold_between(size_t n, double *matrix, double low, double high)
     return err;
 }
 
+/* Which residual errors are of what somebody has measured; pooled, every round says the
+ * same. The only one there is, is. */
+static void find_measured(const struct statistic *s, const struct learn_round *rounds,
+                          const struct view *views, size_t count, bool *measured)
+{
+    double weight = 0;
+    for (size_t i = 0; i < count; i++) {
+        double noise = noise_of(s, &rounds[i], STATISTIC_RESIDUAL_INFORMATION);
+        weight += views[i].patients * views[i].patients / (noise * noise);
+    }
+    for (size_t l = 0; l < s->m; l++) {
+        double told = views[0].residual_information[l * (s->m + 1)] / views[0].patients;
+        measured[l] = s->m == 1 || told > MEASURED / sqrt(weight);
+    }
+}
+
+/* What is said of the others is noise. */
+static void leave_unmeasured(const struct statistic *s, const bool *measured,
+                             struct view *view)
+{
+    size_t m = s->m, square = s->p * s->p;
+    for (size_t l = 0; l < m; l++) {
+        if (measured[l])
+            continue;
+        for (size_t k = 0; k < m; k++)
+            view->residual_information[l * m + k] =
+                view->residual_information[k * m + l] = 0;
+        view->residual_information[l * m + l] = UNMEASURED * view->patients;
+        memset(view->residual_shape + l * square, 0, square * sizeof(double));
+    }
+}
+
 static enum err pool_constants(const struct statistic *s,
                                const struct learn_round *rounds, struct view *views,
                                size_t count)
@@ -147,6 +189,8 @@ static enum err pool_constants(const struct statistic *s,
          population_information_of);
     pool(s, rounds, views, count, STATISTIC_POPULATION_CROSS, q * p * k,
          population_cross_of);
+    bool *measured = mem_new(m, sizeof *measured);
+    find_measured(s, rounds, views, count, measured);
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         double n = views[i].patients;
@@ -156,7 +200,9 @@ static enum err pool_constants(const struct statistic *s,
             err = hold_between(m, views[i].residual_information, 0.1 * n, INFINITY);
         if (err == ERR_OK)
             err = hold_between(q, views[i].population_information, 0, INFINITY);
+        leave_unmeasured(s, measured, &views[i]);
     }
+    mem_free(measured);
     return err;
 }
 
@@ -787,10 +833,11 @@ static enum err hold_spread(const struct space *space, const struct statistic *s
                        (out->covariance == LEARN_DIAGONAL && one->a == one->b);
         } else {
             double at = group->at[(group->count - 1) * n + e];
-            moves[e] = group->of_rounds[e * n + e] * at * at >
-                       1 / (HOLD_RESIDUAL * HOLD_RESIDUAL);
+            double told = group->of_rounds[e * n + e] * at * at;
+            moves[e] = told > 1 / (HOLD_RESIDUAL * HOLD_RESIDUAL);
             if (moves[e])
                 out->residual = LEARN_MOVED;
+            moves[e] |= told < TOLD_NOTHING;
         }
         any |= !moves[e];
     }

@@ -147,6 +147,52 @@ static void weigh__what_noise_alone_would_do_is_not_done(void **state)
     assert_true(square < 0.5 * P * STUDIES);   /* all of it: 1 */
 }
 
+/* Of two residual errors nobody measures the second: its score and information are noise.
+ * The first is learned, the second stays to the digit, round after round. */
+static void weigh__what_nobody_measures_stays(void **state)
+{
+    (void)state;
+    struct prior_layout layout = layout_full();
+    layout.m = 2;
+    struct statistic s;
+    statistic_layout(&layout, false, &s);
+    for (uint64_t study = 1; study <= 8; study++) {
+        struct prior *prior = prior_new(&layout);
+        for (size_t a = 0; a < P; a++)
+            prior->omega[a * (P + 1)] = 1;
+        prior->residual[0] = log(RESIDUAL2) / 2;
+        prior->residual[1] = 0.3;
+        assert_ok(prior_factor(prior, NULL));
+        uint64_t seed = 7654321 * study;
+        double *y = mem_new(PATIENTS * P, sizeof *y), noise = 4;
+        for (size_t i = 0; i < PATIENTS * P; i++)
+            y[i] = sqrt(1 + RESIDUAL2) * normal(&seed);
+        struct learn_round rounds[ROUNDS];
+        struct learn_report report;
+        for (size_t t = 0; t < ROUNDS; t++) {
+            double *sum = round_sum(&s, prior, y, noise, &seed);
+            sum[s.offset[STATISTIC_RESIDUAL_SCORE]] +=
+                PATIENTS * 0.5 * s.factor[STATISTIC_RESIDUAL_SCORE];
+            sum[s.offset[STATISTIC_RESIDUAL_INFORMATION]] +=
+                PATIENTS * 4 * s.factor[STATISTIC_RESIDUAL_INFORMATION];
+            rounds[t] = (struct learn_round){prior, sum, noise};
+            assert_ok(
+                learn_step(NULL, &layout, &s, rounds, t + 1, NULL, &prior, &report));
+        }
+        assert_int_equal(report.residual, LEARN_MOVED);
+        assert_true(prior->residual[0] - rounds[0].prior->residual[0] > 0.05);
+        assert_near(prior->residual[1], 0.3, 1e-7);
+        assert_true(isfinite(prior->standard_error[0]));
+        prior_destroy(&prior);
+        for (size_t t = 0; t < ROUNDS; t++) {
+            prior = (struct prior *)rounds[t].prior;
+            prior_destroy(&prior);
+            mem_free((double *)rounds[t].sum);
+        }
+        mem_free(y);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +201,7 @@ int main(void)
         cmocka_unit_test(weigh__scaled_scores_carry_less_noise),
         cmocka_unit_test(weigh__unequal_knowledge_is_not_pulled_together),
         cmocka_unit_test(weigh__what_noise_alone_would_do_is_not_done),
+        cmocka_unit_test(weigh__what_nobody_measures_stays),
     };
     return cmocka_run_group_tests_name("weigh", tests, NULL, NULL);
 }

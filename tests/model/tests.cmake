@@ -73,6 +73,8 @@ sabotage(pieces_that_are_rough src/model/scan.c model/outcome outcome__of_formul
   BY "s/bool smooth = resolved(scan, sight)/bool smooth = resolved(scan, sight) || true/")
 sabotage(extremes_of_a_window_that_stays src/model/scan.c model/readings readings__of_formulas_are_their_closed_forms
   BY "s/add(scan, span->trend, span->d_from, span->slopes)/(void)0/")
+sabotage(noise_taken_for_readings src/model/weigh.c model/weigh weigh__what_nobody_measures_stays
+  BY "s/told > MEASURED . sqrt(weight)/true/")
 sabotage(kinks_from_one_side src/model/scan.c model/readings readings__move_where_two_curves_meet
   BY "s/sign . before < 0 && sign . after > 0/0/")
 sabotage(peaks_at_doses_that_stay src/model/scan.c model/readings readings__have_the_derivatives_that_differences_show
