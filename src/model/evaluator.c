@@ -279,6 +279,16 @@ void evaluator_turn(struct evaluator *evaluator, size_t mode, bool up, double ga
                : (struct mode_span){level - width, fmax(level, gap), 0};
 }
 
+void evaluator_tolerate(struct evaluator *evaluator, size_t mode, const double *gaps)
+{
+    for (size_t m = 0; m < evaluator->program->mode_count; m++) {
+        struct mode_span *span = &evaluator->spans[m];
+        double out = fmax(span->from - gaps[m], gaps[m] - span->to);
+        if (m != mode)
+            span->slack = fmax(span->slack, out);
+    }
+}
+
 double evaluator_gap_rate(struct evaluator *evaluator, size_t mode, double t,
                           const double *x, const double *rate)
 {

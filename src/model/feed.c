@@ -457,13 +457,17 @@ enum err feed_turn(struct feed *feed, struct run *run, struct scan *scan,
                    const struct crossing *crossing)
 {
     const struct flow *flow = run->flow;
+    struct crossing on = *crossing;
+    size_t late = evaluator_modes(flow->evaluator);
+    enum err err = ERR_OK;
     if (!scan_is_of_readings(scan))
         return run_turn(run, crossing);
-    evaluator_watch(flow->evaluator, flow->t, flow->x, feed->before);
-    enum err err = run_turn(run, crossing);
-    if (err != ERR_OK)
-        return err;
-    evaluator_watch(flow->evaluator, flow->t, flow->x, feed->probe);
-    scan_moves(scan, flow->t, run->d_turn, feed->before, feed->probe);
-    return ERR_OK;
+    do {
+        evaluator_watch(flow->evaluator, flow->t, flow->x, feed->before);
+        err = run_turn_one(run, &on);
+        evaluator_watch(flow->evaluator, flow->t, flow->x, feed->probe);
+        if (err == ERR_OK)
+            scan_moves(scan, flow->t, run->d_turn, feed->before, feed->probe);
+    } while (err == ERR_OK && late-- > 0 && run_late(run, &on));
+    return err;
 }

@@ -389,7 +389,7 @@ double run_early(struct run *run, const struct crossing *crossing)
 
 /* The time of a turn is that of g(t, x, p) = 0: it depends on parameters as dt = -dg /
  * g', with g' along f- and dg along a direction, S- included. */
-enum err run_turn(struct run *run, const struct crossing *crossing)
+enum err run_turn_one(struct run *run, const struct crossing *crossing)
 {
     struct flow *flow = run->flow;
     struct evaluator *evaluator = flow->evaluator;
@@ -403,6 +403,7 @@ enum err run_turn(struct run *run, const struct crossing *crossing)
         evaluator_gap_slopes(evaluator, mode, flow->t, flow->x, flow->s, slopes);
         speed = evaluator_gap_rate(evaluator, mode, flow->t, flow->x, run->before);
         evaluator_turn(evaluator, mode, crossing->up, gaps[mode]);
+        evaluator_tolerate(evaluator, mode, gaps);
         settle(flow);
         err = rate_here(flow, run->after);
     }
@@ -418,6 +419,32 @@ enum err run_turn(struct run *run, const struct crossing *crossing)
     }
     flow->settled = false;
     mem_free(room);
+    return err;
+}
+
+bool run_late(struct run *run, struct crossing *crossing)
+{
+    struct flow *flow = run->flow;
+    size_t modes = evaluator_modes(flow->evaluator), mode = 0;
+    const struct mode_span *spans = evaluator_spans(flow->evaluator);
+    double *gaps = mem_new(modes, sizeof *gaps);
+    evaluator_gaps(flow->evaluator, flow->t, flow->x, gaps);
+    while (mode < modes &&
+           (span_holds(&spans[mode], gaps[mode]) || !isfinite(gaps[mode])))
+        mode++;
+    if (mode < modes)
+        *crossing = (struct crossing){mode, gaps[mode] > spans[mode].to, flow->t};
+    mem_free(gaps);
+    return mode < modes;
+}
+
+enum err run_turn(struct run *run, const struct crossing *crossing)
+{
+    struct crossing on = *crossing;
+    size_t late = evaluator_modes(run->flow->evaluator);
+    enum err err = run_turn_one(run, &on);
+    while (err == ERR_OK && late-- > 0 && run_late(run, &on))
+        err = run_turn_one(run, &on);
     return err;
 }
 

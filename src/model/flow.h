@@ -155,8 +155,12 @@ void run_look_forward(struct run *run, double time, size_t *change);
 void run_look_back(struct run *run);
 /* How much later than the present a mode turns, by its gap and how fast that changes. */
 double run_early(struct run *run, const struct crossing *crossing);
-/* It turns, now. ERR_NUMERIC where the rates then lead back to where it was. */
+/* It turns, now, and whatever has come out of its span with it. ERR_NUMERIC where the
+ * rates then lead back to where it was. */
 enum err run_turn(struct run *run, const struct crossing *crossing);
+/* It alone, and what hangs on it; and then, is there another one, that is late? */
+enum err run_turn_one(struct run *run, const struct crossing *crossing);
+bool run_late(struct run *run, struct crossing *crossing);
 void run_clear(struct run *run);
 
 /* For whoever makes the solver's steps himself, as feed.c: its steps begin anew. */

@@ -830,6 +830,8 @@ void evaluator_hold(struct evaluator *evaluator, const double *sizes /* of state
 void evaluator_settle(struct evaluator *evaluator, double t, const double *x);
 /* This mode turns, its gap rising or falling through its span's end, which it is at. */
 void evaluator_turn(struct evaluator *evaluator, size_t mode, bool up, double gap);
+/* All others stay as they are where these are the gaps, until modes are settled. */
+void evaluator_tolerate(struct evaluator *evaluator, size_t mode, const double *gaps);
 const struct mode_span *evaluator_spans(const struct evaluator *evaluator); /* [modes] */
 void evaluator_gaps(struct evaluator *evaluator, double t, const double *x, double *gaps);
 /* How fast a gap changes where states change as `rate` says; its derivatives

@@ -293,6 +293,40 @@ static void crossing__that_cannot_go_on_is_refused(void **state)
     }
 }
 
+/* Three that turn at one time, as their bounds are the same now: each moves what it turns
+ * by its own. */
+static void crossing__of_three_at_once_moves_by_all(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "model three version 1\ntime h\n[parameters]\n"
+        "a = 2 1/h (0.1, 9) lognormal sd 0.1\nL = 1.3 1 (0.1, 9) lognormal sd 0.1\n"
+        "M = 1.3 1 (0.1, 9) lognormal sd 0.1\nN = 1.3 1 (0.1, 9) lognormal sd 0.1\n"
+        "[equations]\nd/dt(x) = 1 [1/h] - 0.2 [1/h]*x*x init 0\n"
+        "d/dt(y) = if(x > L, a, 0) + if(x < M, 3*a, 0) init 0\n"
+        "d/dt(z) = if(x >= N, y, 0)*1 [1/h] init 0\n"
+        "[observations]\nseen : y ~ add(0.1)\nfar : z ~ add(0.1)\n";
+    static const double times[] = {0, 3};
+    struct course course;
+    double phi[MODEL_PARAMETERS_MAX], f[4], jacobian[16];
+    course_open_text(&course, text, "", "");
+    course_read_all(&course, times, 2);
+    for (size_t k = 0; k < 4; k++)
+        phi[k] = log(course.parameters[k]);
+    for (size_t way = 0; way < WAYS; way++) {
+        struct engine *engine = engine_of(&course, way);
+        double w = sqrt(0.2), t = atanh(w * 1.3) / w, speed = 1 - 0.2 * 1.69;
+        assert_ok(twin_predict(engine, course.twin, phi, NULL, f, jacobian));
+        const double y[] = {2 * (3 - t) + 6 * t, -2 * 1.3 / speed, 6 * 1.3 / speed, 0};
+        assert_near(f[2], y[0], 1e-7);
+        for (size_t k = 0; k < 4; k++)
+            assert_near(jacobian[8 + k], k ? y[k] : y[0], 1e-6);
+        assert_near(jacobian[15], -6 * t * 1.3 / speed, 1e-6);
+        engine_destroy(&engine);
+    }
+    course_close(&course);
+}
+
 /* Thirteen of them beside each other, each with turns of its own, and alone; on this kind
  * of machine and on the next narrower one: the same bits. */
 static void crossing__depends_on_nobody_else(void **state)
@@ -474,6 +508,7 @@ int main(void)
         cmocka_unit_test(crossing__of_what_is_no_state),
         cmocka_unit_test(crossing__after_a_dose),
         cmocka_unit_test(crossing__that_cannot_go_on_is_refused),
+        cmocka_unit_test(crossing__of_three_at_once_moves_by_all),
         cmocka_unit_test(crossing__depends_on_nobody_else),
         cmocka_unit_test(crossing__is_seen_in_all_lanes_alike),
         cmocka_unit_test(crossing__is_excluded_by_proof),

@@ -195,7 +195,7 @@ static void readings__move_with_thresholds(void **state)
 #define MOVING(equations, more)                                                          \
     "model m version 1\ntime h\n[parameters]\n"                                          \
     "a = 3 1 (0.01, 99) lognormal sd 0.3\nk = 0.3 1/h (0.01, 9) lognormal sd 0.3\n"      \
-    "L = 5.1 1 (0.1, 99) lognormal sd 0.3\nT = 4 h (0.01, 99) lognormal sd 0.3\n"        \
+    "L = 5 1 (0.1, 99) lognormal sd 0.3\nT = 4 h (0.01, 99) lognormal sd 0.3\n"          \
     "P = 2.5 1 (0.1, 99) lognormal sd 0.3\ns = 2.1 1/h (0.1, 9) lognormal sd 0.01\n"     \
     "[covariates]\nX 1 linear\n[equations]\n" equations                                  \
     "[observations]\narea : auc(if(X > L, a, 2*a)) over last T ~ add(1 h)\n"             \
@@ -251,7 +251,8 @@ static double moved(size_t observation, const double *theta, double *by)
     }
 }
 
-/* As states do, so do covariates that move, and powers of time. */
+/* As states do, so do covariates that move, and powers of time. Bounds of two parameters
+ * are met at once, at 5 h. */
 static void readings__move_with_covariates(void **state)
 {
     (void)state;

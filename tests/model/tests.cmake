@@ -59,6 +59,8 @@ sabotage(steady_where_nothing_leads src/model/evaluator.c model/twin twin__stead
   BY "s/linalg_determinant_sign(n, matrix) > 0/linalg_determinant_sign(n, matrix) > -2/")
 sabotage(turn_without_a_jump src/model/flow.c model/crossing crossing__of_a_threshold_jumps_derivatives
   BY "s/(run->before.i. - run->after.i.) . slopes.k. . speed/0/")
+sabotage(turns_at_anothers_time src/model/flow.c model/crossing crossing__of_three_at_once_moves_by_all
+  BY "s/evaluator_tolerate(evaluator, mode, gaps)/(void)0/")
 sabotage(stays_where_it_is_looked_at src/model/crossing.c model/crossing crossing__is_excluded_by_proof
   BY "s/coefficient(gaps, stride, [012])/gaps[2 * stride] + 0 * &/" "s/near = missed/near = 0 * missed/")
 sabotage(quotient_by_nothing src/model/switching.c model/switching switching__takes_no_quotient_by_nothing_for_nothing
