@@ -248,8 +248,12 @@ static enum err deal_and_run(struct cli *cli, const struct model *model,
         plan->names = (const char *const *)names;
         plan->directory = folder;
         err = run(cli, model, plan, smallest);
-        if (!cli_given(cli, "keep"))
+        bool kept = cli_given(cli, "keep");
+        if (!kept)
             nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        if (err == ERR_INTERRUPTED)
+            err_set(err, "stopped; %s",
+                    kept ? "the folder is left as it is" : "nothing was kept");
     }
     for (size_t h = 0; names && h < plan->hospitals; h++)
         mem_free(names[h]);

@@ -49,13 +49,27 @@ static char *inside(const struct consortium *c, const char *name)
     return file_join(c->plan->directory, name);
 }
 
+static enum err refuse_when_stopped(const struct consortium *c)
+{
+    return c->watch->interrupted && c->watch->interrupted(c->watch->context)
+               ? err_set(ERR_INTERRUPTED, "stopped")
+               : ERR_OK;
+}
+
+static enum err run_program(const struct consortium *c, const char *const *arguments,
+                            struct bytes *output)
+{
+    return refuse_when_stopped(c) == ERR_OK ? process_run(c->programs, arguments, output)
+                                            : err_code();
+}
+
 #define NODE(c, h, output, ...)                                                          \
-    process_run((c)->programs,                                                           \
+    run_program((c),                                                                     \
                 (const char *const[]){"gemel-node", __VA_ARGS__, "-C", (c)->nodes[h],    \
                                       "--quiet", NULL},                                  \
                 output)
 #define COORDINATOR(c, output, ...)                                                      \
-    process_run((c)->programs,                                                           \
+    run_program((c),                                                                     \
                 (const char *const[]){"gemel-coordinator", __VA_ARGS__, "-C",            \
                                       (c)->coordinator, "--quiet", NULL},                \
                 output)
@@ -199,7 +213,7 @@ static enum err found(struct consortium *c)
     struct bytes governance = {0};
     enum err err = free_port(&port);
     if (err == ERR_OK)
-        err = process_run(c->programs,
+        err = run_program(c,
                           (const char *const[]){"gemel-coordinator", "roster", "key", key,
                                                 "--quiet", NULL},
                           &governance);
@@ -284,9 +298,8 @@ static enum err offer_study(struct consortium *c)
 static enum err make_officer(struct consortium *c, const char *path, char digits[65])
 {
     struct bytes printed = {0};
-    enum err err = process_run(
-        c->programs,
-        (const char *const[]){"gemel-node", "policy", "key", path, "--quiet", NULL},
+    enum err err = run_program(
+        c, (const char *const[]){"gemel-node", "policy", "key", path, "--quiet", NULL},
         &printed);
     if (err == ERR_OK && printed.size < 64)
         err = err_set(ERR_FORMAT, "policy key printed no key");
@@ -407,9 +420,8 @@ static enum err wait_all(struct consortium *c)
         size_t done = phases_closed(c);
         if (watch->advanced)
             watch->advanced(watch->context, done < total ? done : total, total);
-        if (watch->interrupted && watch->interrupted(watch->context))
-            return err_set(ERR_INTERRUPTED, "stopped; the folder %s is left as it is",
-                           c->plan->directory);
+        if (refuse_when_stopped(c) != ERR_OK)
+            return err_code();
         if (left > 0)
             nanosleep(&pause, NULL);
     }

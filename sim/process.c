@@ -87,7 +87,8 @@ static enum err refuse(const char *program, int status, const char *text)
     return err;
 }
 
-/* In the child: streams, and death with the parent. */
+/* In the child: streams, and death with the parent, who hears Ctrl-C alone and ends the
+ * child in its own time. */
 static void become(const char *path, const char *const *arguments, int out, int error)
 {
     char *list[PROCESS_ARGUMENTS_MAX + 1];
@@ -99,6 +100,7 @@ static void become(const char *path, const char *const *arguments, int out, int 
     dup2(null, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execv(path, list);
     _exit(127);
