@@ -1,5 +1,7 @@
 target_link_libraries(test_coordinator_porter PRIVATE PkgConfig::ZMQ Threads::Threads)
 nightly(test_coordinator_porter)
+# It holds the porter to seconds of the clock's, which are the machine's own when it has others to serve.
+set_tests_properties(nightly/coordinator_porter PROPERTIES RUN_SERIAL TRUE)
 
 # Builds that must go red.
 sabotage(answer_before_keep coordinator/collection.c coordinator/exchange exchange__an_answer_exists_only_for_what_is_kept
