@@ -457,21 +457,21 @@ struct lanes *lanes_new(const struct lanes_system *system, enum simd simd)
                  [LANES_ROSENBROCK] = {ROSENBROCK_STAGES + 1, 0, rosenbrock_basis},
                  [LANES_CLASSIC] = {CLASSIC_STAGES + 1, CLASSIC_STAGES, classic_basis},
                  [LANES_SERIES] = {1, 0, NULL}};
-    size_t terms = system->method == LANES_SERIES ? LANES_POWERS : 0;
+
     out->stages = rates[system->method].stages;
     out->last = rates[system->method].last;
     if (rates[system->method].basis)
         rates[system->method].basis(&out->basis);
     size_t apart = rows_apart(system->rows);
-    out->block = lanes_rows_new((out->stages + 4 + terms) * apart);
+    out->block = lanes_rows_new((out->stages + 4) * apart);
     out->y = out->block;
     for (size_t j = 0; j < out->stages; j++)
         out->k[j] = out->block + (j + 1) * apart * LANES;
     out->next = out->block + (out->stages + 1) * apart * LANES;
     out->wrong = out->next + apart * LANES;
     out->absolute = out->wrong + apart * LANES;
-    for (size_t k = 0; k < terms; k++)
-        out->terms[k] = out->absolute + (k + 1) * apart * LANES;
+    if (system->method == LANES_SERIES)
+        out->terms = lanes_rows_new(system->rows * LANES_POWERS);
     for (size_t i = 0; i < size; i++)
         out->absolute[i] = 1;
     if (system->method == LANES_ROSENBROCK)
@@ -491,6 +491,7 @@ void lanes_destroy(struct lanes **lanes)
     mem_free(gone->group_end);
     mem_free(gone->group_share);
     lanes_rows_free(gone->block);
+    lanes_rows_free(gone->terms);
     rosenbrock_destroy(&gone->rosenbrock);
     mem_free(gone->entries);
     lanes_rows_free(gone->slopes);

@@ -8,8 +8,8 @@
 
 #define LANES_RATES_MAX 9
 
-/* The polynomial of a step: of the power m + 1 of its share that has passed, rise[m] times
- * its rise, and by[j][m] times k_j, or, `timed`, k_j times its length. */
+/* The polynomial of a step: of the power m + 1 of its share that has passed, rise[m]
+ * times its rise, and by[j][m] times k_j, or, `timed`, k_j times its length. */
 struct lanes_basis {
     bool timed;
     double rise[LANES_DEGREE], by[LANES_RATES_MAX][LANES_DEGREE];
@@ -25,16 +25,17 @@ struct lanes {
     double *y, *next; /* [rows][LANES] at the beginning and at the end of the last step */
     double *k[LANES_RATES_MAX]; /* rates in it: the first at its beginning */
     size_t stages;              /* of k */
-    double *terms[LANES_POWERS]; /* of LANES_SERIES: the powers' coefficients */
+    double *terms;    /* of LANES_SERIES: [rows][LANES_POWERS][LANES] coefficients */
     size_t last;      /* the one at its end, the next step's first; 0: there is none */
     double *absolute; /* tolerances */
-    double *wrong;    /* what all rates of a step but the last say of its error */
+    double *wrong;    /* what all rates of a step but the last say of its error, or, of
+                         LANES_SERIES, a rate */
     LANES_ALIGNED double t[LANES];     /* now */
     double begun[LANES], taken[LANES]; /* the last step that stands: where, how long */
     double h[LANES], wall[LANES];      /* to try next; where to stop */
     double tried[LANES], end[LANES];   /* the step being tried; where it ends */
-    double error[LANES];                   /* square of the norm */
-    double factor[LANES];                  /* of h, by that */
+    double error[LANES];               /* square of the norm */
+    double factor[LANES];              /* of h, by that */
     double steps[LANES];
     enum lane_state state[LANES];
     /* Looks for stiffness: when the next is, in steps, and how many have found it. */
@@ -56,7 +57,8 @@ struct lanes {
     lane_set sized;        /* whose h means something */
     struct rosenbrock *rosenbrock; /* of that method */
     /* Of steps of one length: where they are counted from, how many have been passed, and
-     * how many of them with the last one, 1 or 0. Of LANES_SERIES: steps of this piece. */
+     * how many of them with the last one, 1 or 0. Of LANES_SERIES: steps of this piece.
+     */
     double origin[LANES], passed[LANES], passes[LANES];
 };
 

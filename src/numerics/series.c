@@ -49,27 +49,51 @@ LANES_INLINE void plan_rows(struct lanes *lanes)
     }
 }
 
-/* c_power, of the rate at c_(power - 1), which stands in its place; into `stage` too. */
-LANES_INLINE void term_rows(const struct lanes *lanes, size_t power, double *c,
-                            double *stage)
+/* All coefficients: of each power from what stands in `stage`, which is the one before.
+ */
+LANES_INLINE void terms_rows(const struct lanes *lanes)
 {
-    const double *rest = lanes->k[0];
-    double share[LANES], without = power > 1;
-    ROW_LANES share[l] = lanes->tried[l] / (double)power;
-    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
-        ROW_LANES
-        {
-            double term = share[l] * fma(-without, rest[i + l], c[i + l]);
-            c[i + l] = term;
-            stage[i + l] = term;
-        }
+    const struct lanes_system *system = &lanes->system;
+    const double *rest = lanes->k[0], *rate = lanes->wrong;
+    double *stage = system->stage;
+    for (size_t power = 1; power <= ORDER; power++) {
+        double *c = lanes->terms + (power - 1) * LANES;
+        double share[LANES], without = power > 1;
+        system->rate(system->context, lanes->t, lanes->wrong);
+        ROW_LANES share[l] = lanes->tried[l] / (double)power;
+        for (size_t i = 0; i < system->rows * LANES; i += LANES)
+            ROW_LANES
+            {
+                double term = share[l] * fma(-without, rest[i + l], rate[i + l]);
+                c[ORDER * i + l] = term;
+                stage[i + l] = term;
+            }
+    }
+}
+
+/* What the powers of theta come to in a lane of a row. Four sums by theta^4, none of
+ * which waits for another one. */
+#define BY_FOURTHS(m)                                                                    \
+    fma(q,                                                                               \
+        fma(q,                                                                           \
+            fma(q, fma(q, c[(16 + m) * LANES], c[(12 + m) * LANES]),                     \
+                c[(8 + m) * LANES]),                                                     \
+            c[(4 + m) * LANES]),                                                         \
+        c[m * LANES])
+LANES_INLINE double risen(const double *c, double theta)
+{
+    _Static_assert(ORDER == 20, "its powers are written out");
+    double q = theta * theta * (theta * theta);
+    double upper = fma(theta, BY_FOURTHS(3), BY_FOURTHS(2));
+    double lower = fma(theta, BY_FOURTHS(1), BY_FOURTHS(0));
+    return theta * fma(theta * theta, upper, lower);
 }
 
 /* Squares of the largest groups' norms of the last two terms, in what is allowed. */
 LANES_INLINE void size_rows(const struct lanes *lanes, double *last, double *before)
 {
     const double *y = lanes->y, *absolute = lanes->absolute;
-    const double *c = lanes->terms[ORDER - 1], *b = lanes->terms[ORDER - 2];
+    const double *c = lanes->terms;
     double relative = lanes->system.relative_tolerance, poison[LANES] = {0};
     size_t r = 0;
     ROW_LANES last[l] = before[l] = 0;
@@ -80,7 +104,8 @@ LANES_INLINE void size_rows(const struct lanes *lanes, double *last, double *bef
             {
                 size_t at = r * LANES + l;
                 double inverse = 1 / fma(relative, fabs(y[at]), absolute[at]);
-                double one = c[at] * inverse, other = b[at] * inverse;
+                double one = c[((r + 1) * ORDER - 1) * LANES + l] * inverse;
+                double other = c[((r + 1) * ORDER - 2) * LANES + l] * inverse;
                 square[0][l] = fma(one, one, square[0][l]);
                 square[1][l] = fma(other, other, square[1][l]);
             }
@@ -142,22 +167,17 @@ LANES_INLINE void decide_rows(struct lanes *lanes, const double *last,
 /* Where a step ends. */
 LANES_INLINE void finish_rows(const struct lanes *lanes)
 {
-    const double *y = lanes->y, *const *c = (const double *const *)lanes->terms;
+    const double *y = lanes->y, *c = lanes->terms;
     double *next = lanes->next, theta[LANES];
     ROW_LANES theta[l] = lanes->stepped[l] != 0 ? lanes->taken[l] / lanes->tried[l] : 0;
-    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES) {
-        double sum[LANES] = {0};
-#pragma GCC unroll 20
-        for (size_t k = ORDER; k-- > 0;)
-            ROW_LANES sum[l] = fma(theta[l], sum[l], c[k][i + l]);
-        ROW_LANES next[i + l] = fma(theta[l], sum[l], y[i + l]);
-    }
+    for (size_t i = 0; i < lanes->system.rows * LANES; i += LANES)
+        ROW_LANES next[i + l] = y[i + l] + risen(c + ORDER * i + l, theta[l]);
 }
 
 LANES_INLINE void within_rows(const struct lanes *lanes, const double *t,
                               const size_t *rows, size_t count)
 {
-    const double *y = lanes->y, *const *c = (const double *const *)lanes->terms;
+    const double *y = lanes->y, *next = lanes->next, *c = lanes->terms;
     const double *stepped = lanes->stepped;
     double theta[LANES], inside[LANES], *out = lanes->system.stage;
     ROW_LANES
@@ -168,22 +188,17 @@ LANES_INLINE void within_rows(const struct lanes *lanes, const double *t,
     }
     for (size_t n = 0; n < count; n++) {
         size_t i = rows[n] * LANES;
-        double sum[LANES] = {0};
-#pragma GCC unroll 20
-        for (size_t k = ORDER; k-- > 0;)
-            ROW_LANES sum[l] = fma(theta[l], sum[l], c[k][i + l]);
         ROW_LANES
         {
-            double end = stepped[l] != 0 ? lanes->next[i + l] : y[i + l];
-            out[i + l] = inside[l] != 0 ? fma(theta[l], sum[l], y[i + l]) : end;
+            double end = stepped[l] != 0 ? next[i + l] : y[i + l];
+            double within = y[i + l] + risen(c + ORDER * i + l, theta[l]);
+            out[i + l] = inside[l] != 0 ? within : end;
         }
     }
 }
 
 LANES_KINDS(plan, lanes->simd, (struct lanes * lanes), lanes)
-LANES_KINDS(term, lanes->simd,
-            (const struct lanes *lanes, size_t power, double *c, double *stage), lanes,
-            power, c, stage)
+LANES_KINDS(terms, lanes->simd, (const struct lanes *lanes), lanes)
 LANES_KINDS(size, lanes->simd, (const struct lanes *lanes, double *last, double *before),
             lanes, last, before)
 LANES_KINDS(decide, lanes->simd,
@@ -202,7 +217,7 @@ LANES_KINDS(within, lanes->simd,
 static void begin_pieces(struct lanes *lanes, lane_set fresh)
 {
     const struct lanes_system *system = &lanes->system;
-    double *rates = lanes->terms[0];
+    double *rates = lanes->wrong;
     size_t size = system->rows * LANES;
     memset(system->stage, 0, size * sizeof(double));
     system->rate(system->context, lanes->t, rates);
@@ -224,10 +239,7 @@ void series_step(struct lanes *lanes, lane_set fresh)
         begin_pieces(lanes, fresh);
     plan(lanes);
     memcpy(system->stage, lanes->y, system->rows * LANES * sizeof(double));
-    for (size_t power = 1; power <= ORDER; power++) {
-        system->rate(system->context, lanes->t, lanes->terms[power - 1]);
-        term(lanes, power, lanes->terms[power - 1], system->stage);
-    }
+    terms(lanes);
     size(lanes, last, before);
     decide(lanes, last, before);
     finish(lanes);
