@@ -6,32 +6,34 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/normal.h"
 #include "base/threads.h"
-#include "model/fit.h"
+#include "model/posterior.h"
 #include "node/basis.h"
 #include "node/patients.h"
+#include "node/whatif.h"
 
 /* So many people who need a look are named where all are fitted and nobody asked. */
 #define NAMED_MOST 10
+/* Of who is asked for by name, where the posterior is not normal. */
+#define DRAWS 500
 
 struct tally {
     size_t fitted, stayed, skipped;
     struct json *twins, *skips;
 };
 
-/* On the natural scale: of what is normal on the transformed one. */
+/* On the natural scale. */
 struct estimate {
     double mode, low, high;
 };
 
 static struct estimate estimate_of(const struct model_parameter *parameter,
-                                   const struct fit *fit, size_t a)
+                                   const struct posterior *posterior, size_t a)
 {
-    double half = normal_quantile(0.975) * sqrt(fit->covariance[a * fit->p + a]);
-    return (struct estimate){transform_back(parameter, fit->phi[a]),
-                             transform_back(parameter, fit->phi[a] - half),
-                             transform_back(parameter, fit->phi[a] + half)};
+    return (struct estimate){
+        transform_back(parameter, posterior->fit->phi[a]),
+        transform_back(parameter, posterior_quantile(posterior, a, 0.025)),
+        transform_back(parameter, posterior_quantile(posterior, a, 0.975))};
 }
 
 static void name_patient(struct cli *cli, const char *patient, const char *what,
@@ -45,12 +47,41 @@ static void name_patient(struct cli *cli, const char *patient, const char *what,
         printf("and more, with their reasons in --json\n");
 }
 
-static void report_twin(struct cli *cli, const struct basis *basis, const char *patient,
-                        const struct fit *fit, struct tally *tally)
+static void report_intervals(struct cli *cli, const struct basis *basis,
+                             const struct posterior *posterior, struct json *json)
 {
-    struct json *json = json_new_object(), *parameters = json_new_object(),
-                *low = json_new_object(), *high = json_new_object();
-    bool shown = !cli_is_json(cli) && cli_given(cli, "patient");
+    struct json *low = json_new_object(), *high = json_new_object(),
+                *shape = whatif_posterior(posterior);
+    bool shown = !cli_is_json(cli);
+    if (shown)
+        printf("%s, of %zu measurements\n  %-16s %12s  %-25s unit\n",
+               json_get_text(json, "patient"), posterior->fit->n, "parameter",
+               "most likely", "95 % interval");
+    for (size_t a = 0; a < basis->layout->p; a++) {
+        const struct model_parameter *p =
+            model_parameter(basis->model, basis->layout->individual[a]);
+        struct estimate e = estimate_of(p, posterior, a);
+        char range[64];
+        json_set_real(low, p->name, e.low);
+        json_set_real(high, p->name, e.high);
+        snprintf(range, sizeof range, "%.4g to %.4g", e.low, e.high);
+        if (shown)
+            printf("  %-16s %12.5g  %-25s %s\n", p->name, e.mode, range, p->unit);
+    }
+    if (shown)
+        whatif_print_posterior(shape);
+    json_set(json, "low_95", low);
+    json_set(json, "high_95", high);
+    json_set(json, "posterior", shape);
+}
+
+/* Intervals only of who is asked for by name: to ask what a posterior is like takes
+ * longer than a fit. */
+static void report_twin(struct cli *cli, const struct basis *basis, const char *patient,
+                        const struct posterior *posterior, struct tally *tally)
+{
+    const struct fit *fit = posterior->fit;
+    struct json *json = json_new_object(), *parameters = json_new_object();
     json_set_text(json, "patient", patient);
     json_set_integer(json, "measurements", (int64_t)fit->n);
     json_set_boolean(json, "converged", fit->converged);
@@ -58,25 +89,17 @@ static void report_twin(struct cli *cli, const struct basis *basis, const char *
     if (!fit->converged)
         name_patient(cli, patient, "stays on the prior", fit->reason,
                      tally->stayed + tally->skipped);
-    if (shown)
-        printf("%s, of %zu measurements\n  %-16s %12s  %-25s unit\n", patient, fit->n,
-               "parameter", "most likely", "95 % interval");
     for (size_t a = 0; a < basis->layout->p; a++) {
         const struct model_parameter *p =
             model_parameter(basis->model, basis->layout->individual[a]);
-        struct estimate e = estimate_of(p, fit, a);
-        char range[64];
-        json_set_real(parameters, p->name, e.mode);
-        json_set_real(low, p->name, e.low);
-        json_set_real(high, p->name, e.high);
-        snprintf(range, sizeof range, "%.4g to %.4g", e.low, e.high);
-        if (shown)
-            printf("  %-16s %12.5g  %-25s %s\n", p->name, e.mode, range, p->unit);
+        json_set_real(parameters, p->name, transform_back(p, fit->phi[a]));
     }
     json_set(json, "parameters", parameters);
-    json_set(json, "low_95", low);
-    json_set(json, "high_95", high);
+    if (cli_given(cli, "patient"))
+        report_intervals(cli, basis, posterior, json);
     json_add(tally->twins, json);
+    tally->fitted += fit->converged;
+    tally->stayed += !fit->converged;
 }
 
 static void report_skipped(struct cli *cli, const char *patient, const char *reason,
@@ -234,6 +257,18 @@ static void fit_batch(struct batch *batch)
         err_set(batch->result, "%s", batch->reason);
 }
 
+/* The fit becomes the posterior's. */
+static void report_fit(struct batch *batch, const struct patient *patient,
+                       const struct twin *twin, struct fit **fit)
+{
+    size_t wanted = cli_given(batch->cli, "patient") ? DRAWS : 0;
+    struct posterior *posterior =
+        posterior_new(batch->engines[0], twin, batch->basis->prior, *fit, wanted);
+    *fit = NULL;
+    report_twin(batch->cli, batch->basis, patient->name, posterior, batch->tally);
+    posterior_destroy(&posterior);
+}
+
 static enum err calibrate_batch(struct batch *batch)
 {
     struct tally *tally = batch->tally;
@@ -245,11 +280,8 @@ static enum err calibrate_batch(struct batch *batch)
         const struct patient *patient = &batch->patients[i];
         struct fit **fit = &batch->fits[i - batch->first];
         char **skipped = &batch->skipped[i - batch->first];
-        if (batch->result == ERR_OK && *fit) {
-            report_twin(batch->cli, batch->basis, patient->name, *fit, tally);
-            tally->fitted += (*fit)->converged;
-            tally->stayed += !(*fit)->converged;
-        }
+        if (batch->result == ERR_OK && *fit)
+            report_fit(batch, patient, batch->twins[i - batch->first], fit);
         if (batch->result == ERR_OK && *skipped) {
             report_skipped(batch->cli, patient->name, *skipped, tally);
             tally->skipped++;

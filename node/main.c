@@ -282,10 +282,10 @@ static const struct cli_command commands[] = {
     {"model explain", "NUMBER", "explain a numbered error of the language", "",
      "gemel-node model explain E3001", NULL, 0, command_model_explain},
     {"calibrate", "", "fit the twins of the patients under a population prior",
-     "The most likely parameters of every patient, and the intervals in which they are "
-     "with a probability of 95 % (Laplace). A fit that fails says so and stays on the "
-     "prior. Nothing is stored but that it was done, in the audit record. Research use "
-     "only.",
+     "The most likely parameters of every patient; of who is named by --patient also the "
+     "intervals in which they are with a probability of 95 %. A fit that fails says so and "
+     "stays on the prior. Nothing is stored but that it was done, in the audit record. "
+     "Research use only.",
      "gemel-node calibrate --study sbp -C st-anna", COUNT(calibrate_options),
      command_calibrate},
     {"forecast", "PATIENT", "what a patient's next measurements will be",

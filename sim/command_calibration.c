@@ -5,8 +5,9 @@
 #include "sim/calibration.h"
 #include "sim/design.h"
 
-/* So that ranks fall equally often into each of 20 bins. */
-#define DRAWS 99
+/* So that ranks fall equally often into each of 20 bins, and within each level as often as
+ * it says. */
+#define DRAWS 199
 #define DRAWS_MOST 4000
 /* Of so many chance alone puts a right 90 % beyond 85 to 95 % not once in a million. */
 #define PATIENTS_SURE 1000

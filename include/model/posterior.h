@@ -10,17 +10,18 @@
  * which the slower one decides), several modes or a long tail; a mode and a curvature
  * then say too little. So the mode is searched for once more from likely draws of the
  * prior, and O is looked at in places drawn around all modes found and from the prior,
- * weighted for how they were drawn (importance sampling). What of the probability the
- * normal distribution has in common with the posterior is `shared`: no interval is wrong
- * by more than 1 - shared. Where that is little enough the normal distribution stands,
- * which is exact in a linear model; elsewhere there are draws, of any shape (temper.h).
+ * weighted for how they were drawn (scatter.h). What of the probability the normal
+ * distribution has in common with the posterior is `shared`: no interval is wrong by more
+ * than 1 - shared. Where that is little enough the normal distribution stands, which is
+ * exact in a linear model. Elsewhere there are draws, of any shape: by weight, of more
+ * such places, and where too few places have all the weight by tempering (temper.h).
  *
  * It depends on nothing but record, prior and how many draws are wanted. The standard
  * errors of the prior are not in it, and nothing is learned from it: what a hospital
  * contributes is the Laplace likelihood's. Called by model/draw, model/forecast, node/
  * and sim/. */
 
-#define POSTERIOR_SHARED_ENOUGH 0.90
+#define POSTERIOR_SHARED_ENOUGH 0.97
 
 struct posterior {
     struct fit *fit; /* mode and covariance; all there is to know where `normal` */
@@ -28,8 +29,8 @@ struct posterior {
     double shared; /* with the fit's normal distribution, 0 to 1 */
     size_t modes;  /* found, 1 or more; 0: the fit failed, and this is the prior */
 
-    size_t count; /* of draws, 0 where `normal` */
-    double *phi;  /* [count][fit's p], transformed, equally likely */
+    size_t count;     /* of draws, 0 where `normal` */
+    double *phi;      /* [count][fit's p], transformed, equally likely */
     double effective; /* so many independent ones are they worth */
 };
 
@@ -44,5 +45,9 @@ void posterior_destroy(struct posterior **posterior);
 /* How probable it is that the parameter in row `a` of phi is below this, transformed:
  * between 0 and 1, both excluded. */
 double posterior_below(const struct posterior *posterior, size_t a, double phi);
+
+/* The value, transformed, below which it is with this probability. */
+double posterior_quantile(const struct posterior *posterior, size_t a,
+                          double probability);
 
 #endif

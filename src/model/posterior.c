@@ -1,6 +1,7 @@
 #include "model/posterior.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -16,6 +17,11 @@
 #define STARTS ((size_t)4)
 #define STARTS_APART 1.0 /* in prior standard deviations */
 #define PRIOR_SHARE 0.1
+
+/* More of them where draws are made, by weight. Where these are worth less than this part
+ * of independent ones, tempering makes others. */
+#define PLACES_A_DRAW ((size_t)3)
+#define WORTH_LEAST 0.8
 
 /* A mode around which Laplace finds less than this of what is around the best one does
  * not count; one that does has this share of the places at least. */
@@ -183,29 +189,44 @@ static uint64_t numbers_of(const struct twin *twin)
     return mixed;
 }
 
+/* At least `wanted` draws z [count][p], which the caller frees; NULL: there are none. */
+static double *draw(struct exploring *e, size_t wanted)
+{
+    struct posterior *out = e->out;
+    size_t least = 4 * e->p;
+    double *z = mem_new((wanted > least ? wanted : least) * e->p, sizeof *z);
+    out->count = wanted;
+    scatter_add(e->scatter, e->shares, PLACES_A_DRAW * wanted);
+    if (scatter_weigh(e->scatter))
+        out->effective = scatter_draw(e->scatter, wanted, z);
+    if (out->effective >= WORTH_LEAST * (double)wanted)
+        return z;
+    out->count = wanted > least ? wanted : least;
+    out->effective =
+        temper_draw(&e->places, e->numbers + e->scatter->count + 1, out->count, z);
+    if (out->effective > 0)
+        return z;
+    out->count = 0;
+    mem_free(z);
+    return NULL;
+}
+
 static void explore(struct exploring *e, size_t wanted)
 {
     struct posterior *out = e->out;
-    size_t p = e->p, count = wanted > 4 * p ? wanted : 4 * p;
     scatter_add(e->scatter, e->shares, PRIOR_PLACES);
     search_again(e);
     add_modes(e);
     scatter_add(e->scatter, e->shares, MODE_PLACES);
     out->shared = shared_with_fit(e);
-    if (out->shared >= POSTERIOR_SHARED_ENOUGH)
+    double *z = out->shared < POSTERIOR_SHARED_ENOUGH ? draw(e, wanted) : NULL;
+    if (!z)
         return;
-    double *phi = mem_new(count * p, sizeof *phi);
-    out->effective = temper_draw(&e->places, e->numbers + e->scatter->count, count, phi);
-    out->normal = !(out->effective > 0);
-    if (out->normal) {
-        mem_free(phi);
-        return;
-    }
-    out->count = count;
-    out->phi = mem_new(count * p, sizeof *phi);
-    for (size_t i = 0; i < count; i++)
-        target_phi(&e->places.target, phi + i * p, out->phi + i * p);
-    mem_free(phi);
+    out->normal = false;
+    out->phi = mem_new(out->count * e->p, sizeof *z);
+    for (size_t i = 0; i < out->count; i++)
+        target_phi(&e->places.target, z + i * e->p, out->phi + i * e->p);
+    mem_free(z);
 }
 
 struct posterior *posterior_new(struct engine *engine, const struct twin *twin,
@@ -257,4 +278,29 @@ double posterior_below(const struct posterior *posterior, size_t a, double phi)
     for (size_t i = 0; i < posterior->count; i++)
         below += posterior->phi[i * p + a] < phi;
     return ((double)below + 0.5) / (double)(posterior->count + 1);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double one = *(const double *)a, two = *(const double *)b;
+    return (one > two) - (one < two);
+}
+
+/* Of draws: between two of them in proportion. */
+double posterior_quantile(const struct posterior *posterior, size_t a, double probability)
+{
+    const struct fit *fit = posterior->fit;
+    size_t p = fit->p, count = posterior->count;
+    if (posterior->normal)
+        return fit->phi[a] +
+               normal_quantile(probability) * sqrt(fit->covariance[a * p + a]);
+    double *row = mem_new(count, sizeof *row);
+    for (size_t i = 0; i < count; i++)
+        row[i] = posterior->phi[i * p + a];
+    qsort(row, count, sizeof *row, by_size);
+    double at = fmin(fmax(probability * (double)(count + 1) - 1, 0), (double)(count - 1));
+    size_t low = (size_t)at, high = low + 1 < count ? low + 1 : low;
+    double out = row[low] + (at - (double)low) * (row[high] - row[low]);
+    mem_free(row);
+    return out;
 }

@@ -101,3 +101,18 @@ double scatter_shared(const struct scatter *scatter, const double *centre,
     mem_free(root);
     return shared;
 }
+
+double scatter_draw(const struct scatter *scatter, size_t count, double *z)
+{
+    size_t p = scatter->proposal->p, from = 0, times = 0, squares = 0;
+    double offset = proposal_uniform(scatter->number + scatter->count);
+    double until = scatter->weights[0];
+    for (size_t i = 0; i < count; i++) {
+        double at = ((double)i + offset) / (double)count;
+        for (; until < at && from + 1 < scatter->count; times = 0)
+            until += scatter->weights[++from];
+        squares += 2 * times++ + 1; /* the next square is so much more */
+        memcpy(z + i * p, scatter->z + from * p, p * sizeof *z);
+    }
+    return (double)count * (double)count / (double)squares;
+}

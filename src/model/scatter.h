@@ -37,4 +37,11 @@ bool scatter_weigh(struct scatter *scatter);
 double scatter_shared(const struct scatter *scatter, const double *centre,
                       const double *spread);
 
+/* `count` draws z [count][p] from among the places, equally likely: by weight at equal
+ * distances (Kitagawa 1996). A place that weighs less than a draw is taken once or not at
+ * all, as by rejection; one that is taken twice says no more than once. So they are as
+ * good as so many independent ones as it returns, count^2 over the sum of squared times.
+ * Weigh first. */
+double scatter_draw(const struct scatter *scatter, size_t count, double *z);
+
 #endif

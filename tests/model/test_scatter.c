@@ -88,6 +88,45 @@ static void scatter__shares_with_a_normal_what_both_have(void **state)
     scene_close(&scene);
 }
 
+/* How often each place is taken, by places that stand side by side. */
+static double worth_by_hand(const double *z, size_t count)
+{
+    double squares = 0;
+    for (size_t i = 0, times = 0; i < count; i++) {
+        bool again = i > 0 && memcmp(z + 2 * i, z + 2 * i - 2, 2 * sizeof *z) == 0;
+        times = again ? times + 1 : 1;
+        if (i + 1 == count || memcmp(z + 2 * i, z + 2 * i + 2, 2 * sizeof *z) != 0)
+            squares += (double)(times * times);
+    }
+    return (double)(count * count) / squares;
+}
+
+/* Shares of draws, beside the integral: of fewer than there are places, and of as many.
+ */
+static void scatter__draws_have_the_shape_of_the_posterior(void **state)
+{
+    (void)state;
+    double *z = mem_new(2 * PLACES, sizeof *z);
+    for (size_t s = 0; s < 2 * SHAPES; s++) {
+        const struct shape *shape = &shapes[s / 2];
+        size_t count = s % 2 ? PLACES : PLACES / 10;
+        struct scene scene;
+        scene_open(&scene, shape, 1000 * s);
+        assert_true(scatter_weigh(scene.scatter));
+        double worth = scatter_draw(scene.scatter, count, z);
+        assert_near(worth, worth_by_hand(z, count), 1e-9 * worth);
+        for (size_t q = 0; q < 5; q++) {
+            double a = 0;
+            for (size_t i = 0; i < count; i++)
+                a += (z[2 * i] + SHAPE_SHIFT < at[q]) / (double)count;
+            double truly = shape_probability(shape, shape_a_below, at[q]);
+            assert_near(a, truly, shape_error(truly, worth));
+        }
+        scene_close(&scene);
+    }
+    mem_free(z);
+}
+
 static void scatter__says_where_nothing_is(void **state)
 {
     (void)state;
@@ -103,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scatter__weighs_as_the_integral_says),
         cmocka_unit_test(scatter__shares_with_a_normal_what_both_have),
+        cmocka_unit_test(scatter__draws_have_the_shape_of_the_posterior),
         cmocka_unit_test(scatter__says_where_nothing_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,14 @@ sabotage(normal_whatever_it_is src/model/scatter.c model/posterior posterior__fi
   BY "s/shared += fmin(weights.i., scatter->weights.i.)/shared += weights[i]/")
 sabotage(weighed_as_of_the_prior src/model/scatter.c model/scatter scatter__weighs_as_the_integral_says
   BY "s/.double.scatter->drawn.k. \\/ .double.count/k == 0/")
+sabotage(draws_of_any_place src/model/scatter.c model/scatter scatter__draws_have_the_shape_of_the_posterior
+  BY "s/until < at && from + 1 < scatter->count/from < i/")
+sabotage(drawn_twice_counted_twice src/model/scatter.c model/scatter scatter__draws_have_the_shape_of_the_posterior
+  BY "s/squares += 2 . times++ + 1/squares += 1 + 0 * times++/")
+sabotage(nearly_normal_stands src/model/posterior.c model/posterior posterior__nearly_normal_is_not_normal
+  BY "s/out->shared < POSTERIOR_SHARED_ENOUGH/out->shared < 0.90/")
+sabotage(few_places_stand src/model/posterior.c model/posterior posterior__is_tempered_where_few_places_count
+  BY "s/out->effective >= WORTH_LEAST . .double.wanted/out->effective > 0/")
 sabotage(moved_without_metropolis src/model/temper.c model/temper temper__draws_have_the_shape_of_the_posterior
   BY "s/        if (!(log(proposal_uniform.*/        if (0)/")
 sabotage(nobody_drawn_by_weight src/model/temper.c model/temper temper__few_draws_are_not_off
