@@ -40,6 +40,12 @@ struct observed {
 enum err observe(const struct residual *residual, double value, enum censoring censoring,
                  double prediction, struct observed *observed);
 
+/* Is it below the limit as nothing is, and with an error that is then nothing, too:
+ * before a first dose, or where all that is left is a solver's rounding, to either side
+ * of zero? */
+bool observe_surely_below(const struct residual *residual, double limit,
+                          enum censoring censoring, double prediction);
+
 /* A value, or a limit, on the scale on which errors are standard normal: e = (y - f) / g,
  * of logarithms for a lognormal error. Errors that are correlated in time are so on this
  * scale (src/model/serial.h). */

@@ -154,11 +154,8 @@ static enum err scale_of(const struct residual *residual, double value, double p
     return ERR_OK;
 }
 
-/* Below a limit as nothing is, and with an error that is then nothing, too: before a
- * first dose, or where all that is left is a solver's rounding, to either side of zero.
- */
-static bool surely_below(const struct residual *residual, double limit,
-                         enum censoring censoring, double f)
+bool observe_surely_below(const struct residual *residual, double limit,
+                          enum censoring censoring, double f)
 {
     bool no_error = residual->kind == RESIDUAL_LOGNORMAL
                         ? f <= 0
@@ -174,7 +171,7 @@ enum err observe(const struct residual *residual, double value, enum censoring c
         return isfinite(prediction)
                    ? bernoulli(value, prediction, observed)
                    : err_set(ERR_NUMERIC, "a prediction that is not finite");
-    if (surely_below(residual, value, censoring, prediction)) {
+    if (observe_surely_below(residual, value, censoring, prediction)) {
         *observed = (struct observed){.variance = INFINITY}; /* it says nothing */
         return ERR_OK;
     }

@@ -50,6 +50,10 @@ enum err serial_link(const struct residual *residual, double value,
 {
     static const struct standard nothing;
     struct memory memory = observe_memory(residual, before ? dt : INFINITY);
+    if (observe_surely_below(residual, value, censoring, prediction)) {
+        *link = (struct link){0}; /* whatever was before */
+        return ERR_OK;
+    }
     enum err err = observe_standard(residual, value, prediction, standard);
     if (err != ERR_OK)
         return err;

@@ -29,7 +29,7 @@ struct link {
 };
 
 /* `before`, `dt` before it; NULL for the first. `standard` is the next one's before if
- * this one is quantified. ERR_NUMERIC as observe. */
+ * this one is quantified, and only then. ERR_NUMERIC as observe. */
 enum err serial_link(const struct residual *residual, double value,
                      enum censoring censoring, double prediction,
                      const struct standard *before, double dt, struct standard *standard,

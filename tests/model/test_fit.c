@@ -248,8 +248,9 @@ static void fit__that_fails_stays_on_the_prior_and_says_so(void **state)
 static void fit__before_a_dose_there_is_nothing(void **state)
 {
     (void)state;
-    static const char *const errors[] = {"prop(0.2)", "lognormal(0.2)"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const errors[] = {"prop(0.2)", "lognormal(0.2)",
+                                         "lognormal(0.2) correlated over 2 h"};
+    for (size_t i = 0; i < 3; i++) {
         char *text = mem_format("model blood version 1\ntime h\n[parameters]\n"
                                 "k = 0.3 1/h lognormal sd 0.4\n"
                                 "[doses]\niv -> A mg\n[equations]\nd/dt(A) = -k*A\n"

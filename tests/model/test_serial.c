@@ -267,6 +267,33 @@ static void serial__remembers_the_last_quantified_of_each(void **state)
     serial_destroy(&serial);
 }
 
+/* What is nothing is below any limit whatever the error before it was: the end of what
+ * small predictions come to. Above one it cannot be, nor be measured. */
+static void serial__nothing_is_surely_below_a_limit(void **state)
+{
+    (void)state;
+    const struct residual *proportional = &residuals[1], *lognormal = &residuals[4];
+    struct standard before, now;
+    struct link link;
+    for (size_t k = 1; k < KINDS; k += 3)
+        for (double f = 1e-6; f >= 0; f = f > 1e-12 ? f / 1e3 : f > 0 ? 0 : -1) {
+            assert_ok(observe_standard(&residuals[k], 3, 2, &before));
+            assert_ok(serial_link(&residuals[k], 1, CENSORED_BELOW, f, &before, 0.5, &now,
+                                  &link));
+            assert_near(link.minus2_log_likelihood, 0, 1e-12);
+            assert_near(link.d_now, 0, 1e-12);
+            assert_near(link.d_before, 0, 1e-12);
+            assert_near(fabs(link.now) + fabs(link.both) + fabs(link.before), 0, 1e-12);
+        }
+    assert_ok(serial_link(lognormal, 1, CENSORED_BELOW, -1e-15, NULL, 0, &now, &link));
+    assert_int_equal(
+        serial_link(lognormal, 1, CENSORED_ABOVE, 0, &before, 0.5, &now, &link),
+        ERR_NUMERIC);
+    assert_int_equal(
+        serial_link(proportional, 1, CENSORED_NOT, 0, &before, 0.5, &now, &link),
+        ERR_NUMERIC);
+}
+
 static void serial__makes_no_numbers_of_what_cannot_be_used(void **state)
 {
     (void)state;
@@ -287,6 +314,7 @@ int main(void)
         cmocka_unit_test(serial__censored_values_are_weighed_given_the_last),
         cmocka_unit_test(serial__of_nothing_remembered_is_the_measurement_alone),
         cmocka_unit_test(serial__remembers_the_last_quantified_of_each),
+        cmocka_unit_test(serial__nothing_is_surely_below_a_limit),
         cmocka_unit_test(serial__makes_no_numbers_of_what_cannot_be_used),
     };
     return cmocka_run_group_tests_name("serial", tests, NULL, NULL);

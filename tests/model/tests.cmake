@@ -39,6 +39,8 @@ sabotage(difference_of_products_fused src/model/dag.c model/dag dag__fuses_sums_
   BY "s/ \\&\\& !(left \\&\\& right \\&\\& i < formulas)//")
 sabotage(runs_before_its_arguments src/model/order.c model/registers registers__are_written_before_they_are_read
   BY "s/+= pass == 0/+= pass == 0 \\&\\& k == 0/")
+sabotage(nothing_of_no_likelihood_beside_another src/model/serial.c model/serial serial__nothing_is_surely_below_a_limit
+  BY "s/if (observe_surely_below.residual, value, censoring, prediction../if (0)/")
 sabotage(nothing_of_no_likelihood src/model/observe.c model/fit fit__before_a_dose_there_is_nothing
   BY "s/limit > 0 && no_error/limit < 0 \\&\\& no_error/")
 sabotage(level_of_another_kind src/model/model.c model/twin twin__refuses_what_would_be_another_patient
