@@ -28,7 +28,7 @@ MODELS = {
     "diabetes/glucose": (0.15, 0.15),
     "diabetes/minimal": (0.12, 0.30),
     "heart/coronary": (0.20, 0.20),
-    "heart/circulation": (0.08, 0.20),
+    "heart/circulation": (0.08, 0.10),
     "oncology/tumour": (0.25, 0.15),
     "oncology/neutropenia": (0.10, 0.08),
     "lungs/spirometry": (0.08, 0.08),
