@@ -104,6 +104,8 @@ static size_t directions_of(const struct course *course)
     return layout->p + layout->r + layout->q;
 }
 
+/* Of no numbers that a text could hold, so that nothing turns just where a course begins.
+ */
 static void transformed(const struct course *course, double *phi)
 {
     const struct prior_layout *layout = &course->layout;
@@ -113,6 +115,8 @@ static void transformed(const struct course *course, double *phi)
     for (size_t i = 0; i < layout->r; i++)
         phi[layout->p + i] = i % 2 ? -0.07 : 0.1;
     memcpy(phi + layout->p + layout->r, own + layout->p, layout->q * sizeof *phi);
+    for (size_t k = 0; k < directions_of(course); k++)
+        phi[k] += 0.01 * sin((double)k + 1);
 }
 
 static enum err predict_at(const struct course *course, struct engine *engine,
