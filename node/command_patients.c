@@ -70,6 +70,7 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
     struct json *json = json_new_object();
     json_set_boolean(json, "dry_run", dry_run);
     json_set_boolean(json, "repeated", report->repeated);
+    json_set_boolean(json, "read_otherwise", report->read_otherwise);
     json_set_integer(json, "patients_new", (int64_t)report->patients_new);
     json_set_integer(json, "patients_known", (int64_t)report->patients_known);
     json_set_integer(json, "patients_withdrawn", (int64_t)report->patients_withdrawn);
@@ -102,6 +103,9 @@ static void report_import(struct cli *cli, const struct dataset *dataset,
         printf("%s%zu patients new, %zu known; %zu rows stored, %zu held already\n",
                dry_run ? "would be: " : "", report->patients_new, report->patients_known,
                report->rows_new, report->rows_known);
+    if (report->read_otherwise)
+        printf("note: this very file was imported before; what is read otherwise now "
+               "stands beside what was stored then\n");
     if (report->patients_withdrawn)
         printf(
             "note: %zu patients have withdrawn consent; nothing of theirs was stored\n",

@@ -197,18 +197,18 @@ enum err patients_import(struct node *node, const struct dataset *dataset,
     struct patients_import counts = {0};
     if (store_begin(node->store) != ERR_OK)
         return err_code();
-    enum err result = import_known(node, hash, &counts.repeated);
-    if (result == ERR_OK && !counts.repeated)
+    bool known;
+    enum err result = import_known(node, hash, &known);
+    /* A known file, too: with another model or spec other columns of it count. */
+    if (result == ERR_OK)
         result = import_all(node, dataset, wall, progress, context, &counts);
-    /* A file that was not stored whole is read again when it comes again. */
-    if (result == ERR_OK && !counts.repeated && counts.patients_withdrawn == 0)
+    bool brought = counts.patients_new + counts.rows_new > 0;
+    if (result == ERR_OK && !known && counts.patients_withdrawn == 0)
         result = note_import(node, name, hash, wall, dataset);
-    if (result == ERR_OK && !counts.repeated)
+    if (result == ERR_OK && (brought || !known))
         result = audit_import(node, hash, wall, &counts);
-    if (result == ERR_OK && counts.repeated) {
-        counts.patients_known = dataset_patients(dataset);
-        counts.rows_known = dataset_rows(dataset);
-    }
+    counts.repeated = known && !brought;
+    counts.read_otherwise = known && brought;
     if (result != ERR_OK || dry_run) {
         store_rollback(node->store);
     } else {

@@ -19,7 +19,8 @@ struct patients_import {
     size_t patients_new, patients_known;
     size_t rows_new, rows_known; /* doses, covariates and measurements */
     size_t patients_withdrawn;   /* known, and without consent: their rows are left out */
-    bool repeated;               /* this very file was imported before */
+    bool repeated;       /* this very file was imported before, and has nothing new */
+    bool read_otherwise; /* it was, and has: by another model, spec or consent */
 };
 
 /* Store every record of `dataset`, read from the file `name` with hash `hash`. `dry_run`:

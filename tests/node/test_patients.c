@@ -158,6 +158,33 @@ static void patients__rows_alike_are_as_many_as_the_fullest_file_says(void **sta
     node_destroy(&node);
 }
 
+/* One table, two models: what the second one names is not lost because the file is known.
+ */
+static void patients__a_known_file_is_read_for_another_model(void **state)
+{
+    struct node *node = node_in(*state);
+    struct patients_import report;
+    const char *table = "ID,TIME,SBP,PULSE,AGE\na,0,120,61,50\na,1,125,64,50\n";
+    char pulse[sizeof years + 100];
+    snprintf(pulse, sizeof pulse, "%s", years);
+    for (char *at; (at = strstr(pulse, "SBP"));) {
+        memmove(at + 5, at + 3, strlen(at + 3) + 1);
+        memcpy(at, "PULSE", 5);
+    }
+    assert_ok(import(*state, node, years, table, false, &report));
+    assert_int_equal(report.rows_new, 3); /* and an age */
+    assert_ok(import(*state, node, pulse, table, false, &report));
+    assert_false(report.repeated);
+    assert_true(report.read_otherwise);
+    assert_int_equal(report.rows_new, 2);
+    holds(node, 1, 4);
+    assert_ok(import(*state, node, pulse, table, false, &report));
+    assert_true(report.repeated);
+    assert_false(report.read_otherwise);
+    holds(node, 1, 4);
+    node_destroy(&node);
+}
+
 /* Interrupted at the first of two patients: it is as if nobody had begun. */
 static void patients__an_import_that_is_stopped_stores_nothing(void **state)
 {
@@ -319,6 +346,7 @@ int main(void)
         IN_SCRATCH(patients__overlapping_files_give_their_union),
         IN_SCRATCH(patients__keep_the_units_that_were_meant),
         IN_SCRATCH(patients__rows_alike_are_as_many_as_the_fullest_file_says),
+        IN_SCRATCH(patients__a_known_file_is_read_for_another_model),
         IN_SCRATCH(patients__an_import_that_is_stopped_stores_nothing),
         IN_SCRATCH(patients__a_refused_file_leaves_nothing_behind),
         IN_SCRATCH(patients__more_rows_than_a_record_holds_are_refused),
