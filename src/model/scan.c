@@ -464,6 +464,15 @@ static double sign_of(enum functional functional)
     return functional == FUNCTIONAL_MAX || functional == FUNCTIONAL_TIME_OF_MAX ? -1 : 0;
 }
 
+/* An end of the piece, where it is as good as that: by a solver's last digits what falls
+ * from an end on is lowest a little inside. */
+static double at_an_end(const struct sight *sight, double t)
+{
+    double from = sight->t[0], to = sight->t[SIGHT_SAMPLES - 1];
+    double aside = VERTEX_ASIDE * (to - from);
+    return fabs(t - from) <= aside ? from : fabs(t - to) <= aside ? to : t;
+}
+
 /* The extreme of a piece, if it is one for any window that lies over it: searched for
  * once, however many those are. */
 static void find_least(struct scan *scan, const struct sight *sight, size_t functional)
@@ -479,6 +488,7 @@ static void find_least(struct scan *scan, const struct sight *sight, size_t func
     view->least = (struct lowest){most, NAN};
     view->sloped = false;
     sight_least(sight, functional, sign, &view->least);
+    view->least.time = at_an_end(sight, view->least.time);
 }
 
 /* Of what is looked at where that is, and how fast it changes there. To either side it

@@ -318,7 +318,8 @@ static void grammar__rates_that_jump_agree_with_differences(void **state)
 {
     (void)state;
     size_t count = nightly ? 1000 : 14, compared = 0, stuck = 0, flat = 0;
-    for (size_t seed = 0; seed < count; seed++) {
+    for (size_t i = 0; i < count; i++) {
+        size_t seed = nightly || i > 0 ? i : 977; /* a peak where something turns */
         double times[TIMES], f[3][READINGS], slopes[3][SLOPES];
         double phi[MODEL_PARAMETERS_MAX] = {0};
         struct course course;
