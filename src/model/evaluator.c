@@ -11,8 +11,9 @@
 #include "numerics/linalg.h"
 #include "operation.h"
 
-/* Inside a piece, time stays this share of its ends away from them: far above the
- * rounding of a condition, far below anything the solver can see. */
+/* Inside a piece, time stays this share of its ends, or of what conditions add to time,
+ * away from them: far above the rounding of a condition, far below anything the solver
+ * can see. */
 #define PIECE_MARGIN (64 * DBL_EPSILON)
 
 /* Of the size of what is compared, beside the rounding of a course's every step. */
@@ -177,9 +178,25 @@ void evaluator_covariates(struct evaluator *evaluator, double t, const double *c
 
 /* --- where and when --------------------------------------------------------------- */
 
+/* The most that a condition on time adds to it: a time just before a turn, which may be
+ * near 0, is rounded to so much's last digits there. */
+static double most_added(const struct evaluator *evaluator)
+{
+    const struct program *program = evaluator->program;
+    double most = 0;
+    for (size_t i = 0; i < program->switching_count; i++) {
+        const struct switching *at = &program->switchings[i];
+        double added =
+            fabs(evaluator->registers[at->offset] / evaluator->registers[at->slope]);
+        most = isfinite(added) ? fmax(most, added) : most;
+    }
+    return most;
+}
+
 void evaluator_between(struct evaluator *evaluator, double from, double to)
 {
     double size = fmax(isfinite(from) ? fabs(from) : 0, isfinite(to) ? fabs(to) : 0);
+    size = fmax(size, most_added(evaluator));
     double margin = PIECE_MARGIN * size + DBL_MIN;
     bool room = to - from > 2 * margin;
     evaluator->from = room ? from + margin : from + (to - from) / 2;

@@ -548,6 +548,41 @@ static void evaluator__keeps_the_branch_of_a_piece_at_its_ends(void **state)
     model_destroy(&model);
 }
 
+/* A turn a moment after the start is a turn, though what is added to so small a time
+ * there takes its last digits: on either side of it the branch is its side's. */
+static void evaluator__keeps_the_branch_before_an_early_turn(void **state)
+{
+    (void)state;
+    struct model *model =
+        parsed("model early version 1\n"
+               "time h\n"
+               "[parameters]\n"
+               "p = 0.5 h normal sd 0.3\n"
+               "[equations]\n"
+               "d/dt(a) = if(mod(time + p, 3.37 h) >= 0.75 h, 1 [1/h], 2 [1/h])"
+               " unit 1\n"
+               "[observations]\n"
+               "o : a ~ add(0.1)\n");
+    struct evaluator *evaluator = evaluator_new(model, false);
+    const double *times, *d_times;
+    double x[1] = {0}, rate;
+    size_t count;
+    for (double early = 0.3; early > 1e-9; early *= 0.7) {
+        double p = 0.75 - early;
+        evaluator_individual(evaluator, &p, NULL);
+        assert_ok(evaluator_breaks(evaluator, 0, 3, &count, &times, &d_times));
+        double turn = times[0], ends[] = {0, turn, times[1]};
+        assert_near(turn, early, 1e-15);
+        for (size_t i = 0; i < 2; i++) {
+            evaluator_between(evaluator, ends[i], ends[i + 1]);
+            assert_int_equal(evaluator_rate(evaluator, turn, x, &rate), 0);
+            assert_near(rate, i ? 1 : 2, 0);
+        }
+    }
+    evaluator_destroy(&evaluator);
+    model_destroy(&model);
+}
+
 static void evaluator__refuses_a_period_without_end(void **state)
 {
     (void)state;
@@ -748,6 +783,7 @@ int main(void)
         cmocka_unit_test(evaluator__modifiers_of_doses_have_derivatives),
         cmocka_unit_test(evaluator__lists_switching_times_with_derivatives),
         cmocka_unit_test(evaluator__keeps_the_branch_of_a_piece_at_its_ends),
+        cmocka_unit_test(evaluator__keeps_the_branch_before_an_early_turn),
         cmocka_unit_test(evaluator__refuses_a_period_without_end),
         cmocka_unit_test(evaluator__runs_the_largest_model),
         cmocka_unit_test(program__linear_is_what_differences_say),
