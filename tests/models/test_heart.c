@@ -68,6 +68,7 @@ static const struct figure figures[] = {
     {"heart/circulation", "", "", "systolic", VALUE, READ_70, 120.2, 0.1, 0, H8},
     {"heart/circulation", "", "", "diastolic", VALUE, READ_70, 78.0, 0.3, 0, H8},
     {"heart/circulation", "", "", "mean", VALUE, READ_70, 99.0, 0.1, 0, H8},
+    {"heart/circulation", "SBV=717", "", "mean", VALUE, READ_70, 74.2, 0.3, 0, H8},
     {"heart/circulation", "", "", "echo_EDV", VALUE, READ_70, 124.5, 0.1, 0, H8},
     {"heart/circulation", "", "", "echo_ESV", VALUE, READ_70, 48.7, 0.1, 0, H8},
     {"heart/circulation", "", "", "echo_EF", VALUE, READ_70, 60.9, 0.05, 0, H8},
