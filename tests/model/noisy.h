@@ -109,6 +109,16 @@ struct outcome {
     struct learn_report report;
 };
 
+/* Their priors and sums, which are the caller's. */
+static inline void rounds_clear(struct learn_round *rounds /* [ROUNDS] */)
+{
+    for (size_t t = 0; t < ROUNDS; t++) {
+        struct prior *prior = (struct prior *)rounds[t].prior;
+        prior_destroy(&prior);
+        mem_free((double *)rounds[t].sum);
+    }
+}
+
 /* Rounds from a start off by one in every mean and 1.6 times too wide, on patients whose
  * parameters have these sds. */
 static inline struct outcome learn_on(const double *sd, double noise, uint64_t seed)
@@ -139,11 +149,7 @@ static inline struct outcome learn_on(const double *sd, double noise, uint64_t s
     out.sd_error = prior->standard_error[P];
     memcpy(out.errors, prior->standard_error, sizeof out.errors);
     prior_destroy(&prior);
-    for (size_t t = 0; t < ROUNDS; t++) {
-        prior = (struct prior *)rounds[t].prior;
-        prior_destroy(&prior);
-        mem_free((double *)rounds[t].sum);
-    }
+    rounds_clear(rounds);
     mem_free(y);
     return out;
 }

@@ -184,11 +184,7 @@ static void weigh__what_nobody_measures_stays(void **state)
         assert_near(prior->residual[1], 0.3, 1e-7);
         assert_true(isfinite(prior->standard_error[0]));
         prior_destroy(&prior);
-        for (size_t t = 0; t < ROUNDS; t++) {
-            prior = (struct prior *)rounds[t].prior;
-            prior_destroy(&prior);
-            mem_free((double *)rounds[t].sum);
-        }
+        rounds_clear(rounds);
         mem_free(y);
     }
 }
